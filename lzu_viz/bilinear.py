@@ -1,0 +1,163 @@
+r"""Piecewise bilinear maps: what a warp is between the nodes of its control grid.
+
+The frame [-1, 1] x [-1, 1] is cut into rows x columns equal pieces. On each piece, with local
+coordinates (u, v) in [0, 1] and corners :math:`P_{00}, P_{10}, P_{01}, P_{11}` (first index along
+x),
+
+.. math:: T(u, v) = P_{00} + u\, b + v\, c + u v\, d, \qquad
+          b = P_{10} - P_{00},\; c = P_{01} - P_{00},\; d = P_{11} - P_{10} - P_{01} + P_{00}
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Pieces(NamedTuple):
+    """The coefficients of pieces; each `... 2`, (x, y) in the frame that the map leads to."""
+
+    origin: Tensor
+    along_x: Tensor
+    along_y: Tensor
+    twist: Tensor
+
+    def at(self, u: Tensor, v: Tensor) -> Tensor:
+        """Map local coordinates `...` to points `... 2`."""
+        u, v = u[..., None], v[..., None]
+        return self.origin + u * self.along_x + v * (self.along_y + u * self.twist)
+
+    def slopes(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the derivatives along u and v, each `... 2`."""
+        return self.along_x + v[..., None] * self.twist, self.along_y + u[..., None] * self.twist
+
+
+class Located(NamedTuple):
+    """Where points lie in the cut frame.
+
+    Attributes:
+        row: `b n`, of the piece.
+        column: `b n`, of the piece.
+        u: `b n`, local coordinate along x in [0, 1].
+        v: `b n`, local coordinate along y in [0, 1].
+    """
+
+    row: Tensor
+    column: Tensor
+    u: Tensor
+    v: Tensor
+
+
+def cross(first: Tensor, second: Tensor) -> Tensor:
+    """Signed area spanned by two vectors: `... 2`, `... 2` to `...`."""
+    return first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+
+
+def pieces_of(grid: Tensor) -> Pieces:
+    """Give all pieces of a grid: `b rows+1 columns+1 2` to coefficients `b rows columns 2`."""
+    origin = grid[:, :-1, :-1]
+    along_x = grid[:, :-1, 1:] - origin
+    along_y = grid[:, 1:, :-1] - origin
+    return Pieces(origin, along_x, along_y, grid[:, 1:, 1:] - grid[:, 1:, :-1] - along_x)
+
+
+def select(pieces: Pieces, row: Tensor, column: Tensor) -> Pieces:
+    """Pick one piece a point: from coefficients `b rows columns 2`, by `b n`, to `b n 2`."""
+    columns = pieces.origin.shape[2]
+    index = (row * columns + column)[..., None].expand(-1, -1, 2)
+    batch = len(index)
+    return Pieces(*(each.flatten(1, 2).expand(batch, -1, -1).gather(1, index) for each in pieces))
+
+
+def locate_axis(points: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Find which of ``count`` pieces of [-1, 1] holds each point, and where in it, in [0, 1]."""
+    along = (points + 1) * (count / 2)
+    piece = along.detach().floor().clamp(0, count - 1)
+    return piece.long(), along - piece
+
+
+def locate(points: Tensor, rows: int, columns: int) -> Located:
+    """Find the piece that each of `b n 2` points in [-1, 1] lies in."""
+    column, u = locate_axis(points[..., 0], columns)
+    row, v = locate_axis(points[..., 1], rows)
+    return Located(row, column, u, v)
+
+
+def delocate(place: Located, rows: int, columns: int) -> Tensor:
+    """Undo :func:`locate`: give the points `b n 2`."""
+    x = (place.column + place.u) * (2 / columns) - 1
+    y = (place.row + place.v) * (2 / rows) - 1
+    return torch.stack([x, y], dim=-1)
+
+
+def evaluate_axis(nodes: Tensor, points: Tensor) -> Tensor:
+    """Map points of one axis by a piecewise linear function.
+
+    Args:
+        nodes: `b k+1`, values at k + 1 equally spaced nodes of [-1, 1].
+        points: `b n` in [-1, 1]; a batch of 1 serves any batch of nodes, and the other way round.
+
+    Returns:
+        `b n` values.
+    """
+    piece, local = locate_axis(points, nodes.shape[-1] - 1)
+    batch = max(len(nodes), len(points))
+    nodes, piece = nodes.expand(batch, -1), piece.expand(batch, -1)
+    # Weighting both ends, and not adding a step to one, keeps the ends of the frame exact.
+    return (1 - local) * nodes.gather(1, piece) + local * nodes.gather(1, piece + 1)
+
+
+def evaluate(grid: Tensor, points: Tensor) -> Tensor:
+    """Map points by a piecewise bilinear function.
+
+    Args:
+        grid: `b rows+1 columns+1 2`, values at equally spaced nodes of the frame.
+        points: `b n 2` in [-1, 1]; a batch of 1 serves any batch of grids, and the other way round.
+
+    Returns:
+        `b n 2` values.
+    """
+    pieces, place = _under(grid, points)
+    return pieces.at(place.u, place.v)
+
+
+def differentiate(grid: Tensor, points: Tensor) -> Tensor:
+    """Give the Jacobian of a piecewise bilinear function.
+
+    Args:
+        grid: as in :func:`evaluate`.
+        points: as in :func:`evaluate`.
+
+    Returns:
+        `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) along coordinate j.
+    """
+    pieces, place = _under(grid, points)
+    along_u, along_v = pieces.slopes(place.u, place.v)
+    rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
+    return torch.stack([along_u * (columns / 2), along_v * (rows / 2)], dim=-1)
+
+
+def determinant(jacobian: Tensor) -> Tensor:
+    """Give the determinant of Jacobians `... 2 2`: source area over zoomed area."""
+    return cross(jacobian[..., 0], jacobian[..., 1])
+
+
+def _under(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
+    """Give the piece under each point, and the place in it."""
+    place = locate(
+        points.expand(max(len(grid), len(points)), -1, -1), grid.shape[1] - 1, grid.shape[2] - 1
+    )
+    return select(pieces_of(grid), place.row, place.column), place
+
+
+def least_determinant(grid: Tensor) -> Tensor:
+    """Give each piece's least Jacobian determinant: `b rows+1 columns+1 2` to `b rows columns`.
+
+    On a piece the determinant is an affine function of (u, v), so that its least value is at a
+    corner.
+    """
+    rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
+    _, b, c, d = pieces_of(grid)
+    base, by_u, by_v = cross(b, c), cross(b, d), cross(d, c)
+    corners = torch.stack([base, base + by_u, base + by_v, base + by_u + by_v])
+    return corners.amin(dim=0) * (rows * columns / 4)

@@ -1,0 +1,80 @@
+"""Boxes: xyxy in [-1, 1] of the frame that their name says; pixels only at the last moment."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from . import check
+
+
+class Detections(NamedTuple):
+    """What a detector found in one image, the surest first.
+
+    Attributes:
+        boxes: `n 4`, (left, top, right, bottom) in [-1, 1] over the frame's extent.
+        labels: `n`, int64, the class of each.
+        scores: `n`, in 0..1, falling.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    scores: Tensor
+
+
+def to_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
+    """Give boxes in pixels of an image, whose top left corner is (0, 0).
+
+    Args:
+        boxes: `... 4`, xyxy in [-1, 1].
+        size: (rows, columns) of the image.
+
+    Returns:
+        `... 4`, xyxy in pixels.
+
+    Example:
+        >>> to_pixels(torch.tensor([[-1.0, -1.0, 0.0, 1.0]]), (90, 160))
+        tensor([[ 0.,  0., 80., 90.]])
+    """
+    return (boxes + 1) / 2 * _sides(boxes, size)
+
+
+def from_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
+    """Undo :func:`to_pixels`."""
+    return boxes / _sides(boxes, size) * 2 - 1
+
+
+def iou(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of every pair of boxes.
+
+    Args:
+        first: `n 4`, xyxy.
+        second: `m 4`, xyxy, in the same frame.
+
+    Returns:
+        `n m` in 0..1; 0 where both boxes are empty.
+
+    Example:
+        >>> iou(torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.tensor([[1.0, 0.0, 3.0, 2.0]]))
+        tensor([[0.3333]])
+    """
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=-1)
+    union = area(first)[:, None] + area(second)[None] - shared
+    return torch.where(union > 0, shared / union, 0.0)
+
+
+def area(boxes: Tensor) -> Tensor:
+    """Give the area of each box, in the square of its units: `... 4` to `...`."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
+
+
+def _sides(boxes: Tensor, size: Sequence[int]) -> Tensor:
+    if boxes.shape[-1:] != (4,):
+        raise ValueError(
+            f"boxes must be `... 4` (left, top, right, bottom), got {check.shape(boxes)}"
+        )
+    rows, columns = check.size(size)
+    return torch.tensor([columns, rows, columns, rows], dtype=boxes.dtype, device=boxes.device)

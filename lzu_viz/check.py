@@ -1,0 +1,103 @@
+"""Checks of what comes in: each says what came, what was wanted, and what to do."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]
+"""(rows, columns), that is (height, width): of an image in pixels, of a map in cells, of a warp in
+pieces."""
+
+
+def shape(tensor: Tensor) -> str:
+    """Write a shape as errors show it: ``(1, 3, 90, 160)``."""
+    return str(tuple(tensor.shape))
+
+
+def size(value: Sequence[int], name: str = "size", least: int = 1) -> Size:
+    """Return ``value`` as (rows, columns), both integers of at least ``least``."""
+    try:
+        rows, columns = (int(side) for side in value)
+        whole = (rows, columns) == tuple(value)
+    except (TypeError, ValueError):
+        whole = False
+    if not whole or min(rows, columns) < least:
+        raise ValueError(
+            f"{name} must be (rows, columns), two whole numbers of at least {least}, got {value!r}"
+        )
+    return rows, columns
+
+
+def per_axis(value: float | Sequence[float], name: str, most: float) -> tuple[float, float]:
+    """Return a length as (rows, columns), fractions of the frame's side in ]0, most]."""
+    try:
+        rows, columns = (value, value) if isinstance(value, int | float) else value
+        rows, columns = float(rows), float(columns)
+        good = 0 < rows <= most and 0 < columns <= most
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(
+            f"{name} is a fraction of the frame's side, one number or (rows, columns), each above "
+            f"0 and at most {most:g}; got {value!r}. Divide a length in pixels or nodes by the "
+            "side."
+        )
+    return rows, columns
+
+
+def features(tensor: Tensor, name: str = "features") -> None:
+    """Refuse what is not a floating `b c h w`."""
+    if tensor.ndim != 4 or 0 in tensor.shape:
+        raise ValueError(f"{name} must be `b c h w`, got {shape(tensor)}")
+    if not tensor.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating point, got {tensor.dtype}; for an image in 0..255, "
+            "divide by 255"
+        )
+
+
+def image(tensor: Tensor, name: str = "image") -> None:
+    """Refuse what is not a floating `b c h w` of at least 2x2 pixels."""
+    features(tensor, name)
+    if min(tensor.shape[-2:]) < 2:
+        raise ValueError(
+            f"{name} must be at least 2x2 pixels, got {shape(tensor)}: "
+            "one pixel has nothing to zoom into"
+        )
+
+
+def points(tensor: Tensor, name: str = "points") -> None:
+    """Refuse what is not a floating `b n 2`."""
+    if tensor.ndim != 3 or tensor.shape[-1] != 2 or not tensor.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating `b n 2`, (x, y) in [-1, 1], "
+            f"got {shape(tensor)} of {tensor.dtype}"
+        )
+
+
+def saliency(tensor: Tensor, name: str = "saliency") -> None:
+    """Refuse what is not a finite, positive `b 1 h w`."""
+    if tensor.ndim != 4 or tensor.shape[1] != 1 or 0 in tensor.shape:
+        raise ValueError(
+            f"{name} must be `b 1 h w`, got {shape(tensor)}; add a batch and a channel axis"
+        )
+    if not tensor.is_floating_point():
+        raise ValueError(f"{name} must be floating point, got {tensor.dtype}")
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{name} has NaN or infinite cells; look at what made it")
+    least = float(tensor.detach().amin())
+    if least <= 0:
+        raise ValueError(
+            f"{name} must be positive everywhere, its least cell is {least:g}; "
+            "`lzu_viz.saliency.normalise` puts a floor under it"
+        )
+
+
+def same_batch(first: int, second: int, names: str) -> int:
+    """Return the common batch size of two tensors, where a batch of 1 serves any."""
+    if first != second and 1 not in (first, second):
+        raise ValueError(
+            f"{names} have batches of {first} and {second}; they must be equal, or one of them 1"
+        )
+    return max(first, second)

@@ -1,0 +1,413 @@
+"""Warp: the piecewise bilinear map T from zoomed to source frame, forwards and backwards.
+
+The zoomed frame is what the network sees, the source frame is the image. Zooming reads the source
+image at T of each zoomed pixel; unzooming reads zoomed features at the inverse of T of each source
+pixel (Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+
+from . import bilinear, check
+from .attraction import FWHM, attract_axes, attract_grid
+from .check import Size
+from .inverse import invert_axis, invert_pieces, tolerance
+from .sampling import footprints, pixel_centres, sample, sample_antialiased
+
+PIECES: Size = (32, 64)
+"""(rows, columns) of pieces where none is asked for."""
+
+FLAT = 1e-7
+"""A piece whose Jacobian determinant falls to this is folded, or so flat that it has no inverse in
+float32."""
+
+CACHED_MAPS = 16
+"""How many dense maps a warp remembers, forwards and backwards together."""
+
+Frame = Literal["source", "zoomed"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Warp:
+    """A map from zoomed to source frame, bilinear on each of rows x columns equal pieces.
+
+    It is immutable, batched, differentiable in its grid, and knows no image size. A warp of batch 1
+    serves any batch of images or points. Make one with :meth:`from_saliency`, :meth:`from_grid`,
+    :meth:`from_axes` or :meth:`identity`.
+
+    Attributes:
+        grid: `b rows+1 columns+1 2`, T at the nodes: (x, y) of the source frame, float32 or
+            float64.
+        axes: for a separable warp the same as (`b columns+1`, `b rows+1`), x and y; otherwise None.
+
+    Example:
+        >>> from lzu_viz import saliency
+        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), width=0.1)
+        >>> warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea))
+        >>> warp
+        Warp(batch=1, pieces=(32, 64), separable)
+        >>> warp.zoom(torch.rand(1, 3, 90, 160), size=(45, 80)).shape
+        torch.Size([1, 3, 45, 80])
+    """
+
+    grid: Tensor
+    axes: tuple[Tensor, Tensor] | None = None
+    _memory: OrderedDict[tuple[Frame, Size, bool], Tensor] = field(
+        default_factory=OrderedDict, init=False
+    )
+
+    def __post_init__(self) -> None:
+        grid = self.grid
+        if grid.ndim != 4 or grid.shape[-1] != 2 or min(grid.shape[1:3]) < 2 or len(grid) < 1:
+            raise ValueError(
+                "grid must be `b rows+1 columns+1 2`, at least one row and one column of pieces, "
+                f"got {check.shape(grid)}"
+            )
+        if grid.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"grid must be float32 or float64, got {grid.dtype}: half precision misplaces "
+                "pixels, by 0.3 px at 900x1600"
+            )
+        if not bool(torch.isfinite(grid).all()):
+            raise ValueError("grid has NaN or infinite nodes; look at what made it")
+
+    @classmethod
+    def identity(
+        cls,
+        pieces: Sequence[int] = PIECES,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Self:
+        """Give the warp that changes nothing; zooming by it is plain downsampling."""
+        rows, columns = check.size(pieces, "pieces")
+        return cls.from_axes(*(_nodes(count, device, dtype)[None] for count in (columns, rows)))
+
+    @classmethod
+    def from_saliency(
+        cls,
+        saliency: Tensor,
+        pieces: Sequence[int] = PIECES,
+        fwhm: float | Sequence[float] = FWHM,
+        separable: bool = True,
+        anti_crop: bool = True,
+    ) -> Self:
+        """Give the warp that :func:`lzu_viz.attract` asks for, cut into pieces.
+
+        Args:
+            saliency: `b 1 h w`, positive.
+            pieces: (rows, columns), independent of the saliency's cells and of any image size.
+            fwhm: full width at half maximum of the attraction, a fraction of the frame's side, one
+                number or (rows, columns). The official 10 nodes on 27x48 are (0.37, 0.21).
+            separable: whether each axis is warped by itself.
+            anti_crop: whether the whole source stays in view.
+
+        Returns:
+            A warp of the saliency's batch, differentiable in the saliency.
+        """
+        rows, columns = check.size(pieces, "pieces")
+        check.saliency(saliency)
+        dtype = torch.promote_types(saliency.dtype, torch.float32)
+        x, y = (_nodes(count, saliency.device, dtype) for count in (columns, rows))
+        if separable:
+            return cls.from_axes(*attract_axes(x, y, saliency, fwhm, anti_crop))
+        return cls(attract_grid(x, y, saliency, fwhm, anti_crop))
+
+    @classmethod
+    def from_grid(cls, grid: Tensor) -> Self:
+        """Give the non-separable warp with these nodes.
+
+        Args:
+            grid: `b rows+1 columns+1 2`, (x, y) of the source frame at equally spaced nodes of the
+                zoomed frame.
+
+        Raises:
+            ValueError: for another shape, half precision, NaN. A fold is not refused: see
+                :meth:`folds`.
+        """
+        return cls(grid)
+
+    @classmethod
+    def from_axes(cls, x: Tensor, y: Tensor) -> Self:
+        """Give the separable warp of two functions.
+
+        Args:
+            x: `b columns+1`, x of the source frame at equally spaced columns of the zoomed frame.
+            y: `b rows+1`, y of the source frame at equally spaced rows.
+        """
+        if x.ndim != 2 or y.ndim != 2:
+            raise ValueError(
+                "x and y must be `b columns+1` and `b rows+1`, "
+                f"got {check.shape(x)} and {check.shape(y)}"
+            )
+        batch = check.same_batch(len(x), len(y), "x and y")
+        x, y = x.expand(batch, -1), y.expand(batch, -1)
+        across, down = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
+        return cls(torch.stack([across, down], dim=-1), (x, y))
+
+    @property
+    def pieces(self) -> Size:
+        """(rows, columns) of pieces."""
+        return self.grid.shape[1] - 1, self.grid.shape[2] - 1
+
+    @property
+    def separable(self) -> bool:
+        """Whether each axis is mapped by itself."""
+        return self.axes is not None
+
+    def __len__(self) -> int:
+        """Give the batch size."""
+        return len(self.grid)
+
+    def __getitem__(self, index: int) -> "Warp":
+        """Give one warp of the batch, as a batch of 1."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"this warp has a batch of {len(self)}, got index {index}")
+        one = [index % len(self)]
+        return Warp(self.grid[one], self.axes and (self.axes[0][one], self.axes[1][one]))
+
+    def __repr__(self) -> str:
+        """Name the warp, without an address."""
+        kind = "separable" if self.separable else "non-separable"
+        return f"Warp(batch={len(self)}, pieces={self.pieces}, {kind})"
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> "Warp":
+        """Give the same warp on another device or in another dtype (float32 or float64)."""
+        axes = self.axes and (self.axes[0].to(device, dtype), self.axes[1].to(device, dtype))
+        return Warp(self.grid.to(device, dtype), axes)
+
+    def detach(self) -> "Warp":
+        """Give the same warp without its gradient."""
+        return Warp(
+            self.grid.detach(), self.axes and (self.axes[0].detach(), self.axes[1].detach())
+        )
+
+    # Images and features.
+
+    def zoom(self, image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor:
+        """Zoom an image: salient places get more of the pixels.
+
+        Args:
+            image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels.
+            size: (rows, columns) of the zoomed image.
+            antialias: whether pixels that stand for more than one source pixel take a mean;
+                otherwise each is one bilinear sample.
+
+        Returns:
+            `b 3 *size` in the image's dtype.
+        """
+        check.image(image)
+        check.same_batch(len(self), len(image), "warp and image")
+        rows, columns = check.size(size)
+        points = self.source_map((rows, columns))
+        if not antialias:
+            return sample(image, points)
+        centres = pixel_centres((rows, columns), device=self.grid.device, dtype=self.grid.dtype)
+        area = bilinear.determinant(self.jacobian(centres.flatten(1, 2))).unflatten(
+            1, (rows, columns)
+        )
+        return sample_antialiased(image, points, footprints(image.shape[-2:], points, area))
+
+    def unzoom(self, features: Tensor, size: Sequence[int], fill: float = 0.0) -> Tensor:
+        """Unzoom features: read them where each source pixel went.
+
+        Args:
+            features: `b c h w` over the zoomed frame, at any stride.
+            size: (rows, columns) wanted over the source frame.
+            fill: value where :meth:`coverage` is False.
+
+        Returns:
+            `b c *size` in the features' dtype.
+
+        Raises:
+            ValueError: if the warp is folded; it says where.
+        """
+        check.features(features)
+        check.same_batch(len(self), len(features), "warp and features")
+        return sample(features, self.zoomed_map(size), fill)
+
+    def source_map(self, size: Sequence[int]) -> Tensor:
+        """Give T at every pixel of the zoomed image: `b *size 2`, (x, y) of the source frame."""
+        return self._dense("source", check.size(size))
+
+    def zoomed_map(self, size: Sequence[int]) -> Tensor:
+        """Give the inverse of T at every pixel of the source: `b *size 2`, NaN where none."""
+        return self._dense("zoomed", check.size(size))
+
+    # Points and boxes.
+
+    def to_source(self, points: Tensor) -> Tensor:
+        """Map points of the zoomed frame to the source frame.
+
+        Args:
+            points: `b n 2`, (x, y) in [-1, 1].
+
+        Returns:
+            `b n 2`; NaN for a point outside the zoomed frame, or NaN.
+        """
+        check.points(points)
+        known, places = _in_frame(points)
+        return torch.where(known, self._map("source", places.to(self.grid.dtype)), torch.nan)
+
+    def to_zoomed(self, points: Tensor) -> Tensor:
+        """Map points of the source frame to the zoomed frame: the inverse of T.
+
+        Args:
+            points: `b n 2`, (x, y) of the source frame.
+
+        Returns:
+            `b n 2` in [-1, 1]; NaN where there is no inverse.
+
+        Raises:
+            ValueError: if the warp is folded; it says where.
+        """
+        check.points(points)
+        known = points.isfinite().all(dim=-1, keepdim=True)
+        places = torch.where(known, points, 0.0).to(self.grid.dtype)
+        return torch.where(known, self._map("zoomed", places), torch.nan)
+
+    def jacobian(self, points: Tensor) -> Tensor:
+        """Give the derivative of T at points of the zoomed frame.
+
+        Args:
+            points: `b n 2`, (x, y) in [-1, 1] of the zoomed frame.
+
+        Returns:
+            `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) along coordinate
+            j. NaN for a point outside the zoomed frame, or NaN.
+        """
+        check.points(points)
+        known, places = _in_frame(points)
+        slopes = bilinear.differentiate(self.grid, places.to(self.grid.dtype))
+        return torch.where(known[..., None], slopes, torch.nan)
+
+    def boxes_to_source(self, boxes: Tensor) -> Tensor:
+        """Map boxes of the zoomed frame: the box around each one's mapped edges.
+
+        An edge is mapped to a polyline with its corners where it crosses from piece to piece, so
+        that these and the box's corners give the exact bounds. A box is first clipped to the frame.
+
+        Args:
+            boxes: `n 4` for a warp of batch 1, or `b n 4`; xyxy in [-1, 1] of the zoomed frame.
+
+        Returns:
+            The same shape, xyxy of the source frame.
+        """
+        if boxes.ndim not in (2, 3) or boxes.shape[-1] != 4 or (boxes.ndim == 2 and len(self) > 1):
+            raise ValueError(
+                f"boxes must be `n 4` for a warp of batch 1, or `b n 4`; got {check.shape(boxes)} "
+                f"for a warp of batch {len(self)}"
+            )
+        many = boxes if boxes.ndim == 3 else boxes[None]
+        sides = many.to(self.grid.dtype).clamp(-1, 1)[..., None]
+        left, top, right, bottom = sides.unbind(dim=-2)
+        rows, columns = self.pieces
+        x = _nodes(columns, boxes.device, self.grid.dtype).clamp(left, right)
+        y = _nodes(rows, boxes.device, self.grid.dtype).clamp(top, bottom)
+        along_x = [torch.stack([x, side.expand_as(x)], dim=-1) for side in (top, bottom)]
+        along_y = [torch.stack([side.expand_as(y), y], dim=-1) for side in (left, right)]
+        edges = torch.cat(along_x + along_y, dim=-2)
+        mapped = self.to_source(edges.flatten(1, 2)).view(edges.shape)
+        bounds = torch.cat([mapped.amin(dim=-2), mapped.amax(dim=-2)], dim=-1)
+        return bounds.view_as(boxes).to(boxes.dtype)
+
+    # What the warp does to the source.
+
+    def magnification(self, size: Sequence[int]) -> Tensor:
+        """Tell how much larger each place is drawn: the root of zoomed area over source area.
+
+        Args:
+            size: (rows, columns) of the map over the source frame.
+
+        Returns:
+            `b *size`, linear (2 means twice as long and twice as high); NaN where there is no
+            inverse.
+        """
+        rows, columns = check.size(size)
+        area = bilinear.determinant(self.jacobian(self.zoomed_map((rows, columns)).flatten(1, 2)))
+        return area.rsqrt().reshape(-1, rows, columns)
+
+    def coverage(self, size: Sequence[int]) -> Tensor:
+        """Tell which source pixels have an inverse: `b *size`, boolean; all with anti-crop."""
+        return self.zoomed_map(size).isfinite().all(dim=-1)
+
+    def folds(self) -> Tensor:
+        """Find folded pieces: those where the Jacobian determinant is not positive everywhere.
+
+        Returns:
+            `k 3`, (batch, row, column) of each; empty if none.
+        """
+        return (bilinear.least_determinant(self.grid.detach()) <= FLAT).nonzero()
+
+    def _refuse_folds(self) -> None:
+        folded = self.folds()
+        if len(folded):
+            batch, row, column = folded[0].tolist()
+            rows, columns = self.pieces
+            raise ValueError(
+                f"this warp is folded or flat in {len(folded)} of {len(self) * rows * columns} "
+                f"pieces, first at batch {batch}, row {row}, column {column}, so that it has no "
+                "inverse there. Keep the nodes in order, as `Warp.from_saliency` with anti_crop "
+                "does; `folds()` lists all such pieces"
+            )
+
+    def _map(self, frame: Frame, points: Tensor) -> Tensor:
+        """Map finite points `b n 2` to a frame."""
+        batch = check.same_batch(len(self), len(points), "warp and points")
+        by_axis, by_pieces = _TO[frame]
+        if frame == "zoomed":
+            self._refuse_folds()
+        if self.axes is None:
+            return by_pieces(self.grid.expand(batch, -1, -1, -1), points.expand(batch, -1, -1))
+        return torch.stack(
+            [by_axis(nodes, points[..., axis]) for axis, nodes in enumerate(self.axes)], dim=-1
+        )
+
+    def _dense(self, frame: Frame, size: Size) -> Tensor:
+        """Map every pixel's centre to a frame; remembered, unless a gradient has to flow."""
+        # A tensor made in inference mode may not be used outside it.
+        key = (frame, size, torch.is_inference_mode_enabled())
+        if key in self._memory:
+            self._memory.move_to_end(key)
+            return self._memory[key]
+        centres = pixel_centres(size, device=self.grid.device, dtype=self.grid.dtype)
+        if self.axes is None:
+            dense = self._map(frame, centres.flatten(1, 2)).reshape(-1, *size, 2)
+        else:
+            if frame == "zoomed":
+                self._refuse_folds()
+            by_axis, _ = _TO[frame]
+            x = by_axis(self.axes[0], centres[:, 0, :, 0])
+            y = by_axis(self.axes[1], centres[:, :, 0, 1])
+            dense = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)
+            dense = torch.where(dense.isfinite().all(dim=-1, keepdim=True), dense, torch.nan)
+        if not self.grid.requires_grad:
+            self._memory[key] = dense
+            if len(self._memory) > CACHED_MAPS:
+                self._memory.popitem(last=False)
+        return dense
+
+
+_TO: dict[Frame, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    "source": (bilinear.evaluate_axis, bilinear.evaluate),
+    "zoomed": (invert_axis, invert_pieces),
+}
+"""For each frame the map that leads to it: of one axis, and of both together."""
+
+
+def _nodes(pieces: int, device: torch.device | str | None, dtype: torch.dtype) -> Tensor:
+    """Give the `pieces + 1` nodes of one axis, from edge to edge of the frame."""
+    return torch.linspace(-1, 1, pieces + 1, device=device, dtype=dtype)
+
+
+def _in_frame(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Tell which points `b n 2` lie in the frame, `b n 1`; and give them clipped to it, or 0."""
+    known = (points.abs() <= 1 + tolerance(points)).all(dim=-1, keepdim=True)
+    return known, torch.where(known, points, 0.0).clamp(-1, 1)

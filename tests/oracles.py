@@ -1,0 +1,99 @@
+"""Slow, obvious versions of what the package does cleverly. All in numpy, one value at a time."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def attract_point(
+    x: float, y: float, saliency: Array, fwhm: tuple[float, float], anti_crop: bool, frames: int = 4
+) -> tuple[float, float]:
+    """Evaluate Recasens' sums at one point, over the frame and its continuation on every side.
+
+    `frames` frames are added on each side, mirrored or continued by the last value.
+    """
+    rows, columns = saliency.shape
+    mode = "symmetric" if anti_crop else "edge"
+    wide = np.pad(saliency, ((frames * rows,) * 2, (frames * columns,) * 2), mode=mode)
+    place_x = (2 * np.arange(-frames * columns, (frames + 1) * columns) + 1) / columns - 1
+    place_y = (2 * np.arange(-frames * rows, (frames + 1) * rows) + 1) / rows - 1
+    distance = ((place_x - x) / (2 * fwhm[1])) ** 2 + ((place_y[:, None] - y) / (2 * fwhm[0])) ** 2
+    weight = wide * np.exp(-4 * math.log(2) * distance)
+    total = weight.sum()
+    return float((weight * place_x).sum() / total), float((weight.T * place_y).sum() / total)
+
+
+def evaluate_point(grid: Array, x: float, y: float) -> Array:
+    """Interpolate a control grid `rows+1 columns+1 2` at one point of [-1, 1]."""
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    along_x, along_y = (x + 1) / 2 * columns, (y + 1) / 2 * rows
+    column, row = min(int(along_x), columns - 1), min(int(along_y), rows - 1)
+    u, v = along_x - column, along_y - row
+    top = (1 - u) * grid[row, column] + u * grid[row, column + 1]
+    bottom = (1 - u) * grid[row + 1, column] + u * grid[row + 1, column + 1]
+    return np.asarray((1 - v) * top + v * bottom)
+
+
+def invert_point(grid: Array, target: Array) -> Array | None:
+    """Find the point that a control grid maps to `target`, by cutting pieces into quarters.
+
+    A bilinear patch lies in the convex hull of its corners. Patches whose bounding box does not
+    hold the target are thrown away, the others are cut in four, until they are smaller than
+    rounding. No algebra.
+    """
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    patches = [
+        (column / columns * 2 - 1, row / rows * 2 - 1, 2 / columns, 2 / rows)
+        for row in range(rows)
+        for column in range(columns)
+        if _may_hold(grid[row : row + 2, column : column + 2].reshape(4, 2), target)
+    ]
+    for _ in range(40):
+        patches = [
+            quarter
+            for x, y, width, height in patches
+            for quarter in (
+                (x, y, width / 2, height / 2),
+                (x + width / 2, y, width / 2, height / 2),
+                (x, y + height / 2, width / 2, height / 2),
+                (x + width / 2, y + height / 2, width / 2, height / 2),
+            )
+            if _may_hold(_corners(grid, *quarter), target)
+        ]
+    centres = [np.array([x + width / 2, y + height / 2]) for x, y, width, height in patches]
+    return np.mean(centres, axis=0) if centres else None
+
+
+def _corners(grid: Array, x: float, y: float, width: float, height: float) -> Array:
+    # A hair inside the patch, so that the corners belong to its own piece.
+    low, high = 1e-15, 1 - 1e-15
+    return np.stack(
+        [
+            evaluate_point(grid, x + s * width, y + t * height)
+            for s in (low, high)
+            for t in (low, high)
+        ]
+    )
+
+
+def _may_hold(corners: Array, target: Array) -> bool:
+    slack = 1e-12
+    return bool(
+        (corners.min(axis=0) - slack <= target).all()
+        and (target <= corners.max(axis=0) + slack).all()
+    )
+
+
+def sample_point(image: Array, x: float, y: float) -> Array:
+    """Read an image `c h w` bilinearly at one point of [-1, 1], -1 and 1 its outer edges."""
+    _, rows, columns = image.shape
+    column = min(max((x + 1) / 2 * columns - 0.5, 0), columns - 1)
+    row = min(max((y + 1) / 2 * rows - 0.5, 0), rows - 1)
+    left, top = min(int(column), columns - 2), min(int(row), rows - 2)
+    s, t = column - left, row - top
+    above = (1 - s) * image[:, top, left] + s * image[:, top, left + 1]
+    below = (1 - s) * image[:, top + 1, left] + s * image[:, top + 1, left + 1]
+    return np.asarray((1 - t) * above + t * below)

@@ -1,0 +1,108 @@
+"""The continuous map: Recasens' sums, its fixed edges, and why it cannot fold."""
+
+import numpy as np
+import pytest
+import torch
+
+from lzu_viz import Warp, attract, saliency
+from oracles import attract_point
+
+
+def _random_map(seed: int, size: tuple[int, int] = (6, 9)) -> torch.Tensor:
+    cells = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(seed)).double() ** 4
+    return saliency.normalise(cells)
+
+
+@pytest.mark.parametrize("anti_crop", [True, False])
+@pytest.mark.parametrize("fwhm", [(0.3, 0.3), (0.21, 0.6)])
+def test_is_the_quotient_of_sums(anti_crop: bool, fwhm: tuple[float, float]) -> None:
+    look = _random_map(0)
+    points = torch.rand(1, 20, 2, dtype=torch.float64) * 2 - 1
+    got = attract(points, look, fwhm, separable=False, anti_crop=anti_crop)
+    wanted = [
+        attract_point(x, y, look[0, 0].numpy(), fwhm, anti_crop) for x, y in points[0].tolist()
+    ]
+    assert np.allclose(got[0].numpy(), wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize("anti_crop", [True, False])
+def test_separable_form_uses_the_sums_of_rows_and_columns(anti_crop: bool) -> None:
+    look = _random_map(1)
+    points = torch.rand(1, 20, 2, dtype=torch.float64) * 2 - 1
+    got = attract(points, look, 0.3, anti_crop=anti_crop)[0].numpy()
+    by_column = look[0, 0].sum(0, keepdim=True).numpy()
+    by_row = look[0, 0].sum(1, keepdim=True).numpy()
+    for place, (x, y) in zip(got, points[0].tolist(), strict=True):
+        assert place[0] == pytest.approx(attract_point(x, 0, by_column, (0.3, 0.3), anti_crop)[0])
+        assert place[1] == pytest.approx(attract_point(0, y, by_row, (0.3, 0.3), anti_crop)[1])
+
+
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_anti_crop_fixes_the_edges_exactly(separable: bool, dtype: torch.dtype) -> None:
+    for seed in range(30):
+        look = _random_map(seed, (32, 64)).to(dtype)
+        fwhm = 0.02 + 0.1 * seed
+        grid = Warp.from_saliency(look, (9, 11), fwhm, separable).grid
+        assert (grid[:, :, 0, 0] == -1).all()
+        assert (grid[:, :, -1, 0] == 1).all()
+        assert (grid[:, 0, :, 1] == -1).all()
+        assert (grid[:, -1, :, 1] == 1).all()
+
+
+def test_without_anti_crop_a_central_fovea_crops() -> None:
+    look = saliency.gaussian(torch.zeros(1, 1, 2), 0.05)
+    corners = torch.tensor([[[-1.0, -1.0], [1.0, 1.0]]])
+    assert attract(corners, look, 0.4, anti_crop=False).abs().max() < 0.9
+
+
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("anti_crop", [True, False])
+def test_uniform_saliency_changes_nothing(separable: bool, anti_crop: bool) -> None:
+    points = torch.rand(2, 50, 2, dtype=torch.float64) * 2 - 1
+    mapped = attract(points, saliency.uniform().double(), 0.25, separable, anti_crop)
+    assert torch.allclose(mapped, points, atol=1e-9)
+
+
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("anti_crop", [True, False])
+def test_never_folds(separable: bool, anti_crop: bool) -> None:
+    for seed in range(25):
+        look = _random_map(seed, (16, 16))
+        warp = Warp.from_saliency(look, (40, 40), 0.15 + 0.02 * seed, separable, anti_crop)
+        assert len(warp.folds()) == 0
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_points_and_grid_agree(separable: bool) -> None:
+    look = torch.cat([_random_map(2), _random_map(3)])
+    warp = Warp.from_saliency(look, (4, 6), (0.2, 0.4), separable)
+    nodes = Warp.identity((4, 6), dtype=torch.float64).grid.flatten(1, 2)
+    assert torch.allclose(attract(nodes, look, (0.2, 0.4), separable), warp.grid.flatten(1, 2))
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_gradients(separable: bool) -> None:
+    points = (torch.rand(1, 5, 2, dtype=torch.float64) * 1.8 - 0.9).requires_grad_()
+    # Far enough from 0 for the finite differences.
+    look = torch.rand(1, 1, 4, 5, dtype=torch.float64).add(0.1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p, s: attract(p, s, 0.3, separable), (points, look))
+
+
+def test_narrow_kernel_stays_finite() -> None:
+    points = torch.rand(1, 100, 2) * 2 - 1
+    assert attract(points, saliency.uniform(), 1e-4).isfinite().all()
+
+
+def test_bad_input_is_refused() -> None:
+    points = torch.zeros(1, 1, 2)
+    with pytest.raises(ValueError, match="Divide a length in pixels or nodes by the side"):
+        attract(points, saliency.uniform(), fwhm=10)
+    with pytest.raises(ValueError, match=r"`b 1 h w`, got \(32, 64\)"):
+        attract(points, saliency.uniform()[0, 0])
+    with pytest.raises(ValueError, match="positive everywhere, its least cell is 0"):
+        attract(points, torch.zeros(1, 1, 4, 4))
+    with pytest.raises(ValueError, match="NaN"):
+        attract(points, torch.full((1, 1, 4, 4), torch.nan))
+    with pytest.raises(ValueError, match="batches of 2 and 3"):
+        attract(points.expand(2, -1, -1), saliency.uniform().expand(3, -1, -1, -1))

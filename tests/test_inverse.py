@@ -1,0 +1,130 @@
+"""The warp backwards: against the slow version, over random grids, with its gradients."""
+
+import pytest
+import torch
+
+from grids import KINDS, random_warp
+from lzu_viz import Warp, saliency
+from lzu_viz.inverse import invert_axis
+from oracles import invert_point
+
+SOURCE = (256, 512)
+GRIDS_A_KIND = 101
+"""With five kinds, over 500 grids."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_holes_and_no_errors_on_random_grids(kind: str) -> None:
+    """Every source pixel has an inverse that maps forward to less than 1e-3 px from its centre."""
+    worst, holes = 0.0, 0
+    half_pixels = torch.tensor([SOURCE[1] / 2, SOURCE[0] / 2])
+    centres = Warp.identity((1, 1)).source_map(SOURCE).flatten(1, 2)
+    for seed in range(GRIDS_A_KIND):
+        warp = random_warp(kind, seed)
+        zoomed = warp.to_zoomed(centres)
+        holes += int(zoomed.isnan().any(dim=-1).sum())
+        miss = (warp.to(dtype=torch.float64).to_source(zoomed.double()) - centres) * half_pixels
+        worst = max(worst, float(miss.abs().nan_to_num(0).max()))
+    print(f"{kind}: {GRIDS_A_KIND} grids, {holes} holes, worst {worst:.1e} px")
+    assert holes == 0
+    assert worst < 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_with_the_slow_version(kind: str) -> None:
+    warp = random_warp(kind, seed=500, pieces=(7, 9)).to(dtype=torch.float64)
+    points = torch.rand(1, 12, 2, dtype=torch.float64) * 2 - 1
+    grid = warp.grid[0].numpy()
+    for point, found in zip(points[0].numpy(), warp.to_zoomed(points)[0].numpy(), strict=True):
+        wanted = invert_point(grid, point)
+        assert wanted is not None
+        assert found == pytest.approx(wanted, abs=1e-9)
+
+
+def test_agrees_with_the_slow_version_where_there_is_no_inverse() -> None:
+    look = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2).double()
+    warp = Warp.from_saliency(look, (6, 6), 0.3, separable=False, anti_crop=False)
+    points = torch.rand(1, 200, 2, dtype=torch.float64) * 2 - 1
+    found = warp.to_zoomed(points)[0]
+    wanted = [invert_point(warp.grid[0].numpy(), point) for point in points[0].numpy()]
+    assert [bool(each.isnan().any()) for each in found] == [each is None for each in wanted]
+    assert 10 < sum(each is None for each in wanted) < 195
+
+
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_round_trip_both_ways(separable: bool, dtype: torch.dtype) -> None:
+    centres = torch.tensor([[[0.5, -0.3], [-0.7, 0.9]], [[0.0, 0.0], [1.0, 1.0]]], dtype=dtype)
+    look = saliency.mix(saliency.uniform().to(dtype), saliency.gaussian(centres, 0.05))
+    warp = Warp.from_saliency(look, separable=separable)
+    points = torch.rand(2, 5000, 2, dtype=dtype) * 2 - 1
+    assert (warp.to_source(warp.to_zoomed(points)) - points).abs().max() < 2e-5
+    assert (warp.to_zoomed(warp.to_source(points)) - points).abs().max() < 2e-5
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_corners_and_edges_of_the_frame_have_an_inverse(separable: bool) -> None:
+    """Border points are where an eps below float32's resolution leaves holes."""
+    look = saliency.gaussian(torch.tensor([[[0.9, -0.9]]]), 0.05)
+    warp = Warp.from_saliency(look, (27, 48), (0.37, 0.21), separable)
+    line = torch.linspace(-1, 1, 501)
+    edges = [torch.stack([line, torch.full_like(line, side)], -1) for side in (-1.0, 1.0)]
+    points = torch.cat(edges + [edge.flip(-1) for edge in edges])[None]
+    zoomed = warp.to_zoomed(points)
+    assert zoomed.isfinite().all()
+    assert (warp.to_source(zoomed) - points).abs().max() < 2e-6
+
+
+def test_parallelograms_are_solved() -> None:
+    """There the quadratic is linear; with the wrong sign of its root, an identity has holes."""
+    grid = Warp.identity((5, 7)).grid @ torch.tensor([[0.8, 0.1], [-0.2, 0.7]])
+    warp = Warp.from_grid(grid)
+    points = torch.rand(1, 1000, 2) * 2 - 1
+    assert (warp.to_zoomed(warp.to_source(points)) - points).abs().max() < 2e-6
+    assert Warp.from_grid(Warp.identity().grid).coverage((57, 100)).all()
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_gradients(separable: bool) -> None:
+    look = saliency.gaussian(torch.tensor([[[0.3, -0.3]]], dtype=torch.float64), 0.2, size=(6, 6))
+    warp = Warp.from_saliency(look, (3, 4), 0.4, separable)
+    points = (torch.rand(1, 6, 2, dtype=torch.float64) * 1.8 - 0.9).requires_grad_()
+    if separable:
+        x, y = (axis.detach().requires_grad_() for axis in warp.axes or ())
+        inputs, make = (x, y), Warp.from_axes
+    else:
+        inputs, make = (warp.grid.detach().requires_grad_(),), Warp.from_grid
+    assert torch.autograd.gradcheck(lambda p, *g: make(*g).to_zoomed(p), (points, *inputs))
+    assert torch.autograd.gradcheck(lambda p, *g: make(*g).to_source(p), (points, *inputs))
+
+
+def test_gradients_in_float32_are_those_in_float64() -> None:
+    grid = random_warp("strong", 3).grid
+    gradients = []
+    for dtype in (torch.float32, torch.float64):
+        nodes = grid.to(dtype, copy=True).requires_grad_()
+        zoomed = Warp.from_grid(nodes).zoomed_map((64, 128))
+        (
+            zoomed * torch.linspace(-1, 1, zoomed.numel(), dtype=dtype).view_as(zoomed)
+        ).sum().backward()
+        assert nodes.grad is not None
+        gradients.append(nodes.grad.double())
+    assert (gradients[0] - gradients[1]).norm() / gradients[1].norm() < 1e-3
+
+
+def test_axis_that_is_steep_at_its_end() -> None:
+    nodes = torch.tensor([[-1.0, 0.999, 1.0]])
+    points = torch.tensor([[-1.0, 0.0, 0.999, 0.9995, 1.0]])
+    assert invert_axis(nodes, points)[0].tolist() == pytest.approx(
+        [-1, -0.499750, 0, 0.5, 1], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_empty_batches_of_points(separable: bool) -> None:
+    look = saliency.gaussian(torch.tensor([[[0.9, -0.9]]]), 0.05)
+    assert Warp.from_saliency(look, separable=separable).to_zoomed(torch.zeros(1, 0, 2)).shape == (
+        1,
+        0,
+        2,
+    )
