@@ -1,0 +1,35 @@
+"""What a network may be given: the check that both networks share."""
+
+import torch
+from torch import Tensor
+
+from .. import check
+
+
+def check_image(image: Tensor, multiple: int, dtype: torch.dtype) -> None:
+    """Refuse what is not an image `b 3 h w` with sides that the network can halve evenly.
+
+    Args:
+        image: the network's input, RGB, 0..1.
+        multiple: both sides must be a multiple of it.
+        dtype: the type of the network's weights.
+
+    Raises:
+        ValueError: the shape or the type is wrong.
+    """
+    if image.ndim != 4 or image.shape[1] != 3:
+        raise ValueError(
+            f"image must be `b 3 h w` (RGB, 0..1), got {check.shape(image)}; "
+            "add a batch axis, or bring the channels to the second axis"
+        )
+    if image.dtype != dtype:
+        raise ValueError(
+            f"image must be {dtype} like the network's weights, got {image.dtype}; "
+            "convert it, and divide 0..255 by 255"
+        )
+    height, width = image.shape[-2:]
+    if height == 0 or width == 0 or height % multiple or width % multiple:
+        raise ValueError(
+            f"the sides of the network's input must be multiples of {multiple}, "
+            f"got (rows, columns) = {(height, width)}; resize or zoom to such a size"
+        )

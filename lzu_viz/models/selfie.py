@@ -1,0 +1,208 @@
+"""MediaPipe's selfie segmenter: person against background, 0.1 M parameters.
+
+Upstream: MediaPipe, `selfie_segmentation.tflite`, the general model for 256x256.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..sampling import resize
+from ..warp import Warp
+from . import weights as _weights
+from .inputs import check_image
+
+SHIPPED = Path(__file__).with_name("selfie.safetensors")
+SHA256 = "ca8dc90eadbac0f4e125720d34f131ae0f226bd7f670bec021914eeb328b4d60"
+
+
+def _global_mean(x: Tensor) -> Tensor:
+    return x.mean((-2, -1), keepdim=True)
+
+
+def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+    """Convolve, padded as TensorFlow's SAME does: the odd pixel goes right and below."""
+    total = convolution.kernel_size[0] - convolution.stride[0]
+    before, after = total // 2, total - total // 2
+    out: Tensor = convolution(F.pad(x, (before, after, before, after)))
+    return out
+
+
+class _Gate(nn.Module):
+    """Weights in 0..1, one a channel: sigmoid(expand(relu(reduce(global mean))))."""
+
+    def __init__(self, channels: int, middle: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, middle, 1)
+        self.expand = nn.Conv2d(middle, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.expand(F.relu(self.reduce(_global_mean(x)))))
+
+
+class _Block(nn.Module):
+    """Inverted residual: expand, depthwise, squeeze-excite, project; plus the input if it fits."""
+
+    def __init__(
+        self, inputs: int, middle: int, outputs: int, kernel: int, stride: int, squeeze: int
+    ) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(inputs, middle, 1)
+        self.depthwise = nn.Conv2d(middle, middle, kernel, stride, groups=middle)
+        self.se = _Gate(middle, squeeze) if squeeze else None
+        self.project = nn.Conv2d(middle, outputs, 1)
+        self.act = F.hardswish if kernel == 5 else F.relu
+        self.residual = stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(_same(self.act(self.expand(x)), self.depthwise))
+        if self.se is not None:
+            y = y * self.se(y)
+        out: Tensor = self.project(y)
+        return x + out if self.residual else out
+
+
+class _Context(nn.Module):
+    """The bottom of the network: every cell, gated by the whole image."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1)
+        self.gate = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv(x)) * torch.sigmoid(self.gate(_global_mean(x)))
+
+
+class _Decoder(nn.Module):
+    """Twice the resolution: upsample, add the gated skip, mix."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.lateral = nn.Conv2d(inputs, outputs, 1)
+        self.gate = _Gate(outputs, outputs)
+        self.mix = nn.Conv2d(outputs, outputs, 1)
+        self.depthwise = nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        up = F.interpolate(x, skip.shape[-2:], mode="bilinear", align_corners=False)
+        y = self.lateral(up)
+        z = F.relu(self.mix(skip * self.gate(skip + y) + y))
+        return z + F.relu(self.depthwise(z))
+
+
+class SelfieSegmenter(nn.Module):
+    """Segmenter of people: image -> features -> head -> mask.
+
+    `forward` is `head(features(image))`. The cut is just before the last layer, a transposed
+    convolution of 2x2 with stride 2. Everything earlier holds a global mean (in each squeeze-excite
+    and in each gate), and that must see the zoomed image just as the network would see any image.
+    After the cut each cell only becomes four pixels, and no cell sees another. So unzooming there
+    disturbs nothing that the network has learnt, which is why it shows the effect of LZU with no
+    training at all.
+
+    Built with no argument it holds the pretrained weights that come with the package, as float32,
+    in eval mode.
+
+    Args:
+        weights: a `.safetensors` file; `None` leaves the weights random.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or belongs to another network.
+
+    >>> network = SelfieSegmenter()
+    >>> network.features(torch.rand(1, 3, 64, 96)).shape, network(torch.rand(1, 3, 64, 96)).shape
+    (torch.Size([1, 16, 32, 48]), torch.Size([1, 1, 64, 96]))
+    """
+
+    def __init__(self, weights: str | Path | None = SHIPPED) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, stride=2)
+        self.blocks = nn.ModuleList(
+            (
+                _Block(16, 16, 16, kernel=3, stride=2, squeeze=8),
+                _Block(16, 72, 24, kernel=3, stride=2, squeeze=0),
+                _Block(24, 88, 24, kernel=3, stride=1, squeeze=0),
+                _Block(24, 96, 32, kernel=5, stride=2, squeeze=24),
+                _Block(32, 128, 32, kernel=5, stride=1, squeeze=32),
+                _Block(32, 128, 32, kernel=5, stride=1, squeeze=32),
+                _Block(32, 96, 32, kernel=5, stride=1, squeeze=24),
+                _Block(32, 96, 32, kernel=5, stride=1, squeeze=24),
+            )
+        )
+        self.aspp = _Context(32, 128)
+        self.decoder = nn.ModuleList((_Decoder(128, 24), _Decoder(24, 16), _Decoder(16, 16)))
+        self.last = nn.ConvTranspose2d(16, 1, 2, stride=2)
+        if weights is not None:
+            checksum = SHA256 if weights == SHIPPED else None
+            # In the file the last layer is called `segment`, which is a method here.
+            _weights.fill(self, weights, checksum, rename={"segment": "last"})
+
+    def features(self, image: Tensor) -> Tensor:
+        """Everything but the last layer.
+
+        Args:
+            image: `b 3 h w`, RGB, 0..1; both sides multiples of 16. The network was trained at
+                256x256.
+
+        Returns:
+            `b 16 h/2 w/2`, in the frame of `image`.
+
+        Raises:
+            ValueError: the shape is wrong, or the type is not that of the weights.
+        """
+        check_image(image, 16, self.stem.weight.dtype)
+        half = F.hardswish(_same(image, self.stem))
+        quarter = self.blocks[0](half)
+        eighth = self.blocks[2](self.blocks[1](quarter))
+        y: Tensor = eighth
+        for block in list(self.blocks)[3:]:
+            y = block(y)
+        y = self.aspp(y)
+        for decoder, skip in zip(self.decoder, (eighth, quarter, half), strict=True):
+            y = decoder(y, skip)
+        return y
+
+    def head(self, features: Tensor) -> Tensor:
+        """Logits of the mask: `b 16 h w` -> `b 1 2h 2w`, at any resolution and in any frame."""
+        logits: Tensor = self.last(features)
+        return logits
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of the mask `b 1 h w`, `head(features(image))`."""
+        return self.head(self.features(image))
+
+    def decode(self, outputs: Tensor, warp: Warp | None = None) -> Tensor:
+        """Probability of a person at each pixel, in the frame in which `outputs` lies.
+
+        Args:
+            outputs: logits `b 1 h w`.
+            warp: the map of zoomed to source if features or outputs were unzoomed; batch 1 or b.
+                What it does not reach was never seen, and gets probability 0.
+
+        Returns:
+            `b 1 h w` in 0..1.
+        """
+        mask = outputs.sigmoid()
+        if warp is None:
+            return mask
+        height, width = outputs.shape[-2:]
+        return torch.where(warp.coverage((height, width))[:, None], mask, 0)
+
+    @torch.no_grad()
+    def segment(self, image: Tensor, size: tuple[int, int] = (256, 256)) -> Tensor:
+        """Mask of an image of any size, resized uniformly to the network's input; no gradient.
+
+        Args:
+            image: `b 3 h w`, RGB, 0..1.
+            size: (rows, columns) of the network's input, multiples of 16. The shape of the image
+                is not kept, as upstream.
+
+        Returns:
+            Probability of a person `b 1 h w`, 0..1, at the image's own size.
+        """
+        height, width = image.shape[-2:]
+        return resize(self.decode(self(resize(image, size))), (height, width))

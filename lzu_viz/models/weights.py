@@ -1,0 +1,100 @@
+"""Weights from a file into a network, checked on the way.
+
+The files are `safetensors`: plain arrays with names, no code. They hold float16 to stay small,
+and are widened to float32 here.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256 as _sha256
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+
+
+def load(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Read every tensor of a `safetensors` file as float32.
+
+    Args:
+        path: the file.
+        sha256: the checksum that it must have, as 64 hexadecimal digits; `None` skips the check.
+
+    Returns:
+        Name -> float32 tensor.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the checksum is another, or the file cannot be read as `safetensors`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no weights file at {path}; give the path of a .safetensors file, "
+            "or install the package again if this is the file that comes with it"
+        )
+    data = path.read_bytes()
+    found = _sha256(data).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise ValueError(
+            f"{path} is damaged: its SHA-256 is {found} ({len(data)} bytes), "
+            f"expected {sha256}; install the package again"
+        )
+    try:
+        tensors = safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise ValueError(
+            f"{path} ({len(data)} bytes) is not a whole safetensors file: {error}; "
+            "copy or export it again"
+        ) from error
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def fill(
+    network: nn.Module,
+    path: str | Path,
+    sha256: str | None = None,
+    rename: Mapping[str, str] | None = None,
+) -> None:
+    """Fill a network with the weights of a file; every tensor must be there with the right shape.
+
+    Args:
+        network: is filled in place and set to eval mode.
+        path: the file.
+        sha256: see `load`.
+        rename: first part of a tensor's name in the file -> name of the network's attribute,
+            where the two differ.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or its tensors are not those of this network.
+    """
+    rename = rename or {}
+    tensors = {}
+    for name, tensor in load(path, sha256).items():
+        first, dot, rest = name.partition(".")
+        tensors[rename.get(first, first) + dot + rest] = tensor
+
+    wanted = network.state_dict()
+    kind = type(network).__name__
+    advice = f"give a file that was saved from a {kind}"
+    missing = sorted(wanted.keys() - tensors.keys())
+    if missing:
+        raise ValueError(
+            f"{path} lacks {len(missing)} of the {len(wanted)} tensors of {kind}, "
+            f"the first is {missing[0]!r}; {advice}"
+        )
+    unknown = sorted(tensors.keys() - wanted.keys())
+    if unknown:
+        raise ValueError(
+            f"{path} holds {len(unknown)} tensors that {kind} does not have, "
+            f"the first is {unknown[0]!r}; {advice}"
+        )
+    for name, tensor in wanted.items():
+        if tensors[name].shape != tensor.shape:
+            raise ValueError(
+                f"{name!r} in {path} has shape {tuple(tensors[name].shape)}, "
+                f"{kind} wants {tuple(tensor.shape)}; {advice}"
+            )
+    network.load_state_dict(tensors)
+    network.eval()

@@ -1,0 +1,146 @@
+"""The far person: is what the scene says true of its image?"""
+
+import pytest
+import torch
+
+from lzu_viz import images, saliency
+from lzu_viz.metrics import mask_iou
+from lzu_viz.models import SelfieSegmenter
+from lzu_viz.sampling import resize
+from lzu_viz.scenes import SCENES, cut_out, cutout, far_person
+from lzu_viz.warp import Warp
+
+SIZE = (120, 180)
+GREEN = torch.tensor([0.0, 1.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 50, 75)
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return SelfieSegmenter()
+
+
+def test_shapes_and_ranges():
+    scene = far_person(size=SIZE, height=0.3)
+    assert scene.image.shape == (1, 3, *SIZE)
+    assert scene.image.dtype == torch.float32
+    assert scene.image.min() >= 0
+    assert scene.image.max() <= 1
+    assert scene.mask.shape == (1, 1, *SIZE)
+    assert scene.mask.dtype == torch.bool
+    assert scene.box.shape == (1, 4)
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0), (-0.5, 0.4), (0.95, -0.9), (-1.0, 1.0)])
+def test_box_is_tight_about_the_mask(place):
+    scene = far_person(GREEN, place, 0.4, SIZE)
+    rows, columns = SIZE
+    hit = [(r, c) for r in range(rows) for c in range(columns) if scene.mask[0, 0, r, c]]
+    expected = (
+        2 * min(c for _, c in hit) / columns - 1,
+        2 * min(r for r, _ in hit) / rows - 1,
+        2 * (max(c for _, c in hit) + 1) / columns - 1,
+        2 * (max(r for r, _ in hit) + 1) / rows - 1,
+    )
+    assert scene.box[0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("height", [0.05, 0.15, 0.5, 1.0])
+def test_place_and_height_are_kept(height):
+    place = (0.1, -0.05) if height < 1 else (0.1, 0.0)
+    left, top, right, bottom = far_person(GREEN, place, height, (240, 360)).box[0].tolist()
+    assert (bottom - top) / 2 == pytest.approx(height, abs=1.5 / 240)
+    assert (left + right) / 2 == pytest.approx(place[0], abs=2 / 180)
+    assert (top + bottom) / 2 == pytest.approx(place[1], abs=2 / 120)
+
+
+def test_the_person_is_within_the_mask_and_the_background_outside():
+    scene = far_person(GREEN, (0.2, 0.1), 0.5, SIZE)
+    changed = (scene.image - GREEN[..., :1, :1]).abs().amax(dim=1, keepdim=True)
+    near = torch.nn.functional.max_pool2d(scene.mask.float(), 9, stride=1, padding=4) > 0
+    assert (changed[~near] < 0.01).all()
+    # She wears no pure green, so a pixel within the mask is more hers than the background's.
+    assert (changed[scene.mask] > 0.1).all()
+
+
+@pytest.mark.parametrize("height", [0.05, 0.2])
+def test_no_seam_dark_or_bright(height):
+    white = torch.ones(1, 3, 60, 90)
+    scene = far_person(white, (0.0, 0.0), height, (240, 360))
+    assert scene.image.max() < 1 + 1e-5
+    colour, alpha = cutout()[:, :3], cutout()[:, 3:]
+    expected = (colour * alpha + 1 - alpha).mean(dim=(-2, -1))
+    rows = slice(round(120 * (1 - height)), round(120 * (1 + height)))
+    columns = slice(180 - round(120 * height), 180 + round(120 * height))
+    found = scene.image[..., rows, columns].mean(dim=(-2, -1))
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+
+
+def test_background_keeps_its_shape():
+    wide = torch.zeros(1, 3, 40, 120)
+    wide[..., 40:80] = 1  # a white square in the middle
+    scene = far_person(wide, (-0.9, -0.9), 0.1, (80, 80))
+    assert (scene.image[..., 20:, 20:] > 0.9).all()
+
+
+def test_partly_outside_and_wholly_outside():
+    inside = far_person(GREEN, (0.0, 0.0), 0.4, SIZE).mask.sum()
+    cut = far_person(GREEN, (1.0, 0.0), 0.4, SIZE)
+    assert 0.3 < cut.mask.sum() / inside < 0.7
+    assert cut.box[0, 2] == 1
+    for place in ((1.4, 0.0), (0.0, -1.6), (5.0, 5.0), (-3.0, 0.0)):
+        with pytest.raises(ValueError, match="no part of the person lies in the frame"):
+            far_person(GREEN, place, 0.2, SIZE)
+
+
+def test_too_low():
+    assert far_person(GREEN, height=4 / 120, size=SIZE).mask.any()
+    for height in (3 / 120, 0.0, -1.0):
+        with pytest.raises(ValueError, match="at least 4 are needed"):
+            far_person(GREEN, height=height, size=SIZE)
+
+
+def test_the_cut_out_can_be_made_again(segmenter):
+    frozen, again = cutout(), cut_out(images.load("astronaut"), segmenter)
+    assert again.shape == frozen.shape
+    # The frozen file is rounded to 8 bits, and rounding elsewhere may move a few edge pixels.
+    assert mask_iou(again[:, 3:] > 0.5, frozen[:, 3:] > 0.5) > 0.999
+    assert (again - frozen).abs().mean() < 0.003
+
+
+def test_nobody_to_cut_out(segmenter):
+    with pytest.raises(ValueError, match="sees nobody"):
+        cut_out(torch.full((1, 3, 64, 64), 0.5), segmenter)
+
+
+def iou_of(scene, segmenter, warp):
+    probability = segmenter(warp.zoom(scene.image, (256, 256))).sigmoid()
+    mask = warp.unzoom(probability, scene.image.shape[-2:]) > 0.5
+    return float(mask_iou(mask, scene.mask))
+
+
+@torch.no_grad()
+def test_what_the_fixed_scenes_are_there_to_show(segmenter):
+    assert list(SCENES) == ["temple", "launch", "cup"]
+    results = {}
+    for name, make in SCENES.items():
+        scene = make()
+        assert scene.image.shape == (1, 3, 854, 1280)
+        look = saliency.from_boxes(scene.box, frame=scene.image.shape[-2:])
+        results[name] = [
+            iou_of(scene, segmenter, warp)
+            for warp in (Warp.identity(), Warp.from_saliency(look, pieces=(63, 63)))
+        ]
+    uniform, zoomed = results["temple"]
+    assert uniform < 0.2
+    assert zoomed > 0.8
+    uniform, zoomed = results["launch"]
+    assert uniform > 0.8
+    assert abs(zoomed - uniform) < 0.1
+    assert max(results["cup"]) < 0.2
+
+
+def test_segmenting_the_scene_plainly_is_the_uniform_system(segmenter):
+    scene = SCENES["launch"]()
+    plain = segmenter.segment(scene.image)
+    same = resize(segmenter.decode(segmenter(resize(scene.image, (256, 256)))), (854, 1280))
+    torch.testing.assert_close(plain, same.detach())
