@@ -86,7 +86,7 @@ class Spot:
 
 
 def test_boxes_end_in_the_source_frame() -> None:
-    """A bright square is found where it is by all systems but LZ, which answers in its own frame."""
+    """All systems find a bright square where it is, but LZ, which answers in its own frame."""
     image = torch.zeros(2, 1, 256, 512)
     image[0, :, 150:166, 180:196] = 1
     image[1, :, 60:76, 330:346] = 1

@@ -1,0 +1,78 @@
+"""A JupyterLab and a browser for the tests in this folder."""
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
+
+LOG = pytest.StashKey[LabServer]()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser to drive; in CI it must be there."""
+    if CHROMIUM is None:
+        message = "no Chromium or Chrome on PATH: the browser tests cannot run"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def lab_server(
+    chromium: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[LabServer]:
+    """One server for all tests; it starts only where there is a browser."""
+    with LabServer(tmp_path_factory.mktemp("lab")) as server:
+        pytestconfig.stash[LOG] = server
+        yield server
+
+
+# One browser a file, not one for all: while Playwright runs, asyncio.run fails in other tests.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def lab(
+    browser: Browser,
+    lab_server: LabServer,
+    screenshots: Path | None,
+    request: pytest.FixtureRequest,
+) -> Iterator[Lab]:
+    """A fresh page, 1400 x 1000, and a kernel that nobody used before."""
+    with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
+        lab = Lab(context.new_page(), lab_server)
+        yield lab
+        if screenshots:
+            lab.screenshot(screenshots / f"{request.node.name}-end.png")
+    lab_server.shut_down_kernels()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path | None:
+    """Where to keep pictures of the page, if LZU_SCREENSHOTS says so."""
+    folder = os.environ.get("LZU_SCREENSHOTS")
+    return Path(folder) if folder else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the server's log beside a failure."""
+    report = yield
+    server = item.config.stash.get(LOG, None)
+    if report.failed and server is not None:
+        report.sections.append(("JupyterLab's log", server.tail()))
+    return report

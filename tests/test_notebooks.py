@@ -1,0 +1,254 @@
+"""A lint of the notebooks: what nbval does not see, and how a page is built."""
+
+import ast
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "notebooks"
+NOTEBOOKS = sorted(p for p in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+MAX_LINES = 12
+MAX_CODE_CELLS_IN_A_ROW = 2
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+Notebook = dict[str, Any]
+Cell = dict[str, Any]
+Rule = Callable[[Notebook], Iterator[str]]
+
+# --- reading a notebook ------------------------------------------------------------------------
+
+
+def text(cell: Cell) -> str:
+    """A cell's source, stored as a string or as a list of lines."""
+    return "".join(cell["source"])
+
+
+def tags(cell: Cell) -> list[str]:
+    """A cell's tags."""
+    found: list[str] = cell.get("metadata", {}).get("tags", [])
+    return found
+
+
+def code_cells(notebook: Notebook) -> Iterator[tuple[int, Cell]]:
+    """The code cells with their place in the notebook."""
+    for place, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] == "code":
+            yield place, cell
+
+
+def is_checked(cell: Cell) -> bool:
+    """Whether nbval compares the cell's output (its comment or its tag)."""
+    comment = re.search(r"^\s*#\s*NBVAL_CHECK_OUTPUT", text(cell), re.MULTILINE)
+    return bool(comment) or "nbval-check-output" in tags(cell)
+
+
+def python_of(cell: Cell) -> str:
+    """The cell without IPython's magics and shell lines."""
+    lines = text(cell).splitlines()
+    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+
+
+# --- the rules: each yields one sentence for each fault ----------------------------------------
+
+
+def names_its_kernel(notebook: Notebook) -> Iterator[str]:
+    """Without a kernelspec JupyterLab asks the reader to choose a kernel."""
+    if notebook["metadata"].get("kernelspec", {}).get("name") != "python3":
+        yield "metadata.kernelspec.name is not python3"
+
+
+def stores_no_widget_state(notebook: Notebook) -> Iterator[str]:
+    """Stored widget state hides the stored picture in offline HTML."""
+    if "widgets" in notebook["metadata"]:
+        yield "metadata.widgets is stored; run `make notebooks`"
+
+
+def has_short_cells(notebook: Notebook) -> Iterator[str]:
+    """A cell is read at a glance."""
+    for place, cell in code_cells(notebook):
+        count = sum(bool(line.strip()) for line in text(cell).splitlines())
+        if not 1 <= count <= MAX_LINES:
+            yield f"cell {place} has {count} lines of code, wanted 1 to {MAX_LINES}"
+
+
+def defines_nothing(notebook: Notebook) -> Iterator[str]:
+    """Functions and classes live in the package; an exercise may ask for one."""
+    for place, cell in code_cells(notebook):
+        if "exercise" in tags(cell):
+            continue
+        try:
+            tree = ast.parse(python_of(cell))
+        except SyntaxError as error:
+            yield f"cell {place} is not Python: {error}"
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield f"cell {place} defines {node.name}; move it to the package"
+
+
+def explains_before_it_runs(notebook: Notebook) -> Iterator[str]:
+    """Prose comes before code, and at most two code cells follow one another."""
+    code_since_prose = MAX_CODE_CELLS_IN_A_ROW
+    for place, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] != "code":
+            if text(cell).strip():
+                code_since_prose = 0
+            continue
+        code_since_prose += 1
+        if code_since_prose > MAX_CODE_CELLS_IN_A_ROW:
+            yield f"cell {place} has no prose before it"
+
+
+def stores_what_it_checks(notebook: Notebook) -> Iterator[str]:
+    """A check cell without text to compare, or without its count, checks nothing in nbval."""
+    for place, cell in code_cells(notebook):
+        if not is_checked(cell):
+            continue
+        compared = [
+            output
+            for output in cell["outputs"]
+            if output["output_type"] == "stream" or "text/plain" in output.get("data", {})
+        ]
+        if not compared:
+            yield f"cell {place} checks its output but stores no text"
+        if cell["execution_count"] is None:
+            yield f"cell {place} checks its output but has no execution count"
+
+
+def ran_from_top_to_bottom(notebook: Notebook) -> Iterator[str]:
+    """What is stored came from one run, in order."""
+    counts = [cell["execution_count"] for _, cell in code_cells(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"execution counts are {counts}; run `make notebooks`"
+
+
+def ran_without_complaint(notebook: Notebook) -> Iterator[str]:
+    """No stored error or warning."""
+    for place, cell in code_cells(notebook):
+        for output in cell["outputs"]:
+            if output["output_type"] == "error" or output.get("name") == "stderr":
+                yield f"cell {place} stores an error or a warning"
+
+
+def leaves_a_picture(notebook: Notebook) -> Iterator[str]:
+    """Where no kernel runs, the stored picture is all that is left of a widget."""
+    for place, cell in code_cells(notebook):
+        for output in cell["outputs"]:
+            mimes = set(output.get("data", {}))
+            if WIDGET_VIEW in mimes and not mimes & {"image/jpeg", "image/png"}:
+                yield f"cell {place} shows a widget without a picture beside it"
+
+
+RULES: list[Rule] = [
+    names_its_kernel,
+    stores_no_widget_state,
+    has_short_cells,
+    defines_nothing,
+    explains_before_it_runs,
+    stores_what_it_checks,
+    ran_from_top_to_bottom,
+    ran_without_complaint,
+    leaves_a_picture,
+]
+
+# --- the notebooks ------------------------------------------------------------------------------
+
+
+def test_the_first_notebook_is_there() -> None:
+    assert FOLDER / "00_start_here.ipynb" in NOTEBOOKS
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_notebook(path: Path, rule: Rule) -> None:
+    assert list(rule(json.loads(path.read_text(encoding="utf-8")))) == []
+
+
+# --- the rules themselves -----------------------------------------------------------------------
+
+
+def prose(source: str) -> Cell:
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def code(source: str, count: int | None, *outputs: dict[str, Any], tag: str = "") -> Cell:
+    return {
+        "cell_type": "code",
+        "metadata": {"tags": [tag]} if tag else {},
+        "source": source,
+        "execution_count": count,
+        "outputs": list(outputs),
+    }
+
+
+def stream(name: str, written: str) -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": [written]}
+
+
+def shown(*mimes: str) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": dict.fromkeys(mimes, ""), "metadata": {}}
+
+
+GOOD: Notebook = {
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
+    "cells": [
+        prose("# Why zoom?"),
+        code("%config InlineBackend.figure_format = 'retina'\nx = 1", 1),
+        code("# NBVAL_CHECK_OUTPUT\nprint(x)", 2, stream("stdout", "1\n")),
+        prose("Drag the slider."),
+        code("explorer()", 3, shown(WIDGET_VIEW, "image/jpeg", "text/plain")),
+        prose("Your turn."),
+        code("def mine(x):\n    ...", 4, tag="exercise"),
+    ],
+}
+
+
+def with_cells(*cells: Cell) -> Notebook:
+    return {**copy.deepcopy(GOOD), "cells": list(cells)}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_good_notebook_passes(rule: Rule) -> None:
+    assert list(rule(GOOD)) == []
+
+
+WIDGET_STATE = {"metadata": {**GOOD["metadata"], "widgets": {}}, "cells": []}
+CHECK = "# NBVAL_CHECK_OUTPUT\nprint(1)"
+
+
+@pytest.mark.parametrize(
+    ("rule", "notebook"),
+    [
+        (names_its_kernel, {"metadata": {}, "cells": []}),
+        (names_its_kernel, {"metadata": {"kernelspec": {"name": "ir"}}, "cells": []}),
+        (stores_no_widget_state, WIDGET_STATE),
+        (has_short_cells, with_cells(code("x = 1\n" * (MAX_LINES + 1), 1))),
+        (has_short_cells, with_cells(code("\n", 1))),
+        (defines_nothing, with_cells(code("if True:\n    def f(): ...", 1))),
+        (defines_nothing, with_cells(code("class A: ...", 1))),
+        (defines_nothing, with_cells(code("async def f(): ...", 1))),
+        (defines_nothing, with_cells(code("x = = 1", 1))),
+        (explains_before_it_runs, with_cells(code("x", 1))),
+        (explains_before_it_runs, with_cells(prose(" \n"), code("x", 1))),
+        (explains_before_it_runs, with_cells(prose("a"), *(code("x", n) for n in (1, 2, 3)))),
+        (stores_what_it_checks, with_cells(code(CHECK, 1))),
+        (stores_what_it_checks, with_cells(code(CHECK, 1, shown("image/png")))),
+        (stores_what_it_checks, with_cells(code(CHECK, None, stream("stdout", "1")))),
+        (stores_what_it_checks, with_cells(code("print(1)", 1, tag="nbval-check-output"))),
+        (ran_from_top_to_bottom, with_cells(code("x", 2))),
+        (ran_from_top_to_bottom, with_cells(code("x", 2), code("x", 1))),
+        (ran_from_top_to_bottom, with_cells(code("x", 1), code("x", None))),
+        (ran_without_complaint, with_cells(code("x", 1, stream("stderr", "Warning")))),
+        (ran_without_complaint, with_cells(code("x", 1, {"output_type": "error"}))),
+        (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW, "text/plain")))),
+        (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW), shown("image/png")))),
+    ],
+)
+def test_a_faulty_notebook_is_seen(rule: Rule, notebook: Notebook) -> None:
+    assert list(rule(notebook))

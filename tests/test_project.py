@@ -1,0 +1,266 @@
+"""The house itself: its walls, its papers, and its lists of packages."""
+
+import ast
+import importlib
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "lzu_viz"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# --- imports go only downwards: mathematics <- pictures <- widgets ---------------------------
+
+DRAWING = {"matplotlib", "lzu_viz.plots"}
+WIDGETS = {"ipywidgets", "IPython", "anywidget", "lzu_viz.widgets"}
+
+
+def forbidden_to(path: Path) -> set[str]:
+    """What a module may not import: all that belongs to the floors above its own."""
+    floor = path.relative_to(PACKAGE).parts[0]
+    if floor in ("widgets", "widgets.py"):
+        return set()
+    if floor in ("plots", "plots.py"):
+        return WIDGETS
+    return DRAWING | WIDGETS
+
+
+def imported_names(source: str, package: str) -> set[str]:
+    """Every dotted name that the source imports; relative ones are resolved in `package`."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, base]).rstrip(".")
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+def breaches(source: str, package: str, forbidden: set[str]) -> set[str]:
+    """The imported names that lie in a forbidden package."""
+    return {
+        name
+        for name in imported_names(source, package)
+        if any(name == wall or name.startswith(wall + ".") for wall in forbidden)
+    }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_only_downwards(path: Path) -> None:
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    assert not breaches(path.read_text(encoding="utf-8"), package, forbidden_to(path))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import matplotlib.pyplot as plt",
+        "def f():\n    from matplotlib import cm",
+        "from lzu_viz import plots",
+        "from .. import plots",
+        "from ..plots.axes import show",
+        "import IPython",
+        "from ipywidgets import VBox",
+    ],
+)
+def test_the_wall_is_seen(source: str) -> None:
+    assert breaches(source, "lzu_viz.models", DRAWING | WIDGETS)
+
+
+def test_the_wall_lets_neighbours_through() -> None:
+    source = "import torch\nfrom .. import warp, boxes\nfrom lzu_viz.lzu import LZU\n"
+    assert not breaches(source, "lzu_viz.models", DRAWING | WIDGETS)
+
+
+def test_importing_the_package_draws_nothing() -> None:
+    code = "import lzu_viz, json, sys; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in json.loads(run.stdout)}
+    assert "lzu_viz" in loaded
+    assert not loaded & {"matplotlib", "ipywidgets", "IPython", "anywidget"}
+
+
+# --- every room says what it is for ------------------------------------------------------------
+
+
+def public_modules() -> list[str]:
+    """Dotted names of all modules of the package without a leading underscore."""
+    found = [info.name for info in pkgutil.walk_packages([str(PACKAGE)], "lzu_viz.")]
+    return ["lzu_viz", *(n for n in found if not any(p.startswith("_") for p in n.split(".")))]
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_module_says_what_it_is_for(name: str) -> None:
+    module: ModuleType = importlib.import_module(name)
+    assert module.__doc__
+    assert module.__doc__.strip()
+
+
+# --- the lists of packages agree ---------------------------------------------------------------
+
+CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def required(lines: list[str]) -> dict[str, SpecifierSet]:
+    """Name and bounds of each requirement."""
+    parsed = [Requirement(line) for line in lines]
+    return {canonicalize_name(r.name): r.specifier for r in parsed}
+
+
+def conda_packages(path: Path) -> tuple[dict[str, SpecifierSet], list[str]]:
+    """The conda packages of an environment file, and what it leaves to pip."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    by_pip = [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
+    lines = [entry for entry in entries if isinstance(entry, str)]
+    # conda's `python=3.11` means any 3.11.x
+    return required([re.sub(r"^([\w.-]+)=([\d.]+)$", r"\1==\2.*", line) for line in lines]), by_pip
+
+
+@pytest.mark.parametrize(
+    ("path", "by_pip"), [("environment.yml", ["-e ."]), ("binder/environment.yml", [])]
+)
+def test_conda_environment_matches_pyproject(path: str, by_pip: list[str]) -> None:
+    packages, left_to_pip = conda_packages(ROOT / path)
+    assert left_to_pip == by_pip
+    assert "pip" in packages
+    wanted = {CONDA_NAMES.get(n, n): spec for n, spec in required(PROJECT["dependencies"]).items()}
+    python = packages.pop("python")
+    packages.pop("pip")
+    assert packages == wanted
+    (pin,) = python
+    assert Version(pin.version.removesuffix(".*")) in SpecifierSet(PROJECT["requires-python"])
+
+
+def pinned() -> dict[str, SpecifierSet]:
+    """The versions in constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return required([line for line in lines if line and not line.startswith("#")])
+
+
+def test_constraints_pin_one_public_version_each() -> None:
+    for name, spec in pinned().items():
+        (pin,) = spec
+        assert pin.operator == "==", name
+        assert Version(pin.version).local is None, name
+
+
+def test_constraints_hold_what_pyproject_asks_for() -> None:
+    asked = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    pins = pinned()
+    for name, spec in required(list(chain.from_iterable(asked))).items():
+        (pin,) = pins[name]
+        assert pin.version in spec, name
+
+
+def test_everything_imported_is_asked_for() -> None:
+    here = {"lzu_viz", *sys.stdlib_module_names}
+    distribution = {"PIL": "pillow", "IPython": "ipywidgets"}  # ipywidgets needs IPython itself
+    imported = set()
+    for path in SOURCES:
+        package = ".".join(path.relative_to(ROOT).parent.parts)
+        names = imported_names(path.read_text(encoding="utf-8"), package)
+        imported |= {name.split(".")[0] for name in names}
+    asked = set(required(PROJECT["dependencies"]))
+    assert {distribution.get(name, name) for name in imported - here} <= asked
+
+
+# --- what is shipped ---------------------------------------------------------------------------
+
+
+def repository_files() -> list[Path]:
+    """All files that are in git, or would be after `git add .`."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+    if run.returncode:
+        if os.environ.get("CI"):
+            pytest.fail(f"git does not list the files: {run.stderr.decode()}")
+        pytest.skip("not a git checkout")
+    listed = sorted({ROOT / name for name in run.stdout.decode().split("\0") if name})
+    return [path for path in listed if path.is_file()]
+
+
+def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    files = {path.relative_to(ROOT).as_posix() for path in repository_files()}
+    package = {name for name in files if name.startswith("lzu_viz/")}
+    assert "lzu_viz/py.typed" in package
+    assert package <= held
+
+
+# Put together from parts, so that this file does not hold what it looks for.
+LOCAL_FOLDERS = b"|".join([b"work", b"root", b"home", b"Users"])
+LOCAL_PATH = re.compile(rb"(?<![\w+])/(?:" + LOCAL_FOLDERS + b")/")
+
+
+def test_no_path_of_one_machine_is_in_the_repository() -> None:
+    files = repository_files()
+    assert Path(__file__) in files
+    assert not [str(path) for path in files if LOCAL_PATH.search(path.read_bytes())]
+
+
+@pytest.mark.parametrize("text", [b'File "/%s/me/x.py"', b"file:///%s/x", b"/%s/y"])
+def test_a_local_path_is_seen(text: bytes) -> None:
+    assert LOCAL_PATH.search(text % b"root")
+    assert not LOCAL_PATH.search(text % b"roots")
+
+
+# --- papers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "NOTICE", *PROJECT["license-files"]])
+def test_paper_is_there(name: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8").strip()
+
+
+def test_citation_names_us_and_the_paper() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == PROJECT["version"]
+    assert citation["authors"]
+    (paper,) = citation["references"]
+    assert paper["title"] == "Learning to Zoom and Unzoom"
+    assert paper["authors"][0]["family-names"] == "Thavamani"
+
+
+def test_readme_names_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make lab" in readme
+    assert "make test" in readme
+
+
+def test_ci_runs_make_test() -> None:
+    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "make test"
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_binder_installs_the_package() -> None:
+    assert os.access(ROOT / "binder/postBuild", os.X_OK)
+    assert "--no-deps" in (ROOT / "binder/postBuild").read_text(encoding="utf-8")
+    json.loads((ROOT / "binder/overrides.json").read_text(encoding="utf-8"))
