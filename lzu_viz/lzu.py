@@ -14,7 +14,7 @@ LZU: Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from torch import Tensor, nn
 
@@ -54,7 +54,7 @@ class LZ(nn.Module):
     def __init__(
         self,
         features: Callable[[Tensor], Levels],
-        head: Callable[[Levels], Levels],
+        head: Callable[[Any], Levels],
         warp: Warp | Callable[[Tensor], Warp],
         *,
         size: Sequence[int],
@@ -174,7 +174,7 @@ class LZU(LZ):
     def __init__(
         self,
         features: Callable[[Tensor], Levels],
-        head: Callable[[Levels], Levels],
+        head: Callable[[Any], Levels],
         warp: Warp | Callable[[Tensor], Warp],
         *,
         size: Sequence[int],

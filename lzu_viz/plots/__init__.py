@@ -1,0 +1,8 @@
+"""Pictures: what is drawn, and nothing that is computed.
+
+`panels` draws on Pillow images, fast enough to follow a slider; `figures` draws on matplotlib axes.
+"""
+
+from . import figures, panels
+
+__all__ = ["figures", "panels"]

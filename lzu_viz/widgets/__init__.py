@@ -1,0 +1,7 @@
+"""Widgets: what a reader drags. A frozen state, a pure function from state to result, and views."""
+
+from .explorer import Explorer
+from .result import Result, explore
+from .state import State
+
+__all__ = ["Explorer", "Result", "State", "explore"]
