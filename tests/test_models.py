@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lzu_viz import saliency
 from lzu_viz.models import COCO_CLASSES, NanoDet, SelfieSegmenter, nanodet, selfie
 from lzu_viz.models.weights import load
 from lzu_viz.sampling import resize
@@ -32,26 +33,10 @@ def golden(name):
     return arrays.pop("image")[None].float() / 255, arrays
 
 
-class Stretch:
-    """T(x, y) = (sx x, sy y): it reaches only the middle of the source."""
-
-    def __init__(self, *scale):
-        self.scale = torch.tensor(scale)
-
-    def to_zoomed(self, points):
-        zoomed = points / self.scale
-        outside = (zoomed.abs() > 1).any(-1, keepdim=True)
-        return torch.where(outside, torch.nan, zoomed)
-
-    def jacobian(self, points):
-        known = torch.where(points.isnan().any(-1), torch.nan, 1.0)
-        return known[..., None, None] * torch.diag(self.scale)
-
-    def coverage(self, size):
-        rows, columns = size
-        y = (torch.arange(rows) + 0.5) / rows * 2 - 1
-        x = (torch.arange(columns) + 0.5) / columns * 2 - 1
-        return ((y.abs() <= self.scale[1])[:, None] & (x.abs() <= self.scale[0]))[None]
+def stretch_by(x, y):
+    """Give the warp that shows only the middle of the source: T(p) = (x * p_x, y * p_y)."""
+    ends = torch.tensor([[-1.0, 1.0]])
+    return Warp.from_axes(x * ends, y * ends)
 
 
 # --- against TensorFlow.js -------------------------------------------------------------------
@@ -276,10 +261,10 @@ def slow_decode(outputs, size, threshold, iou, stretch=None):
                     sides.append(stride * mean)
                 left, top, right, bottom = sides
                 box = (
-                    max(-1, x - sx * left / (size[1] / 2)),
-                    max(-1, y - sy * top / (size[0] / 2)),
-                    min(1, x + sx * right / (size[1] / 2)),
-                    min(1, y + sy * bottom / (size[0] / 2)),
+                    max(-sx, x - sx * left / (size[1] / 2)),
+                    max(-sy, y - sy * top / (size[0] / 2)),
+                    min(sx, x + sx * right / (size[1] / 2)),
+                    min(sy, y + sy * bottom / (size[0] / 2)),
                 )
                 for label in range(80):
                     score = 1 / (1 + math.exp(-values[label]))
@@ -340,7 +325,7 @@ def test_decode_on_a_finer_grid_against_a_slow_oracle(detector):
     size, stretch = (64, 96), (0.6, 0.8)
     outputs = random_outputs(1, size, finer=2)
     (found,) = detector.decode(
-        outputs, Stretch(*stretch), size=size, threshold=0.25, iou=0.3, top=10_000
+        outputs, stretch_by(*stretch), size=size, threshold=0.25, iou=0.3, top=10_000
     )
     image = [output[0] for output in outputs]
     check_against_oracle(found, slow_decode(image, size, 0.25, 0.3, stretch))
@@ -368,7 +353,7 @@ def test_decode_units_are_pixels_of_the_input(detector):
 def test_decode_scales_distances_by_the_warp(detector):
     outputs = one_cell((64, 96), 3, 5, (1, 1, 1, 1))
     ((plain, _, _),) = detector.decode(outputs)
-    ((warped, _, _),) = detector.decode(outputs, Stretch(0.5, 0.25))
+    ((warped, _, _),) = detector.decode(outputs, stretch_by(0.5, 0.25))
     centre = (plain[0, :2] + plain[0, 2:]) / 2
     assert torch.allclose((warped[0, :2] + warped[0, 2:]) / 2, centre, atol=1e-6)
     scale = (warped[0, 2:] - warped[0, :2]) / (plain[0, 2:] - plain[0, :2])
@@ -378,7 +363,7 @@ def test_decode_scales_distances_by_the_warp(detector):
 def test_cells_that_the_warp_does_not_reach_give_nothing(detector):
     outputs = one_cell((64, 96), 0, 5, (1, 1, 1, 1))
     assert len(detector.decode(outputs)[0].boxes) == 1
-    assert len(detector.decode(outputs, Stretch(0.5, 0.5))[0].boxes) == 0
+    assert len(detector.decode(outputs, stretch_by(0.5, 0.5))[0].boxes) == 0
 
 
 def test_decode_with_the_identity_is_decode_without(detector):
@@ -394,15 +379,26 @@ def test_decode_with_the_identity_is_decode_without(detector):
         torch.testing.assert_close(plain.boxes, warped.boxes, atol=1e-5, rtol=0)
 
 
-def test_decode_takes_one_warp_or_one_an_image(detector):
-    class Pair(Stretch):
-        def to_zoomed(self, points):
-            return super().to_zoomed(points).expand(2, -1, -1)
+def test_a_box_larger_than_the_fovea_is_mapped_whole(detector):
+    fovea = saliency.gaussian(torch.tensor([[[0.1, -0.1]]]), 0.05)
+    warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea), fwhm=0.3)
+    size, bins = (64, 96), (1, 2, 3, 2)
+    ((box, _, _),) = detector.decode(one_cell(size, 3, 6, bins), warp)
+    cell = torch.tensor([[[(6 + 0.5) / 12 * 2 - 1, (3 + 0.5) / 8 * 2 - 1]]])
+    x, y = warp.to_zoomed(cell)[0, 0].tolist()
+    left, top, right, bottom = (8 * each for each in bins)
+    zoomed = torch.tensor([[x - left / 48, y - top / 32, x + right / 48, y + bottom / 32]])
+    assert torch.allclose(box, warp.boxes_to_source(zoomed), atol=1e-5)
+    slope = warp.jacobian(warp.to_zoomed(cell))[0, 0, 0, 0]
+    assert box[0, 2] - cell[0, 0, 0] > 1.1 * slope * right / 48  # first order falls short
 
+
+def test_decode_takes_one_warp_or_one_an_image(detector):
+    two = Warp.from_grid(stretch_by(0.9, 0.9).grid.expand(2, -1, -1, -1))
     outputs = one_cell((64, 96), 3, 5, (1, 1, 1, 1), batch=2)
-    assert len(detector.decode(outputs, Pair(0.9, 0.9))) == 2
+    assert len(detector.decode(outputs, two)) == 2
     with pytest.raises(ValueError, match="warp has batch 2, the outputs have batch 1"):
-        detector.decode(one_cell((64, 96), 3, 5, (1, 1, 1, 1)), Pair(0.9, 0.9))
+        detector.decode(one_cell((64, 96), 3, 5, (1, 1, 1, 1)), two)
 
 
 def test_nothing_found(detector):
@@ -429,7 +425,7 @@ def test_decode_refuses_other_outputs(detector):
 
 def test_mask_is_zero_where_the_warp_does_not_reach(segmenter):
     logits = torch.full((2, 1, 8, 8), 3.0)
-    mask = segmenter.decode(logits, Stretch(0.5, 1.0))
+    mask = segmenter.decode(logits, stretch_by(0.5, 1.0))
     assert (mask[..., 2:6] == torch.tensor(3.0).sigmoid()).all()
     assert (mask[..., :2] == 0).all()
     assert (mask[..., 6:] == 0).all()

@@ -178,10 +178,11 @@ class NanoDet(nn.Module):
         distances are in pixels of the network's input, the frame that the network saw.
 
         **With a warp.** If features or outputs were unzoomed, the grid lies in the source frame but
-        distances still count zoomed pixels. Give the warp T, and each is scaled by T's local
-        stretch at the cell: left and right by |dT_x/dx|, top and bottom by |dT_y/dy|. That is
-        first order: exact while T is linear across the box. A cell that T does not reach has no
-        features, so it is dropped.
+        distances still count zoomed pixels. Give the warp T, and each is corrected by T's local
+        size: from the cell's place in the zoomed frame one goes the distance there, and takes where
+        T leads to. To first order that multiplies left and right by dT_x/dx, top and bottom by
+        dT_y/dy; where the fovea is smaller than the box, first order is not enough. A cell that T
+        does not reach has no features, so it is dropped.
 
         **Which map to unzoom.** The heads were trained on plain images. They measure boxes in the
         pixels that they see, and their 3x3 convolution knows unstretched patterns. Unzoomed
@@ -189,7 +190,8 @@ class NanoDet(nn.Module):
         trained behind the unzoom, as in the paper, learns both. Without training, run the head on
         the zoomed features, unzoom its outputs on a finer grid, and scale the sizes: that gets
         back to what mapping the corners of boxes gives. Recall at IoU 0.5, measured on four video
-        frames, 14 people (few), warp from the true boxes, by size of the input:
+        frames, 14 people (few), warp from the true boxes, distances scaled to first order, by size
+        of the input:
 
         | frozen detector                                   | 160 | 224 | 288 |
         |---------------------------------------------------|-----|-----|-----|
@@ -222,7 +224,7 @@ class NanoDet(nn.Module):
             ValueError: the shape of an output, or the batch of the warp, is wrong.
         """
         self._check_outputs(outputs)
-        batch, _, rows, columns = outputs[0].shape
+        rows, columns = outputs[0].shape[-2:]
         height, width = size or (rows * self.strides[0], columns * self.strides[0])
         unit = outputs[0].new_tensor((2 / width, 2 / height) * 2)  # pixels -> [-1, 1], four sides
 
@@ -237,12 +239,12 @@ class NanoDet(nn.Module):
                 (output.shape[-2], output.shape[-1]), device=output.device, dtype=output.dtype
             ).flatten(1, 2)
             score = logits.sigmoid()
-            if warp is not None:
-                stretch = _local_stretch(warp, centre, batch)
-                reached = stretch.isfinite().all(dim=-1, keepdim=True)
+            if warp is None:
+                low, high = centre - distance[..., :2], centre + distance[..., 2:]
+            else:
+                reached, low, high = _sides_in_source(warp, centre, distance)
                 score = torch.where(reached, score, -torch.inf)  # passes no threshold
-                distance = distance * torch.where(reached, stretch, 0).repeat(1, 1, 2)
-            boxes.append(torch.cat((centre - distance[..., :2], centre + distance[..., 2:]), -1))
+            boxes.append(torch.cat((low, high), dim=-1))
             scores.append(score)
         return [
             _select(b.clamp(-1, 1), s, threshold, iou, top)
@@ -295,16 +297,33 @@ class NanoDet(nn.Module):
             )
 
 
-def _local_stretch(warp: Warp, centre: Tensor, batch: int) -> Tensor:
-    """Scale |dT_x/dx|, |dT_y/dy| at source points `1 n 2` -> `b n 2`, NaN where T reaches not."""
-    zoomed = warp.to_zoomed(centre)
-    if zoomed.shape[0] not in (1, batch):
+def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Go from source points `1 n 2` to zoomed frame, from there `b n 4` far, and back through T.
+
+    Returns:
+        `b n 1`, which points T reaches; `b n 2`, left and top; `b n 2`, right and bottom.
+    """
+    batch = len(distance)
+    if len(warp) not in (1, batch):
         raise ValueError(
-            f"the warp has batch {zoomed.shape[0]}, the outputs have batch {batch}; "
+            f"the warp has batch {len(warp)}, the outputs have batch {batch}; "
             "give one warp for all images or one for each"
         )
-    stretch = warp.jacobian(zoomed).diagonal(dim1=-2, dim2=-1).abs()
-    return stretch.expand(batch, -1, -1)
+    zoomed = warp.to_zoomed(centre).expand(batch, -1, -1)
+    reached = zoomed.isfinite().all(dim=-1, keepdim=True)
+    zoomed = torch.where(reached, zoomed, 0.0)
+    still = torch.zeros_like(distance[..., 0])
+    left, top, right, bottom = distance.unbind(-1)
+    ends = [
+        warp.to_source((zoomed + torch.stack(way, dim=-1)).clamp(-1, 1))[..., axis]
+        for axis, way in (
+            (0, (-left, still)),
+            (1, (still, -top)),
+            (0, (right, still)),
+            (1, (still, bottom)),
+        )
+    ]
+    return reached, torch.stack(ends[:2], dim=-1), torch.stack(ends[2:], dim=-1)
 
 
 def _select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, top: int) -> Detections:

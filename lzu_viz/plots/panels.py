@@ -47,7 +47,7 @@ def centred(drawn: Picture, size: Sequence[int]) -> Picture:
 
 
 def with_grid(drawn: Picture, warp: Warp) -> Picture:
-    """Draw the first warp of a batch over its source: each quadrilateral becomes one equal piece."""
+    """Draw the pieces of a warp (of a batch the first) over its source."""
     out, grid = drawn.copy(), warp.grid[0].detach()
     rows, columns = warp.pieces
     lines = [grid[i] for i in _every(rows)] + [grid[:, j] for j in _every(columns)]
@@ -68,12 +68,8 @@ def with_fovea(drawn: Picture, centre: tuple[float, float], width: float) -> Pic
     out = drawn.copy()
     pen = ImageDraw.Draw(out)
     ((x, y),) = _places(out, torch.tensor([centre]))
-    ring = [
-        x - width * out.width,
-        y - width * out.height,
-        x + width * out.width,
-        y + width * out.height,
-    ]
+    across, down = width * out.width, width * out.height
+    ring = [x - across, y - down, x + across, y + down]
     arm = out.width / 90
     for colour, thick in ((INK, 5), (FOVEA, 3)):
         pen.ellipse(ring, outline=colour, width=thick)

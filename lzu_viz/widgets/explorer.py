@@ -149,12 +149,11 @@ class Explorer(widgets.VBox):
 
     def _lines(self) -> list[str]:
         result, side = self.result, self._state.input_size
-        size = (
-            f"Input of the network, in both rows: {side} × {side} = {result.input_pixels:,} pixels"
-        )
+        size = f"Input of the network, either way: {side} x {side} = {result.input_pixels:,} pixels"
         warp = (
-            f"Peak magnification {result.peak_magnification:.1f}×; pieces against the continuous "
-            f"warp: {result.error_rms:.2f} px root mean square, {result.error_worst:.1f} px at worst"
+            f"Peak magnification: {result.peak_magnification:.1f} times. Pieces against the "
+            f"continuous warp: {result.error_rms:.2f} px root mean square, "
+            f"{result.error_worst:.1f} px at worst"
         )
         if result.uniform.iou is None or result.zoom.iou is None:
             return [size, warp]
