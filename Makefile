@@ -19,7 +19,7 @@ ifneq ($(shell cat $(LAB_STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(LAB_STAMP)
 endif
 
-.PHONY: help lab test notebooks clean
+.PHONY: help lab test notebooks picture clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "                PYTHON=...  build .venv with this Python (3.11 or newer)"
 	@echo "make test       ruff, mypy, pytest (with the browser tests), then every notebook"
 	@echo "make notebooks  run every notebook and store its outputs"
+	@echo "make picture    draw the picture of the README"
 	@echo "make clean      remove .venv and all caches"
 
 lab: $(LAB_STAMP) $(SETTINGS)
@@ -47,6 +48,10 @@ notebooks: $(LAB_STAMP)
 	$(FIND_NOTEBOOKS) | xargs $(PY) -m nbconvert --to notebook --inplace --execute \
 	    --ExecutePreprocessor.store_widget_state=False \
 	    --ExecutePreprocessor.record_timing=False
+
+picture: $(LAB_STAMP)
+	$(PY) -c 'from lzu_viz.scenes import SCENES; from lzu_viz.widgets import Explorer; \
+	    Explorer(SCENES["temple"]()).still().save("notebooks/explorer.jpg", quality=90)'
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -2,10 +2,11 @@
 
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ..warp import Warp
-from .palette import GRID, INK
+from .palette import GRID, INK, TRUTH
 
 
 def show_image(ax: Axes, image: Tensor, title: str = "") -> AxesImage:
@@ -15,11 +16,21 @@ def show_image(ax: Axes, image: Tensor, title: str = "") -> AxesImage:
         image[0].detach().clamp(0, 1).movedim(0, -1).cpu().numpy(),
         extent=(-1, 1, 1, -1),
         aspect=rows / columns,
-        cmap="cividis",
+        cmap="gray",
+        vmin=0,
+        vmax=1,
     )
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, color=INK)
     return drawn
+
+
+def draw_box(ax: Axes, box: Tensor, colour: str = TRUTH) -> Rectangle:
+    """Draw one box `4`, xyxy in [-1, 1]."""
+    left, top, right, bottom = box.tolist()
+    edge = Rectangle((left, top), right - left, bottom - top, fill=False, color=colour, linewidth=2)
+    ax.add_patch(edge)
+    return edge
 
 
 def draw_grid(ax: Axes, warp: Warp, every: int = 1) -> None:

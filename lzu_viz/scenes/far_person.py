@@ -164,5 +164,5 @@ SCENES: dict[str, Callable[..., Scene]] = {
 
 For the segmenter at 256x256, with a warp that looks at the person's box:
 temple: uniform downsampling loses the person, zoom finds her. launch: uniform downsampling already
-does well, there is nothing to gain. cup: orange on orange, neither finds her.
+does well, there is nothing to gain. cup: orange on orange; a moderate zoom does not find her.
 """

@@ -16,7 +16,7 @@ from ..plots.panels import Picture
 from ..sampling import resize
 from ..scenes import Scene
 from .result import Answer, Result, explore
-from .state import NETWORKS, State, controls
+from .state import NETWORK_LEGEND, NETWORKS, State, controls
 
 LONG_SIDE = 720
 """Of a panel, in pixels."""
@@ -69,10 +69,10 @@ class Explorer(widgets.VBox):
         cells = [_cell(CAPTIONS[name], panel) for name, panel in self._panels.items()]
         self.children = [
             widgets.HBox([widgets.VBox(sliders[:4]), widgets.VBox(sliders[4:])], layout=_WRAP),
+            self._numbers,
             self._message,
             widgets.HBox(cells[:2]),
             widgets.HBox(cells[2:]),
-            self._numbers,
         ]
         self._show(self._state)
 
@@ -180,17 +180,16 @@ class Explorer(widgets.VBox):
 
 
 _FULL = widgets.Layout(width="100%")
-_WRAP = widgets.Layout(flex_flow="row wrap", margin="0 0 8px 0")
-_ROW = widgets.Layout(width="430px")
-_STYLE = {"description_width": "84px"}
+_WRAP = widgets.Layout(flex_flow="row wrap")
+_ROW = widgets.Layout(width="440px", max_width="100%")
+_STYLE = {"description_width": "110px"}
 
 
 def _controls(state: State) -> dict[str, widgets.ValueWidget]:
     """Make a slider for every number of a state, and a chooser for the network."""
     made: dict[str, widgets.ValueWidget] = {}
     for name, control in controls().items():
-        whole = isinstance(control.step, int)
-        slider = widgets.IntSlider if whole else widgets.FloatSlider
+        slider = widgets.IntSlider if isinstance(control.step, int) else widgets.FloatSlider
         made[name] = slider(
             value=getattr(state, name),
             min=control.low,
@@ -198,12 +197,16 @@ def _controls(state: State) -> dict[str, widgets.ValueWidget]:
             step=control.step,
             description=control.label,
             tooltip=control.legend,
-            readout_format=f"{'d' if whole else '.2f'}",
             layout=_ROW,
             style=_STYLE,
         )
-    made["network"] = widgets.ToggleButtons(
-        options=NETWORKS, value=state.network, description="network", style=_STYLE
+    made["network"] = widgets.Dropdown(
+        options=NETWORKS,
+        value=state.network,
+        description="network",
+        tooltip=NETWORK_LEGEND,
+        layout=_ROW,
+        style=_STYLE,
     )
     return made
 

@@ -12,23 +12,24 @@ Network = Literal["segmenter", "detector"]
 NETWORKS: tuple[Network, ...] = ("segmenter", "detector")
 
 
+NETWORK_LEGEND = "what looks: a segmenter of people, or a detector of 80 kinds of things"
+
+
 class Control(NamedTuple):
     """How a number is controlled.
 
     Attributes:
-        label: before the slider.
+        label: before the slider, with the unit.
         low: least value.
         high: largest value.
         step: between values.
-        unit: behind the value.
-        legend: what it does, in a sentence.
+        legend: what it does.
     """
 
     label: str
     low: float
     high: float
     step: float
-    unit: str
     legend: str
 
 
@@ -51,23 +52,13 @@ class State:
         ValueError: pieces must be between 2 and 64, got 0
     """
 
-    x: float = _number(0.0, "fovea x", -1, 1, 0.01, "", "place from left (-1) to right (1)")
-    y: float = _number(0.0, "fovea y", -1, 1, 0.01, "", "place from top (-1) to bottom (1)")
-    width: int = _number(
-        6, "width", 2, 30, 1, "% of side", "size of the fovea, one standard deviation"
-    )
-    strength: int = _number(
-        75, "strength", 0, 98, 1, "%", "share of the saliency that the fovea gets; 0 is uniform"
-    )
-    pieces: int = _number(
-        32, "pieces", 2, 64, 1, "an axis", "bilinear pieces that the warp is cut into"
-    )
-    input_size: int = _number(
-        256, "input size", 96, 512, 32, "px a side", "what the network gets to see, in both rows"
-    )
-    network: Network = field(
-        default="segmenter", metadata={"legend": "what looks: a mask of people, or boxes"}
-    )
+    x: float = _number(0.0, "fovea x", -1, 1, 0.01, "place of the fovea, left (-1) to right (1)")
+    y: float = _number(0.0, "fovea y", -1, 1, 0.01, "place of the fovea, top (-1) to bottom (1)")
+    width: int = _number(6, "width (%)", 2, 30, 1, "standard deviation, in % of the sides")
+    strength: int = _number(75, "strength (%)", 0, 98, 1, "the fovea's share of the saliency")
+    pieces: int = _number(32, "pieces (per axis)", 2, 64, 1, "bilinear pieces of the warp")
+    input_size: int = _number(256, "input side (px)", 96, 512, 32, "what the network gets to see")
+    network: Network = "segmenter"
 
     def __post_init__(self) -> None:
         for name, control in controls().items():

@@ -1,0 +1,120 @@
+"""Pictures: drawn where they should be, and only there."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageColor
+
+from lzu_viz import Warp, saliency
+from lzu_viz.plots import figures, panels
+from lzu_viz.plots.palette import ANSWER, GRID, TRUTH
+
+GREY = torch.full((1, 3, 60, 90), 0.5)
+
+
+def pixels(drawn: Image.Image) -> np.ndarray:
+    return np.asarray(drawn).astype(int)
+
+
+def coloured(drawn: Image.Image, colour: str) -> np.ndarray:
+    """Tell which pixels have a colour."""
+    return (pixels(drawn) == ImageColor.getrgb(colour)).all(axis=-1)
+
+
+def test_picture_holds_the_pixels() -> None:
+    image = torch.rand(1, 3, 5, 7)
+    assert (
+        np.abs(pixels(panels.picture(image)) / 255 - image[0].permute(1, 2, 0).numpy()).max()
+        < 0.003
+    )
+    large = panels.picture(image, (50, 70), smooth=False)
+    assert large.size == (70, 50)
+    assert (pixels(large)[:10, :10] == pixels(panels.picture(image))[0, 0]).all()
+
+
+def test_centred_keeps_the_shape() -> None:
+    page = panels.centred(panels.picture(GREY[..., :60]), (100, 200))
+    assert page.size == (200, 100)
+    inner = (pixels(page) == 128).all(axis=-1)
+    assert inner[:, 50:150].all()
+    assert not inner[:, :50].any()
+    assert not inner[:, 150:].any()
+
+
+def test_grid_lines_lie_where_the_warp_puts_them() -> None:
+    warp = Warp.from_axes(torch.tensor([[-1.0, 0.5, 1.0]]), torch.tensor([[-1.0, 1.0]]))
+    lines = coloured(panels.with_grid(panels.picture(GREY), warp), GRID)
+    assert lines[30].nonzero()[0].tolist() == [0, 66, 67, 89] or lines[30].sum() in (3, 4)
+    assert abs(lines[30].nonzero()[0][1] / 89 * 2 - 1 - 0.5) < 0.03
+
+
+def test_fine_grids_are_drawn_in_part() -> None:
+    coarse, fine = (
+        coloured(panels.with_grid(panels.picture(GREY, (600, 900)), Warp.identity((k, k))), GRID)
+        for k in (16, 64)
+    )
+    assert (coarse == fine).mean() > 0.999
+
+
+def test_mask_outline_and_boxes() -> None:
+    mask = torch.zeros(1, 1, 60, 90, dtype=torch.bool)
+    mask[..., 20:40, 30:60] = True
+    tinted = pixels(panels.with_mask(panels.picture(GREY), mask))
+    assert (tinted[:20] == 128).all()
+    assert (tinted[21:39, 31:59] != 128).any(axis=-1).all()
+    line = coloured(panels.with_outline(panels.picture(GREY), mask), TRUTH)
+    assert line[19, 40]
+    assert not line[30, 45]
+    box = torch.tensor([[-0.5, -0.5, 0.5, 0.5]])
+    assert coloured(panels.with_boxes(panels.picture(GREY), box), ANSWER)[15, 45]
+    labelled = panels.with_boxes(panels.picture(GREY), box, ["person 0.90"])
+    assert (
+        coloured(labelled, ANSWER).sum()
+        > coloured(panels.with_boxes(panels.picture(GREY), box), ANSWER).sum()
+    )
+
+
+@pytest.mark.parametrize(
+    "box", [(-1.0, -1.0, -0.9, -0.9), (0.9, 0.9, 1.0, 1.0), (-1.0, -1.0, 1.0, 1.0)]
+)
+def test_inset_enlarges_and_stays_inside(box: tuple[float, ...]) -> None:
+    drawn = panels.picture(torch.rand(1, 3, 60, 90))
+    out = panels.with_inset(drawn, torch.tensor(box))
+    assert out.size == drawn.size
+    assert (pixels(out) != pixels(drawn)).any()
+
+
+def test_fovea_is_a_ring_around_its_centre() -> None:
+    drawn = panels.with_fovea(panels.picture(GREY, (300, 450)), (0.2, 0.0), 0.1)
+    changed = (pixels(drawn) != 128).any(axis=-1)
+    rows, columns = changed.nonzero()
+    assert columns.mean() / 450 * 2 - 1 == pytest.approx(0.2, abs=0.02)
+    assert np.ptp(columns) == pytest.approx(0.2 * 450, abs=4)
+    assert np.ptp(rows) == pytest.approx(0.2 * 300, abs=4)
+
+
+def test_sheet_and_jpeg() -> None:
+    drawn = panels.picture(GREY)
+    page = panels.sheet([("one", drawn), ("two", drawn), ("three", drawn)], 2, ["a line"])
+    assert page.width > 2 * 90
+    assert page.height > 2 * 60
+    again = Image.open(io.BytesIO(panels.jpeg(page)))
+    assert again.size == page.size
+
+
+def test_figures_draw_on_the_axes_they_are_given() -> None:
+    figure, ax = plt.subplots()
+    shown = figures.show_image(ax, GREY, "grey")
+    assert shown.get_array().shape == (60, 90, 3)
+    assert ax.get_title() == "grey"
+    warp = Warp.from_saliency(saliency.gaussian(torch.zeros(1, 1, 2), 0.1), (4, 6))
+    figures.draw_grid(ax, warp)
+    assert len(ax.lines) == 5 + 7
+    assert ax.lines[0].get_xydata()[0].tolist() == [-1, -1]
+    edge = figures.draw_box(ax, torch.tensor([-0.5, -0.25, 0.5, 0.75]))
+    assert (edge.get_x(), edge.get_y(), edge.get_width(), edge.get_height()) == (-0.5, -0.25, 1, 1)
+    figure.canvas.draw()
+    plt.close(figure)
