@@ -278,13 +278,24 @@ class Lab:
             self.page.wait_for_timeout(100)
         raise TimeoutError("the pictures did not change")
 
+    def _middle(self, target: Locator) -> tuple[float, float]:
+        """Where the target is on the screen, once it has come to rest there.
+
+        A notebook goes on moving for a while: cells that scroll into view are laid out only then.
+        """
+        before = None
+        for _ in range(ACTION_MS // 200):
+            target.scroll_into_view_if_needed()
+            box = target.bounding_box()
+            if box is not None and box == before:
+                return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            before = box
+            self.page.wait_for_timeout(200)
+        raise TimeoutError(f"{target} does not come to rest on the screen")
+
     def drag(self, target: Locator, dx: float, dy: float, steps: int = 10) -> None:
         """Press on the middle of the target, move by (dx, dy) screen pixels, and let go."""
-        target.scroll_into_view_if_needed()
-        box = target.bounding_box()
-        if box is None:
-            raise ValueError(f"{target} is not on the screen, so it cannot be dragged")
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        x, y = self._middle(target)
         self.page.mouse.move(x, y)
         self.page.mouse.down()
         self.page.mouse.move(x + dx, y + dy, steps=steps)
