@@ -1,12 +1,14 @@
 """Figures: functions that draw on matplotlib axes they are given, and return what they drew."""
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ..warp import Warp
-from .palette import GRID, INK, TRUTH
+from .palette import ANSWER, GRID, INK, TRUTH
 
 
 def show_image(ax: Axes, image: Tensor, title: str = "") -> AxesImage:
@@ -31,6 +33,39 @@ def draw_box(ax: Axes, box: Tensor, colour: str = TRUTH) -> Rectangle:
     edge = Rectangle((left, top), right - left, bottom - top, fill=False, color=colour, linewidth=2)
     ax.add_patch(edge)
     return edge
+
+
+def close_up(ax: Axes, box: Tensor, times: float = 3.0) -> None:
+    """Show only the surroundings of a box `4`: so many times its longer side."""
+    left, top, right, bottom = box.tolist()
+    half = times / 2 * max(right - left, bottom - top)
+    x, y = (left + right) / 2, (top + bottom) / 2
+    ax.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
+
+
+def show_saliency(ax: Axes, saliency: Tensor, title: str = "") -> AxesImage:
+    """Show a map `1 1 h w` over the frame, from nothing (dark) to its peak (bright)."""
+    drawn = ax.imshow(saliency[0, 0].detach().cpu().numpy(), extent=(-1, 1, 1, -1), cmap="cividis")
+    ax.set(xticks=(-1, 0, 1), yticks=(-1, 0, 1), aspect="auto", xlabel="x", ylabel="y")
+    ax.set_title(title, color=INK)
+    return drawn
+
+
+def show_axis(ax: Axes, warp: Warp, title: str = "") -> Line2D:
+    """Show how a separable warp maps x, of a batch the first: from the zoomed frame to the source.
+
+    Raises:
+        ValueError: the warp is not separable, so that its x also depends on y.
+    """
+    if warp.axes is None:
+        raise ValueError("only a separable warp maps x by itself; this one is non-separable")
+    places = torch.linspace(-1, 1, warp.pieces[1] + 1)
+    (curve,) = ax.plot(places, warp.axes[0][0].detach().cpu(), ".-", color=ANSWER, label="T")
+    ax.plot((-1, 1), (-1, 1), "--", color=INK, linewidth=0.8, label="uniform")
+    ax.set(xlabel="x of a pixel in the zoomed picture", ylabel="x of the place it shows")
+    ax.set_title(title, color=INK)
+    ax.legend()
+    return curve
 
 
 def draw_grid(ax: Axes, warp: Warp, every: int = 1) -> None:

@@ -112,6 +112,13 @@ def with_boxes(
     return out
 
 
+def with_note(drawn: Picture, text: str, colour: str = ANSWER) -> Picture:
+    """Write a few words into the bottom left corner."""
+    out = drawn.copy()
+    _write(ImageDraw.Draw(out), (8, drawn.height - 28), text, colour)
+    return out
+
+
 def with_inset(drawn: Picture, box: Tensor, part: float = 0.42) -> Picture:
     """Enlarge the surroundings of a box into the picture's corner that is farthest from it.
 

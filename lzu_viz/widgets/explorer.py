@@ -145,7 +145,9 @@ class Explorer(widgets.VBox):
             else:
                 drawn = panels.with_outline(drawn, self.truth.mask)
         drawn = panels.with_boxes(drawn, answer.boxes, answer.labels)
-        return panels.with_inset(drawn, self.truth.box[0]) if self.truth else drawn
+        if self.truth:
+            drawn = panels.with_inset(drawn, self.truth.box[0])
+        return drawn if answer.found else panels.with_note(drawn, "nothing found")
 
     def _lines(self) -> list[str]:
         result, side = self.result, self._state.input_size

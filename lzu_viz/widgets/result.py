@@ -35,6 +35,11 @@ class Answer:
     labels: tuple[str, ...]
     iou: float | None
 
+    @property
+    def found(self) -> bool:
+        """Whether the network saw anything at all."""
+        return len(self.boxes) > 0 or (self.mask is not None and bool(self.mask.any()))
+
 
 @dataclass(frozen=True)
 class Result:
