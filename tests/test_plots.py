@@ -116,5 +116,29 @@ def test_figures_draw_on_the_axes_they_are_given() -> None:
     assert ax.lines[0].get_xydata()[0].tolist() == [-1, -1]
     edge = figures.draw_box(ax, torch.tensor([-0.5, -0.25, 0.5, 0.75]))
     assert (edge.get_x(), edge.get_y(), edge.get_width(), edge.get_height()) == (-0.5, -0.25, 1, 1)
+    figures.close_up(ax, torch.tensor([-0.5, -0.25, 0.5, 0.75]), times=2)
+    assert ax.get_xlim() == (-1, 1)
+    assert ax.get_ylim() == (1.75, -1.25)  # as many pixels: the image is 60 x 90
     figure.canvas.draw()
     plt.close(figure)
+
+
+def test_figures_of_a_saliency_and_of_one_axis() -> None:
+    figure, axes = plt.subplots(1, 2)
+    look = saliency.gaussian(torch.zeros(1, 1, 2), 0.1)
+    assert figures.show_saliency(axes[0], look).get_array().max() == look.max()
+    curve = figures.show_axis(axes[1], Warp.from_saliency(look, (4, 6)))
+    x, y = curve.get_data()
+    assert (x[0], y[0]) == (-1, -1)
+    assert len(x) == 7
+    with pytest.raises(ValueError, match="non-separable"):
+        figures.show_axis(axes[1], Warp.from_saliency(look, separable=False))
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+def test_note_is_written_into_the_corner() -> None:
+    drawn = panels.with_note(panels.picture(GREY, (200, 300)), "nothing found")
+    changed = (pixels(drawn) != 128).any(axis=-1)
+    assert changed[160:, :150].any()
+    assert not changed[:150].any()

@@ -36,11 +36,12 @@ def draw_box(ax: Axes, box: Tensor, colour: str = TRUTH) -> Rectangle:
 
 
 def close_up(ax: Axes, box: Tensor, times: float = 3.0) -> None:
-    """Show only the surroundings of a box `4`: so many times its longer side."""
+    """Show only a square around a box `4`: so many times its longer side."""
     left, top, right, bottom = box.tolist()
-    half = times / 2 * max(right - left, bottom - top)
+    shape = float(ax.get_aspect())
+    half = times / 2 * max(right - left, (bottom - top) * shape)
     x, y = (left + right) / 2, (top + bottom) / 2
-    ax.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
+    ax.set(xlim=(x - half, x + half), ylim=(y + half / shape, y - half / shape))
 
 
 def show_saliency(ax: Axes, saliency: Tensor, title: str = "") -> AxesImage:

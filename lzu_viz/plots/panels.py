@@ -108,14 +108,14 @@ def with_boxes(
         (left, top), (right, bottom) = _places(out, box.view(2, 2))
         pen.rectangle([left, top, max(left, right), max(top, bottom)], outline=colour, width=3)
         if labels:
-            _write(pen, (left, max(0.0, top - 19)), labels[index], colour)
+            _write(pen, (left, max(0.0, top - 24)), labels[index], colour)
     return out
 
 
 def with_note(drawn: Picture, text: str, colour: str = ANSWER) -> Picture:
     """Write a few words into the bottom left corner."""
     out = drawn.copy()
-    _write(ImageDraw.Draw(out), (8, drawn.height - 28), text, colour)
+    _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, colour)
     return out
 
 
@@ -209,7 +209,7 @@ def _threshold(value: int) -> int:
 
 
 def _write(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, colour: str) -> None:
-    font = _font(15)
+    font = _font(20)
     pen.rectangle(pen.textbbox(place, text, font=font), fill=colour)
     red, green, blue = ImageColor.getrgb(colour)[:3]
     dark = 0.3 * red + 0.6 * green + 0.1 * blue < 140
