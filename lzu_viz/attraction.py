@@ -27,10 +27,11 @@ FWHM = 0.25
 """Full width at half maximum of the kernel, a fraction of the frame's side, where none is asked
 for."""
 
-WIDEST = 4.0
-"""The widest kernel taken. Far narrower ones already leave T all but the identity."""
+NARROWEST, WIDEST = 1e-3, 4.0
+"""The kernels taken. The narrowest makes staircases; the widest leaves T all but the identity."""
 
 
+@check.full_precision
 def attract(
     points: Tensor,
     saliency: Tensor,
@@ -56,7 +57,8 @@ def attract(
         `b n 2`, (x, y) of the source frame; in [-1, 1] with ``anti_crop``.
 
     Raises:
-        ValueError: for another shape, a saliency that is not positive, a ``fwhm`` outside ]0, 4].
+        ValueError: for another shape, a saliency that is not positive, or a ``fwhm`` outside
+            [0.001, 4].
 
     Example:
         >>> from lzu_viz import saliency
@@ -75,9 +77,11 @@ def attract(
         total = (by_row * columns.weight).sum(dim=-1)
         x = columns.points + (by_row * columns.moment).sum(dim=-1) / total
         y = rows.points + (rows.moment @ frame * columns.weight).sum(dim=-1) / total
-    return _framed(torch.stack(torch.broadcast_tensors(x, y), dim=-1), anti_crop)
+    source = torch.stack(torch.broadcast_tensors(x, y), dim=-1)
+    return _framed(source, points, anti_crop)
 
 
+@check.full_precision
 def attract_axes(
     x: Tensor,
     y: Tensor,
@@ -100,9 +104,10 @@ def attract_axes(
     frame = _frame(saliency, x)
     rows, columns = _kernels(y[None], x[None], frame, fwhm, anti_crop)
     x, y = columns.drawn(frame.sum(dim=-2)), rows.drawn(frame.sum(dim=-1))
-    return _framed(x, anti_crop), _framed(y, anti_crop)
+    return _framed(x, columns.points, anti_crop), _framed(y, rows.points, anti_crop)
 
 
+@check.full_precision
 def attract_grid(
     x: Tensor,
     y: Tensor,
@@ -128,7 +133,8 @@ def attract_grid(
     total = by_row @ columns.weight.mT
     source_x = x + by_row @ columns.moment.mT / total
     source_y = y[:, None] + rows.moment @ frame @ columns.weight.mT / total
-    return _framed(torch.stack([source_x, source_y], dim=-1), anti_crop)
+    nodes = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
+    return _framed(torch.stack([source_x, source_y], dim=-1), nodes, anti_crop)
 
 
 class _Kernel(NamedTuple):
@@ -155,13 +161,13 @@ class _Kernel(NamedTuple):
 def _kernels(
     y: Tensor, x: Tensor, frame: Tensor, fwhm: float | Sequence[float], anti_crop: bool
 ) -> tuple[_Kernel, _Kernel]:
-    lengths = check.per_axis(fwhm, "fwhm", most=WIDEST)
+    lengths = check.per_axis(fwhm, "fwhm", NARROWEST, WIDEST)
     rows, columns = frame.shape[-2:]
+    x, y = x.to(frame.dtype), y.to(frame.dtype)
     return _kernel(y, rows, lengths[0], anti_crop), _kernel(x, columns, lengths[1], anti_crop)
 
 
 def _kernel(points: Tensor, cells: int, fwhm: float, anti_crop: bool) -> _Kernel:
-    points = points.to(torch.promote_types(points.dtype, torch.float32))
     # So far out that even a cell a million million times as salient as its neighbours counts for
     # nothing.
     reach = fwhm * math.sqrt(
@@ -181,10 +187,13 @@ def _kernel(points: Tensor, cells: int, fwhm: float, anti_crop: bool) -> _Kernel
     )
 
 
-def _framed(source: Tensor, anti_crop: bool) -> Tensor:
-    """Undo what rounding alone does: with anti-crop no point leaves the frame."""
-    # Without anti-crop points do leave it; clipping would flatten the map, and undo its inverse.
-    return source.clamp(-1, 1) if anti_crop else source
+def _framed(source: Tensor, points: Tensor, anti_crop: bool) -> Tensor:
+    """Undo what rounding alone does: with anti-crop the edges stay, and nothing leaves them."""
+    if not anti_crop:
+        # Points do leave it; clipping would flatten the map, and take its inverse away.
+        return source
+    exact = torch.where(points.abs() == 1, points, source.clamp(-1, 1))
+    return source + (exact - source).detach()
 
 
 def _frame(saliency: Tensor, points: Tensor) -> Tensor:

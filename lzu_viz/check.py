@@ -1,9 +1,15 @@
 """Checks of what comes in: each says what came, what was wanted, and what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from numbers import Real
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Size = tuple[int, int]
 """(rows, columns), that is (height, width): of an image in pixels, of a map in cells, of a warp in
@@ -20,7 +26,7 @@ def size(value: Sequence[int], name: str = "size", least: int = 1) -> Size:
     try:
         rows, columns = (int(side) for side in value)
         whole = (rows, columns) == tuple(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole or min(rows, columns) < least:
         raise ValueError(
@@ -29,19 +35,20 @@ def size(value: Sequence[int], name: str = "size", least: int = 1) -> Size:
     return rows, columns
 
 
-def per_axis(value: float | Sequence[float], name: str, most: float) -> tuple[float, float]:
-    """Return a length as (rows, columns), fractions of the frame's side in ]0, most]."""
+def per_axis(
+    value: float | Sequence[float], name: str, least: float, most: float
+) -> tuple[float, float]:
+    """Return a length as (rows, columns), fractions of the frame's side in [least, most]."""
     try:
-        rows, columns = (value, value) if isinstance(value, int | float) else value
-        rows, columns = float(rows), float(columns)
-        good = 0 < rows <= most and 0 < columns <= most
+        pair = (value, value) if isinstance(value, Real) else tuple(value)  # type: ignore[arg-type]
+        rows, columns = (float(side) for side in pair)
+        good = least <= rows <= most and least <= columns <= most
     except (TypeError, ValueError):
         good = False
     if not good:
         raise ValueError(
-            f"{name} is a fraction of the frame's side, one number or (rows, columns), each above "
-            f"0 and at most {most:g}; got {value!r}. Divide a length in pixels or nodes by the "
-            "side."
+            f"{name} is a fraction of the frame's side, one number or (rows, columns), each from "
+            f"{least:g} to {most:g}; got {value!r}. Divide a length in pixels or nodes by the side."
         )
     return rows, columns
 
@@ -58,8 +65,10 @@ def features(tensor: Tensor, name: str = "features") -> None:
 
 
 def image(tensor: Tensor, name: str = "image") -> None:
-    """Refuse what is not a floating `b c h w` of at least 2x2 pixels."""
+    """Refuse what is not a floating, finite `b c h w` of at least 2x2 pixels."""
     features(tensor, name)
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{name} has NaN or infinite pixels; look at what made it")
     if min(tensor.shape[-2:]) < 2:
         raise ValueError(
             f"{name} must be at least 2x2 pixels, got {shape(tensor)}: "
@@ -92,6 +101,30 @@ def saliency(tensor: Tensor, name: str = "saliency") -> None:
             f"{name} must be positive everywhere, its least cell is {least:g}; "
             "`lzu_viz.saliency.normalise` puts a floor under it"
         )
+
+
+def boxes(tensor: Tensor, name: str = "boxes") -> None:
+    """Refuse what is not a floating `n 4` or `b n 4` in order."""
+    if tensor.ndim not in (2, 3) or tensor.shape[-1] != 4 or not tensor.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating `n 4` or `b n 4`, got {shape(tensor)} of {tensor.dtype}"
+        )
+    if not bool((tensor[..., :2] <= tensor[..., 2:]).all()):
+        raise ValueError(
+            f"{name} must be (left, top, right, bottom), left <= right and top <= bottom, none NaN"
+        )
+
+
+def full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Keep autocast out of a function of tensors: coordinates in bfloat16 are pixels off."""
+
+    @wraps(function)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        device = next((each.device.type for each in args if isinstance(each, Tensor)), "cpu")
+        with torch.autocast(device, enabled=False):
+            return function(*args, **kwargs)
+
+    return inner
 
 
 def same_batch(first: int, second: int, names: str) -> int:

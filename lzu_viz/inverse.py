@@ -74,48 +74,51 @@ def invert_pieces(grid: Tensor, points: Tensor) -> Tensor:
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     with torch.no_grad():
         found = _search(grid.detach(), points.detach())
-        known = found.row >= 0
-        answer = delocate(found, rows, columns)
-    # One Newton step at the solution: it moves the answer by rounding only, and its derivative is
-    # that of the inverse by the implicit function theorem, whatever way the answer was found.
+        known = (found.row >= 0)[..., None]
+        answer = torch.where(known, delocate(found, rows, columns), 0.0).to(points.dtype)
+        slopes = differentiate(grid, answer)
+    # The derivative of the inverse, by the implicit function theorem, is that of one Newton step at
+    # the answer, whatever way the answer was found. The step itself is only rounding.
     miss = points - evaluate(grid, answer)
-    slopes = differentiate(grid.detach(), answer)
     along_x, along_y = slopes[..., 0], slopes[..., 1]
-    step = (
-        torch.stack([cross(miss, along_y), cross(along_x, miss)], dim=-1)
-        / determinant(slopes)[..., None]
-    )
-    return torch.where(known[..., None], (answer + step).clamp(-1, 1), torch.nan)
+    step = torch.stack([cross(miss, along_y), cross(along_x, miss)], dim=-1)
+    step = step / determinant(slopes)[..., None]
+    return torch.where(known, answer + (step - step.detach()), torch.nan)
 
 
-def tolerance(like: Tensor) -> float:
+def tolerance(values: Tensor) -> float:
     """Give how far, in the source frame, an answer mapped forward may miss its point.
 
     16 units in the last place: 2e-6 of [-1, 1] in float32, half a thousandth of a pixel on 512.
     """
-    return 16 * torch.finfo(like.dtype).eps
+    return 16 * torch.finfo(values.dtype).eps * max(1.0, float(values.detach().abs().amax()))
 
 
 def _search(grid: Tensor, points: Tensor) -> Located:
     """Find the piece and the place in it of every point; row -1 where no piece holds it."""
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     batch, count = points.shape[:2]
+    slack = tolerance(grid)
+    # In a piece that is nearly a triangle, float32 loses points that lie well inside.
+    grid, points = grid.double(), points.double()
     pieces = Pieces(*(each.reshape(-1, 2) for each in pieces_of(grid)))
     flat = points.reshape(-1, 2)
     best = flat.new_full((batch * count,), torch.inf)
     piece = torch.full_like(best, -1, dtype=torch.long)
     u, v = torch.zeros_like(best), torch.zeros_like(best)
-    for of_piece, of_point in _candidates(grid, points):
+    for of_piece, of_point in _candidates(grid, points, slack):
         near = Pieces(*(each[of_piece] for each in pieces))
         place_u, place_v, residual = _solve(near, flat[of_point])
-        # On a shared edge two pieces answer, alike up to rounding: the one that misses less is
-        # kept.
         closest = best.scatter_reduce(0, of_point, residual, "amin")
-        wins = (residual == closest[of_point]) & (residual < best[of_point])
-        index = of_point[wins]
-        piece[index], u[index], v[index] = of_piece[wins], place_u[wins], place_v[wins]
+        wins = ((residual == closest[of_point]) & (residual < best[of_point])).nonzero()[:, 0]
+        # On a shared edge two pieces may answer alike; one of them is taken, for all three values.
+        taken = torch.full_like(piece, -1)
+        taken[of_point[wins]] = wins
+        index = (taken >= 0).nonzero()[:, 0]
+        pair = taken[index]
+        piece[index], u[index], v[index] = of_piece[pair], place_u[pair], place_v[pair]
         best = closest
-    piece = torch.where(best <= tolerance(points), piece, -1)
+    piece = torch.where(best <= slack, piece, -1)
     row = torch.where(piece >= 0, piece % (rows * columns) // columns, -1)
     shape = (batch, count)
     return Located(row.view(shape), (piece % columns).view(shape), u.view(shape), v.view(shape))
@@ -149,7 +152,7 @@ def _solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-def _candidates(grid: Tensor, points: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Tensor, Tensor]]:
     """Pair each point with the pieces whose bounding box holds it.
 
     The source frame is cut into bins and the points are sorted by bin. The points in one row of
@@ -161,7 +164,6 @@ def _candidates(grid: Tensor, points: Tensor) -> Iterator[tuple[Tensor, Tensor]]
     batch, count = points.shape[:2]
     bins = min(max(round((count / 4) ** 0.5), 1), 512)
     corners = torch.stack([grid[:, :-1, :-1], grid[:, :-1, 1:], grid[:, 1:, :-1], grid[:, 1:, 1:]])
-    slack = tolerance(points)
     low = corners.amin(dim=0).reshape(-1, 2) - slack
     high = corners.amax(dim=0).reshape(-1, 2) + slack
     image = torch.arange(batch, device=points.device)

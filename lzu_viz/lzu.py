@@ -48,6 +48,8 @@ class LZ(nn.Module):
             one.
         warp: a :class:`Warp`, or a callable from image to one (adaptive or learnt saliency).
         size: (rows, columns) of the zoomed image.
+        unzoom: for :class:`LZU` and :class:`Uniform`; taken so that all systems are called alike.
+        finer: likewise.
         antialias: as in :meth:`Warp.zoom`.
     """
 
@@ -58,19 +60,27 @@ class LZ(nn.Module):
         warp: Warp | Callable[[Tensor], Warp],
         *,
         size: Sequence[int],
+        unzoom: Literal["features", "outputs"] = "features",
+        finer: int = 1,
         antialias: bool = True,
     ) -> None:
         super().__init__()
+        if unzoom not in ("features", "outputs"):
+            raise ValueError(f'unzoom must be "features" or "outputs", got {unzoom!r}')
+        if not isinstance(finer, int) or finer < 1:
+            raise ValueError(f"finer must be a whole number of at least 1, got {finer!r}")
         self.features = features
         self.head = head
         self.warp = warp
         self.size = check.size(size, least=2)
+        self.unzoom = unzoom
+        self.finer = finer
         self.antialias = antialias
         # A method is no submodule: its owner has to be one, or its parameters would not be trained
         # or moved.
         owners = {
             id(part): part
-            for part in (getattr(features, "__self__", None), getattr(head, "__self__", None))
+            for part in (getattr(p, "__self__", None) for p in (features, head, warp))
         }
         self.owners = nn.ModuleList(
             [part for part in owners.values() if isinstance(part, nn.Module)]
@@ -170,25 +180,6 @@ class LZU(LZ):
         >>> system(torch.rand(1, 3, 256, 512)).shape
         torch.Size([1, 2, 32, 64])
     """
-
-    def __init__(
-        self,
-        features: Callable[[Tensor], Levels],
-        head: Callable[[Any], Levels],
-        warp: Warp | Callable[[Tensor], Warp],
-        *,
-        size: Sequence[int],
-        unzoom: Literal["features", "outputs"] = "features",
-        finer: int = 1,
-        antialias: bool = True,
-    ) -> None:
-        super().__init__(features, head, warp, size=size, antialias=antialias)
-        if unzoom not in ("features", "outputs"):
-            raise ValueError(f'unzoom must be "features" or "outputs", got {unzoom!r}')
-        if not isinstance(finer, int) or finer < 1:
-            raise ValueError(f"finer must be a whole number of at least 1, got {finer!r}")
-        self.unzoom = unzoom
-        self.finer = finer
 
     def run(self, zoomed: Tensor, warp: Warp) -> Levels:
         """Run the network on a zoomed image, and unzoom before or after its head."""

@@ -29,13 +29,15 @@ def normalise(saliency: Tensor) -> Tensor:
         saliency: `b 1 h w`, finite, not negative, not all zero.
 
     Returns:
-        `b 1 h w`, every cell at least about ``FLOOR / (h * w)``.
+        `b 1 h w`, every cell at least about ``FLOOR / (h * w)``, in float32 or better.
 
     Raises:
         ValueError: for another shape, NaN, a negative cell, or a map of zeros.
     """
-    if saliency.ndim != 4 or saliency.shape[1] != 1:
+    if saliency.ndim != 4 or saliency.shape[1] != 1 or 0 in saliency.shape:
         raise ValueError(f"saliency must be `b 1 h w`, got {check.shape(saliency)}")
+    # In half precision the floor would be nothing.
+    saliency = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
     total = saliency.sum(dim=(-2, -1), keepdim=True)
     if (
         not bool(torch.isfinite(total).all())
@@ -51,7 +53,9 @@ def normalise(saliency: Tensor) -> Tensor:
 
 
 def uniform(size: Sequence[int] = SIZE, *, device: torch.device | str | None = None) -> Tensor:
-    """Look everywhere alike: the warp of this map is the identity.
+    """Look everywhere alike.
+
+    The warp of this map is the identity, as long as the kernel is at least two cells wide.
 
     Args:
         size: (rows, columns) of the map.
@@ -91,10 +95,10 @@ def gaussian(
         `b 1 h w`.
 
     Raises:
-        ValueError: for another shape, a centre that is NaN, a width outside ]0, 10].
+        ValueError: for another shape, a centre that is NaN, a width outside [1e-6, 10].
     """
     check.points(centres, "centres")
-    rows, columns = check.per_axis(width, "width", most=10)
+    rows, columns = check.per_axis(width, "width", least=1e-6, most=10)
     # A fraction of the side is twice as long in coordinates that run from -1 to 1.
     deviation = torch.tensor([2 * columns, 2 * rows], dtype=centres.dtype, device=centres.device)
     if weight is None:
@@ -163,6 +167,7 @@ def from_boxes_scale_free(
     return _boxes_on_floor(centres, (spread * sides) ** 2, amplitude, size)
 
 
+@check.full_precision
 def from_edges(image: Tensor, size: Sequence[int] = SIZE) -> Tensor:
     """Look at edges: the mean length of the image's gradient (Sobel) in each cell.
 
@@ -221,8 +226,11 @@ def cell_centres(cells: int, like: Tensor) -> Tensor:
     return (2 * torch.arange(cells, dtype=like.dtype, device=like.device) + 1) / cells - 1
 
 
+@check.full_precision
 def _gaussians(centres: Tensor, variance: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
     """Sum Gaussians of `b n 2` centres and variances, each of mass `b n`, to `b 1 h w`."""
+    dtype = torch.promote_types(centres.dtype, torch.float32)
+    centres, variance, weight = centres.to(dtype), variance.to(dtype), weight.to(dtype)
     if not bool(torch.isfinite(centres).all() & torch.isfinite(variance).all()):
         raise ValueError("centres and widths must be finite, some are NaN or infinite")
     profiles = []
@@ -235,16 +243,9 @@ def _gaussians(centres: Tensor, variance: Tensor, weight: Tensor, size: Sequence
 
 
 def _centres_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
-    if boxes.ndim not in (2, 3) or boxes.shape[-1] != 4 or not boxes.is_floating_point():
-        raise ValueError(
-            f"boxes must be floating `b n 4` or `n 4`, got {check.shape(boxes)} of {boxes.dtype}"
-        )
+    check.boxes(boxes)
     boxes = boxes if boxes.ndim == 3 else boxes[None]
     low, high = boxes[..., :2], boxes[..., 2:]
-    if not bool((low <= high).all()):
-        raise ValueError(
-            "boxes must be (left, top, right, bottom), left <= right and top <= bottom, none NaN"
-        )
     return (low + high) / 2, high - low
 
 

@@ -8,7 +8,7 @@ pixel (Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023).
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from torch import Tensor
 from . import bilinear, check
 from .attraction import FWHM, attract_axes, attract_grid
 from .check import Size
-from .inverse import invert_axis, invert_pieces, tolerance
+from .inverse import invert_axis, invert_pieces
 from .sampling import footprints, pixel_centres, sample, sample_antialiased
 
 PIECES: Size = (32, 64)
@@ -36,7 +36,8 @@ Frame = Literal["source", "zoomed"]
 class Warp:
     """A map from zoomed to source frame, bilinear on each of rows x columns equal pieces.
 
-    It is immutable, batched, differentiable in its grid, and knows no image size. A warp of batch 1
+    It is immutable (do not change its tensors in place either: what follows from them is
+    remembered), batched, differentiable in its grid, and knows no image size. A warp of batch 1
     serves any batch of images or points. Make one with :meth:`from_saliency`, :meth:`from_grid`,
     :meth:`from_axes` or :meth:`identity`.
 
@@ -176,6 +177,10 @@ class Warp:
         kind = "separable" if self.separable else "non-separable"
         return f"Warp(batch={len(self)}, pieces={self.pieces}, {kind})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what is remembered behind when the warp is copied or saved."""
+        return {**self.__dict__, "_memory": OrderedDict()}
+
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> "Warp":
@@ -270,8 +275,8 @@ class Warp:
         """
         check.points(points)
         known = points.isfinite().all(dim=-1, keepdim=True)
-        places = torch.where(known, points, 0.0).to(self.grid.dtype)
-        return torch.where(known, self._map("zoomed", places), torch.nan)
+        zoomed = self._map("zoomed", torch.where(known, points, 0.0).to(self.grid.dtype))
+        return _whole(torch.where(known, zoomed, torch.nan))
 
     def jacobian(self, points: Tensor) -> Tensor:
         """Give the derivative of T at points of the zoomed frame.
@@ -300,10 +305,10 @@ class Warp:
         Returns:
             The same shape, xyxy of the source frame.
         """
-        if boxes.ndim not in (2, 3) or boxes.shape[-1] != 4 or (boxes.ndim == 2 and len(self) > 1):
+        check.boxes(boxes)
+        if boxes.ndim == 2 and len(self) > 1:
             raise ValueError(
-                f"boxes must be `n 4` for a warp of batch 1, or `b n 4`; got {check.shape(boxes)} "
-                f"for a warp of batch {len(self)}"
+                f"boxes must be `b n 4` for a warp of batch {len(self)}, got {check.shape(boxes)}"
             )
         many = boxes if boxes.ndim == 3 else boxes[None]
         sides = many.to(self.grid.dtype).clamp(-1, 1)[..., None]
@@ -341,10 +346,19 @@ class Warp:
     def folds(self) -> Tensor:
         """Find folded pieces: those where the Jacobian determinant is not positive everywhere.
 
+        Mirrored pieces count as folded. A grid from outside may also overlap itself as a whole,
+        with no piece folded; this is not found, and a point then has the inverse of one of the
+        sheets that cover it.
+
         Returns:
             `k 3`, (batch, row, column) of each; empty if none.
         """
-        return (bilinear.least_determinant(self.grid.detach()) <= FLAT).nonzero()
+        folded = bilinear.least_determinant(self.grid.detach()) <= FLAT
+        if self.axes is not None:
+            # Two mirrored axes have a positive determinant, but no rising axis to search.
+            x, y = (axis.detach().diff(dim=-1) <= 0 for axis in self.axes)
+            folded = folded | x[:, None, :] | y[:, :, None]
+        return folded.nonzero()
 
     def _refuse_folds(self) -> None:
         folded = self.folds()
@@ -354,8 +368,8 @@ class Warp:
             raise ValueError(
                 f"this warp is folded or flat in {len(folded)} of {len(self) * rows * columns} "
                 f"pieces, first at batch {batch}, row {row}, column {column}, so that it has no "
-                "inverse there. Keep the nodes in order, as `Warp.from_saliency` with anti_crop "
-                "does; `folds()` lists all such pieces"
+                "inverse there. `folds()` lists all such pieces. Keep the nodes in order; for a "
+                "warp from a saliency map, widen fwhm to at least two cells of the map"
             )
 
     def _map(self, frame: Frame, points: Tensor) -> Tensor:
@@ -374,7 +388,7 @@ class Warp:
         """Map every pixel's centre to a frame; remembered, unless a gradient has to flow."""
         # A tensor made in inference mode may not be used outside it.
         key = (frame, size, torch.is_inference_mode_enabled())
-        if key in self._memory:
+        if key in self._memory and not self.grid.requires_grad:
             self._memory.move_to_end(key)
             return self._memory[key]
         centres = pixel_centres(size, device=self.grid.device, dtype=self.grid.dtype)
@@ -387,7 +401,7 @@ class Warp:
             x = by_axis(self.axes[0], centres[:, 0, :, 0])
             y = by_axis(self.axes[1], centres[:, :, 0, 1])
             dense = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)
-            dense = torch.where(dense.isfinite().all(dim=-1, keepdim=True), dense, torch.nan)
+            dense = _whole(dense)
         if not self.grid.requires_grad:
             self._memory[key] = dense
             if len(self._memory) > CACHED_MAPS:
@@ -407,7 +421,13 @@ def _nodes(pieces: int, device: torch.device | str | None, dtype: torch.dtype) -
     return torch.linspace(-1, 1, pieces + 1, device=device, dtype=dtype)
 
 
+def _whole(points: Tensor) -> Tensor:
+    """Make points `... 2` unknown in both coordinates where they are in one."""
+    return torch.where(points.isfinite().all(dim=-1, keepdim=True), points, torch.nan)
+
+
 def _in_frame(points: Tensor) -> tuple[Tensor, Tensor]:
     """Tell which points `b n 2` lie in the frame, `b n 1`; and give them clipped to it, or 0."""
-    known = (points.abs() <= 1 + tolerance(points)).all(dim=-1, keepdim=True)
+    slack = 16 * torch.finfo(points.dtype).eps
+    known = (points.abs() <= 1 + slack).all(dim=-1, keepdim=True)
     return known, torch.where(known, points, 0.0).clamp(-1, 1)

@@ -137,6 +137,16 @@ def test_learns_its_network_and_its_saliency() -> None:
     assert logits.grad.abs().sum() > 0
 
 
+def test_all_systems_are_called_alike() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    shapes = {}
+    for kind in (Uniform, LZ, Fovea, LZU):
+        system = kind(network.features, network.head, WARP, size=SIZE, unzoom="outputs", finer=2)
+        shapes[kind] = [tuple(each.shape[-2:]) for each in system(image)]
+    assert shapes[Uniform] == shapes[LZU] == [(32, 64), (16, 32)]
+    assert shapes[LZ] == shapes[Fovea] == [(16, 32), (8, 16)]
+
+
 def test_one_map_and_modules_as_parts() -> None:
     system = LZU(nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(4, 2, 1), WARP, size=SIZE)
     assert system(torch.rand(2, 3, 99, 177)).shape == (2, 2, 16, 32)

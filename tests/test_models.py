@@ -393,6 +393,17 @@ def test_a_box_larger_than_the_fovea_is_mapped_whole(detector):
     assert box[0, 2] - cell[0, 0, 0] > 1.1 * slope * right / 48  # first order falls short
 
 
+def test_places_are_not_rounded_to_half_precision(detector):
+    outputs = one_cell((416, 736), 20, 71, (1, 2, 3, 2))
+    half = [output.bfloat16() for output in outputs]
+    for warp in (None, stretch_by(0.9, 0.9)):
+        ((fine, _, _),), ((coarse, _, _),) = (
+            detector.decode(outputs, warp),
+            detector.decode(half, warp),
+        )
+        assert (fine - coarse).abs().max() < 1e-3
+
+
 def test_decode_takes_one_warp_or_one_an_image(detector):
     two = Warp.from_grid(stretch_by(0.9, 0.9).grid.expand(2, -1, -1, -1))
     outputs = one_cell((64, 96), 3, 5, (1, 1, 1, 1), batch=2)

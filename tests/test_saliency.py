@@ -107,6 +107,14 @@ def test_maps_are_differentiable_in_what_makes_them() -> None:
     assert torch.autograd.gradcheck(lambda i: saliency.from_edges(i, size=(4, 6)), (image,))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_has_a_floor_all_the_same(dtype: torch.dtype) -> None:
+    look = saliency.gaussian(torch.tensor([[[0.4, -0.2]]], dtype=dtype), 0.05)
+    assert look.dtype == torch.float32
+    assert look.amin() > 0
+    assert saliency.normalise(torch.rand(1, 1, 4, 4).to(dtype)).dtype == torch.float32
+
+
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="fraction of the frame's side"):
         saliency.gaussian(torch.zeros(1, 1, 2), width=0)

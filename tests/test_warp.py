@@ -193,6 +193,13 @@ def test_a_fold_is_found_and_refused_by_name() -> None:
     assert warp.zoom(torch.rand(1, 3, 8, 8), (8, 8)).isfinite().all()
 
 
+def test_mirrored_axes_are_folded_and_not_silently_unknown() -> None:
+    half_turn = Warp.from_axes(torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[1.0, -1.0]]))
+    assert len(half_turn.folds()) == 2
+    with pytest.raises(ValueError, match="2 of 2 pieces"):
+        half_turn.coverage((3, 3))
+
+
 def test_a_flat_segment_is_refused_and_not_nan() -> None:
     flat = Warp.from_axes(torch.tensor([[-1.0, 1.0, 1.0]]), torch.tensor([[-1.0, 1.0]]))
     with pytest.raises(ValueError, match="folded or flat in 1 of 2 pieces"):
@@ -212,6 +219,9 @@ def test_zoom_is_differentiable_in_image_saliency_and_grid() -> None:
 
 def test_is_immutable_and_travels() -> None:
     warp = fovea_warp()
+    light = len(pickle.dumps(warp))
+    warp.zoomed_map((200, 200))
+    assert len(pickle.dumps(warp)) == light  # what is remembered stays behind
     with pytest.raises(FrozenInstanceError):
         warp.grid = torch.zeros(1)  # type: ignore[misc]
     for twin in (copy.deepcopy(warp), pickle.loads(pickle.dumps(warp)), warp.detach()):
@@ -236,6 +246,10 @@ def test_what_is_remembered_never_stands_in_for_a_gradient() -> None:
     with torch.no_grad():
         warp.zoomed_map((8, 8))
     assert warp.zoomed_map((8, 8)).requires_grad
+    later = Warp.from_grid(fovea_warp().grid.clone())
+    later.zoomed_map((8, 8))
+    later.grid.requires_grad_()
+    assert later.zoomed_map((8, 8)).requires_grad
     fixed = fovea_warp()
     with torch.inference_mode():
         fixed.zoomed_map((8, 8))
@@ -262,8 +276,12 @@ def test_points_outside_and_unknown_points_stay_unknown() -> None:
     points = torch.tensor([[[0.0, 0.0], [1.5, 0.0], [torch.nan, 0.0], [1.0, -1.0]]])
     for warp in (fovea_warp(), fovea_warp(separable=False)):
         for mapped in (warp.to_source(points), warp.to_zoomed(points), warp.jacobian(points)):
-            unknown = mapped.flatten(2).isnan().any(dim=-1)[0].tolist()
-            assert unknown == [False, True, True, False]
+            unknown = mapped.flatten(2).isnan()
+            assert torch.equal(unknown.any(dim=-1), unknown.all(dim=-1))
+            assert unknown.any(dim=-1)[0].tolist() == [False, True, True, False]
+    look = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
+    cropping = Warp.from_saliency(look, fwhm=0.4, anti_crop=False)
+    assert cropping.to_zoomed(torch.tensor([[[-0.99, 0.0]]])).isnan().all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -279,6 +297,8 @@ def test_bad_input_is_refused() -> None:
     warp = fovea_warp()
     with pytest.raises(ValueError, match="at least 2x2 pixels"):
         warp.zoom(torch.rand(1, 3, 1, 1), (8, 8))
+    with pytest.raises(ValueError, match="NaN or infinite pixels"):
+        warp.zoom(torch.full((1, 3, 8, 8), torch.nan), (8, 8))
     with pytest.raises(ValueError, match=r"`b c h w`, got \(3, 8, 8\)"):
         warp.zoom(torch.rand(3, 8, 8), (8, 8))
     with pytest.raises(ValueError, match="size must be"):
@@ -295,5 +315,6 @@ def test_bad_input_is_refused() -> None:
         Warp.from_saliency(torch.zeros(1, 1, 4, 4))
     with pytest.raises(ValueError, match="pieces must be"):
         Warp.from_saliency(saliency.uniform(), pieces=(0, 4))
-    with pytest.raises(ValueError, match="boxes must be"):
-        warp.boxes_to_source(torch.zeros(4))
+    for bad in (torch.zeros(4), torch.zeros(1, 4).long(), torch.tensor([[0.5, 0.0, 0.1, 0.1]])):
+        with pytest.raises(ValueError, match="boxes must be"):
+            warp.boxes_to_source(bad)

@@ -226,10 +226,11 @@ class NanoDet(nn.Module):
         self._check_outputs(outputs)
         rows, columns = outputs[0].shape[-2:]
         height, width = size or (rows * self.strides[0], columns * self.strides[0])
-        unit = outputs[0].new_tensor((2 / width, 2 / height) * 2)  # pixels -> [-1, 1], four sides
+        # From pixels to [-1, 1], for the four sides.
+        unit = _at_least_float32(outputs[0]).new_tensor((2 / width, 2 / height) * 2)
 
         scores, boxes = [], []
-        for output, stride in zip(outputs, self.strides, strict=True):
+        for output, stride in zip(map(_at_least_float32, outputs), self.strides, strict=True):
             cells = output.flatten(2).transpose(1, 2)
             logits, sides = cells[..., : len(COCO_CLASSES)], cells[..., len(COCO_CLASSES) :]
             bins = torch.arange(_BINS, dtype=output.dtype, device=output.device)
@@ -295,6 +296,11 @@ class NanoDet(nn.Module):
                 f"outputs must be {len(self.strides)} maps `b {channels} h w` of one batch, "
                 f"got shapes {shapes}; give what `head` returns"
             )
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    """Half precision is enough for scores, but not for places."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
