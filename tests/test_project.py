@@ -264,3 +264,13 @@ def test_binder_installs_the_package() -> None:
     assert os.access(ROOT / "binder/postBuild", os.X_OK)
     assert "--no-deps" in (ROOT / "binder/postBuild").read_text(encoding="utf-8")
     json.loads((ROOT / "binder/overrides.json").read_text(encoding="utf-8"))
+
+
+def test_readme_code_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block.replace("my_photo.jpg", str(ROOT / "notebooks/explorer.jpg")), {})
+    assert "person" in capsys.readouterr().out
