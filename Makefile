@@ -26,7 +26,7 @@ help:
 	@echo "make lab        install into .venv (first time only), then open the notebooks in JupyterLab"
 	@echo "                PORT=8888   use this port            BROWSER=no  do not open a browser"
 	@echo "                PYTHON=...  build .venv with this Python (3.11 or newer)"
-	@echo "make test       ruff, mypy, pytest (with the browser tests), then every notebook"
+	@echo "make test       ruff, mypy, oxlint, pytest (with the browser tests), then every notebook"
 	@echo "make notebooks  run every notebook and store its outputs"
 	@echo "make picture    draw the picture of the README"
 	@echo "make clean      remove .venv and all caches"
@@ -41,6 +41,7 @@ test: $(TEST_STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	.venv/bin/oxlint lzu_viz tests
 	$(PY) -m pytest
 	$(PY) -m pytest --nbval-lax notebooks
 

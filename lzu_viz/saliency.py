@@ -75,7 +75,7 @@ def uniform(size: Sequence[int] = SIZE, *, device: torch.device | str | None = N
 
 def gaussian(
     centres: Tensor,
-    width: float | Sequence[float],
+    width: float | Sequence[float] | Tensor,
     weight: Tensor | None = None,
     size: Sequence[int] = SIZE,
 ) -> Tensor:
@@ -86,7 +86,8 @@ def gaussian(
 
     Args:
         centres: `b n 2`, (x, y) in [-1, 1].
-        width: the standard deviation.
+        width: the standard deviation: one number, (rows, columns), or a tensor `b n`, one number a
+            centre.
         weight: `b n`, the share of each centre before normalisation, not negative; equal where
             None.
         size: (rows, columns) of the map.
@@ -98,9 +99,17 @@ def gaussian(
         ValueError: for another shape, a centre that is NaN, a width outside [1e-6, 10].
     """
     check.points(centres, "centres")
-    rows, columns = check.per_axis(width, "width", least=1e-6, most=10)
     # A fraction of the side is twice as long in coordinates that run from -1 to 1.
-    deviation = torch.tensor([2 * columns, 2 * rows], dtype=centres.dtype, device=centres.device)
+    if isinstance(width, Tensor):
+        if width.shape != centres.shape[:2] or not bool(((width > 0) & (width <= 10)).all()):
+            raise ValueError(
+                f"width must be `b n`, one fraction of the side for each of centres "
+                f"{check.shape(centres)}, got {check.shape(width)} from {width.min():g}"
+            )
+        deviation = 2 * width[..., None]
+    else:
+        rows, columns = check.per_axis(width, "width", least=1e-6, most=10)
+        deviation = centres.new_tensor([2 * columns, 2 * rows])
     if weight is None:
         weight = torch.ones_like(centres[..., 0])
     if weight.shape != centres.shape[:2]:

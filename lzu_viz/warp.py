@@ -194,6 +194,20 @@ class Warp:
             self.grid.detach(), self.axes and (self.axes[0].detach(), self.axes[1].detach())
         )
 
+    def morph(self, amount: float) -> "Warp":
+        """Give the warp part of the way from the identity (0) to this one (1).
+
+        Nodes go there along straight lines. A warp made from saliency does not fold on the way: its
+        Jacobian is symmetric and positive, and so is every mean of that and the identity's.
+        """
+        if not 0 <= amount <= 1:
+            raise ValueError(f"amount must be between 0 and 1, got {amount}")
+        still = Warp.identity(self.pieces, device=self.grid.device, dtype=self.grid.dtype)
+        if self.axes is None or still.axes is None:
+            return Warp(torch.lerp(still.grid, self.grid, amount))
+        (x0, y0), (x1, y1) = still.axes, self.axes
+        return Warp.from_axes(torch.lerp(x0, x1, amount), torch.lerp(y0, y1, amount))
+
     # Images and features.
 
     def zoom(self, image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor:

@@ -2,6 +2,6 @@
 
 from .explorer import Explorer
 from .result import Result, explore
-from .state import State
+from .state import Fovea, State
 
-__all__ = ["Explorer", "Result", "State", "explore"]
+__all__ = ["Explorer", "Fovea", "Result", "State", "explore"]

@@ -1,138 +1,184 @@
-"""The explorer: sliders, four panels, and the numbers that belong to them."""
+"""The explorer: a picture that one takes hold of. The page draws the warp, the kernel answers."""
 
 import base64
-import html
-from dataclasses import replace
-from functools import partial
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import ipywidgets as widgets
+import anywidget
+import torch
+import traitlets
+from PIL import Image, ImageColor
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from .. import images
 from ..plots import panels
-from ..plots.palette import TRUTH
+from ..plots.palette import ANSWER, TRUTH
 from ..plots.panels import Picture
 from ..sampling import resize
 from ..scenes import Scene
 from .result import Answer, Result, explore
-from .state import NETWORK_LEGEND, NETWORKS, State, controls
+from .state import MOST_FOVEAS, Fovea, State, controls
 
-LONG_SIDE = 720
-"""Of a panel, in pixels."""
+FRONT = Path(__file__).with_name("front")
 
 MOST_PIXELS = 2e6
-"""Of a photo that is explored; a larger one is reduced first, or each step would take too long."""
+"""Of a photo that is explored; a larger one is reduced first, for answers in good time."""
 
-CAPTIONS = {
-    "source": "Source, with the fovea and the warp's pieces",
+STILL_SIDE = 720
+"""The long side of a panel in the picture that is left behind, in pixels."""
+
+VIEWS = {
+    "source": "Source, with the foveas and the warp's pieces",
     "zoomed": "Zoomed: what the network sees",
     "uniform": "Uniform downsampling: what is left, and the answer",
-    "zoom": "Zoom, then unzoom: what is left, and the answer",
+    "unzoomed": "Zoom, then unzoom: what is left, and the answer",
+    "saliency": "Saliency: where to look",
+    "magnification": "Magnification: how much larger per side",
 }
+"""The views there are, and what each shows."""
+
+DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 
 
-class Explorer(widgets.VBox):
-    """Move a fovea over a picture, and see what a network finds through the zoom.
+def _module() -> str:
+    """Join the mathematics and the view to one module: in a widget, a page cannot import a file."""
+    warp = (FRONT / "warp.js").read_text()
+    names = ", ".join(re.findall(r"^export (?:const|function) (\w+)", warp, re.MULTILINE))
+    inner = re.sub(r"^export ", "", warp, flags=re.MULTILINE)
+    _, _, view = (FRONT / "explorer.js").read_text().partition('from "./warp.js";')
+    # A function of its own keeps the names of the two files apart.
+    return f"const {{ {names} }} = (() => {{\n{inner}\nreturn {{ {names} }};\n}})();\n{view}"
 
+
+class Explorer(anywidget.AnyWidget):
+    """Move foveas over a picture, and see what a network finds through the zoom.
+
+    Drag a fovea on the source; double click adds one or takes it away; the wheel makes it wider.
     Blue is what the network answers, yellow what is true, where that is known.
 
     Args:
         photo: a scene whose truth is known, or anything that :func:`lzu_viz.images.load` takes: the
             path of your own photo, an array, an image tensor.
-        state: to begin with; by default, for a scene, the fovea lies on the person.
+        state: to begin with; by default, for a scene, a fovea lies on the person.
+        views: which of ``VIEWS`` are shown, in order.
 
     Attributes:
         state: what the controls say. Setting it moves them.
         result: the tensors and numbers that are shown.
 
     Raises:
-        ValueError: the photo cannot be used; see :func:`lzu_viz.images.load`.
+        ValueError: the photo cannot be used (see :func:`lzu_viz.images.load`), or there is no such
+            view.
     """
 
-    def __init__(self, photo: Any, state: State | None = None) -> None:
-        super().__init__()
+    _esm = _module()
+    _css = FRONT / "explorer.css"
+
+    _photo = traitlets.Bytes().tag(sync=True)
+    _truth = traitlets.Dict().tag(sync=True)
+    _views: traitlets.List[str] = traitlets.List().tag(sync=True)
+    _controls: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    _most_foveas = traitlets.Int(MOST_FOVEAS).tag(sync=True)
+    _state = traitlets.Dict().tag(sync=True)
+    _answer = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self, photo: Any, state: State | None = None, views: Sequence[str] = DEFAULT_VIEWS
+    ) -> None:
+        unknown = set(views) - set(VIEWS)
+        if unknown or not views:
+            raise ValueError(f"views must be some of {sorted(VIEWS)}, got {list(views)}")
         self.truth = photo if isinstance(photo, Scene) else None
         self.image = self.truth.image if self.truth else images.load(photo, MOST_PIXELS)
-        self._state = state or _on_person(self.truth)
         self._result: Result | None = None
-        self._setting = False
-        self._controls = _controls(self._state)
-        self._panels = {name: widgets.Image(format="jpeg", layout=_FULL) for name in CAPTIONS}
-        self._message = widgets.HTML()
-        self._numbers = widgets.HTML()
-        self._pictures: dict[str, Picture] = {}
-        self._uniform: tuple[Answer, Picture] | None = None
-        for name, control in self._controls.items():
-            control.observe(partial(self._moved, name), "value")
-        sliders = list(self._controls.values())
-        cells = [_cell(CAPTIONS[name], panel) for name, panel in self._panels.items()]
-        self.children = [
-            widgets.HBox([widgets.VBox(sliders[:4]), widgets.VBox(sliders[4:])], layout=_WRAP),
-            self._numbers,
-            self._message,
-            widgets.HBox(cells[:2]),
-            widgets.HBox(cells[2:]),
-        ]
-        self._show(self._state)
+        self._shown = state or _on_person(self.truth)
+        super().__init__(
+            _photo=panels.jpeg(panels.picture(self.image), quality=92),
+            _truth=_truth_to_page(self.truth) if self.truth else {},
+            _views=list(views),
+            _controls=[each._asdict() for kind in (Fovea, State) for each in controls(kind)],
+            _state=self._shown.to_page(),
+        )
+        self._reply(self._state)
 
     @property
     def state(self) -> State:
         """What the controls say."""
-        return self._state
+        return self._shown
 
     @state.setter
     def state(self, state: State) -> None:
-        self._setting = True
-        try:
-            for name, control in self._controls.items():
-                control.value = getattr(state, name)
-        finally:
-            self._setting = False
-        self._show(state)
+        self._state = state.to_page()
 
     @property
     def result(self) -> Result:
         """What is shown: of the last state that could be."""
         if self._result is None:
-            raise ValueError(f"nothing could be shown yet: {self._message.value}")
+            raise ValueError(f"nothing could be shown yet: {self._answer.get('error')}")
         return self._result
 
-    def _moved(self, name: str, change: dict[str, Any]) -> None:
-        if not self._setting:
-            self._show(replace(self._state, **{name: change["new"]}))
+    @traitlets.observe("_state")
+    def _hear(self, change: dict[str, Any]) -> None:
+        # The first state is set while the widget is made, when there is nothing to answer with.
+        if hasattr(self, "_model_id") or self._result is not None:
+            self._reply(change["new"])
 
-    def _show(self, state: State) -> None:
-        """Show a state; where that cannot be, say why and leave the last pictures in place."""
-        self._state = state
+    def _reply(self, said: dict[str, Any]) -> None:
+        """Answer a state; one that cannot be shown leaves all as it was, and says why."""
+        serial = said.get("serial") if isinstance(said, dict) else None
         try:
-            self._result = explore(self.image, state, self.truth)
+            state = State.from_page(said)
+            result = explore(self.image, state, self.truth)
         except ValueError as error:
-            self._message.value = f'<div role="alert">Not shown: {html.escape(str(error))}</div>'
+            self._answer = {**self._answer, "serial": serial, "error": str(error)}
             return
-        self._message.value = ""
-        self._pictures = self._draw(self._result)
-        for name, drawn in self._pictures.items():
-            self._panels[name].value = panels.jpeg(drawn)
-        first, *others = self._lines()
-        lines = "<br>".join([f"<b>{first}</b>", *others])
-        self._numbers.value = f'<div role="status" style="line-height: 1.5">{lines}</div>'
-
-    def _draw(self, result: Result) -> dict[str, Picture]:
-        rows, columns = self.image.shape[-2:]
-        scale = LONG_SIDE / max(rows, columns)
-        size = (round(rows * scale), round(columns * scale))
-        state = self._state
-        source = panels.with_grid(panels.picture(self.image, size), result.warp)
-        if self._uniform is None or self._uniform[0] is not result.uniform:
-            plain = resize(resize(self.image, result.zoomed.shape[-2:]), size)
-            self._uniform = result.uniform, self._answered(plain, result.uniform)
-        return {
-            "source": panels.with_fovea(source, (state.x, state.y), state.width / 100),
-            "zoomed": panels.centred(panels.picture(result.zoomed), size),
-            "uniform": self._uniform[1],
-            "zoom": self._answered(result.warp.unzoom(result.zoomed, size), result.zoom),
+        self._shown, self._result = state, result
+        self._answer = {
+            "serial": serial,
+            "state": state.to_page(),
+            "lines": self._lines(),
+            "uniform": _to_page(result.uniform),
+            "zoom": _to_page(result.zoom),
         }
+
+    def _lines(self) -> list[str]:
+        result, side = self.result, self._shown.input_size
+        size = f"Input of the network, either way: {side} x {side} = {result.input_pixels:,} pixels"
+        warp = (
+            f"Peak magnification: {result.peak_magnification:.1f} times. Pieces against the "
+            f"continuous warp: {result.error_rms:.2f} px root mean square, "
+            f"{result.error_worst:.1f} px at worst"
+        )
+        if result.uniform.iou is None or result.zoom.iou is None:
+            return [size, warp]
+        overlap = (
+            f"Overlap with the truth (IoU, 0 to 1): uniform {result.uniform.iou:.2f}, "
+            f"zoom and unzoom {result.zoom.iou:.2f}"
+        )
+        return [overlap, size, warp]
+
+    def still(self) -> Picture:
+        """Give the four default views and the numbers as one picture."""
+        result, state = self.result, self._shown
+        rows, columns = self.image.shape[-2:]
+        scale = STILL_SIDE / max(rows, columns)
+        size = (round(rows * scale), round(columns * scale))
+        source = panels.with_grid(panels.picture(self.image, size), result.warp)
+        for fovea in state.foveas:
+            source = panels.with_fovea(source, (fovea.x, fovea.y), fovea.width / 100)
+        plain = resize(resize(self.image, result.zoomed.shape[-2:]), size)
+        drawn = {
+            "source": source,
+            "zoomed": panels.centred(panels.picture(result.zoomed), size),
+            "uniform": self._answered(plain, result.uniform),
+            "unzoomed": self._answered(result.warp.unzoom(result.zoomed, size), result.zoom),
+        }
+        named = [(VIEWS[name], each) for name, each in drawn.items()]
+        return panels.sheet(named, columns=2, footer=self._lines())
 
     def _answered(self, left: Tensor, answer: Answer) -> Picture:
         """Draw an answer, and the truth, over what is left of the image."""
@@ -149,77 +195,51 @@ class Explorer(widgets.VBox):
             drawn = panels.with_inset(drawn, self.truth.box[0])
         return drawn if answer.found else panels.with_note(drawn, "nothing found")
 
-    def _lines(self) -> list[str]:
-        result, side = self.result, self._state.input_size
-        size = f"Input of the network, either way: {side} x {side} = {result.input_pixels:,} pixels"
-        warp = (
-            f"Peak magnification: {result.peak_magnification:.1f} times. Pieces against the "
-            f"continuous warp: {result.error_rms:.2f} px root mean square, "
-            f"{result.error_worst:.1f} px at worst"
-        )
-        if result.uniform.iou is None or result.zoom.iou is None:
-            return [size, warp]
-        overlap = (
-            f"Overlap with the truth (IoU, 0 to 1): uniform {result.uniform.iou:.2f}, "
-            f"zoom and unzoom {result.zoom.iou:.2f}"
-        )
-        return [overlap, size, warp]
-
-    def still(self) -> Picture:
-        """Give all panels and numbers as one picture."""
-        named = [(CAPTIONS[name], drawn) for name, drawn in self._pictures.items()]
-        return panels.sheet(named, columns=2, footer=self._lines())
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Leave a picture beside the widget, for where no kernel runs."""
+        shown = super()._repr_mimebundle_(**options)
+        if shown is None:
+            return None
+        bundle, metadata = shown
         still = base64.b64encode(panels.jpeg(self.still())).decode()
-        own = {"image/jpeg": still, "text/plain": repr(self)}
-        return {**super()._repr_mimebundle_(**options), **own}
+        return {**bundle, "image/jpeg": still, "text/plain": repr(self)}, metadata
 
     def __repr__(self) -> str:
         """Name the explorer, without an address."""
-        return f"Explorer({self._state})"
+        return f"Explorer({self._shown})"
 
 
-_FULL = widgets.Layout(width="100%")
-_WRAP = widgets.Layout(flex_flow="row wrap")
-_ROW = widgets.Layout(width="440px", max_width="100%")
-_STYLE = {"description_width": "110px"}
+def _to_page(answer: Answer) -> dict[str, Any]:
+    """Give an answer as the page draws it: the mask as a picture, the boxes as lists."""
+    return {
+        "found": answer.found,
+        "iou": answer.iou,
+        "mask": None if answer.mask is None else _overlay(answer.mask),
+        "boxes": [
+            [box, label] for box, label in zip(answer.boxes.tolist(), answer.labels, strict=True)
+        ],
+    }
 
 
-def _controls(state: State) -> dict[str, widgets.ValueWidget]:
-    """Make a slider for every number of a state, and a chooser for the network."""
-    made: dict[str, widgets.ValueWidget] = {}
-    for name, control in controls().items():
-        slider = widgets.IntSlider if isinstance(control.step, int) else widgets.FloatSlider
-        made[name] = slider(
-            value=getattr(state, name),
-            min=control.low,
-            max=control.high,
-            step=control.step,
-            description=control.label,
-            tooltip=control.legend,
-            layout=_ROW,
-            style=_STYLE,
-        )
-    made["network"] = widgets.Dropdown(
-        options=NETWORKS,
-        value=state.network,
-        description="network",
-        tooltip=NETWORK_LEGEND,
-        layout=_ROW,
-        style=_STYLE,
-    )
-    return made
+def _truth_to_page(truth: Scene) -> dict[str, Any]:
+    """Give what is true of a scene as the page draws it: the box, and a line around the mask."""
+    mask = truth.mask.float()
+    # A few source pixels wide, so that it is seen in a panel a third as large.
+    line = (max_pool2d(mask, 9, stride=1, padding=4) > mask).to(torch.bool)
+    return {"box": truth.box[0].tolist(), "outline": _overlay(line, TRUTH, alpha=255)}
 
 
-def _cell(caption: str, panel: widgets.Image) -> widgets.VBox:
-    title = widgets.HTML(f"<b>{html.escape(caption)}</b>")
-    return widgets.VBox([title, panel], layout=widgets.Layout(width="50%", padding="2px 6px"))
+def _overlay(mask: Tensor, colour: str = ANSWER, alpha: int = 153) -> bytes:
+    """Give a mask `1 1 h w` as a PNG: coloured where it is, transparent elsewhere."""
+    picture = Image.fromarray(mask[0, 0].to(torch.uint8).numpy(), mode="P")
+    picture.putpalette([0, 0, 0, *ImageColor.getrgb(colour)])
+    out = io.BytesIO()
+    picture.save(out, "PNG", transparency=bytes([0, alpha]), compress_level=1)
+    return out.getvalue()
 
 
 def _on_person(truth: Scene | None) -> State:
     if truth is None:
         return State()
     left, top, right, bottom = truth.box[0].tolist()
-    return State(x=round((left + right) / 2, 2), y=round((top + bottom) / 2, 2))
+    return State().at(x=round((left + right) / 2, 2), y=round((top + bottom) / 2, 2))

@@ -1,7 +1,7 @@
 """Result: a pure function from a photo and a state to all that the explorer shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 import torch
@@ -11,6 +11,7 @@ from .. import boxes, saliency
 from ..lzu import LZU
 from ..metrics import approximation_error, mask_iou
 from ..models import COCO_CLASSES, NanoDet, SelfieSegmenter
+from ..sampling import resize
 from ..scenes import Scene
 from ..warp import Warp
 from .state import Network, State
@@ -18,13 +19,17 @@ from .state import Network, State
 FINER = 2
 """How much finer than the detector's own grid its outputs are unzoomed."""
 
+MASK_SIDE = 640
+"""The longest side of a mask, in pixels: fine enough for its overlap, and quick."""
+
 
 @dataclass(frozen=True)
 class Answer:
     """What a network says, in the source frame.
 
     Attributes:
-        mask: `1 1 h w`, boolean, at the source's size; None from a detector.
+        mask: `1 1 h w`, boolean, as large as the source but for ``MASK_SIDE``; None from a
+            detector.
         boxes: `n 4`, xyxy in [-1, 1]; empty from a segmenter.
         labels: one a box, class and score.
         iou: with the truth, in 0..1; of boxes that of the best person. None without a truth.
@@ -46,7 +51,7 @@ class Result:
     """What there is to see and to say about a state.
 
     Attributes:
-        warp: from the state's fovea.
+        warp: from the state's foveas.
         zoomed: `1 3 s s`, what the network sees.
         uniform: the answer when the image is plainly downsampled to the same size.
         zoom: the answer when it is zoomed, and unzoomed afterwards.
@@ -75,9 +80,13 @@ def explore(image: Tensor, state: State, truth: Scene | None = None) -> Result:
         state: of the controls.
         truth: the mask and the box to compare with, if they are known.
     """
-    look, warp = fovea(state)
+    look, warp = warp_of(state)
     size = (state.input_size, state.input_size)
-    error = approximation_error(warp, look, size=image.shape[-2:])
+    # The continuous warp is bent as far as the pieces are, so that their distance shrinks as much.
+    whole = warp_of(replace(state, morph=1.0))[1]
+    error = state.morph * approximation_error(
+        whole, look, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
+    )
     magnification = warp.magnification((200, 300))
     return Result(
         warp=warp,
@@ -91,12 +100,16 @@ def explore(image: Tensor, state: State, truth: Scene | None = None) -> Result:
     )
 
 
-def fovea(state: State) -> tuple[Tensor, Warp]:
-    """Give the saliency and the warp of a state: one Gaussian over a uniform floor."""
-    spot = saliency.gaussian(torch.tensor([[[state.x, state.y]]]), state.width / 100)
+def warp_of(state: State) -> tuple[Tensor, Warp]:
+    """Give the saliency and the warp of a state: foveas over a uniform floor."""
+    centres = torch.tensor([[[each.x, each.y] for each in state.foveas]])
+    width = torch.tensor([[each.width / 100 for each in state.foveas]])
     share = state.strength / 100
-    look = saliency.mix(saliency.uniform(), spot, weights=(1 - share, share))
-    return look, Warp.from_saliency(look, (state.pieces, state.pieces))
+    spots = saliency.gaussian(centres, width)
+    look = saliency.mix(saliency.uniform(), spots, weights=(1 - share, share))
+    pieces = (state.pieces, state.pieces)
+    warp = Warp.from_saliency(look, pieces, state.fwhm / 100, state.separable, state.anti_crop)
+    return look, warp if state.morph == 1 else warp.morph(state.morph)
 
 
 @cache
@@ -120,8 +133,11 @@ def _uniform_answer(image: Tensor, side: int, network: Network, truth: Scene | N
 def _answer(image: Tensor, warp: Warp, side: int, network: Network, truth: Scene | None) -> Answer:
     if network == "segmenter":
         seen = segmenter().decode(segmenter()(warp.zoom(image, (side, side))))
-        mask = warp.unzoom(seen, image.shape[-2:]) > 0.5
-        iou = float(mask_iou(mask, truth.mask)) if truth else None
+        rows, columns = image.shape[-2:]
+        scale = min(1.0, MASK_SIDE / max(rows, columns))
+        size = (round(rows * scale), round(columns * scale))
+        mask = warp.unzoom(seen, size) > 0.5
+        iou = float(mask_iou(mask, resize(truth.mask.float(), size) > 0.5)) if truth else None
         return Answer(mask, torch.zeros(0, 4), (), iou)
     system = LZU(
         detector().features,
