@@ -6,7 +6,9 @@ ipywidgets makes it.
 
 import base64
 import io
+import json
 import math
+import re
 from dataclasses import FrozenInstanceError, asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from PIL import Image
 
 from lzu_viz import Warp, images
 from lzu_viz.scenes import SCENES, Scene, far_person
-from lzu_viz.widgets import Explorer, Fovea, State, explore
+from lzu_viz.widgets import Explorer, Fovea, State, explore, to_html
 from lzu_viz.widgets import explorer as module
 from lzu_viz.widgets.explorer import VIEWS
 from lzu_viz.widgets.result import warp_of
@@ -130,6 +132,13 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
             assert len(result.warp.folds()) == 0
 
 
+def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
+    said = State().to_page()
+    say(explorer, {**said, "foveas": [{"x": 0, "y": 0, "width": 6}], "morph": 1})
+    assert "error" not in explorer._answer
+    assert explorer.state == State()
+
+
 def test_setting_the_state_tells_the_page(explorer: Explorer) -> None:
     wanted = replace(explorer.state.at(x=-0.5), pieces=8, network="detector")
     explorer.state = wanted
@@ -163,7 +172,7 @@ def test_the_page_gets_what_it_needs(scene: Scene) -> None:
 
 
 def test_module_for_the_page_holds_both_files() -> None:
-    source = module._module()
+    source = module.module_source()
     assert "import " not in source.split("(() => {")[0]
     assert 'from "./warp.js"' not in source
     assert source.count("export default") == 1
@@ -264,6 +273,39 @@ def test_own_photos_have_no_truth(tmp_path: Path) -> None:
         assert explorer.still().width > 500
 
 
+def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.full((60, 90, 3), 99, np.uint8)).save(out, "JPEG")
+    sent = {"width": 4000, "height": 2667, "serial": 3, "file": memoryview(out.getvalue())}
+    explorer.set_state({"_upload": sent})
+    assert explorer.image.shape == (1, 3, 60, 90)
+    assert explorer.truth is None
+    assert explorer._truth == {}
+    assert Image.open(io.BytesIO(explorer._photo)).size == (90, 60)
+    assert explorer._answer["serial"] == 3
+    assert explorer._answer["lines"][0] == "Your photo: 4000 x 2667 pixels, explored at 90 x 60"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"width": 4, "height": 4, "file": b""},
+        {"width": 4, "height": 4, "file": b"\xff\xd8 no photo"},
+        {"width": "x", "height": 4, "file": b"\xff\xd8"},
+        {"width": 4, "height": 4, "file": None},
+    ],
+)
+def test_a_broken_photo_from_the_page_changes_nothing(explorer: Explorer, sent: Any) -> None:
+    image, photo, truth = explorer.image, explorer._photo, explorer.truth
+    explorer.set_state({"_upload": {**sent, "serial": 9}})
+    assert "nothing was changed" in explorer._answer["error"]
+    assert explorer._answer["serial"] == 9
+    assert explorer.image is image
+    assert explorer._photo == photo
+    assert explorer.truth is truth
+
+
 def test_large_photos_are_reduced() -> None:
     explorer = Explorer(torch.rand(1, 3, 2000, 3000))
     rows, columns = explorer.image.shape[-2:]
@@ -290,6 +332,37 @@ def test_leaves_a_picture_where_no_kernel_runs(explorer: Explorer) -> None:
     assert np.asarray(still).std() > 20
     assert bundle["text/plain"] == repr(explorer)
     assert "0x" not in repr(explorer)
+
+
+def test_static_page_is_one_file_that_needs_nothing_else(
+    explorer: Explorer, tmp_path: Path
+) -> None:
+    before = explorer.state
+    states = {"on her": before, "nothing </script>": replace(before, strength=0)}
+    page = to_html(explorer, tmp_path / "page.html", states, title="A <page>").read_text()
+    assert explorer.state == before
+    assert "A &lt;page&gt;" in page
+    assert not re.search(r"""(src|href)=["']|@import|url\(|https?://""", page)
+    assert page.count("</script>") == 2
+    data = json.loads(re.search(r'id="lzu-data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    assert [each["title"] for each in data["prepared"]] == list(states)
+    assert data["prepared"][1]["state"]["strength"] == 0
+    mask = base64.b64decode(data["prepared"][0]["answer"]["zoom"]["mask"])
+    assert Image.open(io.BytesIO(mask)).width == 384
+
+
+def test_static_page_refuses_what_cannot_be_shown(
+    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(image: torch.Tensor, state: State, truth: Scene | None) -> object:
+        if state.pieces == 5:
+            raise ValueError("no such warp")
+        return explore(image, state, truth)
+
+    monkeypatch.setattr(module, "explore", refuse)
+    with pytest.raises(ValueError, match="'odd' cannot be shown: no such warp"):
+        to_html(explorer, tmp_path / "page.html", {"odd": replace(explorer.state, pieces=5)})
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_readme_picture_is_what_the_package_draws() -> None:

@@ -3,5 +3,6 @@
 from .explorer import Explorer
 from .result import Result, explore
 from .state import Fovea, State
+from .static import to_html
 
-__all__ = ["Explorer", "Fovea", "Result", "State", "explore"]
+__all__ = ["Explorer", "Fovea", "Result", "State", "explore", "to_html"]

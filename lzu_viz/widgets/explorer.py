@@ -44,7 +44,7 @@ VIEWS = {
 DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 
 
-def _module() -> str:
+def module_source() -> str:
     """Join the mathematics and the view to one module: in a widget, a page cannot import a file."""
     warp = (FRONT / "warp.js").read_text()
     names = ", ".join(re.findall(r"^export (?:const|function) (\w+)", warp, re.MULTILINE))
@@ -75,7 +75,7 @@ class Explorer(anywidget.AnyWidget):
             view.
     """
 
-    _esm = _module()
+    _esm = module_source()
     _css = FRONT / "explorer.css"
 
     _photo = traitlets.Bytes().tag(sync=True)
@@ -85,6 +85,7 @@ class Explorer(anywidget.AnyWidget):
     _most_foveas = traitlets.Int(MOST_FOVEAS).tag(sync=True)
     _state = traitlets.Dict().tag(sync=True)
     _answer = traitlets.Dict().tag(sync=True)
+    _upload = traitlets.Dict({"serial": 0}).tag(sync=True)
 
     def __init__(
         self, photo: Any, state: State | None = None, views: Sequence[str] = DEFAULT_VIEWS
@@ -94,6 +95,7 @@ class Explorer(anywidget.AnyWidget):
             raise ValueError(f"views must be some of {sorted(VIEWS)}, got {list(views)}")
         self.truth = photo if isinstance(photo, Scene) else None
         self.image = self.truth.image if self.truth else images.load(photo, MOST_PIXELS)
+        self._note: list[str] = []
         self._result: Result | None = None
         self._shown = state or _on_person(self.truth)
         super().__init__(
@@ -127,6 +129,24 @@ class Explorer(anywidget.AnyWidget):
         if hasattr(self, "_model_id") or self._result is not None:
             self._reply(change["new"])
 
+    @traitlets.observe("_upload")
+    def _take(self, change: dict[str, Any]) -> None:
+        """Take a photo that the page sends; one that cannot be read changes nothing."""
+        sent = change["new"]
+        try:
+            image = images.load(bytes(sent["file"]), MOST_PIXELS)
+            width, height = int(sent["width"]), int(sent["height"])
+        except (KeyError, TypeError, ValueError) as error:
+            words = f"the photo cannot be used, nothing was changed: {error}"
+            self._answer = {**self._answer, "serial": sent.get("serial"), "error": words}
+            return
+        rows, columns = image.shape[-2:]
+        self.image, self.truth = image, None
+        self._note = [f"Your photo: {width} x {height} pixels, explored at {columns} x {rows}"]
+        self._truth = {}
+        self._photo = panels.jpeg(panels.picture(image), quality=92)
+        self._reply({**self._shown.to_page(), "serial": sent.get("serial")})
+
     def _reply(self, said: dict[str, Any]) -> None:
         """Answer a state; one that cannot be shown leaves all as it was, and says why."""
         serial = said.get("serial") if isinstance(said, dict) else None
@@ -154,7 +174,7 @@ class Explorer(anywidget.AnyWidget):
             f"{result.error_worst:.1f} px at worst"
         )
         if result.uniform.iou is None or result.zoom.iou is None:
-            return [size, warp]
+            return [*self._note, size, warp]
         overlap = (
             f"Overlap with the truth (IoU, 0 to 1): uniform {result.uniform.iou:.2f}, "
             f"zoom and unzoom {result.zoom.iou:.2f}"

@@ -102,7 +102,8 @@ def explore(image: Tensor, state: State, truth: Scene | None = None) -> Result:
 
 def warp_of(state: State) -> tuple[Tensor, Warp]:
     """Give the saliency and the warp of a state: foveas over a uniform floor."""
-    centres = torch.tensor([[[each.x, each.y] for each in state.foveas]])
+    # A page says 0 where Python says 0.0, so the numbers may all be whole.
+    centres = torch.tensor([[[each.x, each.y] for each in state.foveas]], dtype=torch.float32)
     width = torch.tensor([[each.width / 100 for each in state.foveas]])
     share = state.strength / 100
     spots = saliency.gaussian(centres, width)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from lab import Lab
@@ -184,3 +185,23 @@ def test_nothing_is_cropped_in_a_narrow_window(ran: Lab, screenshots: Path | Non
     expect_fovea(ran, "0", "0")
     if screenshots:
         ran.screenshot(screenshots / "start_here-narrow.png")
+
+
+def test_takes_a_photo_of_the_readers_own(ran: Lab, tmp_path: Path) -> None:
+    source, chooser = view(ran, "source"), ran.page.locator('.lzu input[type="file"]')
+    before = ran.picture_hash(source)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    chooser.set_input_files(broken)
+    expect(ran.page.locator(".lzu-message")).to_contain_text("broken.jpg cannot be read")
+    assert ran.picture_hash(source) == before
+    photo = tmp_path / "mine.png"
+    Image.effect_mandelbrot((2400, 1600), (-2, -1.5, 1, 1.5), 30).convert("RGB").save(photo)
+    chooser.set_input_files(photo)
+    expect(numbers(ran)).to_contain_text("Your photo: 2400 x 1600 pixels, explored at 1732 x 1154")
+    ran.wait_for_change(source, before)
+    settled(ran)
+    drag_on_source(ran, (0.2, 0.4), (0.0, 0.0))
+    expect_fovea(ran, "0", "0")
+    settled(ran)
+    assert clean(ran)

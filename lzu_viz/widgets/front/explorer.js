@@ -14,6 +14,8 @@ const MAP = { rows: 32, columns: 64 };
 const MOST_LINES = 16;
 const ANSWER_WITHIN_MS = 10_000;
 const UNDO_STEPS = 100;
+const MOST_PIXELS = 2_000_000;
+const MOST_BYTES = 80_000_000;
 
 const CAPTIONS = {
   source: "Source: drag the fovea",
@@ -41,20 +43,44 @@ class Shared {
     this.pyramid = null;
     model.on("change:_state", () => this.receive());
     model.on("change:_answer", () => this.answered());
-    this.ready = this.load();
+    model.on("change:_photo", () => this.load());
+    this.load();
   }
 
   /** Decode the photo once, for all views. */
   async load() {
-    const { width, height, data } = await pixels(this.model.get("_photo"), "image/jpeg");
-    this.size = { width, height };
-    this.pyramid = buildPyramid({ width, height, data }, Math.floor(Math.log2(Math.min(width, height))));
+    try {
+      const picture = await pixels(this.model.get("_photo"));
+      this.pyramid = buildPyramid(picture);
+      this.size = { width: picture.width, height: picture.height };
+    } catch (error) {
+      for (const view of this.views) view.say(`The photo cannot be shown: ${error.message}`);
+      return;
+    }
+    for (const view of this.views) view.resize();
+  }
+
+  /** Send a photo of the reader's own, made small enough for the way to the kernel. */
+  async upload(file) {
+    const picture = await createImageBitmap(file);
+    const { width, height } = picture;
+    const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)));
+    const canvas = new OffscreenCanvas(Math.max(1, Math.floor(width * scale)), Math.max(1, Math.floor(height * scale)));
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    picture.close();
+    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
+    this.serial += 1;
+    this.waiting = this.serial;
+    this.told = this.state;
+    this.model.set("_upload", { width, height, serial: this.serial, file: new DataView(await blob.arrayBuffer()) });
+    this.model.save_changes();
   }
 
   /** Take a new state from a control or a gesture. `done` ends a gesture: one step of undo. */
   change(part, done = true) {
     this.gestureStart ??= this.state;
     this.state = { ...this.state, ...part };
+    for (const view of this.views) view.notice = "";
     if (done) this.commit();
     this.redraw();
     this.tell();
@@ -150,11 +176,12 @@ class Explorer {
     this.selected = 0;
     this.canvases = new Map();
     this.scheduled = false;
+    this.notice = "";
     this.build();
     shared.views.add(this);
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(this.panels);
-    shared.ready.then(() => this.resize(), (error) => this.say(`The photo cannot be shown: ${error.message}`));
+    this.resize();
     shared.redraw();
     if (!this.model.get("_answer").serial && !this.model.get("_answer").state) shared.tell();
   }
@@ -176,6 +203,7 @@ class Explorer {
     this.add = button("+ Fovea", "Add a fovea in the middle (or double click the source)", () => this.addFovea(0, 0));
     this.remove = button("− Fovea", "Remove the selected fovea (Delete)", () => this.removeFovea());
     buttons.append(this.play, this.undo, this.add, this.remove);
+    if (this.model.get("_upload")) buttons.append(this.chooser());
     this.controls.append(buttons);
     this.numbers = node("div", "lzu-numbers");
     this.numbers.setAttribute("role", "status");
@@ -194,6 +222,27 @@ class Explorer {
       }
     });
     this.element.append(root);
+  }
+
+  /** A button that takes a photo from the reader's disk. */
+  chooser() {
+    const input = node("input");
+    Object.assign(input, { type: "file", accept: "image/*", hidden: true });
+    input.addEventListener("change", async () => {
+      const [file] = input.files;
+      input.value = "";
+      if (!file) return;
+      try {
+        if (file.size > MOST_BYTES) throw new Error("too large");
+        await this.shared.upload(file);
+      } catch {
+        this.say(`${file.name} cannot be read as a picture. Nothing was changed; choose a JPEG, PNG or WebP.`);
+      }
+    });
+    const choose = button("Photo …", "Explore a photo of your own", () => input.click());
+    const both = node("span");
+    both.append(choose, input);
+    return both;
   }
 
   /** A labelled slider, choice or switch; its place in the state is `control.name`. */
@@ -232,6 +281,7 @@ class Explorer {
     const canvas = node("canvas");
     const frame = node("div", "lzu-frame");
     const mark = node("div", "lzu-mark");
+    mark.hidden = true;
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", CAPTIONS[name]);
     canvas.dataset.view = name;
@@ -422,6 +472,7 @@ class Explorer {
       if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
     }
     this.uniform = null;
+    this.backdrop = null;
     this.draw();
   }
 
@@ -446,13 +497,15 @@ class Explorer {
     for (const name of this.canvases.keys()) this[`draw_${name}`](this.canvases.get(name), zoomed);
     const answer = this.model.get("_answer");
     const fold = folded.length ? `The warp is folded in ${folded.length} pieces: it has no inverse there.` : "";
-    this.say(fold || (this.shared.fresh() ? "" : answer.error ?? ""));
+    this.message.textContent = fold || answer.error || this.notice;
     const lines = answer.lines ?? [];
     this.numbers.replaceChildren(...lines.map((line, i) => node(i ? "div" : "strong", "", line)));
     this.numbers.classList.toggle("lzu-stale", !this.shared.fresh());
   }
 
+  /** Say something until the next change. */
   say(text) {
+    this.notice = text;
     this.message.textContent = text;
   }
 
@@ -481,8 +534,7 @@ class Explorer {
   }
 
   draw_zoomed({ canvas, context }, zoomed) {
-    context.fillStyle = "#F4F4F4";
-    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.clearRect(0, 0, canvas.width, canvas.height);
     const side = Math.min(canvas.width, canvas.height);
     context.imageSmoothingEnabled = false;
     context.drawImage(asCanvas(zoomed), (canvas.width - side) / 2, (canvas.height - side) / 2, side, side);
@@ -683,8 +735,8 @@ function cividis(value) {
   return CIVIDIS[low].map((from, k) => from + (along - low) * (CIVIDIS[low + 1][k] - from));
 }
 
-async function pixels(bytes, type) {
-  const image = await createImageBitmap(new Blob([bytes], { type }), { colorSpaceConversion: "none" });
+async function pixels(bytes) {
+  const image = await createImageBitmap(new Blob([bytes]), { colorSpaceConversion: "none" });
   const canvas = new OffscreenCanvas(image.width, image.height);
   const context = canvas.getContext("2d");
   context.drawImage(image, 0, 0);

@@ -1,0 +1,75 @@
+/**
+ * The explorer in a page of its own, with no kernel: a model that holds what Python wrote into the
+ * page, and answers from the states that were prepared. Any other state is drawn without an answer.
+ */
+
+class PreparedModel {
+  constructor({ values, prepared }) {
+    this.values = { ...values, _truth: withBytes(values._truth) };
+    this.prepared = prepared.map(({ state, answer, title }) => ({
+      title,
+      state,
+      answer: { ...answer, state, uniform: withBytes(answer.uniform), zoom: withBytes(answer.zoom) },
+    }));
+    this.values._photo = bytes(values._photo);
+    this.values._answer = { ...this.prepared[0].answer, serial: 0 };
+    this.listeners = {};
+  }
+
+  get(name) {
+    return this.values[name];
+  }
+
+  set(name, value) {
+    this.values[name] = value;
+    for (const listener of this.listeners[`change:${name}`] ?? []) listener();
+  }
+
+  on(event, listener) {
+    (this.listeners[event] ??= []).push(listener);
+  }
+
+  off() {}
+
+  /** Where a kernel would hear of the state: answer if it is one of those prepared. */
+  save_changes() {
+    const { serial, ...state } = this.values._state;
+    const found = this.prepared.find((each) => equal(each.state, state));
+    const answer = found ? found.answer : { ...this.values._answer, lines: [NO_KERNEL], state: null };
+    this.set("_answer", { ...answer, serial });
+  }
+}
+
+const NO_KERNEL = "No kernel here: the picture follows, the networks answer for the prepared states only.";
+
+function equal(first, second) {
+  if (Object(first) !== first || Object(second) !== second) return first === second;
+  const keys = Object.keys(first);
+  return keys.length === Object.keys(second).length && keys.every((key) => equal(first[key], second[key]));
+}
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/** Turn the pictures of an answer, or of the truth, from text back to bytes. */
+function withBytes(part) {
+  const out = { ...part };
+  for (const name of ["mask", "outline"]) if (out[name]) out[name] = bytes(out[name]);
+  return out;
+}
+
+const data = JSON.parse(document.getElementById("lzu-data").textContent);
+const model = new PreparedModel(data);
+const choices = document.getElementById("lzu-prepared");
+for (const { title, state } of model.prepared) {
+  const choice = document.createElement("button");
+  choice.type = "button";
+  choice.textContent = title;
+  choice.addEventListener("click", () => {
+    model.set("_state", { ...state, serial: `prepared ${title}` });
+    model.save_changes();
+  });
+  choices.append(choice);
+}
+widget.render({ model, el: document.getElementById("lzu-explorer") });
