@@ -153,6 +153,8 @@ def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch)
     explorer.state = State(pieces=5)
     say(explorer, State(pieces=6).to_page())
     assert len(calls) == 2
+    Explorer(explorer.truth)
+    assert len(calls) == 3
 
 
 def test_the_page_gets_what_it_needs(scene: Scene) -> None:

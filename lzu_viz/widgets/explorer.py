@@ -95,6 +95,8 @@ class Explorer(anywidget.AnyWidget):
             raise ValueError(f"views must be some of {sorted(VIEWS)}, got {list(views)}")
         self.truth = photo if isinstance(photo, Scene) else None
         self.image = self.truth.image if self.truth else images.load(photo, MOST_PIXELS)
+        # Traits are set, and heard of, while the widget is still being made.
+        self._made = False
         self._note: list[str] = []
         self._result: Result | None = None
         self._shown = state or _on_person(self.truth)
@@ -105,6 +107,7 @@ class Explorer(anywidget.AnyWidget):
             _controls=[each._asdict() for kind in (Fovea, State) for each in controls(kind)],
             _state=self._shown.to_page(),
         )
+        self._made = True
         self._reply(self._state)
 
     @property
@@ -125,13 +128,14 @@ class Explorer(anywidget.AnyWidget):
 
     @traitlets.observe("_state")
     def _hear(self, change: dict[str, Any]) -> None:
-        # The first state is set while the widget is made, when there is nothing to answer with.
-        if hasattr(self, "_model_id") or self._result is not None:
+        if self._made:
             self._reply(change["new"])
 
     @traitlets.observe("_upload")
     def _take(self, change: dict[str, Any]) -> None:
         """Take a photo that the page sends; one that cannot be read changes nothing."""
+        if not self._made:
+            return
         sent = change["new"]
         try:
             image = images.load(bytes(sent["file"]), MOST_PIXELS)
