@@ -22,6 +22,7 @@ from torch import Tensor
 from grids import KINDS, random_warp
 from lzu_viz import Warp, bilinear, saliency
 from lzu_viz.sampling import pixel_centres
+from lzu_viz.widgets.explorer import module_source
 
 Array = NDArray[Any]
 Numbers = dict[str, Any]
@@ -251,14 +252,20 @@ def python_says(case: Case) -> Said:
     return {name: tensor.numpy() for name, tensor in said.items()}
 
 
-def ask(cases: list[Case], source: str) -> list[Said]:
-    """What the page says to these states, all in one process of Node; each array is flat."""
+def find_node() -> str:
+    """Node; in CI it must be there."""
     node = shutil.which("node")
     if node is None:
         message = "no node on PATH: the page's mathematics cannot be tested"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
+    return node
+
+
+def ask(cases: list[Case], source: str) -> list[Said]:
+    """What the page says to these states, all in one process of Node; each array is flat."""
+    node = find_node()
     states = json.dumps([case.state for case in cases])
     with TemporaryDirectory() as folder:
         # By this name every version of Node takes it for a module.
@@ -402,3 +409,11 @@ def test_a_planted_fault_is_seen(fault: str, cases: list[Case], said: list[Said]
     assert source.count(right) == 1
     found = worst(said[:FEW], ask(cases[:FEW], source.replace(right, wrong)))
     assert found[quantity] > TOLERANCE[quantity]
+
+
+def test_states_go_to_the_kernel_one_at_a_time_and_none_is_lost(tmp_path: Path) -> None:
+    page = tmp_path / "page.mjs"
+    page.write_text(module_source(), encoding="utf-8")
+    command = [find_node(), str(DRIVER.with_name("pump.mjs")), str(page)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr

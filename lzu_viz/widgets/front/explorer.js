@@ -27,7 +27,7 @@ const CAPTIONS = {
 };
 
 /** The state that several views of one model share, and its way to the kernel. */
-class Shared {
+export class Shared {
   static of(model) {
     model.lzuShared ??= new Shared(model);
     return model.lzuShared;
@@ -36,6 +36,7 @@ class Shared {
   constructor(model) {
     this.model = model;
     this.state = model.get("_state");
+    this.told = this.state;
     this.past = [];
     this.serial = 0;
     this.waiting = null;
@@ -69,11 +70,8 @@ class Shared {
     canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
     picture.close();
     const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
-    this.serial += 1;
-    this.waiting = this.serial;
-    this.told = this.state;
-    this.model.set("_upload", { width, height, serial: this.serial, file: new DataView(await blob.arrayBuffer()) });
-    this.model.save_changes();
+    const buffer = await blob.arrayBuffer();
+    this.send("_upload", { width, height, file: new DataView(buffer) });
   }
 
   /** Take a new state from a control or a gesture. `done` ends a gesture: one step of undo. */
@@ -106,22 +104,24 @@ class Shared {
   /** Tell the kernel, one message at a time: while it works, only the newest state waits. */
   tell() {
     if (this.waiting !== null) return;
+    this.send("_state", this.state);
+  }
+
+  send(name, value) {
     this.serial += 1;
     const serial = this.serial;
     this.waiting = serial;
     this.told = this.state;
-    this.model.set("_state", { ...this.state, serial });
+    this.model.set(name, { ...value, serial });
     this.model.save_changes();
     // A kernel that was restarted never answers; the next change asks again.
     setTimeout(() => { if (this.waiting === serial) { this.waiting = null; this.redraw(); } }, ANSWER_WITHIN_MS);
   }
 
   answered() {
-    const answer = this.model.get("_answer");
-    if (answer.serial === this.waiting) {
-      this.waiting = null;
-      if (!same(this.told, this.state)) this.tell();
-    }
+    if (this.model.get("_answer").serial === this.waiting) this.waiting = null;
+    // Also after an answer that came too late: what changed meanwhile still has to be told.
+    if (this.waiting === null && !same(this.told, this.state)) this.tell();
     this.redraw();
   }
 
@@ -132,6 +132,7 @@ class Shared {
     this.commit();
     this.gestureStart = this.state;
     this.state = given;
+    this.told = given;
     this.commit();
     this.redraw();
   }
