@@ -122,7 +122,9 @@ def pyramid(image: Tensor, top: int) -> list[tuple[Tensor, Tensor]]:
         rows, columns = image.shape[-2:]
         if rows % 2 or columns % 2:
             image = F.pad(image, (0, columns % 2, 0, rows % 2), mode="replicate")
-        image = F.avg_pool2d(image, 2)
+        # Rows first: three to four times as fast as `avg_pool2d` on a CPU.
+        image = image[..., ::2, :] + image[..., 1::2, :]
+        image = (image[..., ::2] + image[..., 1::2]) / 4
         extent = (
             extent
             * torch.tensor([columns, rows])

@@ -3,9 +3,7 @@
 import base64
 import json
 import math
-import os
 import random
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,16 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from grids import KINDS, random_warp
+from in_node import FRONT, find_node, run_node
 from lzu_viz import Warp, bilinear, saliency
 from lzu_viz.sampling import pixel_centres
-from lzu_viz.widgets.explorer import module_source
 
 Array = NDArray[Any]
 Numbers = dict[str, Any]
 Said = dict[str, Array]
 
 ROOT = Path(__file__).parents[1]
-MODULE = ROOT / "lzu_viz" / "widgets" / "front" / "warp.js"
+MODULE = FRONT / "warp.js"
 DRIVER = ROOT / "tests" / "front" / "driver.mjs"
 
 STATES = 400
@@ -252,17 +250,6 @@ def python_says(case: Case) -> Said:
     return {name: tensor.numpy() for name, tensor in said.items()}
 
 
-def find_node() -> str:
-    """Node; in CI it must be there."""
-    node = shutil.which("node")
-    if node is None:
-        message = "no node on PATH: the page's mathematics cannot be tested"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return node
-
-
 def ask(cases: list[Case], source: str) -> list[Said]:
     """What the page says to these states, all in one process of Node; each array is flat."""
     node = find_node()
@@ -412,8 +399,4 @@ def test_a_planted_fault_is_seen(fault: str, cases: list[Case], said: list[Said]
 
 
 def test_states_go_to_the_kernel_one_at_a_time_and_none_is_lost(tmp_path: Path) -> None:
-    page = tmp_path / "page.mjs"
-    page.write_text(module_source(), encoding="utf-8")
-    command = [find_node(), str(DRIVER.with_name("pump.mjs")), str(page)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
+    run_node("pump.mjs", tmp_path)

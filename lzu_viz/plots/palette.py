@@ -1,5 +1,10 @@
 """Colours that people with any colour vision can tell apart (Okabe and Ito, 2008)."""
 
+import math
+
+import numpy as np
+from matplotlib import colormaps
+
 FOVEA = "#E69F00"
 """Orange: where the reader looks."""
 
@@ -17,3 +22,31 @@ PAPER = "#F4F4F4"
 
 INK = "#1A1A1A"
 """Nearly black: writing."""
+
+FOLD = "#D55E00"
+"""Vermilion: where the warp is folded."""
+
+MARK = "#CC79A7"
+"""Reddish purple: the place that the reader points at."""
+
+MAP = (colormaps["cividis"](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
+"""`256 3`: from little (dark blue) to much (yellow), in an order that everybody sees."""
+
+
+def nice(most: float) -> float:
+    """Give a round upper end of a scale: 1, 2 or 5 times a power of ten, so that it seldom jumps.
+
+    Example:
+        >>> nice(3.2), nice(0.02), nice(70)
+        (5.0, 0.02, 100.0)
+    """
+    if not most > 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(most))
+    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= most * 0.999))
+
+
+def to_page() -> dict[str, str | bytes]:
+    """Give the colours by their names, and the colours of maps as bytes, for a page to draw in."""
+    names = ("FOVEA", "GRID", "ANSWER", "TRUTH", "FOLD", "MARK", "PAPER", "INK")
+    return {**{name.lower(): globals()[name] for name in names}, "map": MAP.tobytes()}

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
 from ..warp import Warp
-from .palette import ANSWER, FOVEA, GRID, INK, PAPER, TRUTH
+from .palette import ANSWER, FOVEA, GRID, INK, MAP, PAPER, TRUTH, nice
 
 Picture = Image.Image
 
@@ -43,6 +43,29 @@ def centred(drawn: Picture, size: Sequence[int]) -> Picture:
     page = Image.new("RGB", (size[1], size[0]), PAPER)
     fitted = drawn.resize((width, height), Image.Resampling.NEAREST)
     page.paste(fitted, ((size[1] - width) // 2, (size[0] - height) // 2))
+    return page
+
+
+def heat(values: Tensor, size: Sequence[int], unit: str, square: bool = False) -> Picture:
+    """Paint numbers from 0 (dark) to a round upper end (bright), with a bar that says which.
+
+    Args:
+        values: `h w`, not negative; NaN where there is none, which stays grey.
+        size: (rows, columns) of the picture.
+        unit: of the numbers.
+        square: whether the numbers fill a square in the middle, as the zoomed frame does.
+    """
+    known = values.isfinite()
+    top = nice(float(values[known].amax()) if bool(known.any()) else 0.0)
+    index = (values.nan_to_num(0.0) / top * 255).round().clamp(0, 255).to(torch.uint8)
+    pixels = MAP[index.cpu().numpy()]
+    pixels[~known.cpu().numpy()] = ImageColor.getrgb(PAPER)
+    drawn = Image.fromarray(pixels)
+    side = (min(size), min(size)) if square else (size[0], size[1])
+    page = centred(drawn.resize((side[1], side[0]), Image.Resampling.BILINEAR), size)
+    bar = Image.fromarray(MAP[None]).resize((size[1] // 3, 12))
+    _write(ImageDraw.Draw(page), (8, size[0] - 34), f"0 to {top:g} {unit}", INK)
+    page.paste(bar, (8, size[0] - 50))
     return page
 
 

@@ -2,7 +2,7 @@
 
 from .explorer import Explorer
 from .result import Result, explore
-from .state import Fovea, State
+from .state import Box, Fovea, Node, State
 from .static import to_html
 
-__all__ = ["Explorer", "Fovea", "Result", "State", "explore", "to_html"]
+__all__ = ["Box", "Explorer", "Fovea", "Node", "Result", "State", "explore", "to_html"]

@@ -9,16 +9,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-Network = Literal["segmenter", "detector"]
+Kind = Literal["foveas", "boxes", "boxes in pixels", "edges", "network"]
+Hand = Literal["saliency", "nodes"]
+Network = Literal["segmenter", "detector", "none"]
+Stride = Literal["8", "16", "32"]
 
-MOST_FOVEAS = 8
+LOOK, WARP, NETWORK = "Where to look", "Warp", "Network"
+"""The groups in which the controls stand."""
+
+MOST_NODES = 64
+"""Nodes that may be moved by hand."""
 
 
 class Control(NamedTuple):
     """How a field is controlled.
 
     Attributes:
-        name: of the field.
+        name: of the field; of a thing that there are several of, with the list: "foveas.x".
         label: before the control.
         legend: what it does.
         low: least value.
@@ -26,6 +33,8 @@ class Control(NamedTuple):
         step: between values; 0 for a switch or a choice.
         unit: behind the value.
         options: of a choice.
+        group: where it stands.
+        when: the control is shown only while the field of this name has one of these values.
     """
 
     name: str
@@ -36,19 +45,23 @@ class Control(NamedTuple):
     step: float = 0
     unit: str = ""
     options: tuple[str, ...] = ()
+    group: str = ""
+    when: tuple[str, tuple[str, ...]] | None = None
 
 
-def _control(default: Any, *control: Any) -> Any:
-    return field(default=default, metadata={"control": Control("", *control)})
+def _control(group: str, *control: Any, **more: Any) -> dict[str, Control]:
+    """Give a field's metadata."""
+    return {"control": Control("", *control, **more)._replace(group=group)}
 
 
-_NETWORK = Control(
-    "", "network", "a mask of people, or boxes of 80 kinds of things", options=get_args(Network)
-)
+_FOVEAS = ("kind", ("foveas",))
+_BOXES = ("kind", ("boxes", "boxes in pixels"))
+_NODES = ("hand", ("nodes",))
+_SEGMENTER = ("network", ("segmenter",))
+_DETECTOR = ("network", ("detector",))
 
 
-def controls(kind: type) -> list[Control]:
-    """Give the control of every field of :class:`State` or :class:`Fovea` that has one."""
+def _own_controls(kind: type) -> list[Control]:
     return [
         each.metadata["control"]._replace(name=each.name)
         for each in fields(kind)
@@ -56,11 +69,15 @@ def controls(kind: type) -> list[Control]:
     ]
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 class _Checked:
     """A frozen dataclass whose fields keep to their controls."""
 
     def __post_init__(self) -> None:
-        for control in controls(type(self)):
+        for control in _own_controls(type(self)):
             value = getattr(self, control.name)
             if control.options:
                 good = value in control.options
@@ -91,42 +108,299 @@ class Fovea(_Checked):
         ValueError: width must be between 2 and 30, got 200
     """
 
-    x: float = _control(0.0, "fovea x", "place: left (-1) to right (1)", -1, 1, 0.01)
-    y: float = _control(0.0, "fovea y", "place: top (-1) to bottom (1)", -1, 1, 0.01)
-    width: int = _control(6, "fovea width", "standard deviation, in % of the sides", 2, 30, 1, " %")
+    x: float = field(
+        default=0.0,
+        metadata=_control(
+            LOOK, "fovea x", "place: left (-1) to right (1)", -1, 1, 0.01, when=_FOVEAS
+        ),
+    )
+    y: float = field(
+        default=0.0,
+        metadata=_control(
+            LOOK, "fovea y", "place: top (-1) to bottom (1)", -1, 1, 0.01, when=_FOVEAS
+        ),
+    )
+    width: int = field(
+        default=6,
+        metadata=_control(
+            LOOK,
+            "fovea width",
+            "standard deviation, in % of the picture's sides",
+            2,
+            30,
+            1,
+            " %",
+            when=_FOVEAS,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Box(_Checked):
+    """One thing to look at: a box, as a detector would give it. It may reach beyond the frame."""
+
+    x: float = field(
+        default=0.0,
+        metadata=_control(
+            LOOK, "box x", "of its middle: left (-1) to right (1)", -1, 1, 0.01, when=_BOXES
+        ),
+    )
+    y: float = field(
+        default=0.0,
+        metadata=_control(
+            LOOK, "box y", "of its middle: top (-1) to bottom (1)", -1, 1, 0.01, when=_BOXES
+        ),
+    )
+    width: float = field(
+        default=20.0,
+        metadata=_control(
+            LOOK, "box width", "in % of the picture's width", 1, 100, 0.5, " %", when=_BOXES
+        ),
+    )
+    height: float = field(
+        default=30.0,
+        metadata=_control(
+            LOOK, "box height", "in % of the picture's height", 1, 100, 0.5, " %", when=_BOXES
+        ),
+    )
+
+    @classmethod
+    def around(cls, left: float, top: float, right: float, bottom: float) -> Self:
+        """Give the box with these sides, in [-1, 1].
+
+        Example:
+            >>> Box.around(-0.5, 0.0, 0.5, 1.0)
+            Box(x=0.0, y=0.5, width=50.0, height=50.0)
+        """
+        middle = round((left + right) / 2, 2), round((top + bottom) / 2, 2)
+        sides = (min(max(round(50 * side, 1), 1.0), 100.0) for side in (right - left, bottom - top))
+        return cls(*middle, *sides)
+
+    @property
+    def sides(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom in [-1, 1], beyond it where the box leaves the frame."""
+        across, down = self.width / 100, self.height / 100
+        return self.x - across, self.y - down, self.x + across, self.y + down
+
+
+@dataclass(frozen=True)
+class Node(_Checked):
+    """One node of the warp's grid, moved by hand in the source frame."""
+
+    row: int = field(
+        default=0,
+        metadata=_control(WARP, "node row", "which node: 0 is the top row", 0, 64, 1, when=_NODES),
+    )
+    column: int = field(
+        default=0,
+        metadata=_control(
+            WARP, "node column", "which node: 0 is the left column", 0, 64, 1, when=_NODES
+        ),
+    )
+    dx: float = field(
+        default=0.0,
+        metadata=_control(
+            WARP, "node shift x", "2 is the picture's width", -2, 2, 0.01, when=_NODES
+        ),
+    )
+    dy: float = field(
+        default=0.0,
+        metadata=_control(
+            WARP, "node shift y", "2 is the picture's height", -2, 2, 0.01, when=_NODES
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class State(_Checked):
-    """Where the foveas are, how the warp is cut, and what looks through it.
+    """Where to look, how the warp is cut, and what looks through it.
 
     Raises:
-        ValueError: a value is outside its control's range.
+        ValueError: a value is outside its control's range; a node is moved that the grid does not
+            have, or while the warp is separable.
 
     Example:
         >>> State(strength=50).at(x=0.5).foveas
         (Fovea(x=0.5, y=0.0, width=6),)
     """
 
-    foveas: tuple[Fovea, ...] = field(default_factory=lambda: (Fovea(),))
-    strength: int = _control(75, "strength", "the foveas' share of the saliency", 0, 98, 1, " %")
-    fwhm: int = _control(
-        25, "attraction", "its width at half its height, in % of the sides", 5, 100, 1, " %"
+    kind: Kind = field(
+        default="foveas",
+        metadata=_control(
+            LOOK,
+            "saliency from",
+            "foveas or boxes, which one drags; the picture's edges; or what the network finds in "
+            "the uniform picture",
+            options=get_args(Kind),
+        ),
     )
-    pieces: int = _control(32, "pieces per axis", "bilinear pieces of the warp", 2, 64, 1)
-    input_size: int = _control(
-        256, "input side", "of the picture that the network gets to see", 96, 512, 32, " px"
+    foveas: tuple[Fovea, ...] = field(default=(Fovea(),), metadata={"list": (Fovea, 1, 8)})
+    boxes: tuple[Box, ...] = field(default=(Box(),), metadata={"list": (Box, 1, 8)})
+    spread: int = field(
+        default=50,
+        metadata=_control(
+            LOOK,
+            "spread",
+            "standard deviation of each box's Gaussian, in % of the box's sides",
+            10,
+            200,
+            5,
+            " %",
+            when=("kind", ("boxes", "network")),
+        ),
     )
-    morph: float = _control(1.0, "morph", "from uniform (0) to zoomed (1)", 0, 1, 0.01)
-    separable: bool = _control(True, "separable", "each axis is warped by itself")
-    anti_crop: bool = _control(True, "anti-crop", "the edges stay, nothing is cropped")
-    network: Network = field(default="segmenter", metadata={"control": _NETWORK})
+    bandwidth: int = field(
+        default=64,
+        metadata=_control(
+            LOOK,
+            "bandwidth",
+            "the Gaussian's variance is this times the box's side, all in pixels of the source",
+            4,
+            256,
+            4,
+            " px",
+            when=("kind", ("boxes in pixels",)),
+        ),
+    )
+    strength: int = field(
+        default=75,
+        metadata=_control(
+            LOOK, "strength", "their share of the saliency; the rest is even", 0, 98, 1, " %"
+        ),
+    )
+    columns: int = field(
+        default=64,
+        metadata=_control(
+            LOOK,
+            "map columns",
+            "cells of the saliency map across; half as many down",
+            8,
+            128,
+            8,
+        ),
+    )
+    morph: float = field(
+        default=1.0,
+        metadata=_control(
+            WARP, "morph", "bends the sheet from uniform (0) to zoomed (1)", 0, 1, 0.01
+        ),
+    )
+    fwhm: int = field(
+        default=25,
+        metadata=_control(
+            WARP,
+            "attraction",
+            "width of the kernel at half its height, in % of the picture's sides",
+            5,
+            100,
+            1,
+            " %",
+        ),
+    )
+    pieces: int = field(
+        default=32,
+        metadata=_control(
+            WARP, "pieces per axis", "of the warp; the grid has one more node", 2, 64, 1
+        ),
+    )
+    separable: bool = field(
+        default=True, metadata=_control(WARP, "separable", "each axis is warped by itself")
+    )
+    anti_crop: bool = field(
+        default=True, metadata=_control(WARP, "anti-crop", "the edges stay, nothing is cropped")
+    )
+    hand: Hand = field(
+        default="saliency",
+        metadata=_control(
+            WARP,
+            "hand moves",
+            "what one drags on the source: foveas or boxes, or single nodes of the grid (the warp "
+            "is then non-separable)",
+            options=get_args(Hand),
+        ),
+    )
+    nodes: tuple[Node, ...] = field(default=(), metadata={"list": (Node, 0, MOST_NODES)})
+    network: Network = field(
+        default="segmenter",
+        metadata=_control(
+            NETWORK,
+            "network",
+            "a mask of people, or boxes around 80 kinds of things",
+            options=get_args(Network),
+        ),
+    )
+    input_size: int = field(
+        default=256,
+        metadata=_control(
+            NETWORK,
+            "input side",
+            "of the square picture that the network gets to see",
+            96,
+            512,
+            32,
+            " px",
+        ),
+    )
+    antialias: bool = field(
+        default=True,
+        metadata=_control(
+            NETWORK, "antialias", "a small pixel takes the mean of what it stands for"
+        ),
+    )
+    probability: int = field(
+        default=50,
+        metadata=_control(
+            NETWORK,
+            "mask from",
+            "the probability from which on a pixel counts as person",
+            5,
+            95,
+            5,
+            " %",
+            when=_SEGMENTER,
+        ),
+    )
+    score: int = field(
+        default=35,
+        metadata=_control(
+            NETWORK,
+            "boxes from",
+            "the score from which on a box is shown",
+            5,
+            95,
+            5,
+            " %",
+            when=_DETECTOR,
+        ),
+    )
+    stride: Stride = field(
+        default="8",
+        metadata=_control(
+            NETWORK,
+            "feature stride",
+            "which of the network's feature maps is shown, in pixels of its input a cell",
+            options=get_args(Stride),
+            when=_DETECTOR,
+        ),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        good = isinstance(self.foveas, tuple) and 1 <= len(self.foveas) <= MOST_FOVEAS
-        if not good or not all(isinstance(each, Fovea) for each in self.foveas):
-            raise ValueError(f"foveas must be a tuple of 1 to {MOST_FOVEAS}, got {self.foveas!r}")
+        for name, (kind, least, most) in lists().items():
+            value = getattr(self, name)
+            good = isinstance(value, tuple) and least <= len(value) <= most
+            if not good or not all(isinstance(each, kind) for each in value):
+                raise ValueError(f"{name} must be a tuple of {least} to {most}, got {value!r:.300}")
+        if self.nodes and self.separable:
+            raise ValueError(
+                "nodes can be moved by hand only where separable is False, got "
+                f"{len(self.nodes)} moved nodes of a separable warp"
+            )
+        for node in self.nodes:
+            if max(node.row, node.column) > self.pieces:
+                raise ValueError(
+                    f"nodes must lie on the grid of {self.pieces} pieces per axis, got {node}"
+                )
 
     def at(self, **fovea: Any) -> Self:
         """Give the same state with the first fovea changed: its x, y or width."""
@@ -134,7 +408,8 @@ class State(_Checked):
 
     def to_page(self) -> dict[str, Any]:
         """Give the state as the page holds it, plain numbers and lists."""
-        return {**asdict(self), "foveas": [asdict(each) for each in self.foveas]}
+        several = {name: [asdict(each) for each in getattr(self, name)] for name in lists()}
+        return {**asdict(self), **several}
 
     @classmethod
     def from_page(cls, said: Any) -> Self:
@@ -146,15 +421,32 @@ class State(_Checked):
         names = {each.name for each in fields(cls)}
         if not isinstance(said, Mapping) or not names <= set(said):
             raise ValueError(f"a state has the fields {sorted(names)}, got {said!r:.200}")
-        foveas = said["foveas"]
-        if not isinstance(foveas, list | tuple) or not all(isinstance(f, Mapping) for f in foveas):
-            raise ValueError(f"foveas must be a list of places, got {foveas!r:.200}")
-        try:
-            read = tuple(Fovea(**each) for each in foveas)
-        except TypeError as error:
-            raise ValueError(f"a fovea has x, y and width: {error}") from None
-        return cls(**{name: said[name] for name in names - {"foveas"}}, foveas=read)
+        values = {name: said[name] for name in names}
+        for name, (kind, _, most) in lists().items():
+            given = said[name]
+            if not isinstance(given, list | tuple) or len(given) > most:
+                raise ValueError(f"{name} must be a list of at most {most}, got {given!r:.200}")
+            if not all(isinstance(each, Mapping) for each in given):
+                raise ValueError(f"{name} must be a list of mappings, got {given!r:.200}")
+            try:
+                values[name] = tuple(kind(**each) for each in given)
+            except TypeError as error:
+                raise ValueError(f"{name} have other fields: {error}") from None
+        return cls(**values)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def lists() -> dict[str, tuple[type, int, int]]:
+    """Give the fields of the state that hold several things: their kind, least and most."""
+    return {each.name: each.metadata["list"] for each in fields(State) if "list" in each.metadata}
+
+
+def controls() -> list[Control]:
+    """Give all controls in the order in which they stand: those of a list where the list is."""
+    found = []
+    for each in fields(State):
+        if "control" in each.metadata:
+            found.append(each.metadata["control"]._replace(name=each.name))
+        else:
+            kind, _, _ = each.metadata["list"]
+            found += [own._replace(name=f"{each.name}.{own.name}") for own in _own_controls(kind)]
+    return found

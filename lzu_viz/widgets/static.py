@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .explorer import FRONT, Explorer, module_source
+from .explorer import Explorer
+from .front import STYLE, module_source, static_source
 from .state import State
 
 _PAGE = """<!doctype html>
@@ -66,32 +67,32 @@ def to_html(
     try:
         for name, state in chosen.items():
             explorer.state = state
-            answer = {key: explorer._answer.get(key) for key in ("lines", "uniform", "zoom")}
-            if explorer.state != state:
-                raise ValueError(f"{name!r} cannot be shown: {explorer._answer['error']}")
+            answer = {key: each for key, each in explorer._answer.items() if key != "serial"}
+            if "error" in answer:
+                raise ValueError(f"{name!r} cannot be shown: {answer['error']}")
             prepared.append({"title": name, "state": state.to_page(), "answer": answer})
     finally:
         explorer.state = before
-    names = ("_photo", "_truth", "_views", "_controls", "_most_foveas")
+    names = ("_photo", "_truth", "_views", "_controls", "_lists", "_colours")
     values = {name: getattr(explorer, name) for name in names}
     values["_state"] = prepared[0]["state"]
-    data = json.dumps({"values": values, "prepared": prepared}, default=_as_text)
+    data = json.dumps({"values": values, "prepared": prepared}, default=_plain)
     module = module_source().replace("export default", "const widget =")
     path = Path(path)
     path.write_text(
         _PAGE.format(
             title=html.escape(title),
-            style=(FRONT / "explorer.css").read_text(),
+            style=STYLE.read_text(encoding="utf-8"),
             # In a page, a closing tag ends a script even within a string.
             data=data.replace("</", "<\\/"),
-            module=module + (FRONT / "static.js").read_text(),
+            module=module + static_source(),
         ),
         encoding="utf-8",
     )
     return path
 
 
-def _as_text(value: Any) -> str:
+def _plain(value: Any) -> dict[str, str]:
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+        return {"bytes": base64.b64encode(value).decode()}
     raise TypeError(f"{type(value).__name__} has no place in a page")

@@ -1,8 +1,10 @@
-// The way of states to the kernel: one at a time, the newest wins, and a lost answer blocks nothing.
+// The way of states to the kernel: one at a time, the newest wins, a lost answer blocks nothing.
+//
+// node pump.mjs FOLDER-OF-THE-FRONT-END
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 
-const { Shared } = await import(pathToFileURL(process.argv[2]));
+const { Shared } = await import(`${pathToFileURL(process.argv[2])}/shared.js`);
 
 const due = [];
 globalThis.setTimeout = (act) => due.push(act);
@@ -61,6 +63,28 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   letTimePass();
   model.answer(serialOf(model, 0));
   assert.deepEqual(model.pieces, [2, 3]);
+}
+
+{ // A photo that is sent meanwhile does not pass for the state that was still to be told.
+  const model = new Model();
+  const shared = new Shared(model);
+  shared.change({ pieces: 2 });
+  shared.change({ pieces: 3 });
+  shared.send("_upload", { file: 0 });
+  model.answer(serialOf(model, 0));
+  assert.equal(model.sent.length, 2);
+  model.answer(serialOf(model, 1));
+  assert.equal(model.pieces[2], 3);
+}
+
+{ // What another page says is taken, even if it has sent as many messages; one's own echo is not.
+  const model = new Model();
+  const shared = new Shared(model);
+  shared.change({ pieces: 2 });
+  model.set("_state", { pieces: 2, foveas: [], serial: serialOf(model, 0) });
+  assert.equal(shared.past.length, 1);
+  model.set("_state", { pieces: 6, foveas: [], serial: "other 1" });
+  assert.equal(shared.state.pieces, 6);
 }
 
 { // A state that Python sets is taken, is not sent back, and can be undone.

@@ -5,14 +5,9 @@
 
 class PreparedModel {
   constructor({ values, prepared }) {
-    this.values = { ...values, _truth: withBytes(values._truth) };
-    this.prepared = prepared.map(({ state, answer, title }) => ({
-      title,
-      state,
-      answer: { ...answer, state, uniform: withBytes(answer.uniform), zoom: withBytes(answer.zoom) },
-    }));
-    this.values._photo = bytes(values._photo);
-    this.values._answer = { ...this.prepared[0].answer, serial: 0 };
+    this.values = values;
+    this.prepared = prepared;
+    this.values._answer = { ...prepared[0].answer, serial: 0 };
     this.listeners = {};
   }
 
@@ -35,7 +30,8 @@ class PreparedModel {
   save_changes() {
     const { serial, ...state } = this.values._state;
     const found = this.prepared.find((each) => equal(each.state, state));
-    const answer = found ? found.answer : { ...this.values._answer, lines: [NO_KERNEL], state: null };
+    const { look, ...last } = this.values._answer;
+    const answer = found ? found.answer : { ...last, lines: [NO_KERNEL], state: null };
     this.set("_answer", { ...answer, serial });
   }
 }
@@ -48,18 +44,13 @@ function equal(first, second) {
   return keys.length === Object.keys(second).length && keys.every((key) => equal(first[key], second[key]));
 }
 
-function bytes(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+/** Bytes are written as {"bytes": base64}. */
+function revive(_, value) {
+  if (typeof value?.bytes !== "string") return value;
+  return Uint8Array.from(atob(value.bytes), (letter) => letter.charCodeAt(0));
 }
 
-/** Turn the pictures of an answer, or of the truth, from text back to bytes. */
-function withBytes(part) {
-  const out = { ...part };
-  for (const name of ["mask", "outline"]) if (out[name]) out[name] = bytes(out[name]);
-  return out;
-}
-
-const data = JSON.parse(document.getElementById("lzu-data").textContent);
+const data = JSON.parse(document.getElementById("lzu-data").textContent, revive);
 const model = new PreparedModel(data);
 const choices = document.getElementById("lzu-prepared");
 for (const { title, state } of model.prepared) {

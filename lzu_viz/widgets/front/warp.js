@@ -261,6 +261,18 @@ export function identityWarp(rows, columns) {
   return fromAxes(nodes(columns), nodes(rows));
 }
 
+/** Move nodes by hand, each {row, column, dx, dy}; the warp is then no longer separable. */
+export function moveNodes(warp, nodes) {
+  if (!nodes.length) return warp;
+  const moved = warpFromGrid(warp.rows, warp.columns, warp.grid);
+  for (const { row, column, dx, dy } of nodes) {
+    const k = 2 * (row * (warp.columns + 1) + column);
+    moved.grid[k] += dx;
+    moved.grid[k + 1] += dy;
+  }
+  return moved;
+}
+
 /** Go from the identity (t = 0) to the warp (t = 1), each node on a straight line. */
 export function morph(warp, t) {
   const still = identityWarp(warp.rows, warp.columns);

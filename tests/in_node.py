@@ -1,0 +1,35 @@
+"""The page's JavaScript without a page: in Node, where its files stay files."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FRONT = Path(__file__).parents[1] / "lzu_viz" / "widgets" / "front"
+DRIVERS = Path(__file__).parent / "front"
+
+
+def find_node() -> str:
+    """Node; in CI it must be there."""
+    node = shutil.which("node")
+    if node is None:
+        message = "no node on PATH: the page's JavaScript cannot be tested"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return node
+
+
+def run_node(driver: str, folder: Path, given: str = "") -> str:
+    """Run a driver on a copy of the front end in `folder`; what it prints."""
+    node = find_node()
+    for path in FRONT.glob("*.js"):
+        shutil.copy(path, folder)
+    # By this, every version of Node takes the files for modules.
+    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    command = [node, str(DRIVERS / driver), str(folder)]
+    run = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
