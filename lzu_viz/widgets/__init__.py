@@ -4,5 +4,6 @@ from .explorer import Explorer
 from .result import Result, explore
 from .state import Box, Fovea, Node, State
 from .static import to_html
+from .views import VIEWS
 
-__all__ = ["Box", "Explorer", "Fovea", "Node", "Result", "State", "explore", "to_html"]
+__all__ = ["VIEWS", "Box", "Explorer", "Fovea", "Node", "Result", "State", "explore", "to_html"]

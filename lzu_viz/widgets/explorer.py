@@ -174,7 +174,7 @@ class Explorer(anywidget.AnyWidget):
 
 @contextmanager
 def _a_core_for_the_page() -> Iterator[None]:
-    """Leave a core to the browser: threads that must wait for one make an answer ten times slower."""
+    """Leave a core to the browser: threads that wait for one make an answer ten times slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, min(before, (os.cpu_count() or 1) - 1)))
     try:

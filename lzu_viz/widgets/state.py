@@ -211,7 +211,7 @@ class Node(_Checked):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class State(_Checked):
     """Where to look, how the warp is cut, and what looks through it.
 
@@ -222,6 +222,8 @@ class State(_Checked):
     Example:
         >>> State(strength=50).at(x=0.5).foveas
         (Fovea(x=0.5, y=0.0, width=6),)
+        >>> State(strength=50, pieces=8)
+        State(strength=50, pieces=8)
     """
 
     kind: Kind = field(
@@ -401,6 +403,11 @@ class State(_Checked):
                 raise ValueError(
                     f"nodes must lie on the grid of {self.pieces} pieces per axis, got {node}"
                 )
+
+    def __repr__(self) -> str:
+        """Say only what is not as usual."""
+        said = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
+        return f"State({', '.join(f'{n}={v!r}' for n, v, usual in said if v != usual)})"
 
     def at(self, **fovea: Any) -> Self:
         """Give the same state with the first fovea changed: its x, y or width."""

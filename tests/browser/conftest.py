@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
+from lzu_viz.bench.lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
 
+ROOT = Path(__file__).parents[2]
 LOG = pytest.StashKey[LabServer]()
 
 
@@ -28,7 +29,8 @@ def lab_server(
     chromium: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[LabServer]:
     """One server for all tests; it starts only where there is a browser."""
-    with LabServer(tmp_path_factory.mktemp("lab")) as server:
+    folder, overrides = tmp_path_factory.mktemp("lab"), ROOT / "binder/overrides.json"
+    with LabServer(folder, ROOT / "notebooks", overrides) as server:
         pytestconfig.stash[LOG] = server
         yield server
 

@@ -4,7 +4,7 @@
  * The page draws the warp itself and never waits for a kernel; see `shared.js`.
  */
 import { drawPanel, frameOf, readOut } from "./views.js";
-import { fromCanvas, gradient, toCanvas } from "./paint.js";
+import { Sheet, fromCanvas, gradient, toCanvas } from "./paint.js";
 import { Gestures } from "./gestures.js";
 import { Shared } from "./shared.js";
 import { toSource, toZoomed } from "./warp.js";
@@ -86,19 +86,20 @@ class Explorer {
     this.progress.setAttribute("aria-label", "The kernel is at work");
     this.progress.hidden = true;
     this.busy = setInterval(() => this.showBusy(), BUSY_AFTER_MS / 2);
-    this.message = node("div", "lzu-message");
-    this.message.setAttribute("role", "alert");
+    // A long message lies over the panels: they must not jump under the hand.
+    const line = node("div", "lzu-message");
+    line.setAttribute("role", "alert");
+    this.message = node("span");
+    line.append(this.message);
     this.grid = node("div", "lzu-panels");
     for (const view of this.model.get("_views")) this.grid.append(this.buildPanel(view));
-    show.append(this.numbers, this.progress, this.message, this.grid);
+    show.append(this.numbers, this.progress, line, this.grid);
     return show;
   }
 
   buildPanel(view) {
     const cell = node("figure", "lzu-panel");
-    const caption = node("figcaption", "", view.caption);
     const read = node("span", "lzu-read");
-    caption.append(read);
     const frame = node("div", "lzu-frame");
     const canvas = node("canvas");
     canvas.dataset.view = view.name;
@@ -107,16 +108,16 @@ class Explorer {
     const mark = node("div", "lzu-mark");
     mark.hidden = true;
     frame.append(canvas, mark);
-    cell.append(caption, frame);
+    cell.append(node("figcaption", "", view.caption), frame);
     const top = node("span");
     if (view.unit) {
       const bar = node("div", "lzu-bar");
       const colours = node("i");
       colours.style.background = gradient(this.colours);
-      bar.append(node("span", "", "0"), colours, top);
+      bar.append(node("span", "", "0"), colours, top, read);
       cell.append(bar);
     }
-    const panel = { view, cell, canvas, mark, read, top, scale: 1, context: canvas.getContext("2d", { alpha: true }) };
+    const panel = { view, cell, canvas, mark, read, top, scale: 1, sheet: new Sheet(), context: canvas.getContext("2d") };
     this.panels.set(view.name, panel);
     canvas.addEventListener("pointermove", (event) => this.hover(panel, event));
     canvas.addEventListener("pointerleave", () => this.hover(panel, null));
@@ -420,9 +421,21 @@ function button(text, title, act) {
   return made;
 }
 
+/**
+ * What the views of a model share. Each view gets another object for the same model, but all get
+ * the same values from it; this one never changes.
+ */
+const sharedOf = new WeakMap();
+const keyOf = (model) => model.get("_lists");
+
+function initialize({ model }) {
+  // Made here, not with the first view, it outlives that view.
+  sharedOf.set(keyOf(model), new Shared(model));
+}
+
 function render({ model, el }) {
-  const explorer = new Explorer(Shared.of(model), el);
+  const explorer = new Explorer(sharedOf.get(keyOf(model)), el);
   return () => explorer.close();
 }
 
-export default { render };
+export default { initialize, render };

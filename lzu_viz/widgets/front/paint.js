@@ -180,9 +180,10 @@ export function drawInset(context, frame, [left, top, right, bottom], scale) {
 /**
  * Paint numbers from 0 to `top` in the colours of `colours.map`; grey where there is no number.
  *
+ * @param {Sheet} sheet on which the map is put together.
  * @param {ArrayLike<number>} values rows * columns, NaN where there is none.
  */
-export function drawMap(context, frame, { values, rows, columns }, top, colours, smooth) {
+export function drawMap(context, sheet, frame, { values, rows, columns }, top, colours, smooth) {
   const data = new Uint8ClampedArray(rows * columns * 4).fill(255);
   const lut = colours.map;
   for (let k = 0; k < values.length; k++) {
@@ -198,7 +199,7 @@ export function drawMap(context, frame, { values, rows, columns }, top, colours,
   }
   context.imageSmoothingEnabled = smooth;
   const { left, top: above, width, height } = frame;
-  context.drawImage(asCanvas({ width: columns, height: rows, data }), left, above, width, height);
+  context.drawImage(sheet.put({ width: columns, height: rows, data }), left, above, width, height);
 }
 
 /** The colours of maps as a CSS gradient. */
@@ -215,11 +216,16 @@ export function nice(most) {
   return [1, 2, 5, 10].find((step) => step * power >= most * 0.999) * power;
 }
 
-/** A picture {width, height, data} as something that can be drawn at another size. */
-export function asCanvas({ width, height, data }) {
-  const out = new OffscreenCanvas(width, height);
-  out.getContext("2d").putImageData(new ImageData(data, width, height), 0, 0);
-  return out;
+/** A picture {width, height, data} as something that can be drawn at another size, or nowhere. */
+export class Sheet {
+  put({ width, height, data }) {
+    if (this.canvas?.width !== width || this.canvas.height !== height) {
+      this.canvas = new OffscreenCanvas(width, height);
+      this.context = this.canvas.getContext("2d");
+    }
+    this.context.putImageData(new ImageData(data, width, height), 0, 0);
+    return this.canvas;
+  }
 }
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);

@@ -60,11 +60,6 @@ export function warpOf(state, map) {
 }
 
 export class Shared {
-  static of(model) {
-    model.lzuShared ??= new Shared(model);
-    return model.lzuShared;
-  }
-
   constructor(model) {
     this.model = model;
     this.state = model.get("_state");

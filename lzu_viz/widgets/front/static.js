@@ -63,4 +63,5 @@ for (const { title, state } of model.prepared) {
   });
   choices.append(choice);
 }
+widget.initialize({ model });
 widget.render({ model, el: document.getElementById("lzu-explorer") });

@@ -6,8 +6,7 @@
  */
 import { identityWarp, magnification, unzoomPicture, zoomPicture } from "./warp.js";
 import {
-  asCanvas, drawBox, drawFolds, drawFovea, drawGrid, drawInset, drawMap, drawNodes, drawRectangle, drawTag, nice,
-  square, whole,
+  drawBox, drawFolds, drawFovea, drawGrid, drawInset, drawMap, drawNodes, drawRectangle, drawTag, nice, square, whole,
 } from "./paint.js";
 import { copied } from "./shared.js";
 
@@ -69,7 +68,7 @@ function zoomed(panel, explorer) {
   const { left, top, width, height } = square(canvas);
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingEnabled = false;
-  context.drawImage(asCanvas(explorer.shared.seen().zoomed), left, top, width, height);
+  context.drawImage(panel.sheet.put(explorer.shared.seen().zoomed), left, top, width, height);
 }
 
 function uniform(panel, explorer) {
@@ -158,27 +157,27 @@ function drawKernelMap(panel, explorer) {
   if (panel.sent !== sent) {
     const bytes = new Uint8Array(copied(sent.data));
     const values = Float32Array.from(bytes, (byte) => (byte === NO_NUMBER ? NaN : (byte / (NO_NUMBER - 1)) * sent.most));
-    Object.assign(panel, { sent, read: { values, rows: sent.rows, columns: sent.columns, most: sent.most } });
+    Object.assign(panel, { sent, map: { values, rows: sent.rows, columns: sent.columns, most: sent.most } });
   }
   context.save();
   context.globalAlpha = explorer.shared.fresh() ? 1 : PALE;
-  showMap(panel, explorer, panel.read, true);
+  showMap(panel, explorer, panel.map, true);
   context.restore();
 }
 
 function showMap(panel, explorer, map, smooth) {
   const most = map.most ?? map.values.reduce((a, b) => (b > a ? b : a), 0);
   const top = nice(most);
-  drawMap(panel.context, frameOf(panel.view, panel.canvas), map, top, explorer.colours, smooth);
+  drawMap(panel.context, panel.sheet, frameOf(panel.view, panel.canvas), map, top, explorer.colours, smooth);
   panel.values = map;
   const text = `${Number(top.toPrecision(3))} ${panel.view.unit}`;
   if (panel.top.textContent !== text) panel.top.textContent = text;
 }
 
 /** The number of a map at a place of its frame, in words, or nothing. */
-export function readOut({ values: map, view }, x, y) {
+export function readOut({ values: map }, x, y) {
   if (!map || Math.abs(x) > 1 || Math.abs(y) > 1) return "";
   const cell = (place, count) => Math.min(Math.floor(((place + 1) / 2) * count), count - 1);
   const value = map.values[cell(y, map.rows) * map.columns + cell(x, map.columns)];
-  return Number.isNaN(value) ? "none" : `${value.toPrecision(2)} ${view.unit}`;
+  return Number.isNaN(value) ? "here: none" : `here: ${Number(value.toPrecision(3))}`;
 }

@@ -25,7 +25,6 @@ from playwright.sync_api import (
     expect,
 )
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
     None,
@@ -40,6 +39,13 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+QUIET = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+}
 
 START_S = 60
 ACTION_MS = 15_000
@@ -56,25 +62,37 @@ READ_PIXELS = """async element => {
 }"""
 
 
+def free_port() -> int:
+    """Give a port of the loopback interface that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 class LabServer:
-    """A JupyterLab of this environment on a free loopback port, over a copy of the notebooks.
+    """A JupyterLab of this environment on a free loopback port, over a copy of some notebooks.
 
     Its settings, its kernels' files and its notebooks lie in `folder`: a run neither reads what
-    the user has set up nor changes what is in the repository.
+    the user has set up nor changes the notebooks that are copied.
+
+    Args:
+        folder: empty, for all that this server reads and writes.
+        notebooks: the folder of notebooks to copy.
+        overrides: a file of JupyterLab's settings; by default it only keeps the news away.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, notebooks: Path, overrides: Path | None = None) -> None:
         self.log = folder / "server.log"
-        self.root = folder / "notebooks"
+        self.root = folder / "served"
         ignore = shutil.ignore_patterns(".ipynb_checkpoints")
-        shutil.copytree(ROOT / "notebooks", self.root, ignore=ignore)
+        shutil.copytree(notebooks, self.root, ignore=ignore)
         settings = folder / "settings"
         settings.mkdir()
-        shutil.copy(ROOT / "binder/overrides.json", settings)
+        said = overrides.read_text(encoding="utf-8") if overrides else json.dumps(QUIET)
+        (settings / "overrides.json").write_text(said, encoding="utf-8")
 
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.token = secrets.token_hex()
 
@@ -145,6 +163,11 @@ class LabServer:
         """End all sessions, so that the next notebook starts with a new kernel."""
         for session in json.loads(self._ask("GET", "/api/sessions")):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def restart_kernels(self) -> None:
+        """Restart all kernels, as a reader may in the middle of anything."""
+        for session in json.loads(self._ask("GET", "/api/sessions")):
+            self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
 
     def stop(self) -> None:
         """End the server's process group, gently first: it then ends its kernels itself."""
@@ -278,7 +301,7 @@ class Lab:
             self.page.wait_for_timeout(100)
         raise TimeoutError("the pictures did not change")
 
-    def _middle(self, target: Locator) -> tuple[float, float]:
+    def middle(self, target: Locator) -> tuple[float, float]:
         """Where the target is on the screen, once it has come to rest there.
 
         A notebook goes on moving for a while: cells that scroll into view are laid out only then.
@@ -295,7 +318,7 @@ class Lab:
 
     def drag(self, target: Locator, dx: float, dy: float, steps: int = 10) -> None:
         """Press on the middle of the target, move by (dx, dy) screen pixels, and let go."""
-        x, y = self._middle(target)
+        x, y = self.middle(target)
         self.page.mouse.move(x, y)
         self.page.mouse.down()
         self.page.mouse.move(x + dx, y + dy, steps=steps)

@@ -1,0 +1,685 @@
+"""The explorer in a real JupyterLab, touched in every way that a reader has."""
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
+
+from hands import (
+    STALE,
+    Place,
+    at_rest,
+    control,
+    drag,
+    expect_near,
+    expect_value,
+    held,
+    is_clean,
+    message,
+    numbers,
+    on_screen,
+    open_cells,
+    settled,
+    view,
+)
+from lzu_viz.bench.lab import Lab, LabServer
+from lzu_viz.widgets.views import VIEWS
+
+pytestmark = pytest.mark.browser
+
+SCENE = """\
+from dataclasses import replace
+from lzu_viz.scenes import far_person
+from lzu_viz.widgets import *
+from lzu_viz.widgets.views import VIEWS
+scene = far_person(place=(0.2, 0.4), height=0.3, size=(427, 640))
+explorer = Explorer(scene)
+"""
+ON_HER: Place = (0.2, 0.4)
+COLOURS = """canvas => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    return new Set(new Uint32Array(data.buffer)).size;
+}"""
+REDNESS = """canvas => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    let red = 0;
+    for (let k = 0; k < data.length; k += 4) {
+        red += data[k] > 150 && data[k + 1] < 140 && data[k + 2] < 100;
+    }
+    return red / (width * height);
+}"""
+
+
+@pytest.fixture
+def shown(lab: Lab, lab_server: LabServer) -> Lab:
+    """A page with one explorer."""
+    open_cells(lab, lab_server, SCENE + "explorer")
+    return lab
+
+
+def photograph(lab: Lab, screenshots: Path | None, name: str) -> None:
+    if screenshots:
+        lab.screenshot(screenshots / f"explorer-{name}.png")
+
+
+# --- every gesture -----------------------------------------------------------------------------
+
+
+def test_foveas_are_dragged_added_widened_removed(shown: Lab) -> None:
+    page = shown.page
+    source, zoomed = view(page, "source"), view(page, "zoomed")
+    before = shown.picture_hash(zoomed)
+    drag(page, source, ON_HER, (-0.4, 0.0))
+    shown.wait_for_change(zoomed, before)
+    expect_near(page, fovea_x=-0.4, fovea_y=0)
+    box = at_rest(page, source)
+    page.mouse.dblclick(*on_screen(box, (0.6, -0.6)))
+    expect_near(page, fovea_x=0.6, fovea_y=-0.6)
+    page.mouse.wheel(0, -100)
+    expect_value(page, fovea_width="7")
+    page.mouse.dblclick(*on_screen(box, (0.6, -0.6)))
+    expect_near(page, fovea_x=-0.4)
+    for _ in range(4):
+        source.press("Control+z")
+    expect_value(page, fovea_x="0.2", fovea_y="0.4", fovea_width="6")
+    settled(page)
+    assert shown.picture_hash(zoomed) == before
+    assert is_clean(shown)
+
+
+def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path | None) -> None:
+    page = shown.page
+    source, zoomed = view(page, "source"), view(page, "zoomed")
+    control(page, "saliency from").select_option("boxes")
+    expect_value(page, box_x="0.2", box_y="0.4")
+    width = float(control(page, "box width").input_value())
+    before = shown.picture_hash(zoomed)
+    drag(page, source, ON_HER, (0.0, 0.0))  # its inside moves it
+    shown.wait_for_change(zoomed, before)
+    expect_near(page, box_x=0, box_y=0)
+    edge = width / 100
+    drag(page, source, (edge, 0.0), (edge + 0.4, 0.0))  # its right side makes it wider
+    expect_near(page, 1.5, box_width=width + 20)
+    expect_near(page, box_x=0.2)
+    drag(page, source, (-0.9, -0.9), (-0.5, -0.3))  # on an empty place: a new one
+    expect_near(page, box_x=-0.7, box_y=-0.6)
+    expect_near(page, 1, box_width=20, box_height=30)
+    photograph(shown, screenshots, "boxes")
+    source.press("Delete")
+    expect_near(page, box_x=0.2)
+    settled(page)
+    assert is_clean(shown)
+
+
+def test_a_grid_folded_by_hand_is_red_at_once_everywhere(
+    lab: Lab, lab_server: LabServer, screenshots: Path | None
+) -> None:
+    start = "replace(explorer.state, hand='nodes', separable=False, pieces=8)"
+    open_cells(lab, lab_server, SCENE + f"Explorer(scene, {start}, views=tuple(VIEWS))")
+    page = lab.page
+    source = view(page, "source")
+    calm = {name: view(page, name).evaluate(REDNESS) for name in VIEWS}
+    # The corner in the middle of the frame of the sheet: drag it across its neighbours.
+    source.focus()
+    assert control(page, "node row").input_value() == "4"
+    node = [float(each) for each in page.evaluate(NODE_PLACE)]
+    with held(page, source, (node[0], node[1]), (node[0] + 0.5, node[1] + 0.3)):
+        expect(message(page)).to_contain_text(re.compile(r"Folded or flat in \d+ pieces? \(red\)"))
+        for name in VIEWS:
+            assert view(page, name).evaluate(REDNESS) > calm[name] + 0.002, name
+        expect(page.locator(".lzu-folded")).to_have_count(len(VIEWS))
+        photograph(lab, screenshots, "folded")
+        page.wait_for_timeout(1500)  # the kernel has refused it by now, and its last answer stays
+        text = numbers(page).inner_text()
+        assert "Overlap" in text
+    page.wait_for_timeout(500)
+    assert numbers(page).inner_text() == text
+    expect(numbers(page)).to_have_class(STALE)
+    page.get_by_role("button", name="Undo").click()
+    expect(message(page)).to_have_text("")
+    expect(page.locator(".lzu-folded")).to_have_count(0)
+    settled(page)
+    source.focus()
+    source.press("ArrowRight")
+    expect_value(page, node_shift_x="0.01")
+    source.press("n")
+    expect_value(page, node_column="5", node_shift_x="0")
+    control(page, "node shift y").press("ArrowRight")
+    settled(page)
+    source.focus()
+    source.press("Delete")
+    expect_value(page, node_shift_y="0")
+    control(page, "separable").check()
+    expect(control(page, "node row")).to_be_hidden()
+    settled(page)
+    assert lab.errors == []
+
+
+# Where the selected node is drawn: the only large orange dot on the source.
+NODE_PLACE = """() => {
+    const canvas = document.querySelector('.lzu canvas[data-view="source"]');
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    let [x, y, count] = [0, 0, 0];
+    for (let k = 0; k < width * height; k++) {
+        if (data[4 * k] !== 230 || data[4 * k + 1] !== 159 || data[4 * k + 2] !== 0) continue;
+        x += (k % width) + 0.5; y += Math.floor(k / width) + 0.5; count += 1;
+    }
+    return [2 * x / count / width - 1, 2 * y / count / height - 1];
+}"""
+
+
+def test_keyboard_alone(shown: Lab) -> None:
+    page = shown.page
+    source = view(page, "source")
+    source.focus()
+    source.press("Shift+ArrowLeft")
+    source.press("ArrowUp")
+    expect_value(page, fovea_x="0.1", fovea_y="0.39")
+    for key in ("+", "+", "-"):
+        source.press(key)
+    expect_value(page, fovea_width="7")
+    source.press("Insert")
+    expect_value(page, fovea_x="0")
+    source.press("n")
+    expect_value(page, fovea_x="0.1")
+    source.press("Delete")
+    expect_value(page, fovea_x="0")
+    # From the picture, Tab leads through every control that is shown, and on to the help.
+    names = ["button", "button"]  # Play, Undo
+    seen: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "() => { const e = document.activeElement;"
+            " return e.closest('.lzu') ? e.closest('[data-name]')?.dataset.name ?? e.localName"
+            " : '' }"
+        )
+        seen.append(focused)
+        if focused == "summary":
+            break
+    shown_names = page.evaluate(
+        "() => [...document.querySelectorAll('.lzu-control')]"
+        ".filter(e => !e.hidden).map(e => e.dataset.name)"
+    )
+    assert [name for name in seen if name not in ("button", "summary")] == shown_names
+    assert seen[:2] == names
+    assert seen[-1] == "summary"
+    page.keyboard.press("Enter")
+    expect(page.locator(".lzu-help dl")).to_be_visible()
+    control(page, "strength").press("ArrowLeft")
+    expect_value(page, strength="74")
+    page.keyboard.press("Control+z")
+    expect_value(page, strength="75")
+    settled(page)
+    assert is_clean(shown)
+
+
+def test_every_control_is_obeyed(shown: Lab) -> None:
+    page = shown.page
+    zoomed, unzoomed = view(page, "zoomed"), view(page, "unzoomed")
+    for label, key in (
+        ("strength", "Home"),
+        ("strength", "End"),
+        ("map columns", "Home"),
+        ("attraction", "End"),
+        ("pieces per axis", "Home"),
+        ("input side", "Home"),
+        ("morph", "ArrowLeft"),
+    ):
+        before = shown.picture_hash(zoomed)
+        control(page, label).press(key)
+        shown.wait_for_change(zoomed, before)
+    for label in ("separable", "anti-crop", "antialias"):
+        before = shown.picture_hash(zoomed)
+        control(page, label).click()
+        shown.wait_for_change(zoomed, before)
+    for kind in ("boxes", "boxes in pixels", "edges", "network"):
+        before = shown.picture_hash(zoomed)
+        control(page, "saliency from").select_option(kind)
+        shown.wait_for_change(zoomed, before)
+        settled(page)
+    before = shown.picture_hash(unzoomed)
+    control(page, "network").select_option("detector")
+    shown.wait_for_change(unzoomed, before)
+    settled(page)
+    for label in ("mask from", "fovea x", "box x"):
+        expect(control(page, label)).to_be_hidden()
+    for label in ("boxes from", "feature stride", "spread"):
+        expect(control(page, label)).to_be_visible()
+    control(page, "network").select_option("none")
+    settled(page)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(700)
+    page.get_by_role("button", name="Stop").click()
+    expect_value(page, morph="1")
+    settled(page)
+    assert is_clean(shown)
+
+
+def test_touch(browser: Browser, lab_server: LabServer) -> None:
+    """A finger drags what it finds, two fingers widen it, and elsewhere the page scrolls."""
+    size = {"width": 1000, "height": 800}
+    with browser.new_context(viewport=size, has_touch=True) as context:
+        lab = Lab(context.new_page(), lab_server)
+        open_cells(lab, lab_server, SCENE + "explorer")
+        page = lab.page
+        source = view(page, "source")
+        box = at_rest(page, source)
+        fingers = context.new_cdp_session(page)
+        touch(fingers, [[on_screen(box, ON_HER)], [on_screen(box, (0.0, 0.2))]])
+        expect_near(page, fovea_x=0, fovea_y=0.2)
+        x, y = on_screen(box, (0.0, 0.2))
+        touch(fingers, [[(x - 20, y), (x + 20, y)], [(x - 60, y), (x + 60, y)]])
+        expect_near(page, 1, fovea_width=18)
+        source.press("Control+z")
+        expect_value(page, fovea_width="6")
+        before = at_rest(page, source)["y"]
+        x, y = on_screen(box, (-0.8, 0.6))
+        touch(fingers, [[(x, y - 40 * step)] for step in range(5)])
+        page.wait_for_timeout(300)
+        moved = source.bounding_box()
+        assert moved is not None
+        assert moved["y"] < before - 60
+        expect_near(page, fovea_x=0, fovea_y=0.2)
+        settled(page)
+        assert is_clean(lab)
+    lab_server.shut_down_kernels()
+
+
+def touch(fingers: CDPSession, steps: list[list[Place]]) -> None:
+    """Put fingers down, move them from step to step, and lift them."""
+    for index, step in enumerate(steps):
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(step)]
+        kind = "touchMove" if index else "touchStart"
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_the_wheel_scrolls_the_page_where_there_is_nothing_to_widen(shown: Lab) -> None:
+    page = shown.page
+    source = view(page, "source")
+    box = at_rest(page, source)
+    page.mouse.move(*on_screen(box, (-0.8, -0.8)))
+    page.mouse.wheel(0, 120)
+    page.wait_for_timeout(400)
+    moved = source.bounding_box()
+    assert moved is not None
+    assert moved["y"] < box["y"] - 20
+    expect_value(page, fovea_width="6")
+
+
+# --- what is seen ------------------------------------------------------------------------------
+
+
+def test_all_views_show_something_and_are_linked(
+    lab: Lab, lab_server: LabServer, screenshots: Path | None
+) -> None:
+    state = "replace(explorer.state, network='detector', input_size=320)"
+    open_cells(lab, lab_server, SCENE + f"Explorer(scene, {state}, views=tuple(VIEWS))")
+    page = lab.page
+    for name in VIEWS:
+        assert view(page, name).evaluate(COLOURS) > 50, name
+    marks = page.locator(".lzu-mark")
+    expect(marks).to_have_count(len(VIEWS))
+    # The same place of the source, pointed at in the zoomed frame, marks the same place.
+    box = at_rest(page, view(page, "source"))
+    page.mouse.move(*on_screen(box, ON_HER))
+    places = {name: mark_of(page, name) for name in VIEWS}
+    assert places["source"] == pytest.approx(ON_HER, abs=0.02)
+    assert places["saliency"] == pytest.approx(places["source"], abs=0.02)
+    assert places["approximation"] == pytest.approx(places["zoomed"], abs=0.02)
+    assert abs(places["zoomed"][0] - places["source"][0]) > 0.02
+    reads = page.locator(".lzu-read")
+    assert sum(bool(text) for text in reads.all_text_contents()) == 6
+    photograph(lab, screenshots, "views")
+    zoomed = at_rest(page, view(page, "zoomed"))
+    page.mouse.move(*on_screen(zoomed, places["zoomed"]))
+    assert mark_of(page, "source") == pytest.approx(ON_HER, abs=0.02)
+    assert is_clean(lab)
+
+
+def mark_of(page: Page, name: str) -> Place:
+    """Where the mark is in a view, in [-1, 1] of its canvas."""
+    panel = page.locator(".lzu-frame", has=view_in_frame(page, name))
+    expect(panel.locator(".lzu-mark")).to_be_visible()
+    mark, canvas = panel.locator(".lzu-mark").bounding_box(), panel.locator("canvas").bounding_box()
+    assert mark is not None
+    assert canvas is not None
+    x = mark["x"] + mark["width"] / 2 - canvas["x"]
+    y = mark["y"] + mark["height"] / 2 - canvas["y"]
+    return 2 * x / canvas["width"] - 1, 2 * y / canvas["height"] - 1
+
+
+def view_in_frame(page: Page, name: str) -> Locator:
+    return page.locator(f'canvas[data-view="{name}"]')
+
+
+def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
+    """No blank frame in a screencast, and no layout shift, while a fovea is dragged about."""
+    page = shown.page
+    source = view(page, "source")
+    box = at_rest(page, source)
+    panels = [view(page, name).bounding_box() for name in ("source", "zoomed", "unzoomed")]
+    page.evaluate(
+        "() => { window.shifts = []; new PerformanceObserver(list => shifts.push("
+        "...list.getEntries().map(e => e.value))).observe({ type: 'layout-shift' }) }"
+    )
+    frames: list[str] = []
+    cast = page.context.new_cdp_session(page)
+
+    def keep(frame: dict[str, Any]) -> None:
+        frames.append(frame["data"])
+        cast.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
+
+    cast.on("Page.screencastFrame", keep)
+    cast.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1})
+    page.mouse.move(*on_screen(box, ON_HER))
+    page.mouse.down()
+    for step in range(60):
+        page.mouse.move(*on_screen(box, (0.2 - 0.01 * step, 0.4 - 0.008 * step)))
+        page.wait_for_timeout(15)
+    page.mouse.up()
+    settled(page)
+    cast.send("Page.stopScreencast")
+    # Of a jump of one line of text it would be a thousand times as much.
+    assert sum(page.evaluate("() => shifts")) < 1e-4
+    assert len(frames) > 10
+    for frame in frames:
+        for panel in panels:
+            assert panel is not None
+            assert spread_of(frame, panel) > 15
+    assert is_clean(shown)
+
+
+def spread_of(frame: str, box: Any) -> float:
+    """How much the grey levels of a part of a screenshot differ; 0 where it is blank."""
+    import base64
+
+    picture = Image.open(io.BytesIO(base64.b64decode(frame))).convert("L")
+    left, top = box["x"], box["y"]
+    part = picture.crop((left, top, left + box["width"], min(top + box["height"], 1000)))
+    return float(np.asarray(part).std())
+
+
+def test_nothing_is_cropped_in_a_narrow_window(shown: Lab, screenshots: Path | None) -> None:
+    page = shown.page
+    for width in (1250, 1000, 760):
+        page.set_viewport_size({"width": width, "height": 900})
+        source = view(page, "source")
+        at_rest(page, source)
+        inner, outer, output = page.locator(".lzu").evaluate(
+            "e => [e.scrollWidth, e.clientWidth, e.closest('.jp-OutputArea-output').clientWidth]"
+        )
+        assert inner <= outer <= output
+        cut = page.evaluate(
+            "() => [...document.querySelectorAll('.lzu-label, .lzu output, .lzu button')]"
+            ".filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1)"
+            ".map(e => e.textContent)"
+        )
+        assert cut == []
+        photograph(shown, screenshots, f"narrow-{width}")
+    drag(page, source, ON_HER, (0.0, 0.0))
+    expect_near(page, fovea_x=0, fovea_y=0)
+
+
+def test_dark_theme(shown: Lab, screenshots: Path | None) -> None:
+    """All writing stands out from its ground (4.5 to 1, WCAG), in the light theme and the dark."""
+    page = shown.page
+    page.locator(".lzu-help summary").click()
+    at_rest(page, view(page, "source"))
+    assert page.evaluate(CONTRAST) >= 4.5
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    entries = page.locator(".lm-Menu-itemLabel")
+    entries.get_by_text("Theme", exact=True).hover()
+    entries.get_by_text("JupyterLab Dark", exact=True).click()
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    at_rest(page, view(page, "source"))
+    photograph(shown, screenshots, "dark")
+    assert page.evaluate(CONTRAST) >= 4.5
+    drag(page, view(page, "source"), ON_HER, (0.0, 0.0))
+    expect_near(page, fovea_x=0, fovea_y=0)
+
+
+# The least contrast of any writing with what is behind it.
+CONTRAST = """() => {
+    const rgba = (text) => {
+        const numbers = text.match(/[\\d.]+/g).map(Number);
+        return numbers.length === 3 ? [...numbers, 1] : numbers;
+    };
+    const luminance = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map((c) => {
+            c /= 255;
+            return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const ground = (element) => {
+        for (let e = element; e; e = e.parentElement) {
+            const colour = rgba(getComputedStyle(e).backgroundColor);
+            if (colour[3] > 0.99) return colour;
+        }
+        return [255, 255, 255, 1];
+    };
+    const wanted = ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
+        + " .lzu-numbers div, .lzu-numbers strong, .lzu-message, .lzu summary, .lzu dt, .lzu dd,"
+        + " .lzu select, .lzu-read";
+    const found = [...document.querySelectorAll(wanted)].filter((e) => e.offsetParent);
+    return Math.min(...found.map((e) => {
+        const pair = [rgba(getComputedStyle(e).color), ground(e)].map(luminance);
+        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    }));
+}"""
+
+
+# --- several explorers, and a kernel that goes -------------------------------------------------
+
+
+def test_two_views_of_one_explorer(lab: Lab, lab_server: LabServer) -> None:
+    open_cells(lab, lab_server, SCENE + "explorer", "explorer")
+    page = lab.page
+    first, second = page.locator(".lzu").all()
+    before = lab.picture_hash(view(second, "zoomed"))
+    drag(page, view(first, "source"), ON_HER, (0.0, 0.0))
+    for each in (first, second):
+        expect_near(each, fovea_x=0, fovea_y=0)
+    assert lab.picture_hash(view(second, "zoomed")) != before
+    second.get_by_role("button", name="Undo").click()
+    for each in (first, second):
+        expect_value(each, fovea_x="0.2", fovea_y="0.4")
+    settled(page)
+    assert lab.picture_hash(view(second, "zoomed")) == before
+    assert is_clean(lab)
+
+
+def test_python_and_the_page_say_the_same(lab: Lab, lab_server: LabServer) -> None:
+    """A cell reads what was dragged; a cell that sets the state moves the controls."""
+    say = "print(explorer.state.foveas, explorer.result.state == explorer.state)"
+    move = "explorer.state = replace(explorer.state, strength=20)"
+    open_cells(lab, lab_server, SCENE + "explorer", say, move)
+    page = lab.page
+    expect_value(page, strength="20")
+    drag(page, view(page, "source"), ON_HER, (-0.5, 0.5))
+    settled(page)
+    run_cell(lab, 1)
+    expect(lab.cells.nth(1)).to_contain_text(
+        re.compile(r"x=-0.[45]\d?, y=0.[45]\d?, width=6\),\) True")
+    )
+    control(page, "strength").press("Home")
+    settled(page)
+    run_cell(lab, 2)
+    expect_value(page, strength="20")
+    expect_near(page, fovea_x=-0.5)
+    assert is_clean(lab)
+
+
+def run_cell(lab: Lab, index: int) -> None:
+    lab.cells.nth(index).locator(".cm-content").click()
+    lab.page.keyboard.press("Control+Enter")
+    lab.wait_idle()
+
+
+def test_six_explorers_on_one_page(lab: Lab, lab_server: LabServer) -> None:
+    cell = SCENE + "from IPython.display import display\n"
+    cell += "several = [Explorer(scene, State(strength=s)) for s in (0, 20, 40, 60, 80, 98)]\n"
+    cell += "for each in several: display(each)"
+    open_cells(lab, lab_server, cell)
+    page = lab.page
+    explorers = page.locator(".lzu")
+    expect(explorers).to_have_count(6)
+    pictures = set()
+    for each in explorers.all():
+        at_rest(page, view(each, "zoomed"))
+        assert view(each, "zoomed").evaluate(COLOURS) > 500
+        pictures.add(lab.picture_hash(view(each, "zoomed")))
+    assert len(pictures) == 6
+    last = explorers.nth(5)
+    drag(page, view(last, "source"), (0.0, 0.0), (0.5, 0.5))
+    expect_near(last, fovea_x=0.5, fovea_y=0.5)
+    expect_value(explorers.nth(4), fovea_x="0", fovea_y="0")
+    settled(page)
+    assert is_clean(lab)
+
+
+def test_kernel_restarted_in_mid_drag(shown: Lab, lab_server: LabServer) -> None:
+    """The picture goes on following the hand; only the answers stay away."""
+    page = shown.page
+    source, zoomed = view(page, "source"), view(page, "zoomed")
+    with held(page, source, ON_HER, (0.0, 0.2)):
+        lab_server.restart_kernels()
+        before = shown.picture_hash(zoomed)
+        box = at_rest(page, source)
+        page.mouse.move(*on_screen(box, (-0.5, 0.0)), steps=8)
+        shown.wait_for_change(zoomed, before)
+    expect_near(page, fovea_x=-0.5, fovea_y=0)
+    before = shown.picture_hash(zoomed)
+    drag(page, source, (-0.5, 0.0), (0.5, 0.5))
+    shown.wait_for_change(zoomed, before)
+    expect_near(page, fovea_x=0.5, fovea_y=0.5)
+    expect(numbers(page)).to_have_class(STALE)
+    shown.run_all()  # and a new run is as good as the first
+    settled(page)
+    expect_value(page, fovea_x="0.2", fovea_y="0.4")
+
+
+# --- photos of the reader's own ----------------------------------------------------------------
+
+
+def png_head(width: int, height: int) -> bytes:
+    """The head of a PNG that says it is so large, and then holds next to nothing."""
+    chunk = lambda name, data: (  # noqa: E731
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    )
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 1000)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+def bad_photos(folder: Path) -> Iterator[Path]:
+    whole = io.BytesIO()
+    Image.effect_noise((300, 200), 60).save(whole, "PNG")
+    for name, data in (
+        ("words.jpg", b"no picture"),
+        ("empty.png", b""),
+        ("cut.png", whole.getvalue()[:40]),
+        ("bomb.png", png_head(60_000, 60_000)),
+        ("thin.png", png_head(1, 500)),
+    ):
+        path = folder / name
+        path.write_bytes(data)
+        yield path
+
+
+def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
+    page = shown.page
+    source, chooser = view(page, "source"), page.locator('.lzu input[type="file"]')
+    before, text = shown.picture_hash(source), numbers(page).inner_text()
+    for bad in bad_photos(tmp_path):
+        chooser.set_input_files(bad)
+        expect(message(page)).to_contain_text(f"{bad.name} cannot be shown")
+        expect(message(page)).to_contain_text("Nothing was changed")
+        assert shown.picture_hash(source) == before
+        assert numbers(page).inner_text() == text
+    photo = tmp_path / "mine.jpg"
+    gradient = np.add.outer(np.arange(5773) % 256, np.arange(8660) % 256).astype(np.uint8)
+    Image.fromarray(gradient).convert("RGB").save(photo, quality=80)
+    chooser.set_input_files(photo)
+    expect(numbers(page)).to_contain_text(
+        re.compile(r"Your photo: 8660 x 5773 pixels, explored at 17\d\d x 11\d\d"), timeout=60_000
+    )
+    shown.wait_for_change(source, before)
+    settled(page)
+    drag(page, source, ON_HER, (0.0, 0.0))
+    expect_near(page, fovea_x=0, fovea_y=0)
+    settled(page)
+    # A file that ends too early is shown as far as the browser can read it, or refused in words.
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(photo.read_bytes()[:200_000])
+    chooser.set_input_files(cut)
+    expect(
+        page.locator(".lzu-message, .lzu-numbers").filter(has_text=re.compile("cut.jpg|8660")).first
+    ).to_be_visible()
+    settled(page)
+    assert is_clean(shown)
+
+
+# --- in the long run ---------------------------------------------------------------------------
+
+
+def test_memory_does_not_grow(lab: Lab, lab_server: LabServer) -> None:
+    """Of 2000 updates nothing stays, in the page or in the kernel."""
+    resident = "import psutil; print(psutil.Process().memory_info().rss >> 20)"
+    open_cells(lab, lab_server, SCENE + "explorer", resident)
+    page = lab.page
+    source = view(page, "source")
+    box = at_rest(page, source)
+    probe = page.context.new_cdp_session(page)
+
+    def measure() -> tuple[float, int]:
+        settled(page)
+        probe.send("HeapProfiler.collectGarbage")
+        heap = probe.send("Runtime.getHeapUsage")["usedSize"] / 2**20
+        run_cell(lab, 1)
+        output = lab.cells.nth(1).locator(".jp-OutputArea-output").inner_text()
+        at_rest(page, source)
+        return heap, int(output)
+
+    def update(times: int) -> None:
+        page.evaluate(WAVE, [times, *on_screen(at_rest(page, source), (0.0, 0.0)), box["width"]])
+
+    update(300)
+    before = measure()
+    update(2000)
+    after = measure()
+    print(f"heap {before[0]:.1f} -> {after[0]:.1f} MB, kernel {before[1]} -> {after[1]} MB")
+    assert after[0] < before[0] + 3
+    assert after[1] < before[1] + 40
+    assert is_clean(lab)
+
+
+# Drag the fovea about, a step a frame, by events as the browser makes them.
+WAVE = """async ([times, x, y, width]) => {
+    const canvas = document.querySelector('.lzu canvas[data-view="source"]');
+    canvas.setPointerCapture = () => {};
+    const send = (kind, dx) => canvas.dispatchEvent(new PointerEvent(kind, {
+        pointerId: 1, pointerType: "mouse", button: 0, bubbles: true, clientX: x + dx, clientY: y,
+    }));
+    send("pointerdown", 0);
+    for (let k = 0; k < times; k++) {
+        send("pointermove", 0.3 * width * Math.sin(k / 17));
+        await new Promise(requestAnimationFrame);
+    }
+    send("pointerup", 0);
+}"""
