@@ -572,6 +572,21 @@ def test_kernel_restarted_in_mid_drag(shown: Lab, lab_server: LabServer) -> None
     expect_value(page, fovea_x="0.2", fovea_y="0.4")
 
 
+def test_a_busy_kernel_is_seen_to_be_busy(lab: Lab, lab_server: LabServer) -> None:
+    """What takes over two seconds shows that it is at work."""
+    open_cells(lab, lab_server, SCENE + "explorer", "import time; time.sleep(4)")
+    page = lab.page
+    progress = page.get_by_role("progressbar", name="The kernel is at work")
+    expect(progress).to_be_hidden()
+    lab.cells.nth(1).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    drag(page, view(page, "source"), ON_HER, (0.0, 0.0))
+    expect(progress).to_be_visible()
+    settled(page)
+    expect(progress).to_be_hidden()
+    assert is_clean(lab)
+
+
 # --- photos of the reader's own ----------------------------------------------------------------
 
 

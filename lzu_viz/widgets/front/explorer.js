@@ -316,25 +316,23 @@ class Explorer {
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      if (this.shared.pyramid) this.refine();
+      if (!this.shared.pyramid) return;
+      if (this.ratio !== 1 && this.drawn !== this.shared.state) {
+        this.ratio = 1;
+        this.resize();
+      } else this.draw();
     });
   }
 
-  /** Draw at once as the page has it, and on a fine screen again, sharper, when nothing moves. */
+  /** On a fine screen, draw again, sharper, when nothing moves any more. */
   refine() {
     const fine = Math.min(window.devicePixelRatio, MOST_RATIO);
-    const moved = this.drawn !== this.shared.state;
-    if (fine > 1 && moved) {
-      clearTimeout(this.refining);
-      this.refining = setTimeout(() => {
-        this.ratio = fine;
-        this.resize();
-      }, REFINE_AFTER_MS);
-    }
-    if (moved && this.ratio !== 1) {
-      this.ratio = 1;
+    if (this.ratio >= fine) return;
+    clearTimeout(this.refining);
+    this.refining = setTimeout(() => {
+      this.ratio = fine;
       this.resize();
-    } else this.draw();
+    }, REFINE_AFTER_MS);
   }
 
   draw() {
@@ -345,6 +343,7 @@ class Explorer {
     for (const panel of this.panels.values()) drawPanel(panel, this);
     this.syncControls();
     this.syncWords();
+    this.refine();
   }
 
   syncWords() {
@@ -434,6 +433,11 @@ function initialize({ model }) {
 }
 
 function render({ model, el }) {
+  const missing = ["OffscreenCanvas", "createImageBitmap", "ResizeObserver"].filter((name) => !(name in globalThis));
+  if (missing.length) {
+    el.textContent = `The explorer needs a newer browser: this one has no ${missing.join(", ")}.`;
+    return undefined;
+  }
   const explorer = new Explorer(sharedOf.get(keyOf(model)), el);
   return () => explorer.close();
 }
