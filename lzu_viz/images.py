@@ -1,23 +1,28 @@
 """Images from anywhere, as the one thing that the rest works on: a tensor `1 3 h w`, RGB, 0..1."""
 
 import math
-import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
-from . import check
-from .sampling import resize
+from . import check, decoding
+from .sampling import footprints, pixel_centres, pyramid, sample_antialiased
 
-Source = str | Path | bytes | NDArray[np.generic] | Image.Image | Tensor
+File = str | Path | bytes | bytearray | memoryview
+Source = File | NDArray[np.generic] | Image.Image | Tensor
 
 LARGEST = 100e6
 """A file with more pixels than this is refused unread: it would fill the memory."""
+
+_STRIP = 2**20
+"""So many pixels of a large array are made floats of at a time."""
 
 _PHOTOS = Path(__file__).parent / "data" / "photos"
 _CREDITS = {
@@ -64,11 +69,11 @@ def load(source: Source, max_pixels: float = 16e6) -> Tensor:
 
     Files are turned as their EXIF tag says; transparent ones are laid on white; grey ones get three
     equal channels; of an animation the first frame is taken. A larger image is reduced to about
-    `max_pixels`, keeping its shape. That happens silently: compare sizes if it matters.
+    `max_pixels`, keeping its shape: `size_of` tells what size it had.
 
     Args:
-        source: a path, the name of a shipped photograph (see `photos`), the bytes of a file,
-            an array `h w`, `h w 3` or `h w 4`, a tensor `c h w` or `1 c h w` with 1, 3 or 4
+        source: a path, the name of a shipped photograph (see `photos`), the bytes of a file, an
+            array `h w`, `h w 3` or `h w 4`, a tensor `c h w` or `1 c h w` with 1, 3 or 4
             channels (both uint8, or floating in 0..1), or a PIL image.
         max_pixels: largest height times width of the result.
 
@@ -86,69 +91,83 @@ def load(source: Source, max_pixels: float = 16e6) -> Tensor:
     """
     if not max_pixels >= 4:
         raise ValueError(f"max_pixels must be at least 4 (2x2 pixels), got {max_pixels}")
-    if isinstance(source, bytes):
-        return _from_file(BytesIO(source), f"the data ({len(source)} bytes)", max_pixels)
-    if isinstance(source, str | Path):
-        path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else Path(source)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"no image file at {str(path)!r}; "
-                f"give a path, or the name of a shipped photograph: {', '.join(_CREDITS)}"
-            )
-        return _from_file(path, repr(path.name), max_pixels)
-    if isinstance(source, Image.Image):
-        return _from_pillow(source, "the PIL image", max_pixels)
     if isinstance(source, np.ndarray):
-        return _from_array(source, max_pixels)
+        return _from_array(_checked_array(source), max_pixels)
     if isinstance(source, Tensor):
-        return _from_tensor(source, max_pixels)
-    raise ValueError(
-        f"cannot load an image from {type(source).__name__}; "
-        "give a path, a name of `photos()`, bytes, an array, a tensor or a PIL image"
-    )
-
-
-def _from_file(file: Path | BytesIO, name: str, max_pixels: float) -> Tensor:
-    with warnings.catch_warnings():
-        # Pillow warns of what it repairs and of large images; `_check_size` is stricter than that.
-        warnings.simplefilter("ignore")
-        try:
-            image = Image.open(file)
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"{name} is too large: {error}; reduce it first") from error
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError(f"{name} is no image that Pillow can read: {error}") from error
-        with image:
-            _check_size(*image.size, name)
-            # JPEG can be decoded at 1/2, 1/4 or 1/8, so that the large image never exists.
-            image.draft(None, _reduced(image.size, max_pixels))
-            return _from_pillow(image, name, max_pixels)
-
-
-def _from_pillow(image: Image.Image, name: str, max_pixels: float) -> Tensor:
-    _check_size(*image.size, name)
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f"{name} has 32 bits a pixel and no known range; load an array in 0..1 made of it"
-        )
-    try:
-        image.load()
-        if image.mode.startswith("I;16"):
-            return _from_array(np.asarray(image, dtype=np.float32) / 65535, max_pixels)
-        mode = "RGBA" if image.has_transparency_data else "RGB"
-        image = image if image.mode == mode else image.convert(mode)
+        return _from_tensor(_checked_tensor(source), max_pixels)
+    with _opened(source) as (image, name):
         size = _reduced(image.size, max_pixels)
-        if size != image.size:
-            image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2)
-        image = ImageOps.exif_transpose(image)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a decoder stumbles on in damaged data
-        raise ValueError(f"{name} is damaged or cut short: {error}") from error
-    return _from_array(np.asarray(image), max_pixels)
+        return _from_array(decoding.pixels(image, name, size, keep=image is source), math.inf)
 
 
-def _check_size(width: int, height: int, name: str = "an image") -> None:
+def size_of(source: Source) -> check.Size:
+    """Tell the size of an image as it is shown: turned as its EXIF tag says, and not reduced.
+
+    Only the beginning of a file is read, so that this is quick. That its pixels are sound, `load`
+    finds out.
+
+    Args:
+        source: as `load` takes it.
+
+    Returns:
+        (rows, columns).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: as `load` raises it.
+
+    Example:
+        >>> size_of("china")
+        (427, 640)
+    """
+    if isinstance(source, np.ndarray):
+        rows, columns = _checked_array(source).shape[:2]
+        return rows, columns
+    if isinstance(source, Tensor):
+        rows, columns = _checked_tensor(source).shape[-2:]
+        return rows, columns
+    with _opened(source) as (image, _):
+        return decoding.upright_size(image)
+
+
+@contextmanager
+def _opened(source: File | Image.Image) -> Iterator[tuple[Image.Image, str]]:
+    """Open what Pillow reads, and name it for errors; a PIL image stays open."""
+    if isinstance(source, Image.Image):
+        _check_size(*source.size, "the PIL image")
+        yield source, "the PIL image"
+        return
+    file, name = _file(source)
+    with decoding.opened(file, name) as image:
+        _check_size(*image.size, name)
+        yield image, name
+
+
+def _file(source: File) -> tuple[Path | BytesIO, str]:
+    """Give what Pillow opens, and its name."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return BytesIO(source), f"the data ({memoryview(source).nbytes} bytes)"
+    if not isinstance(source, str | Path):
+        raise ValueError(
+            f"cannot load an image from {type(source).__name__}; "
+            "give a path, a name of `photos()`, bytes, an array, a tensor or a PIL image"
+        )
+    path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else Path(source)
+    try:
+        found = path.is_file()
+    except OSError:  # no path at all, but a text that is longer than any
+        found = False
+    if not found:
+        shown = repr(str(path))
+        shown = shown if len(shown) < 300 else f"{shown[:200]}... ({len(shown)} characters)"
+        raise FileNotFoundError(
+            f"no image file at {shown}; "
+            f"give a path, or the name of a shipped photograph: {', '.join(_CREDITS)}"
+        )
+    return path, repr(path.name)
+
+
+def _check_size(width: int, height: int, name: str) -> None:
     if min(width, height) < 2:
         raise ValueError(
             f"{name} must be at least 2x2 pixels, got (rows, columns) = {(height, width)}: "
@@ -163,12 +182,18 @@ def _check_size(width: int, height: int, name: str = "an image") -> None:
 
 def _reduced(size: tuple[int, int], max_pixels: float) -> tuple[int, int]:
     """Give the largest size of the same shape that has no more pixels than asked."""
-    scale = min(1.0, math.sqrt(max_pixels / (size[0] * size[1])))
+    if size[0] * size[1] <= max_pixels:
+        return size
+    scale = math.sqrt(max_pixels / (size[0] * size[1]))
     first, second = (max(2, int(side * scale)) for side in size)
-    return first, second
+    # Of a very slender image the short side cannot give way: the long one does.
+    first, second = min(first, int(max_pixels / second)), min(second, int(max_pixels / first))
+    return max(2, first), max(2, second)
 
 
-def _from_array(array: NDArray[np.generic], max_pixels: float) -> Tensor:
+def _checked_array(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return what has the shape and the kind of values of an image, as `h w c`."""
+    array = np.asarray(array)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ValueError(
             f"an array must be `h w`, `h w 3` or `h w 4`, got {array.shape}; "
@@ -179,26 +204,84 @@ def _from_array(array: NDArray[np.generic], max_pixels: float) -> Tensor:
             f"an array must be uint8 or floating point in 0..1, got {array.dtype}; "
             "divide it by its largest possible value"
         )
-    dtype = np.uint8 if array.dtype == np.uint8 else np.float32
-    copy = np.array(array if array.ndim == 3 else array[..., None], dtype=dtype)
-    return _from_tensor(torch.from_numpy(copy).permute(2, 0, 1), max_pixels)
+    _check_size(array.shape[1], array.shape[0], "an array")
+    return array if array.ndim == 3 else array[..., None]
 
 
-def _from_tensor(tensor: Tensor, max_pixels: float) -> Tensor:
+def _checked_tensor(tensor: Tensor) -> Tensor:
+    """Return what has the shape and the kind of values of an image, as `1 c h w`."""
     image = tensor[None] if tensor.ndim == 3 else tensor
     if image.ndim != 4 or image.shape[0] != 1 or image.shape[1] not in (1, 3, 4):
         raise ValueError(
             f"a tensor must be `c h w` or `1 c h w` with 1, 3 or 4 channels, "
             f"got {check.shape(tensor)}; load one image at a time"
         )
-    _check_size(image.shape[-1], image.shape[-2])
-    if image.dtype == torch.uint8:
-        image = image.float() / 255
-    elif not image.is_floating_point():
+    if image.dtype != torch.uint8 and not image.is_floating_point():
         raise ValueError(
             f"a tensor must be uint8 or floating point in 0..1, got {image.dtype}; "
             "divide it by its largest possible value"
         )
+    _check_size(image.shape[-1], image.shape[-2], "a tensor")
+    return image
+
+
+def _from_array(array: NDArray[np.generic], max_pixels: float) -> Tensor:
+    array = _checked_array(array)
+    dtype = np.uint8 if array.dtype == np.uint8 else np.float32
+
+    def read(top: int, bottom: int) -> Tensor:
+        with np.errstate(over="ignore"):  # infinity is refused like any value beyond 1
+            copy = np.array(array[top:bottom], dtype=dtype, order="C")
+        return torch.from_numpy(copy).permute(2, 0, 1)[None]
+
+    return _from_rows(read, array.shape[:2], max_pixels)
+
+
+def _from_tensor(tensor: Tensor, max_pixels: float) -> Tensor:
+    image = _checked_tensor(tensor)
+    return _from_rows(lambda top, bottom: image[..., top:bottom, :], image.shape[-2:], max_pixels)
+
+
+def _from_rows(
+    read: Callable[[int, int], Tensor], shape: Sequence[int], max_pixels: float
+) -> Tensor:
+    """Make an image of what `read(top, bottom)` gives, and reduce it.
+
+    The same as `sampling.resize` of the whole. But a pyramid's levels that the result is not made
+    of exist only strip by strip: as floats, a large photo would fill the memory.
+    """
+    rows, columns = shape
+    size = _reduced((rows, columns), max_pixels)
+    level = int(math.log2(rows * columns / (size[0] * size[1])) / 2)
+    level = min(level, min(rows, columns).bit_length() - 1)
+
+    def reduced(top: int, bottom: int) -> Tensor:
+        return pyramid(_on_white(_in_range(read(top, bottom))), level)[-1][0]
+
+    if level == 0:
+        image = reduced(0, rows)
+    else:
+        # Made before the strips: small pieces that are kept, among large ones that come and go,
+        # would scatter these over the memory.
+        first = reduced(0, 1 << level)
+        image = first.new_empty(*first.shape[:2], math.ceil(rows / 2**level), first.shape[-1])
+        step = max(1, _STRIP // (columns << level)) << level
+        for top in range(0, rows, step):
+            strip = reduced(top, min(top + step, rows))
+            image[..., top >> level : (top >> level) + strip.shape[-2], :] = strip
+    if size != (rows, columns):
+        points = pixel_centres(size, device=image.device)
+        sides = footprints((rows, columns), points, torch.ones_like(points[..., 0])) / 2**level
+        # Where a side was odd, the pyramid has gone beyond it.
+        extent = [columns / (image.shape[-1] << level), rows / (image.shape[-2] << level)]
+        image = sample_antialiased(image, (points + 1) * points.new_tensor(extent) - 1, sides)
+    return image.expand(-1, 3, -1, -1).contiguous()
+
+
+def _in_range(image: Tensor) -> Tensor:
+    """Return the values as float32 in 0..1, or refuse them."""
+    if image.dtype == torch.uint8:
+        return image.float() / 255
     image = image.float()
     low, high = float(image.detach().amin()), float(image.detach().amax())
     if not (low >= 0 and high <= 1):  # also false for NaN
@@ -206,10 +289,11 @@ def _from_tensor(tensor: Tensor, max_pixels: float) -> Tensor:
             f"floating point values must lie in 0..1 and none be NaN, got {low:g} to {high:g}; "
             "divide 0..255 by 255, or clamp"
         )
-    if image.shape[1] == 4:
-        colour, alpha = image[:, :3], image[:, 3:]
-        image = colour * alpha + (1 - alpha)
-    image = image.expand(-1, 3, -1, -1).contiguous()
-    rows, columns = image.shape[-2:]
-    size = _reduced((rows, columns), max_pixels)
-    return image if size == (rows, columns) else resize(image, size)
+    return image
+
+
+def _on_white(image: Tensor) -> Tensor:
+    if image.shape[1] < 4:
+        return image
+    colour, alpha = image[:, :3], image[:, 3:]
+    return colour * alpha + (1 - alpha)
