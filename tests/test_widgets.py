@@ -537,6 +537,8 @@ def test_large_photos_are_reduced() -> None:
     rows, columns = explorer.image.shape[-2:]
     assert rows * columns <= 2e6
     assert columns / rows == pytest.approx(1.5, abs=0.01)
+    note = f"Your photo: 3000 x 2000 pixels, explored at {columns} x {rows}"
+    assert explorer._answer["lines"][0] == note
 
 
 def test_bad_photos_are_refused_in_words(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import anywidget
 import torch
 import traitlets
+from torch import Tensor
 
 from .. import images
 from ..plots import palette, panels
@@ -75,7 +76,7 @@ class Explorer(anywidget.AnyWidget):
         self.image = self.truth.image if self.truth else images.load(photo, MOST_PIXELS)
         # Traits are set, and heard of, while the widget is still being made.
         self._made = False
-        self._note: list[str] = []
+        self._note = [] if self.truth else _resized(images.size_of(photo), self.image)
         self._result: Result | None = None
         self._said = state or _on_person(self.truth)
         super().__init__(
@@ -124,9 +125,8 @@ class Explorer(anywidget.AnyWidget):
             words = f"the photo cannot be used, nothing was changed: {error}"
             self._answer = {**self._answer, "serial": sent.get("serial"), "error": words}
             return
-        rows, columns = image.shape[-2:]
         self.image, self.truth = image, None
-        self._note = [f"Your photo: {width} x {height} pixels, explored at {columns} x {rows}"]
+        self._note = _resized((height, width), image)
         self._truth = {}
         self._photo = panels.jpeg(panels.picture(image), quality=92)
         self._reply({**self._said.to_page(), "serial": sent.get("serial")})
@@ -170,6 +170,14 @@ class Explorer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         """Name the explorer, without an address."""
         return f"Explorer({self._said})"
+
+
+def _resized(size: tuple[int, int], image: Tensor) -> list[str]:
+    """Say what was done to a photo of this size (rows, columns), if anything was."""
+    rows, columns = image.shape[-2:]
+    if size == (rows, columns):
+        return []
+    return [f"Your photo: {size[1]} x {size[0]} pixels, explored at {columns} x {rows}"]
 
 
 @contextmanager
