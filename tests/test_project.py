@@ -29,16 +29,19 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 DRAWING = {"matplotlib", "lzu_viz.plots"}
 WIDGETS = {"ipywidgets", "IPython", "anywidget", "lzu_viz.widgets"}
+# The benchmarks stand beside the floors: they may import all, and nothing imports them.
+BENCH = {"playwright", "psutil", "websocket", "lzu_viz.bench"}
+
+
+def floor(path: Path) -> str:
+    """The floor a module belongs to: a folder of the package, or the module's own name."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def forbidden_to(path: Path) -> set[str]:
     """What a module may not import: all that belongs to the floors above its own."""
-    floor = path.relative_to(PACKAGE).parts[0]
-    if floor in ("widgets", "widgets.py"):
-        return set()
-    if floor in ("plots", "plots.py"):
-        return WIDGETS
-    return DRAWING | WIDGETS
+    above = {"bench": set(), "widgets": BENCH, "plots": WIDGETS | BENCH}
+    return above.get(floor(path), DRAWING | WIDGETS | BENCH)
 
 
 def imported_names(source: str, package: str) -> set[str]:
@@ -81,15 +84,22 @@ def test_imports_only_downwards(path: Path) -> None:
         "from ..plots.axes import show",
         "import IPython",
         "from ipywidgets import VBox",
+        "from ..bench.lab import Lab",
+        "from playwright.sync_api import Page",
     ],
 )
 def test_the_wall_is_seen(source: str) -> None:
-    assert breaches(source, "lzu_viz.models", DRAWING | WIDGETS)
+    assert breaches(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
+
+
+@pytest.mark.parametrize("module", ["widgets/x.py", "plots/x.py", "warp.py", "__init__.py"])
+def test_nothing_may_import_the_benchmarks(module: str) -> None:
+    assert forbidden_to(PACKAGE / module) >= BENCH
 
 
 def test_the_wall_lets_neighbours_through() -> None:
     source = "import torch\nfrom .. import warp, boxes\nfrom lzu_viz.lzu import LZU\n"
-    assert not breaches(source, "lzu_viz.models", DRAWING | WIDGETS)
+    assert not breaches(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
 
 
 def test_importing_the_package_draws_nothing() -> None:
@@ -99,7 +109,7 @@ def test_importing_the_package_draws_nothing() -> None:
     )
     loaded = {name.split(".")[0] for name in json.loads(run.stdout)}
     assert "lzu_viz" in loaded
-    assert not loaded & {"matplotlib", "ipywidgets", "IPython", "anywidget"}
+    assert not loaded & {"matplotlib", "ipywidgets", "IPython", "anywidget", "playwright"}
 
 
 # --- every room says what it is for ------------------------------------------------------------
@@ -177,14 +187,16 @@ def test_constraints_hold_what_pyproject_asks_for() -> None:
 
 def test_everything_imported_is_asked_for() -> None:
     here = {"lzu_viz", *sys.stdlib_module_names}
-    distribution = {"PIL": "pillow", "IPython": "ipywidgets"}  # ipywidgets needs IPython itself
-    imported = set()
+    # ipywidgets needs IPython itself
+    distribution = {"PIL": "pillow", "IPython": "ipywidgets", "websocket": "websocket-client"}
+    asked = set(required(PROJECT["dependencies"]))
+    with_extra = asked | set(required(PROJECT["optional-dependencies"]["test"]))
     for path in SOURCES:
         package = ".".join(path.relative_to(ROOT).parent.parts)
         names = imported_names(path.read_text(encoding="utf-8"), package)
-        imported |= {name.split(".")[0] for name in names}
-    asked = set(required(PROJECT["dependencies"]))
-    assert {distribution.get(name, name) for name in imported - here} <= asked
+        imported = {name.split(".")[0] for name in names} - here
+        allowed = with_extra if floor(path) == "bench" else asked
+        assert {distribution.get(name, name) for name in imported} <= allowed, path
 
 
 # --- what is shipped ---------------------------------------------------------------------------
@@ -267,10 +279,12 @@ def test_binder_installs_the_package() -> None:
 
 
 def test_readme_code_runs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
+    monkeypatch.chdir(tmp_path)
     for block in blocks:
         exec(block.replace("my_photo.jpg", str(ROOT / "notebooks/explorer.jpg")), {})
+    assert (tmp_path / "page.html").is_file()
     assert "person" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -134,6 +135,7 @@ class Explorer(anywidget.AnyWidget):
     def _reply(self, said: dict[str, Any]) -> None:
         """Answer a state; one that cannot be shown leaves all as it was, and says why."""
         serial = said.get("serial") if isinstance(said, dict) else None
+        start = time.perf_counter()
         try:
             # What cannot be shown is still what the controls say; what is no state is not.
             self._said = State.from_page(said)
@@ -145,7 +147,13 @@ class Explorer(anywidget.AnyWidget):
             return
         self._result = result
         answer = answer_to_page(result, self.image)
-        self._answer = {**answer, "serial": serial, "lines": [*self._note, *answer["lines"]]}
+        self._answer = {
+            **answer,
+            "serial": serial,
+            "lines": [*self._note, *answer["lines"]],
+            # By this the page knows how long to leave the kernel alone while a hand moves.
+            "took_ms": 1000 * (time.perf_counter() - start),
+        }
 
     def still(self) -> Picture:
         """Give the views and the numbers as one picture."""

@@ -67,7 +67,11 @@ def to_html(
     try:
         for name, state in chosen.items():
             explorer.state = state
-            answer = {key: each for key, each in explorer._answer.items() if key != "serial"}
+            answer = {
+                key: each
+                for key, each in explorer._answer.items()
+                if key not in ("serial", "took_ms")
+            }
             if "error" in answer:
                 raise ValueError(f"{name!r} cannot be shown: {answer['error']}")
             prepared.append({"title": name, "state": state.to_page(), "answer": answer})

@@ -77,6 +77,24 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   assert.equal(model.pieces[2], 3);
 }
 
+{ // While the hand moves the kernel rests between answers; as soon as it lets go, it is told.
+  const model = new Model();
+  const shared = new Shared(model);
+  shared.change({ pieces: 2 }, false);
+  model.answer(serialOf(model, 0));
+  shared.change({ pieces: 3 }, false);
+  shared.change({ pieces: 4 }, false);
+  assert.deepEqual(model.pieces, [2]);
+  shared.change({ pieces: 5 });
+  assert.deepEqual(model.pieces, [2, 5]);
+  model.answer(serialOf(model, 1));
+  shared.change({ pieces: 6 }, false);
+  assert.deepEqual(model.pieces, [2, 5]);
+  shared.restUntil = 0; // the hand holds still until the rest is over
+  letTimePass();
+  assert.deepEqual(model.pieces, [2, 5, 6]);
+}
+
 { // What another page says is taken, even if it has sent as many messages; one's own echo is not.
   const model = new Model();
   const shared = new Shared(model);

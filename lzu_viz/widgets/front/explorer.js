@@ -255,7 +255,7 @@ class Explorer {
   hover(panel, event) {
     let source = null;
     if (event && this.shared.size) {
-      const box = panel.canvas.getBoundingClientRect();
+      const box = panel.view.name === "source" ? this.gestures.box() : panel.canvas.getBoundingClientRect();
       const times = panel.canvas.width / box.width;
       const at = [(event.clientX - box.left) * times, (event.clientY - box.top) * times];
       const place = fromCanvas(frameOf(panel.view, panel.canvas), ...at);
@@ -274,8 +274,7 @@ class Explorer {
     if (panel.read.textContent !== text) panel.read.textContent = text;
     if (!inside) return;
     const [x, y] = toCanvas(frameOf(panel.view, panel.canvas), ...at);
-    const { canvas } = panel;
-    Object.assign(panel.mark.style, { left: `${(100 * x) / canvas.width}%`, top: `${(100 * y) / canvas.height}%` });
+    panel.mark.style.transform = `translate(${x / panel.scale}px, ${y / panel.scale}px)`;
   }
 
   togglePlay() {

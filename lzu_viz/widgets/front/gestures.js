@@ -45,9 +45,17 @@ export class Gestures {
 
   /** Where an event is in the source frame, and how long there a pixel of the page is. */
   place(event) {
-    const box = this.canvas.getBoundingClientRect();
+    const box = this.box();
     const [x, y] = fromCanvas(box, event.clientX, event.clientY);
     return { x, y, px: [2 / box.width, 2 / box.height] };
+  }
+
+  /** Where the canvas is on the page; in a drag it stays, and asking again would cost a layout. */
+  box() {
+    if (this.drag?.box) return this.drag.box;
+    const box = this.canvas.getBoundingClientRect();
+    if (this.drag) this.drag.box = box;
+    return box;
   }
 
   // What is under a place.
@@ -192,6 +200,7 @@ export class Gestures {
 
   /** The wheel scrolls the page, unless it stands on something that it can widen. */
   wheel(event) {
+    if (this.drag) this.drag.box = null; // the page may scroll
     const hit = this.list !== "nodes" && this.hit(event, REACH.mouse);
     if (!hit) return;
     event.preventDefault();

@@ -8,6 +8,9 @@ import { buildPyramid, folds, fromBoxes, fromBoxesInPixels, fromFoveas, makeWarp
 import { sidesOf } from "./paint.js";
 
 const ANSWER_WITHIN_MS = 10_000;
+const REST_TIMES = 2;
+const LEAST_REST_MS = 100;
+const MOST_REST_MS = 600;
 const UNDO_STEPS = 100;
 const MOST_SENT = 2_000_000;
 const MOST_OPENED = 100_000_000;
@@ -69,6 +72,8 @@ export class Shared {
     // Another page may show the same model: its messages are told from ours by this name.
     this.name = Math.random().toString(36).slice(2);
     this.waiting = null;
+    this.restUntil = 0;
+    this.resting = false;
     this.views = new Set();
     this.pyramid = null;
     this.found = {};
@@ -147,9 +152,19 @@ export class Shared {
     this.tell();
   }
 
-  /** Tell the kernel, one message at a time: while it works, only the newest state waits. */
+  /**
+   * Tell the kernel, one message at a time: while it works, only the newest state waits. While the
+   * hand moves, the kernel also rests longer than it works: on a small machine, what it computes
+   * is taken from the picture. As soon as the hand lets go, it is told.
+   */
   tell() {
     if (this.waiting !== null || same(this.told, this.state)) return;
+    const rest = this.gestureStart ? this.restUntil - performance.now() : 0;
+    if (rest > 0) {
+      if (!this.resting) setTimeout(() => { this.resting = false; this.tell(); }, rest);
+      this.resting = true;
+      return;
+    }
     this.send("_state", this.state);
   }
 
@@ -166,8 +181,9 @@ export class Shared {
   }
 
   answered() {
-    const { serial } = this.model.get("_answer");
+    const { serial, took_ms: took = 0 } = this.model.get("_answer");
     if (serial === this.waiting) this.waiting = null;
+    this.restUntil = performance.now() + Math.min(Math.max(REST_TIMES * took, LEAST_REST_MS), MOST_REST_MS);
     this.keep();
     // Also after an answer that came too late: what changed meanwhile still has to be told.
     this.tell();
