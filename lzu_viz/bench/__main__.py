@@ -1,0 +1,61 @@
+"""`python -m lzu_viz.bench NAME`: run a benchmark, print its table, store its figures."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from . import report
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the commands. Each benchmark has a module of its name with `run` and `text`."""
+    out = argparse.ArgumentParser(prog="python -m lzu_viz.bench", description=__doc__)
+    commands = out.add_subparsers(dest="bench", required=True)
+    explorer = commands.add_parser(
+        "explorer", help="how fast the explorer follows a drag, in a real JupyterLab"
+    )
+    explorer.add_argument("--drags", type=_some, default=5, help="of each design (default 5)")
+    explorer.add_argument("--moves", type=_some, default=90, help="in each drag (default 90)")
+    explorer.add_argument(
+        "--updates", type=int, default=2000, help="to see whether memory grows; 0 skips (2000)"
+    )
+    for each in commands.choices.values():
+        each.add_argument("--json", type=Path, help="store the figures in this file")
+    return out
+
+
+def _some(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; give the exit status."""
+    options = vars(parser().parse_args(arguments))
+    name, path = options.pop("bench"), options.pop("json")
+    try:
+        bench = import_module(f".{name}", __package__)
+        said = bench.run(**options)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("lzu_viz"):
+            raise
+        print(f"{error}: a benchmark needs more: pip install 'lzu_viz[test]'", file=sys.stderr)
+        return 1
+    except report.CannotRun as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(bench.text(said))
+    if path:
+        report.write(said, path)
+    return 0
+
+
+if __name__ == "__main__":
+    # Told to end, we still end the server and the browser that we started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    sys.exit(main())
