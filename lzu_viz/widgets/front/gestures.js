@@ -136,7 +136,7 @@ export class Gestures {
     if (this.list === "boxes") {
       if (!hit) return { corner: at };
       selected.boxes = hit.index;
-      return { start: at, box: this.state.boxes[hit.index], across: hit.across, down: hit.down };
+      return { start: at, was: this.state.boxes[hit.index], across: hit.across, down: hit.down };
     }
     selected.foveas = hit ? hit.index : nearest(this.state.foveas, ({ x, y }) => Math.hypot(x - at.x, y - at.y));
     const fovea = this.state.foveas[selected.foveas];
@@ -263,10 +263,10 @@ export class Gestures {
   }
 
   dragBox(at) {
-    const { corner, start, box, across, down } = this.drag;
+    const { corner, start, was, across, down } = this.drag;
     if (corner) return this.drawBox(corner, at);
-    if (!across && !down) return this.set({ x: limited(box.x + at.x - start.x), y: limited(box.y + at.y - start.y) }, false);
-    const sides = sidesOf(box);
+    if (!across && !down) return this.set({ x: limited(was.x + at.x - start.x), y: limited(was.y + at.y - start.y) }, false);
+    const sides = sidesOf(was);
     if (across) sides[across < 0 ? 0 : 2] += at.x - start.x;
     if (down) sides[down < 0 ? 1 : 3] += at.y - start.y;
     return this.set(boxOf(sides), false);
