@@ -233,7 +233,7 @@ def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch)
 def test_the_page_gets_what_it_needs(scene: Scene) -> None:
     explorer = Explorer(scene, views=("source", "saliency"))
     assert [each["name"] for each in explorer._views] == ["source", "saliency"]
-    assert explorer._views[1]["unit"] == "times the even share"
+    assert explorer._views[1]["unit"] == "times the mean"
     assert len(explorer._colours["map"]) == 3 * 256
     photo = Image.open(io.BytesIO(explorer._photo))
     assert photo.size == (384, 256)

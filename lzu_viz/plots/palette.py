@@ -23,8 +23,8 @@ PAPER = "#F4F4F4"
 INK = "#1A1A1A"
 """Nearly black: writing."""
 
-FOLD = "#D55E00"
-"""Vermilion: where the warp is folded."""
+FOLD = "#C8102E"
+"""Red, darker than all else: where the warp is folded."""
 
 MARK = "#CC79A7"
 """Reddish purple: the place that the reader points at."""

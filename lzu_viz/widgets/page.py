@@ -44,11 +44,11 @@ def lines(result: Result) -> list[str]:
     said.append(f"Input of the network, either way: {side} x {side} = {side * side:,} pixels")
     said.append(
         f"Peak magnification: {result.peak_magnification:.1f} times. "
-        f"There and back, a point is off by at most {result.there_and_back:.3f} px"
+        f"Zoomed and unzoomed again, a place is off by at most {result.there_and_back:.3f} px"
     )
     said.append(
-        f"Pieces against the continuous warp: {result.error_rms:.2f} px root mean square, "
-        f"{result.error_worst:.1f} px at worst"
+        f"Pieces, in place of the smooth warp, look {result.error_rms:.2f} px beside it "
+        f"(root mean square; {result.error_worst:.1f} px at worst)"
     )
     if "round_trip" in result.maps:
         change = result.maps["round_trip"]

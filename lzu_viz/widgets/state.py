@@ -256,7 +256,7 @@ class State(_Checked):
         metadata=_control(
             LOOK,
             "bandwidth",
-            "the Gaussian's variance is this times the box's side, all in pixels of the source",
+            "the variance of a box's Gaussian is this times the box's side, all in source pixels",
             4,
             256,
             4,
@@ -284,7 +284,7 @@ class State(_Checked):
     morph: float = field(
         default=1.0,
         metadata=_control(
-            WARP, "morph", "bends the sheet from uniform (0) to zoomed (1)", 0, 1, 0.01
+            WARP, "morph", "bends the sampling grid from uniform (0) to zoomed (1)", 0, 1, 0.01
         ),
     )
     fwhm: int = field(
@@ -292,7 +292,7 @@ class State(_Checked):
         metadata=_control(
             WARP,
             "attraction",
-            "width of the kernel at half its height, in % of the picture's sides",
+            "how far salient places draw: their Gaussian's width at half height, in % of the sides",
             5,
             100,
             1,
@@ -301,9 +301,7 @@ class State(_Checked):
     )
     pieces: int = field(
         default=32,
-        metadata=_control(
-            WARP, "pieces per axis", "of the warp; the grid has one more node", 2, 64, 1
-        ),
+        metadata=_control(WARP, "pieces per axis", "of the warp; at most 16 are drawn", 2, 64, 1),
     )
     separable: bool = field(
         default=True, metadata=_control(WARP, "separable", "each axis is warped by itself")
@@ -346,7 +344,9 @@ class State(_Checked):
     antialias: bool = field(
         default=True,
         metadata=_control(
-            NETWORK, "antialias", "a small pixel takes the mean of what it stands for"
+            NETWORK,
+            "antialias",
+            "each pixel of the small picture takes the mean of what it stands for",
         ),
     )
     probability: int = field(

@@ -20,11 +20,14 @@ _PAGE = """<!doctype html>
 <style>
 body {{ max-width: 1100px; margin: 16px auto; padding: 0 16px; font-family: sans-serif; }}
 #lzu-prepared {{ display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 14px; }}
+#lzu-prepared [aria-pressed="true"] {{ font-weight: bold; outline: 2px solid #0072B2; }}
 {style}
 </style>
 </head>
 <body>
 <h1>{title}</h1>
+<p>Drag what is orange on the first picture, or move the controls: the small, zoomed picture is all
+that the network gets to see.</p>
 <div>Prepared states, with the networks' answers:</div>
 <div id="lzu-prepared"></div>
 <div id="lzu-explorer"></div>

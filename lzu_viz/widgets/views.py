@@ -39,12 +39,14 @@ VIEWS = {
     "zoomed": View("Zoomed: what the network sees", "zoomed"),
     "uniform": View("Uniform: what is left, and the answer"),
     "unzoomed": View("Zoom, unzoom: what is left, and the answer"),
-    "saliency": View("Saliency: where to look", unit="times the even share"),
+    "saliency": View("Saliency: where to look", unit="times the mean"),
     "magnification": View("Magnification: how much larger per side", unit="times"),
     "approximation": View("Approximation: how far pieces are off", "zoomed", "px of the source"),
     "round_trip": View("Round trip: how far colours are off", unit="grey levels of 255"),
-    "features_zoomed": View("Features, as the network made them", "zoomed", "length"),
-    "features_unzoomed": View("The same features, unzoomed", unit="length"),
+    "features_zoomed": View(
+        "Feature strength, as the network made it", "zoomed", "(vector length)"
+    ),
+    "features_unzoomed": View("Feature strength, unzoomed", unit="(vector length)"),
 }
 """The views there are."""
 
@@ -64,7 +66,12 @@ def still(image: Tensor, truth: Scene | None, result: Result, views: list[str]) 
     def uniform() -> Picture:
         side = (state.input_size, state.input_size)
         left = resize(resize(image, side, state.antialias), size)
-        return _answered(left, result.uniform, truth)
+        return answered(left, result.uniform)
+
+    def answered(left: Tensor, answer: Answer) -> Picture:
+        if state.network == "none":
+            return panels.picture(left)
+        return _answered(left, answer, truth)
 
     def heat(values: Tensor) -> Picture:
         return panels.heat(values, size, VIEWS[name].unit, VIEWS[name].frame == "zoomed")
@@ -74,7 +81,7 @@ def still(image: Tensor, truth: Scene | None, result: Result, views: list[str]) 
         "source": lambda: _source(image, result, size),
         "zoomed": lambda: panels.centred(panels.picture(result.zoomed), size),
         "uniform": uniform,
-        "unzoomed": lambda: _answered(result.warp.unzoom(result.zoomed, size), result.zoom, truth),
+        "unzoomed": lambda: answered(result.warp.unzoom(result.zoomed, size), result.zoom),
         "saliency": lambda: heat(even),
         "magnification": lambda: heat(result.warp.magnification(size)[0]),
     }
@@ -90,6 +97,8 @@ def still(image: Tensor, truth: Scene | None, result: Result, views: list[str]) 
 def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
     state: State = result.state
     drawn = panels.with_grid(panels.picture(image, size), result.warp)
+    if state.hand == "nodes":
+        return drawn
     if state.kind == "foveas":
         for fovea in state.foveas:
             drawn = panels.with_fovea(drawn, (fovea.x, fovea.y), fovea.width / 100)

@@ -240,6 +240,10 @@ def test_every_control_is_obeyed(shown: Lab) -> None:
         before = shown.picture_hash(zoomed)
         control(page, label).press(key)
         shown.wait_for_change(zoomed, before)
+    before = shown.picture_hash(zoomed)
+    drag(page, control(page, "fovea width"), (-0.7, 0.0), (0.9, 0.0))  # by its handle
+    expect_near(page, 3, fovea_width=28)
+    shown.wait_for_change(zoomed, before)
     for label in ("separable", "anti-crop", "antialias"):
         before = shown.picture_hash(zoomed)
         control(page, label).click()

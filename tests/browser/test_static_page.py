@@ -52,7 +52,7 @@ def test_follows_a_drag_and_answers_for_prepared_states(
         if screenshots:
             page.screenshot(path=screenshots / "static_page.png", full_page=True)
         drag(page, source, (0.2, 0.4), (-0.4, -0.4))
-        expect(numbers(page)).to_contain_text("No kernel here")
+        expect(numbers(page)).to_contain_text("No Python here")
         expect_near(page, fovea_x=-0.4, fovea_y=-0.4)
         assert zoomed.evaluate(HASH) != before
         page.get_by_role("button", name="uniform").click()
@@ -64,7 +64,7 @@ def test_follows_a_drag_and_answers_for_prepared_states(
         edges = zoomed.evaluate(HASH)
         assert edges not in (before, still)
         control(page, "strength").press("ArrowRight")
-        expect(numbers(page)).to_contain_text("No kernel here")
+        expect(numbers(page)).to_contain_text("No Python here")
         assert zoomed.evaluate(HASH) not in (edges, still)
         page.get_by_role("button", name="detector").click()
         expect(numbers(page)).to_contain_text("320 x 320")

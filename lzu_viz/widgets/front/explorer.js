@@ -15,11 +15,11 @@ const PLAY_MS = 2000;
 const MOST_RATIO = 2;
 
 const GESTURES = [
-  ["drag", "moves a fovea, a box (at its edge: resizes it) or a node of the grid; on an empty place it draws a new box"],
+  ["drag", "moves a fovea, a box or a node of the grid; a box is resized by its edge, and a new one drawn on an empty place"],
   ["double click", "adds a fovea or a box, or takes it away; puts a node back"],
   ["wheel, pinch, + and −", "make a fovea or a box wider or narrower"],
   ["arrow keys", "move the selected one, with Shift ten times as far"],
-  ["N, Shift+N", "select the next or the last one; of nodes, along the row"],
+  ["N, Shift+N", "select the next one, or the one before; of nodes, along the row"],
   ["M, Shift+M", "select the next node down or up"],
   ["Insert, Delete", "add and remove; Delete puts a node back"],
   ["Ctrl+Z", "takes the last change back"],
@@ -93,8 +93,23 @@ class Explorer {
     line.append(this.message);
     this.grid = node("div", "lzu-panels");
     for (const view of this.model.get("_views")) this.grid.append(this.buildPanel(view));
-    show.append(this.numbers, this.progress, line, this.grid);
+    show.append(this.numbers, this.progress, line, this.grid, this.buildKey());
     return show;
+  }
+
+  /** What the colours mean. */
+  buildKey() {
+    const key = node("div", "lzu-key");
+    const meanings = { fovea: "what you drag", answer: "the network's answer", fold: "folded pieces" };
+    if (this.model.get("_truth").box) meanings.truth = "the truth";
+    for (const [name, meaning] of Object.entries(meanings)) {
+      const entry = node("span");
+      const patch = node("i");
+      patch.style.background = this.colours[name];
+      entry.append(patch, meaning);
+      key.append(entry);
+    }
+    return key;
   }
 
   buildPanel(view) {
@@ -166,8 +181,8 @@ class Explorer {
     this.add = button("+ Add", "Add a fovea or a box in the middle (Insert, or double click the source)", () => this.gestures.add(0, 0));
     this.remove = button("− Remove", "Remove the selected fovea or box; put the selected node back (Delete)", () => this.gestures.remove());
     this.play.hidden = !shown("morph");
-    buttons.append(this.play, this.undo, this.add, this.remove);
-    if (this.model.get("_upload")) buttons.append(...this.buildChooser());
+    const chooser = this.model.get("_upload") ? this.buildChooser() : [];
+    buttons.append(this.play, this.undo, ...chooser, this.add, this.remove);
     return buttons;
   }
 
@@ -348,8 +363,9 @@ class Explorer {
   syncWords() {
     const answer = this.model.get("_answer");
     const { folded } = this.shared.seen();
+    const remedy = this.shared.state.nodes.length ? "put moved nodes back" : "widen the attraction";
     const fold = folded.length
-      ? `Folded or flat in ${folded.length} ${folded.length === 1 ? "piece" : "pieces"} (red): no inverse there. Undo, or widen the attraction.`
+      ? `Folded or flat in ${folded.length} ${folded.length === 1 ? "piece" : "pieces"} (red): no inverse there. Undo, or ${remedy}.`
       : "";
     const text = fold || answer.error || this.notice;
     if (this.message.textContent !== text) this.message.textContent = text;

@@ -138,14 +138,19 @@ export function sidesOf({ x, y, width, height }) {
   return [x - width / 100, y - height / 100, x + width / 100, y + height / 100];
 }
 
-/** A rectangle with a label, as an answer or the truth has it. */
-export function drawRectangle(context, frame, [left, top, right, bottom], colour, label, scale) {
+/** A rectangle, as an answer or the truth has it. */
+export function drawRectangle(context, frame, [left, top, right, bottom], colour, scale) {
   const [x, y] = toCanvas(frame, left, top);
   const [end, low] = toCanvas(frame, right, bottom);
   context.strokeStyle = colour;
   context.lineWidth = 2 * scale;
   context.strokeRect(x, y, end - x, low - y);
-  if (label) drawTag(context, label, x, Math.max(14 * scale, y - 3 * scale), colour, scale);
+}
+
+/** A label at the upper left corner of a rectangle. */
+export function drawLabel(context, frame, [left, top], label, colour, scale) {
+  const [x, y] = toCanvas(frame, left, top);
+  drawTag(context, label, x, Math.max(14 * scale, y - 3 * scale), colour, scale);
 }
 
 /** A few words on a coloured ground; (x, y) is their bottom left corner. */

@@ -30,13 +30,16 @@ class PreparedModel {
   save_changes() {
     const { serial, ...state } = this.values._state;
     const found = this.prepared.find((each) => equal(each.state, state));
-    const { look, ...last } = this.values._answer;
-    const answer = found ? found.answer : { ...last, lines: [NO_KERNEL], state: null };
+    const answer = found ? found.answer : { lines: NO_PYTHON, state: null };
     this.set("_answer", { ...answer, serial });
+    for (const each of choices.children) each.setAttribute("aria-pressed", each.textContent === found?.title);
   }
 }
 
-const NO_KERNEL = "No kernel here: the picture follows, the networks answer for the prepared states only.";
+const NO_PYTHON = [
+  "No Python here: the picture follows the hand, but networks answer for the prepared states only.",
+  "Saliency from edges or from a network, too, is known for these only.",
+];
 
 function equal(first, second) {
   if (Object(first) !== first || Object(second) !== second) return first === second;
@@ -63,5 +66,6 @@ for (const { title, state } of model.prepared) {
   });
   choices.append(choice);
 }
+choices.firstChild.setAttribute("aria-pressed", true);
 widget.initialize({ model });
 widget.render({ model, el: document.getElementById("lzu-explorer") });

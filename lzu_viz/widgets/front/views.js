@@ -6,7 +6,7 @@
  */
 import { identityWarp, magnification, unzoomPicture, zoomPicture } from "./warp.js";
 import {
-  drawBox, drawFolds, drawFovea, drawGrid, drawInset, drawMap, drawNodes, drawRectangle, drawTag, nice, square, whole,
+  drawBox, drawFolds, drawFovea, drawGrid, drawInset, drawLabel, drawMap, drawNodes, drawRectangle, drawTag, nice, square, whole,
 } from "./paint.js";
 import { copied } from "./shared.js";
 
@@ -100,19 +100,29 @@ function drawAnswer(panel, explorer, which) {
   const answer = model.get("_answer")[which];
   const frame = whole(canvas);
   const overlay = answer?.mask && decoded(explorer, which, answer.mask);
-  context.save();
-  context.globalAlpha = shared.fresh() ? 1 : PALE;
+  const boxes = answer?.boxes ?? [];
+  const pale = shared.fresh() ? 1 : PALE;
+  context.globalAlpha = pale;
   context.imageSmoothingEnabled = true;
   if (overlay) context.drawImage(overlay, 0, 0, canvas.width, canvas.height);
-  for (const [box, label] of answer?.boxes ?? []) drawRectangle(context, frame, box, colours.answer, label, scale);
-  if (answer && !answer.found) drawTag(context, "nothing found", 6 * scale, canvas.height - 8 * scale, colours.answer, scale);
-  context.restore();
-  const truth = model.get("_truth");
+  for (const [box] of boxes) drawRectangle(context, frame, box, colours.answer, scale);
+  context.globalAlpha = 1;
+  drawTruth(panel, explorer, answer);
+  context.globalAlpha = pale; // labels lie above: the close-up would only blow them up
+  for (const [box, label] of boxes) drawLabel(context, frame, box, label, colours.answer, scale);
+  const said = answer && (shared.fresh() ? !answer.found && "nothing found" : "earlier answer");
+  if (said) drawTag(context, said, 6 * scale, canvas.height - 8 * scale, colours.answer, scale);
+  context.globalAlpha = 1;
+}
+
+/** What is true, where that is known, and a close-up of it. */
+function drawTruth({ context, canvas, scale }, explorer, answer) {
+  const truth = explorer.model.get("_truth");
   if (!truth.box) return;
   const outline = answer?.mask ? decoded(explorer, "truth", truth.outline) : null;
   if (outline) context.drawImage(outline, 0, 0, canvas.width, canvas.height);
-  else drawRectangle(context, frame, truth.box, colours.truth, "", scale);
-  drawInset(context, frame, truth.box, scale);
+  else drawRectangle(context, whole(canvas), truth.box, explorer.colours.truth, scale);
+  drawInset(context, whole(canvas), truth.box, scale);
 }
 
 /** A mask that came as a PNG, decoded once; until it is there, the last one. */
