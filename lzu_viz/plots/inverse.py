@@ -1,0 +1,189 @@
+"""The way back, drawn: pieces turned round, their roots, what has no inverse and what has several.
+
+Every function draws on matplotlib axes it is given, and returns what it drew.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.contour import QuadContourSet
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from torch import Tensor
+
+from ..bilinear import Pieces
+from ..warp import Warp
+from .palette import ANSWER, FOLD, GRID, INK, MARK, TRUTH
+
+
+def mark_places(ax: Axes, points: Tensor, names: Iterable[str] = ()) -> list[Text]:
+    """Mark places `n 2`, (x, y) of whatever frame the axes show; by default they are numbered."""
+    labels = list(names) or [str(index + 1) for index in range(len(points))]
+    return [
+        ax.text(
+            x,
+            y,
+            label,
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=INK,
+            bbox={"boxstyle": "circle,pad=0.2", "facecolor": TRUTH, "edgecolor": INK},
+            clip_on=True,
+        )
+        for (x, y), label in zip(points.tolist(), labels, strict=True)
+    ]
+
+
+def show_step_back(ax: Axes, nodes: Tensor, value: float, found: float) -> Line2D:
+    """Show how a piecewise linear function of one axis is turned round.
+
+    Args:
+        ax: where to draw.
+        nodes: `k+1`, rising values at equally spaced nodes of [-1, 1].
+        value: in the source frame, from which the way leads back.
+        found: its inverse, in the zoomed frame.
+
+    Returns:
+        The way: from the value across to the curve, and down.
+    """
+    places = torch.linspace(-1, 1, len(nodes)).tolist()
+    ax.vlines(places, -1, nodes.tolist(), color=GRID, linewidth=0.8)
+    ax.hlines(nodes.tolist(), -1, places, color=GRID, linewidth=0.8)
+    ax.plot(places, nodes.tolist(), ".-", color=ANSWER, label="T")
+    (way,) = ax.plot((-1, found, found), (value, value, -1), "--", color=FOLD, label="the way back")
+    ax.plot(found, value, "o", color=FOLD)
+    ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="place in the zoomed picture", ylabel="source")
+    ax.legend(loc="upper left")
+    return way
+
+
+def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Line2D]:
+    """Show a bilinear piece, its lines of equal v, and the two of them that meet a point.
+
+    Args:
+        ax: where to draw.
+        piece: coefficients, each `2`.
+        point: `2`, in the source frame.
+        roots: `2`, the two values of v; the right one first.
+
+    Returns:
+        The two lines for u in [0, 1], in the order of the roots.
+    """
+    ends = torch.tensor([0.0, 1.0])
+    for v in torch.linspace(0, 1, 6):
+        ax.plot(*piece.at(ends, v.expand(2)).T.tolist(), color=GRID, linewidth=0.8)
+    edge = piece.at(torch.tensor([0.0, 1, 1, 0, 0]), torch.tensor([0.0, 0, 1, 1, 0]))
+    ax.plot(*edge.T.tolist(), color=INK)
+    lines = []
+    for v, colour, name in zip(roots, (ANSWER, FOLD), ("right", "wrong"), strict=True):
+        style = "-" if name == "right" else "--"
+        label = f"{name}: v = {float(v):.2f}"
+        x, y = piece.at(ends, v.expand(2)).T.tolist()
+        lines += ax.plot(x, y, style, color=colour, linewidth=3, label=label)
+    # What lies between the ends is shown; the prolongations run out of the picture.
+    ax.margins(0.25)
+    ax.autoscale_view()
+    ax.autoscale(False)
+    for v, line in zip(roots, lines, strict=True):
+        far = piece.at(torch.tensor([-9.0, 10.0]), v.expand(2)).T.tolist()
+        ax.plot(*far, line.get_linestyle(), color=line.get_color(), linewidth=1)
+    place = (float(point[0]), float(point[1]))
+    ax.plot(*place, "o", color=MARK, markersize=8, zorder=3)
+    ax.annotate("q", place, (9, 6), textcoords="offset points", color=INK)
+    # As in a picture, y runs downwards.
+    ax.set(aspect="equal", xlabel="x of the source", ylabel="y of the source")
+    ax.invert_yaxis()
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return lines
+
+
+def show_quadratic(ax: Axes, square: float, linear: float, constant: float) -> list[Line2D]:
+    """Show f(v) = square v^2 + linear v + constant, with its slope at each of its two real roots.
+
+    Returns:
+        The tangents, at the right root (where f rises) first.
+
+    Raises:
+        ValueError: there are not two real roots.
+    """
+    under = linear**2 - 4 * square * constant
+    if square == 0 or under <= 0:
+        raise ValueError(f"two real roots are wanted, got {square} v^2 + {linear} v + {constant}")
+    roots = [(sign * under**0.5 - linear) / (2 * square) for sign in (1, -1)]
+    middle, half = sum(roots) / 2, abs(roots[0] - roots[1])
+    v = torch.linspace(min(middle - 0.75 * half, -0.1), max(middle + 0.75 * half, 1.1), 101)
+    ax.axvspan(0, 1, color=GRID, alpha=0.25, label="inside the piece")
+    ax.axhline(0, color=INK, linewidth=0.8)
+    ax.plot(v.tolist(), (square * v**2 + linear * v + constant).tolist(), color=INK)
+    tangents = []
+    for root, colour, name in zip(roots, (ANSWER, FOLD), ("rises", "falls"), strict=True):
+        slope = 2 * square * root + linear
+        step = half / 5
+        near = (root - step, root + step)
+        style = "-" if name == "rises" else "--"
+        label = f"f {name} at {root:.2f}"
+        tangents += ax.plot(
+            near, (-slope * step, slope * step), style, color=colour, lw=3, label=label
+        )
+        ax.plot(root, 0, "o", color=colour)
+    ax.set(xlabel="v", ylabel="f(v)")
+    ax.legend()
+    return tangents
+
+
+def draw_bounds(ax: Axes, warp: Warp, places: Tensor) -> list[Rectangle]:
+    """Draw the bounding boxes of some pieces, and these filled, of a warp's first of the batch.
+
+    Args:
+        ax: over the source frame.
+        warp: of which the pieces are.
+        places: `k 2`, (row, column) of each.
+
+    Returns:
+        The boxes.
+    """
+    fill_pieces(ax, warp, places, ANSWER)
+    boxes = []
+    for corners in _corners(warp, places):
+        (left, top), (right, bottom) = corners.amin(dim=0).tolist(), corners.amax(dim=0).tolist()
+        shape = (left, top), right - left, bottom - top
+        boxes.append(Rectangle(*shape, fill=False, edgecolor=FOLD, linestyle="--", linewidth=1.5))
+        ax.add_patch(boxes[-1])
+    return boxes
+
+
+def fill_pieces(ax: Axes, warp: Warp, places: Tensor, colour: str = FOLD) -> PolyCollection:
+    """Fill pieces `k 2`, (row, column), of a warp's first of the batch, over the source frame."""
+    around = _corners(warp, places)[:, [0, 1, 3, 2]].numpy()
+    shapes = PolyCollection(list(around), facecolor=colour, alpha=0.35)
+    ax.add_collection(shapes)
+    return shapes
+
+
+def hatch(ax: Axes, where: Tensor) -> QuadContourSet:
+    """Hatch the pixels of a mask `1 h w` over [-1, 1] x [-1, 1]: what is not known."""
+    rows, columns = where.shape[-2:]
+    x = (torch.arange(columns) * 2 + 1) / columns - 1
+    y = (torch.arange(rows) * 2 + 1) / rows - 1
+    drawn = ax.contourf(
+        x.numpy(),
+        y.numpy(),
+        where[0].float().cpu().numpy(),
+        levels=[0.5, 1.5],
+        colors=["white"],
+        hatches=["////"],
+    )
+    drawn.set_edgecolor(FOLD)
+    drawn.set_linewidth(0.0)
+    return drawn
+
+
+def _corners(warp: Warp, places: Tensor) -> Tensor:
+    """Give the corners of pieces `k 2`: `k 4 2`, row by row."""
+    grid = warp.grid[0].detach().cpu()
+    row, column = places[:, 0, None], places[:, 1, None]
+    return grid[row + torch.tensor([0, 0, 1, 1]), column + torch.tensor([0, 1, 0, 1])]
