@@ -41,7 +41,10 @@ def lines(result: Result) -> list[str]:
             f"Overlap with the truth (IoU, 0 to 1): uniform {result.uniform.iou:.2f}, "
             f"zoom and unzoom {result.zoom.iou:.2f}"
         )
-    said.append(f"Input of the network, either way: {side} x {side} = {side * side:,} pixels")
+    seer = (
+        "Zoomed picture" if result.state.network == "none" else "Input of the network, either way"
+    )
+    said.append(f"{seer}: {side} x {side} = {side * side:,} pixels")
     said.append(
         f"Peak magnification: {result.peak_magnification:.1f} times. "
         f"Zoomed and unzoomed again, a place is off by at most {result.there_and_back:.3f} px"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from hands import drag, expect_near, expect_value, is_clean, numbers, settled, view
+from hands import at_rest, drag, expect_near, expect_value, is_clean, numbers, settled, view
 from lzu_viz.bench.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -24,7 +24,7 @@ def test_runs_and_obeys(lab: Lab, screenshots: Path | None) -> None:
     expect(lab.page.locator(".Toastify__toast")).to_have_count(0)
     page = lab.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
-    source.scroll_into_view_if_needed()
+    at_rest(page, source)  # below, cells are still being laid out
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / "start_here.png")
