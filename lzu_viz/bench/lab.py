@@ -12,8 +12,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
+from urllib.error import HTTPError
 
 from playwright.sync_api import (
     ConsoleMessage,
@@ -70,57 +72,48 @@ def free_port() -> int:
     return port
 
 
-class LabServer:
-    """A JupyterLab of this environment on a free loopback port, over a copy of some notebooks.
+class Server:
+    """A server of this environment on a free loopback port, with nothing of the user's settings.
 
-    Its settings, its kernels' files and its notebooks lie in `folder`: a run neither reads what
-    the user has set up nor changes the notebooks that are copied.
+    All that it reads and writes lies in `folder`.
 
     Args:
-        folder: empty, for all that this server reads and writes.
-        notebooks: the folder of notebooks to copy.
-        overrides: a file of JupyterLab's settings; by default it only keeps the news away.
+        folder: for its log, its settings and its kernels' files.
+        command: of Python, after `python -m`; `{port}` and `{token}` are filled in.
+        ready: what is asked for, after the server's own address, until it answers.
+        environment: more variables.
     """
 
-    def __init__(self, folder: Path, notebooks: Path, overrides: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        ready: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.log = folder / "server.log"
-        self.root = folder / "served"
-        ignore = shutil.ignore_patterns(".ipynb_checkpoints")
-        shutil.copytree(notebooks, self.root, ignore=ignore)
-        settings = folder / "settings"
-        settings.mkdir()
-        said = overrides.read_text(encoding="utf-8") if overrides else json.dumps(QUIET)
-        (settings / "overrides.json").write_text(said, encoding="utf-8")
-
+        self._ready = ready
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.token = secrets.token_hex()
-
-        environment = {
+        clean = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("JUPYTER", "IPYTHON")) and key != "MPLBACKEND"
+            if not key.startswith(("JUPYTER", "IPYTHON", "VOILA")) and key != "MPLBACKEND"
         }
-        environment |= {
+        clean |= {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "JUPYTER_DATA_DIR": str(folder / "data"),
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-            "JUPYTERLAB_SETTINGS_DIR": str(folder / "user-settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
             "JUPYTER_PREFER_ENV_PATH": "1",
             "IPYTHONDIR": str(folder / "ipython"),
         }
+        filled = [each.format(port=port, token=self.token) for each in command]
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-                    *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
-                    f"--IdentityProvider.token={self.token}",
-                    f"--ServerApp.root_dir={self.root}",
-                    f"--LabApp.app_settings_dir={settings}",
-                ],
+                [sys.executable, "-m", *filled],
                 cwd=folder,
-                env=environment,
+                env={**clean, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -144,12 +137,14 @@ class LabServer:
         end = time.monotonic() + START_S
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                self._ask("GET", "/api")
+                self._ask("GET", self._ready)
+            except HTTPError:
+                return  # it answers, though not this
             except OSError:
                 time.sleep(0.1)
             else:
                 return
-        raise RuntimeError(f"JupyterLab did not answer at {self.url}/api:\n{self.tail()}")
+        raise RuntimeError(f"no answer at {self.url}{self._ready}:\n{self.tail()}")
 
     def _ask(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(
@@ -158,16 +153,6 @@ class LabServer:
         with urllib.request.urlopen(request, timeout=10) as answer:
             content: bytes = answer.read()
         return content
-
-    def shut_down_kernels(self) -> None:
-        """End all sessions, so that the next notebook starts with a new kernel."""
-        for session in json.loads(self._ask("GET", "/api/sessions")):
-            self._ask("DELETE", f"/api/sessions/{session['id']}")
-
-    def restart_kernels(self) -> None:
-        """Restart all kernels, as a reader may in the middle of anything."""
-        for session in json.loads(self._ask("GET", "/api/sessions")):
-            self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
 
     def stop(self) -> None:
         """End the server's process group, gently first: it then ends its kernels itself."""
@@ -183,6 +168,47 @@ class LabServer:
     def tail(self, lines: int = 60) -> str:
         """The end of the server's log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class LabServer(Server):
+    """A JupyterLab over a copy of some notebooks: those that are copied stay as they are.
+
+    Args:
+        folder: empty, for all that this server reads and writes.
+        notebooks: the folder of notebooks to copy.
+        overrides: a file of JupyterLab's settings; by default it only keeps the news away.
+    """
+
+    def __init__(self, folder: Path, notebooks: Path, overrides: Path | None = None) -> None:
+        self.root = folder / "served"
+        ignore = shutil.ignore_patterns(".ipynb_checkpoints")
+        shutil.copytree(notebooks, self.root, ignore=ignore)
+        settings = folder / "settings"
+        settings.mkdir()
+        said = overrides.read_text(encoding="utf-8") if overrides else json.dumps(QUIET)
+        (settings / "overrides.json").write_text(said, encoding="utf-8")
+        command = [
+            *("jupyterlab", "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", "--port={port}", "--ServerApp.port_retries=0"),
+            "--IdentityProvider.token={token}",
+            f"--ServerApp.root_dir={self.root}",
+            f"--LabApp.app_settings_dir={settings}",
+        ]
+        environment = {
+            "JUPYTERLAB_SETTINGS_DIR": str(folder / "user-settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        }
+        super().__init__(folder, command, "/api", environment)
+
+    def shut_down_kernels(self) -> None:
+        """End all sessions, so that the next notebook starts with a new kernel."""
+        for session in json.loads(self._ask("GET", "/api/sessions")):
+            self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def restart_kernels(self) -> None:
+        """Restart all kernels, as a reader may in the middle of anything."""
+        for session in json.loads(self._ask("GET", "/api/sessions")):
+            self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
 
 
 class Lab:

@@ -1,21 +1,13 @@
 """The explorer in an app: a notebook that Voila serves, without its code and without JupyterLab."""
 
-import os
-import secrets
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from hands import drag, expect_near, numbers, settled, view, write_notebook
-from lzu_viz.bench.lab import RUN_MS, START_S, Lab, free_port
+from lzu_viz.bench.lab import RUN_MS, Lab, Server
 
 pytestmark = pytest.mark.browser
 
@@ -32,77 +24,18 @@ COLOURS = """canvas => {
 }"""
 
 
-class VoilaServer:
-    """Voila of this environment on a free loopback port, serving one notebook.
-
-    All that it reads and writes lies in `folder`: what the user has set up plays no part.
-    """
+class VoilaServer(Server):
+    """Voila, serving one notebook."""
 
     def __init__(self, folder: Path, notebook: Path) -> None:
-        self.log = folder / "server.log"
-        port, token = free_port(), secrets.token_hex()
-        self.url = f"http://127.0.0.1:{port}"
-        self.address = f"{self.url}/?token={token}"
-        environment = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("JUPYTER", "IPYTHON", "VOILA")) and key != "MPLBACKEND"
-        }
-        environment |= {
-            "JUPYTER_CONFIG_DIR": str(folder / "config"),
-            "JUPYTER_DATA_DIR": str(folder / "data"),
-            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-            "JUPYTER_PREFER_ENV_PATH": "1",
-            "IPYTHONDIR": str(folder / "ipython"),
-        }
-        with self.log.open("w") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "voila", str(notebook), "--no-browser"),
-                    *("--Voila.ip=127.0.0.1", f"--port={port}", "--Voila.port_retries=0"),
-                    f"--token={token}",
-                    f"--Voila.connection_dir_root={folder}",
-                ],
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def __enter__(self) -> Self:
-        """Wait until the server answers."""
-        end = time.monotonic() + START_S
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                # Without the token this leads to a login, and starts no kernel.
-                urllib.request.urlopen(self.url, timeout=10).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return self
-        self.stop()
-        raise RuntimeError(f"Voila did not answer at {self.url}:\n{self.tail()}")
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the server and its kernels."""
-        self.stop()
-
-    def stop(self) -> None:
-        """End the server's process group, gently first: it then ends its kernels itself."""
-        for sign, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-            if self._process.poll() is not None:
-                return
-            os.killpg(self._process.pid, sign)
-            try:
-                self._process.wait(patience_s)
-            except subprocess.TimeoutExpired:
-                continue
-
-    def tail(self, lines: int = 60) -> str:
-        """The end of the server's log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        command = [
+            *("voila", str(notebook), "--no-browser", "--token={token}"),
+            *("--Voila.ip=127.0.0.1", "--port={port}", "--Voila.port_retries=0"),
+            f"--Voila.connection_dir_root={folder}",
+        ]
+        # Any address but the notebook's own: that one would start a kernel.
+        super().__init__(folder, command, ready="/voila/static/none")
+        self.address = f"{self.url}/?token={self.token}"
 
 
 @pytest.fixture
