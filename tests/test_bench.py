@@ -7,13 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import psutil
 import pytest
 
 from lzu_viz.bench import explorer, notebooks, stage
 from lzu_viz.bench.__main__ import main
 from lzu_viz.bench.drag import Notes, Picture, figures, row
+from lzu_viz.bench.load import Load
 from lzu_viz.bench.report import Progress, report, table, write
 
 FRAME = 1000 / 60
@@ -140,7 +143,7 @@ def said(latency: float = 20) -> dict[str, object]:
         explorer.compare(rows),
         {"chromium": "1.2"},
         panel="478 x 239",
-        busy=0.02,
+        others=0.02,
         memory=memory,
     )
 
@@ -181,8 +184,8 @@ def test_table_says_what_is_wanted_and_whether_it_is_met() -> None:
         (line,) = [each for each in lines if each.startswith(start)]
         assert re.sub(r" {2,}", "  ", line).endswith(end)
     assert "page 25.9 -> 26.1, kernel 598.9 -> 599.8" in lines[-2]
-    assert "busy" not in printed
-    assert "75% busy" in explorer.text(said() | {"busy": 0.75})
+    assert "Other programs" not in printed
+    assert "Other programs took 75%" in explorer.text(said() | {"others": 0.75})
     slow = explorer.text(said(latency=60))
     assert "at most 35: MISSED" in slow
     assert "at most 50: met" in slow
@@ -227,6 +230,31 @@ def test_notebooks_are_valid_and_their_code_is_python(tmp_path: Path) -> None:
     nbformat.validate(nbformat.read(tmp_path / "all.ipynb", as_version=4))
     for each in cells:
         compile(each, "cell", "exec")
+
+
+def test_load_counts_others_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 10 s, two cores work for 10 s: we 2 s, our child 4 s, others 4 s."""
+    now = {"clock": 0.0, "all": 100.0, "we": 5.0, "child": 1.0}
+
+    class Process:
+        def __init__(self, name: str = "we") -> None:
+            self.name = name
+
+        def cpu_times(self) -> SimpleNamespace:
+            if self.name == "gone":
+                raise psutil.NoSuchProcess(1)
+            return SimpleNamespace(user=now[self.name], system=0.0)
+
+        def children(self, recursive: bool) -> list["Process"]:
+            return [Process("child"), Process("gone")]
+
+    monkeypatch.setattr(psutil, "Process", Process)
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(user=now["all"], system=0.0))
+    monkeypatch.setattr("time.monotonic", lambda: now["clock"])
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    load = Load()
+    now |= {"clock": 10.0, "all": 110.0, "we": 7.0, "child": 5.0}
+    assert load.others() == pytest.approx(0.2)
 
 
 # --- what may be missing -----------------------------------------------------------------------
