@@ -7,7 +7,7 @@ from lzu_viz import images, saliency
 from lzu_viz.metrics import mask_iou
 from lzu_viz.models import SelfieSegmenter
 from lzu_viz.sampling import resize
-from lzu_viz.scenes import SCENES, cut_out, cutout, far_person
+from lzu_viz.scenes import SCENES, Person, controlled, cut_out, cutout, far_person, people
 from lzu_viz.warp import Warp
 
 SIZE = (120, 180)
@@ -144,3 +144,45 @@ def test_segmenting_the_scene_plainly_is_the_uniform_system(segmenter):
     plain = segmenter.segment(scene.image)
     same = resize(segmenter.decode(segmenter(resize(scene.image, (256, 256)))), (854, 1280))
     torch.testing.assert_close(plain, same.detach())
+
+
+def test_people_stand_in_front_of_one_another():
+    behind, before = Person((0.0, 0.0), 0.6), Person((0.25, 0.0), 0.6)
+    scene = people(GREEN, [behind, before], SIZE)
+    alone = [far_person(GREEN, each.place, each.height, SIZE) for each in (behind, before)]
+    assert scene.box.shape == (2, 4)
+    assert torch.equal(scene.box[1], alone[1].box[0])
+    assert scene.box[0, 2] < alone[0].box[0, 2]  # her right side is covered
+    assert torch.equal(scene.mask, alone[0].mask | alone[1].mask)
+    mirrored = people(GREEN, [behind._replace(mirrored=True)], SIZE)
+    assert torch.equal(mirrored.mask.flip(-1), alone[0].mask)
+
+
+def test_nobody_and_the_hidden_are_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        people(GREEN, [], SIZE)
+    with pytest.raises(ValueError, match="later ones stand before all of it"):
+        people(GREEN, [Person(height=0.1), Person(height=0.9)], SIZE)
+
+
+def test_controlled_scenes_are_as_they_are_asked_for():
+    scenes = [controlled(seed, persons=2, size=SIZE, heights=(0.1, 0.4)) for seed in range(20)]
+    again = controlled(7, persons=2, size=SIZE, heights=(0.1, 0.4))
+    assert torch.equal(again.image, scenes[7].image)
+    heights, places = [], []
+    for scene in scenes:
+        assert scene.box.shape == (2, 4)
+        assert (scene.box.abs() <= 1).all()
+        heights += ((scene.box[:, 3] - scene.box[:, 1]) / 2).tolist()
+        places += scene.box[:, 0].tolist()
+        (a, b), (c, d) = scene.box[0].view(2, 2), scene.box[1].view(2, 2)
+        assert bool(((torch.maximum(a, c) - torch.minimum(b, d)) >= -0.02).any())  # apart
+    assert min(heights) < 0.15 < 0.3 < max(heights) <= 0.41
+    assert min(places) < -0.5 < 0.3 < max(places)
+
+
+def test_controlled_scenes_refuse_what_cannot_be():
+    with pytest.raises(ValueError, match="heights must be"):
+        controlled(0, heights=(0.5, 0.2))
+    with pytest.raises(ValueError, match="no room"):
+        controlled(0, persons=9, heights=(0.9, 0.95))

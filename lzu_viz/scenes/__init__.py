@@ -1,5 +1,15 @@
 """Controlled scenes: what there is to look at, with its truth."""
 
-from .far_person import SCENES, Scene, cut_out, cutout, far_person
+from .controlled import controlled
+from .far_person import SCENES, Person, Scene, cut_out, cutout, far_person, people
 
-__all__ = ["SCENES", "Scene", "cut_out", "cutout", "far_person"]
+__all__ = [
+    "SCENES",
+    "Person",
+    "Scene",
+    "controlled",
+    "cut_out",
+    "cutout",
+    "far_person",
+    "people",
+]

@@ -6,10 +6,11 @@ segmenter, but equally in every system that is compared with it: they differ onl
 it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,13 +34,27 @@ class Scene:
 
     Attributes:
         image: `1 3 h w`, RGB, 0..1.
-        mask: `1 1 h w`, boolean: the pixels of the person.
-        box: `1 4`, xyxy in [-1, 1] of the source frame: the outer edges of those pixels.
+        mask: `1 1 h w`, boolean: the pixels of the person, or of all persons.
+        box: `n 4`, one a person: xyxy in [-1, 1] of the source frame, the outer edges of hers.
     """
 
     image: Tensor
     mask: Tensor
     box: Tensor
+
+
+class Person(NamedTuple):
+    """How the astronaut stands in a scene.
+
+    Attributes:
+        place: (x, y) of the middle of the cut-out, in [-1, 1] of the scene.
+        height: of the cut-out, as a part of the scene's height.
+        mirrored: whether left and right change places.
+    """
+
+    place: tuple[float, float] = (0.0, 0.0)
+    height: float = 0.15
+    mirrored: bool = False
 
 
 def far_person(
@@ -70,35 +85,74 @@ def far_person(
         >>> scene.image.shape, (scene.box[0, 3] - scene.box[0, 1]) / 2  # part of the height
         (torch.Size([1, 3, 80, 120]), tensor(0.2500))
     """
+    return people(background, [Person(place, height)], size)
+
+
+def people(
+    background: str | Tensor, persons: Sequence[Person], size: tuple[int, int] = (854, 1280)
+) -> Scene:
+    """Set the astronaut into a photograph several times, each copy in front of those before it.
+
+    Args:
+        background: as for :func:`far_person`.
+        persons: at least one.
+        size: (rows, columns) of the scene.
+
+    Returns:
+        The scene: the mask of all of them together, and a box for each, of what is visible of her.
+
+    Raises:
+        ValueError: there is nobody, or of somebody nothing is visible, or she would be lower than 4
+            pixels.
+    """
     rows, columns = check.size(size, least=LEAST)
-    photo = images.load(background)
-    person = cutout()
-    tall = round(height * rows)
-    wide = max(1, round(tall * person.shape[-1] / person.shape[-2]))
+    if not persons:
+        raise ValueError("persons must be at least one, got none")
+    image = _backdrop(background, (rows, columns))
+    masks: list[Tensor] = []
+    for person in persons:
+        layer = _layer(person, (rows, columns))
+        image = layer[:, :3] + (1 - layer[:, 3:]) * image
+        here = layer[:, 3:] > 0.5
+        masks = [*(mask & ~here for mask in masks), here]
+    for person, mask in zip(persons, masks, strict=True):
+        if not bool(mask.any()):
+            raise ValueError(
+                f"at place {person.place} no part of the person lies in the frame, or later ones "
+                "stand before all of it; x and y run from -1 (left, top) to 1 (right, bottom)"
+            )
+    mask = torch.stack(masks).any(dim=0)
+    return Scene(image, mask, torch.cat([_bounds(each) for each in masks]))
+
+
+def _layer(person: Person, size: tuple[int, int]) -> Tensor:
+    """Give one copy as `1 4 h w`, colours times alpha, and alpha, as large as the scene."""
+    rows, columns = size
+    cut = cutout().flip(-1) if person.mirrored else cutout()
+    tall = round(person.height * rows)
+    wide = max(1, round(tall * cut.shape[-1] / cut.shape[-2]))
     if tall < LEAST:
         raise ValueError(
-            f"a person of height {height:g} would be {tall} of {rows} rows, at least {LEAST} are "
-            "needed; ask for a larger height or a larger scene"
+            f"a person of height {person.height:g} would be {tall} of {rows} rows, at least "
+            f"{LEAST} are needed; ask for a larger height or a larger scene"
         )
     # Colours are weighted by alpha while they are mixed, or the dark outside would bleed in.
-    colour, alpha = person[:, :3], person[:, 3:]
-    person = resize(torch.cat((colour * alpha, alpha), dim=1), (tall, wide))
+    colour, alpha = cut[:, :3], cut[:, 3:]
+    small = resize(torch.cat((colour * alpha, alpha), dim=1), (tall, wide))
 
-    left = round((place[0] + 1) / 2 * columns - wide / 2)
-    top = round((place[1] + 1) / 2 * rows - tall / 2)
+    left = round((person.place[0] + 1) / 2 * columns - wide / 2)
+    top = round((person.place[1] + 1) / 2 * rows - tall / 2)
     layer = torch.zeros(1, 4, rows, columns)
-    seen = person[..., max(0, -top) : max(0, rows - top), max(0, -left) : max(0, columns - left)]
+    seen = small[..., max(0, -top) : max(0, rows - top), max(0, -left) : max(0, columns - left)]
     top, left = max(0, top), max(0, left)
     layer[..., top : top + seen.shape[-2], left : left + seen.shape[-1]] = seen
+    return layer
 
-    mask = layer[:, 3:] > 0.5
-    if not bool(mask.any()):
-        raise ValueError(
-            f"at place {place} no part of the person lies in the frame; "
-            "x and y run from -1 (left, top) to 1 (right, bottom)"
-        )
-    backdrop = resize(_crop_to_shape(photo, rows / columns), (rows, columns))
-    return Scene(layer[:, :3] + (1 - layer[:, 3:]) * backdrop, mask, _bounds(mask))
+
+# Of hundreds of scenes most share their background; tensors are compared by identity.
+@lru_cache(maxsize=8)
+def _backdrop(background: str | Tensor, size: tuple[int, int]) -> Tensor:
+    return resize(_crop_to_shape(images.load(background), size[0] / size[1]), size)
 
 
 def cutout() -> Tensor:
