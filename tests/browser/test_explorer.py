@@ -138,10 +138,10 @@ def test_a_grid_folded_by_hand_is_red_at_once_everywhere(
         for name in VIEWS:
             assert view(page, name).evaluate(REDNESS) > calm[name] + 0.002, name
         expect(page.locator(".lzu-folded")).to_have_count(len(VIEWS))
-        photograph(lab, screenshots, "folded")
         page.wait_for_timeout(1500)  # the kernel has refused it by now, and its last answer stays
         text = numbers(page).inner_text()
         assert "Overlap" in text
+        photograph(lab, screenshots, "folded")
     page.wait_for_timeout(500)
     assert numbers(page).inner_text() == text
     expect(numbers(page)).to_have_class(STALE)

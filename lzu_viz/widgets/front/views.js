@@ -110,9 +110,9 @@ function drawAnswer(panel, explorer, which) {
   drawTruth(panel, explorer, answer);
   context.globalAlpha = pale; // labels lie above: the close-up would only blow them up
   for (const [box, label] of boxes) drawLabel(context, frame, box, label, colours.answer, scale);
+  context.globalAlpha = 1;
   const said = answer && (shared.fresh() ? !answer.found && "nothing found" : "earlier answer");
   if (said) drawTag(context, said, 6 * scale, canvas.height - 8 * scale, colours.answer, scale);
-  context.globalAlpha = 1;
 }
 
 /** What is true, where that is known, and a close-up of it. */
