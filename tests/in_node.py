@@ -1,11 +1,10 @@
 """The page's JavaScript without a page: in Node, where its files stay files."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from needed import needed
 
 FRONT = Path(__file__).parents[1] / "lzu_viz" / "widgets" / "front"
 DRIVERS = Path(__file__).parent / "front"
@@ -13,13 +12,7 @@ DRIVERS = Path(__file__).parent / "front"
 
 def find_node() -> str:
     """Node; in CI it must be there."""
-    node = shutil.which("node")
-    if node is None:
-        message = "no node on PATH: the page's JavaScript cannot be tested"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return node
+    return needed(shutil.which("node"), "no node on PATH: the page's JavaScript cannot be tested")
 
 
 def run_node(driver: str, folder: Path, given: str = "") -> str:

@@ -26,10 +26,11 @@ from lzu_viz.widgets.front import FILES, FOLDER, module_source
 from lzu_viz.widgets.looks import warp_of
 from lzu_viz.widgets.page import NOTHING, maps_to_page
 from lzu_viz.widgets.state import Control, controls, lists
-from lzu_viz.widgets.views import MAPS, VIEWS
+from lzu_viz.widgets.views import VIEWS
 
 ROOT = Path(__file__).parents[1]
 CONTROLS = controls()
+MAPS = ("approximation", "round_trip", "features_zoomed", "features_unzoomed")
 FOLDED = State(separable=False, pieces=8, nodes=(Node(4, 4, 0.9, 0.0),))
 
 

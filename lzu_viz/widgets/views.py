@@ -52,9 +52,6 @@ VIEWS = {
 
 DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 
-MAPS = ("approximation", "round_trip", "features_zoomed", "features_unzoomed")
-"""The views whose numbers come with the kernel's answer."""
-
 
 def still(image: Tensor, truth: Scene | None, result: Result, views: list[str]) -> list[Picture]:
     """Draw views as they stay behind in a saved notebook, all of one size."""

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from lzu_viz.bench.lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
+from needed import needed
 
 ROOT = Path(__file__).parents[2]
 LOG = pytest.StashKey[LabServer]()
@@ -16,12 +17,7 @@ LOG = pytest.StashKey[LabServer]()
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser to drive; in CI it must be there."""
-    if CHROMIUM is None:
-        message = "no Chromium or Chrome on PATH: the browser tests cannot run"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return CHROMIUM
+    return needed(CHROMIUM, "no Chromium or Chrome on PATH: the browser tests cannot run")
 
 
 @pytest.fixture(scope="session")

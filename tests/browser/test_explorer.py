@@ -1,5 +1,6 @@
 """The explorer in a real JupyterLab, touched in every way that a reader has."""
 
+import base64
 import io
 import re
 import struct
@@ -408,8 +409,6 @@ def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
 
 def spread_of(frame: str, box: Any) -> float:
     """How much the grey levels of a part of a screenshot differ; 0 where it is blank."""
-    import base64
-
     picture = Image.open(io.BytesIO(base64.b64decode(frame))).convert("L")
     left, top = box["x"], box["y"]
     part = picture.crop((left, top, left + box["width"], min(top + box["height"], 1000)))

@@ -100,8 +100,11 @@ class Explorer {
   /** What the colours mean. */
   buildKey() {
     const key = node("div", "lzu-key");
-    const meanings = { fovea: "what you drag", answer: "the network's answer", fold: "folded pieces" };
-    if (this.model.get("_truth").box) meanings.truth = "the truth";
+    const meanings = { fovea: "what you drag", fold: "folded pieces" };
+    if (this.panels.has("uniform") || this.panels.has("unzoomed")) {
+      meanings.answer = "the network's answer";
+      if (this.model.get("_truth").box) meanings.truth = "the truth";
+    }
     for (const [name, meaning] of Object.entries(meanings)) {
       const entry = node("span");
       const patch = node("i");
@@ -268,8 +271,9 @@ class Explorer {
   // Pointing: the same place in all views.
 
   hover(panel, event) {
+    if (!this.shared.pyramid) return; // nothing is drawn yet
     let source = null;
-    if (event && this.shared.size) {
+    if (event) {
       const box = panel.view.name === "source" ? this.gestures.box() : panel.canvas.getBoundingClientRect();
       const times = panel.canvas.width / box.width;
       const at = [(event.clientX - box.left) * times, (event.clientY - box.top) * times];
