@@ -7,7 +7,16 @@ from lzu_viz import images, saliency
 from lzu_viz.metrics import mask_iou
 from lzu_viz.models import SelfieSegmenter
 from lzu_viz.sampling import resize
-from lzu_viz.scenes import SCENES, Person, controlled, cut_out, cutout, far_person, people
+from lzu_viz.scenes import (
+    SCENES,
+    Person,
+    controlled,
+    cut_out,
+    cutout,
+    far_person,
+    moving,
+    people,
+)
 from lzu_viz.warp import Warp
 
 SIZE = (120, 180)
@@ -186,3 +195,59 @@ def test_controlled_scenes_refuse_what_cannot_be():
         controlled(0, heights=(0.5, 0.2))
     with pytest.raises(ValueError, match="no room"):
         controlled(0, persons=9, heights=(0.9, 0.95))
+
+
+def test_controlled_scenes_keep_to_their_place():
+    within = (0.0, 0.2, 0.7, 0.6)
+    places = []
+    for seed in range(20):
+        left, top, right, bottom = controlled(seed, within=within, size=SIZE).box[0].tolist()
+        x, y = (left + right) / 2, (top + bottom) / 2
+        assert within[0] - 0.02 <= x <= within[2] + 0.02
+        assert within[1] - 0.02 <= y <= within[3] + 0.02
+        places.append(x)
+    assert max(places) - min(places) > 0.4
+    with pytest.raises(ValueError, match="in order"):
+        controlled(0, within=(0.5, 0.0, 0.2, 1.0))
+    with pytest.raises(ValueError, match="no room"):
+        controlled(0, within=(0.95, 0.95, 1.0, 1.0), heights=(0.4, 0.5), size=SIZE)
+
+
+@pytest.mark.parametrize(("speed", "pan"), [(0.0, 0.0), (0.03, 0.0), (0.0, 0.04), (0.03, 0.04)])
+def test_moving_scenes_move_as_asked(speed, pan):
+    size = (240, 360)
+    for seed in range(4):
+        frames = list(moving(seed, frames=40, speed=speed, pan=pan, size=size))
+        boxes = torch.cat([scene.box for scene in frames])
+        assert len(boxes) == 40  # one person a frame, wholly in view
+        assert boxes.abs().max() < 1
+        sides = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([360, 240])
+        assert (sides.amax(dim=0) - sides.amin(dim=0)).max() <= 1
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 4 * torch.tensor([360.0, 240.0])
+        steps = middles.diff(dim=0).norm(dim=-1)
+        # Rounding to pixels moves each place by up to half a pixel along each side.
+        assert steps.max() <= 360 * (speed + 1.2 * pan) + 2.5
+        if speed and not pan:
+            assert steps.median() == pytest.approx(360 * speed, abs=1.5)
+        if pan:
+            pictures = torch.cat([scene.image for scene in frames])
+            assert (pictures[1:] - pictures[:-1]).abs().amax(dim=(1, 2, 3)).min() > 0.1
+        if not speed and not pan:
+            assert torch.equal(frames[0].image, frames[-1].image)
+
+
+def test_the_background_moves_against_the_camera_as_the_person_does():
+    first, second = moving(1, frames=2, speed=0.0, pan=0.03, size=(240, 360))
+    shift = ((second.box - first.box)[0, :2] / 2 * torch.tensor([360, 240])).round().int().tolist()
+    rolled = first.image.roll((shift[1], shift[0]), (-2, -1))
+    inner = (rolled - second.image)[..., 20:-20, 20:-20].abs()
+    assert (inner.amax(dim=1) < 1e-3).float().mean() > 0.95
+
+
+def test_moving_scenes_refuse_what_cannot_be():
+    with pytest.raises(ValueError, match="heights"):
+        next(moving(0, heights=(0.2, 0.5)))
+    with pytest.raises(ValueError, match="frames"):
+        next(moving(0, frames=0))
+    with pytest.raises(ValueError, match="speed"):
+        next(moving(0, speed=-1))

@@ -2,6 +2,7 @@
 
 from .controlled import controlled
 from .far_person import SCENES, Person, Scene, cut_out, cutout, far_person, people
+from .moving import moving
 
 __all__ = [
     "SCENES",
@@ -11,5 +12,6 @@ __all__ = [
     "cut_out",
     "cutout",
     "far_person",
+    "moving",
     "people",
 ]

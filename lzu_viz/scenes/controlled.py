@@ -16,6 +16,8 @@ BACKGROUNDS = ("china", "coffee", "rocket")
 HEIGHTS = (0.04, 0.4)
 """From far to near: parts of the scene's height."""
 
+EVERYWHERE = (-1.0, -1.0, 1.0, 1.0)
+
 SIZE = (640, 960)
 
 TRIES = 100
@@ -26,6 +28,7 @@ def controlled(
     *,
     persons: int = 1,
     heights: Sequence[float] = HEIGHTS,
+    within: Sequence[float] = EVERYWHERE,
     backgrounds: Sequence[str] = BACKGROUNDS,
     size: tuple[int, int] = SIZE,
 ) -> Scene:
@@ -38,6 +41,9 @@ def controlled(
         seed: of the drawing.
         persons: how many.
         heights: least and largest, parts of the scene's height.
+        within: (left, top, right, bottom) in [-1, 1]: where the middles of the persons may lie. A
+            part of the frame makes scenes of one kind, as a street does, where a fixed saliency
+            has something to learn.
         backgrounds: names of photographs, of which one is drawn.
         size: (rows, columns) of the scene.
 
@@ -45,7 +51,8 @@ def controlled(
         The scene.
 
     Raises:
-        ValueError: the heights are not in order within ]0, 1], or so many persons find no room.
+        ValueError: the heights are not in order within ]0, 1], the place has no extent, or so many
+            persons find no room.
 
     Example:
         >>> first, again, other = (controlled(seed, size=(64, 96), heights=(0.2, 0.5)).box
@@ -56,11 +63,17 @@ def controlled(
     least, most = heights
     if not 0 < least <= most <= 1:
         raise ValueError(f"heights must be 0 < least <= largest <= 1, got {tuple(heights)}")
+    left, top, right, bottom = within
+    if not (-1 <= left <= right <= 1 and -1 <= top <= bottom <= 1):
+        raise ValueError(
+            f"within must be (left, top, right, bottom) in order in [-1, 1], got {tuple(within)}"
+        )
     draw = random.Random(seed)
     background = draw.choice(list(backgrounds))
     chosen: list[Person] = []
     for _ in range(persons):
-        chosen.append(_fitting(draw, chosen, (math.log(least), math.log(most)), size))
+        logs = (math.log(least), math.log(most))
+        chosen.append(_fitting(draw, chosen, logs, (left, top, right, bottom), size))
     return people(background, chosen, size)
 
 
@@ -68,15 +81,20 @@ def _fitting(
     draw: random.Random,
     others: Sequence[Person],
     heights: tuple[float, float],
+    within: tuple[float, float, float, float],
     size: tuple[int, int],
 ) -> Person:
+    left, top, right, bottom = within
     for _ in range(TRIES):
         height = math.exp(draw.uniform(*heights))
         # In [-1, 1] the height is twice the fraction; the cut-out is about as wide as high.
         across = height * size[0] / size[1]
-        place = (draw.uniform(across - 1, 1 - across), draw.uniform(height - 1, 1 - height))
-        person = Person(place, height, draw.random() < 0.5)
-        if all(_apart(person, other, size) for other in others):
+        x = draw.uniform(max(left, across - 1), min(right, 1 - across))
+        y = draw.uniform(max(top, height - 1), min(bottom, 1 - height))
+        person = Person((x, y), height, draw.random() < 0.5)
+        # Where the place is too narrow for her, the bounds cross, and she may stick out of it.
+        inside = left <= x <= right and top <= y <= bottom
+        if inside and all(_apart(person, other, size) for other in others):
             return person
     raise ValueError(
         f"no room for {len(others) + 1} persons of up to {math.exp(heights[1]):.2f} of the height; "

@@ -108,7 +108,7 @@ def people(
     rows, columns = check.size(size, least=LEAST)
     if not persons:
         raise ValueError("persons must be at least one, got none")
-    image = _backdrop(background, (rows, columns))
+    image = backdrop(background, (rows, columns))
     masks: list[Tensor] = []
     for person in persons:
         layer = _layer(person, (rows, columns))
@@ -149,10 +149,21 @@ def _layer(person: Person, size: tuple[int, int]) -> Tensor:
     return layer
 
 
-# Of hundreds of scenes most share their background; tensors are compared by identity.
+def backdrop(background: str | Tensor, size: tuple[int, int]) -> Tensor:
+    """Give a photograph, cropped about its middle and resized, as `1 3 *size`."""
+    if isinstance(background, str):
+        return _named_backdrop(background, size)
+    image = images.load(background)
+    if image.shape[-2:] == size:
+        return image
+    return resize(_crop_to_shape(image, size[0] / size[1]), size)
+
+
+# Of hundreds of scenes most share their background.
 @lru_cache(maxsize=8)
-def _backdrop(background: str | Tensor, size: tuple[int, int]) -> Tensor:
-    return resize(_crop_to_shape(images.load(background), size[0] / size[1]), size)
+def _named_backdrop(name: str, size: tuple[int, int]) -> Tensor:
+    image = images.load(name)
+    return resize(_crop_to_shape(image, size[0] / size[1]), size)
 
 
 def cutout() -> Tensor:
