@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lzu_viz.metrics import mask_iou, psnr
+from lzu_viz.metrics import boundary_f, mask_iou, psnr
 
 
 def test_mask_iou_by_hand():
@@ -37,3 +37,54 @@ def test_psnr_against_its_definition():
     )
     assert float(psnr(one, other)) == pytest.approx(10 * math.log10(1 / mean), abs=1e-4)
     assert psnr(one, one) == math.inf
+
+
+def outline_by_hand(mask):
+    rows, columns = mask.shape
+    return [
+        (r, c)
+        for r in range(rows)
+        for c in range(columns)
+        if mask[r, c]
+        and not all(
+            mask[y, x]
+            for y in range(max(0, r - 1), min(rows, r + 2))
+            for x in range(max(0, c - 1), min(columns, c + 2))
+        )
+    ]
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, 3])
+def test_boundary_f_against_its_definition(tolerance):
+    torch.manual_seed(tolerance)
+    for _ in range(5):
+        first, second = (
+            torch.nn.functional.avg_pool2d(torch.rand(1, 1, 20, 30), 7, 1, 3) > 0.51
+            for _ in range(2)
+        )
+        ours, theirs = outline_by_hand(first[0, 0]), outline_by_hand(second[0, 0])
+
+        def near(some, others):
+            return sum(
+                any(max(abs(r - y), abs(c - x)) <= tolerance for y, x in others) for r, c in some
+            ) / len(some)
+
+        precision, recall = near(ours, theirs), near(theirs, ours)
+        expected = 2 * precision * recall / (precision + recall)
+        assert boundary_f(first, second, tolerance).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_boundary_f_of_nothing():
+    empty = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    full = ~empty
+    square = empty.clone()
+    square[..., 2:5, 2:6] = True
+    assert boundary_f(empty, empty).item() == 1
+    assert boundary_f(empty, square).item() == 0
+    assert boundary_f(square, empty).item() == 0
+    assert boundary_f(full, full).item() == 1  # no outline is in view
+    assert boundary_f(full, empty).item() == 0
+    with pytest.raises(ValueError, match="tolerance"):
+        boundary_f(square, square, tolerance=-1)
+    with pytest.raises(ValueError, match="boolean"):
+        boundary_f(square.float(), square)
