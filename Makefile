@@ -19,7 +19,7 @@ ifneq ($(shell cat $(LAB_STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(LAB_STAMP)
 endif
 
-.PHONY: help lab test notebooks picture clean
+.PHONY: help lab test notebooks picture evaluation mutants site clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,10 @@ help:
 	@echo "make test       ruff, mypy, oxlint, pytest (with the browser tests), then every notebook"
 	@echo "make notebooks  run every notebook and store its outputs"
 	@echo "make picture    draw the picture of the README"
+	@echo "make evaluation measure over hundreds of scenes again what the notebooks show (some 40 min)"
+	@echo "make mutants    plant faults in the library; who sees them, the tests or the notebooks?"
+	@echo "make site       the notebooks, executed, and the API as a website in build/site"
+	@echo "                REPOSITORY=owner/name  where Binder's launch buttons lead"
 	@echo "make clean      remove .venv and all caches"
 
 lab: $(LAB_STAMP) $(SETTINGS)
@@ -45,14 +49,21 @@ test: $(TEST_STAMP)
 	$(PY) -m pytest
 	$(PY) -m pytest --nbval-lax notebooks
 
-notebooks: $(LAB_STAMP)
-	$(FIND_NOTEBOOKS) | xargs $(PY) -m nbconvert --to notebook --inplace --execute \
-	    --ExecutePreprocessor.store_widget_state=False \
-	    --ExecutePreprocessor.record_timing=False
+notebooks: $(TEST_STAMP)
+	$(FIND_NOTEBOOKS) | xargs $(PY) -m lzu_viz.bench.series
 
 picture: $(LAB_STAMP)
 	$(PY) -c 'from lzu_viz.scenes import SCENES; from lzu_viz.widgets import Explorer; \
 	    Explorer(SCENES["temple"]()).still().save("notebooks/explorer.jpg", quality=90)'
+
+evaluation: $(LAB_STAMP)
+	$(PY) -m lzu_viz.evaluation
+
+mutants: $(TEST_STAMP)
+	$(PY) tests/mutants/run.py
+
+site: $(TEST_STAMP)
+	$(PY) -m lzu_viz.site $(if $(REPOSITORY),--repository $(REPOSITORY))
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,81 @@
+"""How Sphinx builds the site: no network, neither now nor when a page is read."""
+
+import os
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+
+project = "lzu_viz"
+author = "the lzu_viz authors"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = "lzu_viz"
+html_show_copyright = False
+html_static_path: list[str] = []
+templates_path: list[str] = []
+exclude_patterns = ["**/_explorers"]
+
+# The notebooks were executed before, with their explorers as pages.
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+default_role = "code"
+autodoc_typehints = "none"
+suppress_warnings = ["myst.xref_missing", "ref.python"]
+
+REPOSITORY = os.environ.get("LZU_REPOSITORY", "")
+BINDER = "https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/{page}.ipynb"
+BUTTON = (
+    '<p class="lzu-launch"><a href="{address}">Run this notebook on Binder</a> '
+    "(takes a minute or two to start)</p>"
+)
+STYLE = """
+.content { width: 62em; max-width: 100%; }
+.lzu-launch a { display: inline-block; padding: .35em .9em; border-radius: .3em;
+  background: #0072B2; color: #fff; text-decoration: none; }
+.lzu-launch a:hover { text-decoration: underline; }
+math { font-size: 1.08em; }
+math[display="block"] { margin: 1em 0; }
+"""
+
+
+def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> None:
+    """Put a launch button on top of each notebook, where the repository is known."""
+    context["metatags"] = context.get("metatags", "") + f"<style>{STYLE}</style>"
+    is_notebook = page.startswith("notebooks/") and page != "notebooks/map"
+    if REPOSITORY and is_notebook and "body" in context:
+        address = BINDER.format(repository=REPOSITORY, page=page)
+        context["body"] = BUTTON.format(address=address) + context["body"]
+
+
+def explorers(app: Sphinx, error: Exception | None) -> None:
+    """Copy the explorers' pages, which Sphinx does not know, beside the pages that show them."""
+    import shutil
+
+    if error:
+        return
+    for folder in app.srcdir.rglob("_explorers"):
+        target = app.outdir / folder.relative_to(app.srcdir)
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+
+
+def visit_math(self: Any, node: nodes.Element) -> None:
+    """Write a formula as MathML, which browsers draw themselves: no script has to be fetched."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    self.body.append(convert(node.astext(), display=display))
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Hook all this in."""
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
+    app.connect("html-page-context", launch)
+    app.connect("build-finished", explorers)
+
+
+html_math_renderer = "mathml"

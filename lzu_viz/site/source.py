@@ -1,0 +1,131 @@
+"""The sources of the site: the notebooks, executed anew, and a page for each module."""
+
+import json
+import pkgutil
+import re
+import shutil
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+from tqdm import tqdm
+
+import lzu_viz
+
+from ..bench.series import execute
+
+HERE = Path(__file__).parent
+NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
+
+EXPLORERS = "_explorers"
+"""Folder of the explorers' pages, beside the pages that show them."""
+
+TOOLS = ("bench", "evaluation.__main__", "site", "__main__")
+"""Modules that nobody imports: they get no page."""
+
+
+def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
+    """Write all that Sphinx needs into an empty folder.
+
+    Args:
+        folder: is made.
+        notebooks: those that are shown, of the folder `notebooks`.
+        run: whether they are run; otherwise they are shown as they are stored, with pictures
+            in place of the explorers.
+    """
+    folder.mkdir(parents=True)
+    shutil.copy(HERE / "conf.py", folder)
+    pages = []
+    for path in tqdm(notebooks, desc="notebooks", unit="notebook"):
+        inside = path.relative_to(NOTEBOOKS)
+        target = folder / "notebooks" / inside
+        target.parent.mkdir(parents=True, exist_ok=True)
+        notebook = nbformat.read(path, as_version=4)
+        if run:
+            with_explorers(notebook, path.parent, target.parent / EXPLORERS, path.stem)
+        nbformat.write(notebook, target)
+        pages.append(inside)
+    for picture in NOTEBOOKS.glob("*.jpg"):
+        shutil.copy(picture, folder / "notebooks")
+    for picture in (NOTEBOOKS / "pictures").glob("*"):
+        (folder / "notebooks" / "pictures").mkdir(exist_ok=True)
+        shutil.copy(picture, folder / "notebooks" / "pictures")
+    readme = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
+    (folder / "notebooks" / "map.md").write_text(readme, encoding="utf-8")
+    modules = list(public_modules())
+    (folder / "api").mkdir()
+    for name in modules:
+        (folder / "api" / f"{name}.md").write_text(module_page(name), encoding="utf-8")
+    (folder / "index.md").write_text(index(pages, modules), encoding="utf-8")
+
+
+def with_explorers(notebook: Any, beside: Path, explorers: Path, stem: str) -> None:
+    """Run a notebook, with its explorers written to pages of their own."""
+    execute(
+        notebook,
+        beside,
+        before="from lzu_viz.site.show import explorers_as_pages\n"
+        f"explorers_as_pages({str(explorers.resolve())!r}, {stem!r})",
+    )
+
+
+def public_modules() -> Iterator[str]:
+    """Give the dotted names of the modules that a reader may import, the package first."""
+    yield "lzu_viz"
+    for found in pkgutil.walk_packages(lzu_viz.__path__, "lzu_viz."):
+        inner = found.name.removeprefix("lzu_viz.")
+        if not inner.startswith(TOOLS) and not inner.endswith("__main__"):
+            yield found.name
+
+
+def module_page(name: str) -> str:
+    """Give the page of a module: what its docstrings say; of a package also what it gathers."""
+    module = import_module(name)
+    options = "\n".join(
+        f"   :{option}:"
+        for option in ("members", "show-inheritance", "ignore-module-all", "member-order: bysource")
+    ).replace("bysource:", "bysource")
+    gathered = [
+        f"- {{py:obj}}`{_home(module, each)}`" for each in sorted(getattr(module, "__all__", []))
+    ]
+    listed = "\n".join(["\nIt gives:\n", *gathered, ""]) if gathered else ""
+    return f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}\n```\n{listed}"
+
+
+def _home(module: ModuleType, name: str) -> str:
+    """Give the full name of what a package gathers: that of the module where it is defined."""
+    thing = getattr(module, name)
+    home = getattr(thing, "__module__", None)
+    if isinstance(thing, ModuleType):
+        return thing.__name__
+    return f"{home}.{name}" if isinstance(home, str) else f"{module.__name__}.{name}"
+
+
+def index(notebooks: list[Path], modules: list[str]) -> str:
+    """Give the first page, and the order of all others."""
+    title = json.dumps("lzu_viz")[1:-1]
+    intro = (HERE / "index.md").read_text(encoding="utf-8")
+    series = [each for each in notebooks if len(each.parts) == 1]
+    solutions = [each for each in notebooks if len(each.parts) > 1]
+    trees = [
+        _tree("The notebooks", ["notebooks/map", *(f"notebooks/{_page(each)}" for each in series)]),
+        _tree("Solutions", [f"notebooks/{_page(each)}" for each in solutions]),
+        _tree("The library", [f"api/{name}" for name in modules]),
+    ]
+    return "\n".join([f"# {title}\n", intro, *trees])
+
+
+def _page(path: Path) -> str:
+    return path.with_suffix("").as_posix()
+
+
+def _tree(caption: str, pages: list[str]) -> str:
+    listed = "\n".join(pages)
+    return f"```{{toctree}}\n:caption: {caption}\n:hidden:\n\n{listed}\n```\n" if pages else ""
+
+
+def _indented(text: str) -> str:
+    return re.sub("^", "   ", text, flags=re.MULTILINE)

@@ -1,0 +1,133 @@
+"""The site: does it build with no network and no warning, and do its explorers stand in it?"""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lzu_viz.site import __main__ as site
+from lzu_viz.site import show, source
+from lzu_viz.widgets import State
+
+ROOT = Path(__file__).parents[1]
+ANSWER = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of one small notebook that shows an explorer, and of the whole library."""
+    folder = tmp_path_factory.mktemp("site")
+    cells = [
+        new_markdown_cell(f"# 00 · A page\n\n{ANSWER}"),
+        new_code_cell(
+            "from lzu_viz.scenes import far_person\nfrom lzu_viz.widgets import Explorer\n"
+            'Explorer(far_person(height=0.3, size=(120, 180)), views=("source", "zoomed"))'
+        ),
+        new_code_cell("1 + 1"),
+    ]
+    notebooks = folder / "notebooks"
+    notebooks.mkdir()
+    nbformat.write(new_notebook(cells=cells), notebooks / "00_page.ipynb")
+    (notebooks / "README.md").write_text("# The notebooks\n\n[00](00_page.ipynb)\n")
+    (notebooks / "explorer.jpg").write_bytes((ROOT / "notebooks/explorer.jpg").read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "NOTEBOOKS", notebooks)
+        index = (source.HERE / "index.md").read_text().replace("00_start_here", "00_page")
+        here = folder / "here"
+        here.mkdir()
+        (here / "index.md").write_text(index)
+        (here / "conf.py").write_bytes((source.HERE / "conf.py").read_bytes())
+        patch.setattr(source, "HERE", here)
+        assert site.build(folder / "out", "someone/lzu_viz") == 0
+    return folder / "out"
+
+
+class Links(HTMLParser):
+    """Collects what a page loads by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag in ("script", "img", "iframe"):
+            self.loaded.append(found.get("src") or "")
+        if tag == "link" and found.get("rel") in ("stylesheet", "preload", "icon"):
+            self.loaded.append(found.get("href") or "")
+
+
+def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
+    pages = list(built.rglob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        links = Links()
+        links.feed(page.read_text(encoding="utf-8"))
+        for address in links.loaded:
+            assert not re.match(r"(https?:)?//", address), (page, address)
+            # `#` is what Sphinx leaves where the page itself is meant.
+            if address and not address.startswith(("data:", "#")):
+                assert (page.parent / address.split("?")[0]).is_file(), (page, address)
+
+
+def test_the_explorer_stands_in_the_page(built: Path) -> None:
+    page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
+    assert page.count('class="lzu-explorer"') == 1
+    explorer = (built / "notebooks/_explorers/00_page-1.html").read_text(encoding="utf-8")
+    assert all(title in explorer for title in show.states_of(State()))
+    assert "explorers_as_pages" not in page  # what was run beforehand is not shown
+    assert "[1]" not in page.split("1 + 1")[0] or "Explorer" in page
+
+
+def test_formulas_are_drawn_by_the_browser(built: Path) -> None:
+    page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
+    assert page.count("<math") == 2
+    assert 'display="block"' in page
+    assert "<mfrac>" in page
+
+
+def test_the_launch_button_leads_to_the_notebook(built: Path) -> None:
+    page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
+    address = "https://mybinder.org/v2/gh/someone/lzu_viz/HEAD?urlpath=lab/tree/notebooks/00_page"
+    assert address in page
+    assert "mybinder.org" not in (built / "api/lzu_viz.warp.html").read_text(encoding="utf-8")
+
+
+def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
+    names = set(source.public_modules())
+    assert {"lzu_viz", "lzu_viz.warp", "lzu_viz.widgets.explorer"} <= names
+    assert not any(name.startswith(("lzu_viz.bench", "lzu_viz.site")) for name in names)
+    for name in names:
+        assert (built / f"api/{name}.html").is_file()
+    page = (built / "api/lzu_viz.warp.html").read_text(encoding="utf-8")
+    assert 'id="lzu_viz.warp.Warp.unzoom"' in page
+    assert "read them where each source pixel went" in page
+
+
+def test_an_explorer_at_any_state_has_states_to_show() -> None:
+    for state in (State(), State(strength=0), State(strength=1)):
+        assert {each.strength for each in show.states_of(state).values()} == {
+            state.strength,
+            0,
+            state.strength // 2,
+        }
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("https://github.com/someone/lzu_viz.git", "someone/lzu_viz"),
+        ("git@github.com:some-one/lzu.viz.git", "some-one/lzu.viz"),
+        ("/srv/git/lzu_viz", ""),
+        ("", ""),
+    ],
+)
+def test_the_repository_is_read_from_git(
+    monkeypatch: pytest.MonkeyPatch, origin: str, name: str
+) -> None:
+    said = type("Run", (), {"stdout": origin + "\n"})()
+    monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: said)
+    assert site.repository() == name
