@@ -1,0 +1,293 @@
+"""`make mutants`: plant faults in the library, one at a time. Who sees them, tests or notebooks?
+
+Each fault of `faults.toml` goes into a copy of the project. There the tests run, then the notebooks
+alone, each until its first failure. What was found is recorded in `table.jsonl` at once, so that an
+interrupted run goes on where it stopped; a line counts as long as the library and the tests (or the
+notebooks) are those that it was found with. The tests that compare hashes of the source are left
+out: they would see every fault, and prove nothing.
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+TABLE = HERE / "table.jsonl"
+WANTED = {"pytest": 0.95, "notebooks": 0.70}
+
+LONGEST = 900
+"""Seconds after which a run that hangs counts as one that failed."""
+
+LEFT_OUT = ("tests/browser", "tests/test_bench.py", "tests/test_mutants.py", "tests/test_site.py")
+HASHES = "tests/test_evaluation.py::test_the_kept_figures_were_made_by_this_code"
+
+
+class Fault(NamedTuple):
+    """A slip: a piece of code that stands once in a file of the package, and what it becomes."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+    @property
+    def room(self) -> str:
+        """Name the module, as its test is named."""
+        return self.file.split("/")[0].removesuffix(".py")
+
+    def planted_in(self, source: str) -> str:
+        """Give the source with the fault in it."""
+        if source.count(self.before) != 1:
+            raise ValueError(
+                f"{self.name!r}: `before` must stand once in {self.file}, it stands there "
+                f"{source.count(self.before)} times"
+            )
+        return source.replace(self.before, self.after)
+
+
+def faults() -> list[Fault]:
+    """Read the list."""
+    listed = tomllib.loads((HERE / "faults.toml").read_text(encoding="utf-8"))["fault"]
+    return [Fault(**each) for each in listed]
+
+
+# --- what a finding rests on ----------------------------------------------------------------------
+
+
+def files(*patterns: str) -> list[str]:
+    """Names of the files of the project, all or those of some folders."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return sorted({name for name in listed.stdout.splitlines() if (ROOT / name).is_file()})
+
+
+def hash_of(names: Iterable[str]) -> str:
+    """Hash files: of notebooks what runs and what is compared, of all others every byte."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(name.encode())
+        digest.update(_compared(ROOT / name))
+    return digest.hexdigest()[:16]
+
+
+def _compared(path: Path) -> bytes:
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [
+        [cell["source"], [output.get("text") for output in cell["outputs"]]]
+        for cell in cells
+        if cell["cell_type"] == "code"
+    ]
+    return json.dumps(code).encode()
+
+
+def keys() -> dict[str, str]:
+    """Give what the findings of each kind rest on."""
+    tools = ("lzu_viz/bench/", "lzu_viz/site/")
+    library = [
+        name
+        for name in files("lzu_viz")
+        if name.endswith((".py", ".js", ".json")) and not name.startswith(tools)
+    ]
+    tests = [name for name in files("tests") if name.endswith((".py", ".mjs"))]
+    return {
+        "pytest": hash_of(library + tests),
+        "notebooks": hash_of(library + files("notebooks/*.ipynb", "notebooks/solutions")),
+    }
+
+
+def recorded(path: Path = TABLE) -> dict[tuple[str, str, str], dict[str, str]]:
+    """Read what was found: by fault, kind of run, and what it rests on."""
+    if not path.is_file():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(line["fault"], line["by"], line["key"]): line for line in lines}
+
+
+def signature(fault: Fault, key: str) -> str:
+    """Give a key that changes with the fault too."""
+    return hashlib.sha256(f"{key}{fault}".encode()).hexdigest()[:16]
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+def commands(room: str, by: str) -> Iterator[list[str]]:
+    """Give the runs that look for a fault in a module: the likeliest first, then all."""
+    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
+    if by == "notebooks":
+        yield [*pytest, "--nbval-lax", "notebooks"]
+        return
+    left_out = [f"--ignore={name}" for name in LEFT_OUT] + [f"--deselect={HASHES}"]
+    # The doctests and the test of the module itself, where it has one, see most faults at once.
+    own = [
+        name for name in (f"lzu_viz/{room}.py", f"tests/test_{room}.py") if (ROOT / name).exists()
+    ]
+    if own:
+        yield [*pytest, *own]
+    yield [*pytest, *left_out, "tests", "lzu_viz"]
+
+
+def look(copy: Path, room: str, by: str) -> str:
+    """Run until something fails; give its name, or nothing."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(copy),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    environment.pop("CI", None)
+    for command in commands(room, by):
+        try:
+            run = subprocess.run(
+                command,
+                cwd=copy,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=LONGEST,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"nothing came back in {LONGEST} s"
+        if run.returncode:
+            failed = re.search(r"^(?:FAILED|ERROR) (\S+(?:::Cell \d+)?)", run.stdout, re.MULTILINE)
+            return failed[1] if failed else f"exit status {run.returncode}"
+    return ""
+
+
+def copied(folder: Path) -> Path:
+    """Copy the project, as it stands, without what git ignores."""
+    copy = folder / "project"
+    for name in files():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
+    # Some tests ask git for the files of the project.
+    for command in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", *command], cwd=copy, check=True, capture_output=True)
+    return copy
+
+
+def main() -> int:
+    """Look for all faults that are not recorded yet, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--only", default="", help="faults whose name holds this")
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1)))
+    parser.add_argument("--table", action="store_true", help="only print what is recorded")
+    options = parser.parse_args()
+    known, now = recorded(), keys()
+    chosen = [fault for fault in faults() if options.only in fault.name]
+    todo = [
+        (fault, by)
+        for fault in chosen
+        for by in ("pytest", "notebooks")
+        if (fault.name, by, signature(fault, now[by])) not in known
+    ]
+    if todo and not options.table:
+        search(todo, now, options.jobs)
+        tidy()
+    return report(chosen, recorded(), now)
+
+
+def tidy() -> None:
+    """Keep of each fault and kind of run only what was found last, in the order of the list."""
+    latest = {(line["fault"], line["by"]): line for line in recorded().values()}
+    order = [(fault.name, by) for fault in faults() for by in WANTED]
+    lines = [json.dumps(latest[each]) + "\n" for each in order if each in latest]
+    TABLE.write_text("".join(lines), encoding="utf-8")
+
+
+def search(todo: list[tuple[Fault, str]], now: dict[str, str], jobs: int) -> None:
+    """Look for faults, some at a time, each in a copy of its own, and record what is found."""
+    start, done, lock = time.monotonic(), 0, threading.Lock()
+    local = threading.local()
+    with tempfile.TemporaryDirectory() as folder:
+
+        def of_this_thread() -> Path:
+            if not hasattr(local, "copy"):
+                local.copy = copied(Path(tempfile.mkdtemp(dir=folder)))
+            return local.copy
+
+        def one(fault: Fault | None, by: str) -> None:
+            nonlocal done
+            copy = of_this_thread()
+            if fault is None:
+                if failed := look(copy, "", by):
+                    raise SystemExit(f"with no fault planted, {by} already fails: {failed}")
+                return
+            path = copy / "lzu_viz" / fault.file
+            sound = path.read_text(encoding="utf-8")
+            try:
+                path.write_text(fault.planted_in(sound), encoding="utf-8")
+                seen = look(copy, fault.room, by)
+            finally:
+                path.write_text(sound, encoding="utf-8")
+            key = signature(fault, now[by])
+            line = {"fault": fault.name, "by": by, "seen": seen, "key": key}
+            with lock, TABLE.open("a", encoding="utf-8") as table:
+                table.write(json.dumps(line) + "\n")
+                done += 1
+                minutes = (time.monotonic() - start) / 60
+                print(
+                    f"[{done}/{len(todo)}, {minutes:.0f} min] {by}: {fault.name}: "
+                    f"{seen or 'NOT SEEN'}",
+                    flush=True,
+                )
+
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            sound = [pool.submit(one, None, by) for by in sorted({by for _, by in todo})]
+            waiting = [*sound, *(pool.submit(one, *each) for each in todo)]
+            try:
+                for future in concurrent.futures.as_completed(waiting):
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def report(
+    chosen: list[Fault], known: dict[tuple[str, str, str], dict[str, str]], now: dict[str, str]
+) -> int:
+    """Print who saw what; 1 if fewer were seen than are wanted."""
+    found = {
+        by: {
+            fault.name: known[fault.name, by, signature(fault, now[by])]["seen"]
+            for fault in chosen
+            if (fault.name, by, signature(fault, now[by])) in known
+        }
+        for by in WANTED
+    }
+    print(f"\n| {'fault':<62} | pytest | notebooks |\n|{'-' * 64}|--------|-----------|")
+    for fault in chosen:
+        marks = [
+            "-" if fault.name not in found[by] else "seen" if found[by][fault.name] else "NO"
+            for by in WANTED
+        ]
+        print(f"| {fault.name:<62} | {marks[0]:<6} | {marks[1]:<9} |")
+    short = 0
+    for by, least in WANTED.items():
+        seen = sum(map(bool, found[by].values()))
+        if found[by]:
+            share = seen / len(found[by])
+            print(f"{by}: {seen} of {len(found[by])} seen, {share:.0%}; wanted {least:.0%}")
+            short |= share < least
+    return int(short)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The list of planted faults: can each be planted, and is it a fault?"""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from mutants import run
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_there_are_enough_and_each_has_a_name_of_its_own():
+    names = [fault.name for fault in run.faults()]
+    assert len(names) >= 40
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("fault", run.faults(), ids=lambda fault: fault.name)
+def test_each_can_be_planted(fault):
+    source = (ROOT / "lzu_viz" / fault.file).read_text(encoding="utf-8")
+    planted = ast.parse(fault.planted_in(source))
+    assert ast.dump(planted) != ast.dump(ast.parse(source))
+
+
+def test_a_fault_that_stands_nowhere_or_twice_is_refused():
+    fault = run.Fault("x", "warp.py", "a", "b")
+    with pytest.raises(ValueError, match="0 times"):
+        fault.planted_in("")
+    with pytest.raises(ValueError, match="2 times"):
+        fault.planted_in("a a")
+
+
+def test_what_was_found_is_read_again(tmp_path):
+    table = tmp_path / "table.jsonl"
+    line = {"fault": "x", "by": "pytest", "seen": "tests/a.py::test", "key": "k"}
+    table.write_text(json.dumps(line) + "\n")
+    assert run.recorded(table) == {("x", "pytest", "k"): line}
+    assert run.recorded(tmp_path / "none.jsonl") == {}
+
+
+def test_a_finding_lapses_with_what_it_rests_on():
+    first, second = run.faults()[:2]
+    keys = {run.signature(fault, key) for fault in (first, second) for key in ("a", "b")}
+    assert len(keys) == 4
+
+
+def test_the_recorded_table_is_of_these_faults():
+    names = {fault.name for fault in run.faults()}
+    lines = run.recorded().values()
+    assert {line["fault"] for line in lines} == names
+    for by, least in run.WANTED.items():
+        latest = {line["fault"]: line["seen"] for line in lines if line["by"] == by}
+        assert sum(map(bool, latest.values())) >= least * len(names), by
