@@ -1,0 +1,121 @@
+"""Where LZU stops helping: wrong saliency, two far things apart, another distribution, near things.
+
+Each is measured with both frozen networks on scenes whose truth is known.
+"""
+
+import math
+import random
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..lzu import LZU
+from ..metrics import mask_iou
+from ..scenes import Scene, controlled
+from ..warp import Warp
+from . import answers, segmenter, sizes
+from .kept import Record
+
+SCENES = 150
+DETECTOR = (192, 288)
+SEGMENTER = (256, 256)
+FAR = (0.05, 0.15)
+NEAR = (0.4, 0.9)
+SHIFTS = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""How far the saliency misses the person, in widths of the frame."""
+
+ELSEWHERE = (-0.9, -0.7, 0.2, 0.0)
+"""Where persons stand in scenes of another kind; :data:`segmenter.STREET` mirrored both ways."""
+
+SETTINGS: dict[str, Any] = {
+    "detector": DETECTOR,
+    "segmenter": SEGMENTER,
+    "far": FAR,
+    "near": NEAR,
+    "shifts": SHIFTS,
+    "elsewhere": ELSEWHERE,
+}
+
+
+@torch.no_grad()
+def measure(seed: int) -> list[Record]:
+    """Look at one scene of each kind by every system."""
+    records = []
+    for limit, (scene, warps) in cases(seed).items():
+        for system, warp in warps.items():
+            record = {"seed": seed, "limit": limit, "system": system}
+            records.append({**record, **_told(scene, warp)})
+    return records
+
+
+def summarise(records: list[Record]) -> list[Record]:
+    """Give nothing: all tables are made from the records in a moment."""
+    return []
+
+
+def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
+    """Give for each limit a scene, and the warps through which it is looked at."""
+    identity = {"uniform": Warp.identity((1, 1))}
+    far = controlled(seed, heights=FAR)
+    pair = controlled(seed, persons=2, heights=FAR)
+    street = controlled(seed, heights=FAR, within=segmenter.STREET)
+    elsewhere = controlled(seed, heights=FAR, within=ELSEWHERE)
+    near = controlled(seed, heights=NEAR)
+    fixed = Warp.from_saliency(segmenter.evened(segmenter.fixed_saliency()))
+    return {
+        "wrong place": (
+            far,
+            {
+                **identity,
+                **{
+                    f"off by {shift:g}": answers.towards(shifted(far.box, shift, seed))
+                    for shift in SHIFTS
+                },
+            },
+        ),
+        "two apart": (
+            pair,
+            {
+                **identity,
+                "first": answers.towards(pair.box[:1]),
+                "both": answers.towards(pair.box),
+                "both, non-separable": answers.towards(pair.box, separable=False),
+            },
+        ),
+        "own street": (street, {**identity, "fixed": fixed, "box": answers.towards(street.box)}),
+        "other street": (
+            elsewhere,
+            {**identity, "fixed": fixed, "box": answers.towards(elsewhere.box)},
+        ),
+        "near": (near, {**identity, "box": answers.towards(near.box)}),
+    }
+
+
+def shifted(box: Tensor, shift: float, seed: int) -> Tensor:
+    """Move boxes `n 4` by some widths of the frame, to a side by seed, back in if they leave it."""
+    way = random.Random(seed).uniform(0, 2 * math.pi)
+    # A width is 2 in [-1, 1]; the frame is half as wide again as it is high.
+    step = 2 * shift * torch.tensor([math.cos(way), 1.5 * math.sin(way)])
+    middle = (box[:, :2] + box[:, 2:]) / 2
+    # What would leave the frame goes as far to the other side.
+    step = torch.where((middle + step).abs() > 1, -step, step)
+    return box + ((middle + step).clamp(-1, 1) - middle).repeat(1, 2)
+
+
+def _told(scene: Scene, warp: Warp) -> Record:
+    mask = answers.segment(scene.image, warp, SEGMENTER)
+    found = answers.best_iou(
+        answers.detecting(LZU, DETECTOR, finer=2).detect(
+            scene.image, answers.detector().decode, warp
+        )[0],
+        scene.box,
+    )
+    rows = scene.image.shape[-2]
+    heights = (scene.box[:, 3] - scene.box[:, 1]) / 2 * rows
+    return {
+        "heights": [round(height) for height in heights.tolist()],
+        "found": [round(iou, 3) for iou in found],
+        "masks": [round(iou, 3) for iou in sizes.person_ious(mask, scene)],
+        "mask": round(mask_iou(mask, scene.mask).item(), 3),
+    }

@@ -1,0 +1,120 @@
+"""Adaptive saliency on video: the last frame's boxes say where to look in this one.
+
+The person walks, the camera swings. All systems see as many pixels; they differ in where they look.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..adaptive import Motion, Seen, drift, follow
+from ..lzu import LZ, LZU, Uniform
+from ..scenes import Scene, moving
+from . import answers
+from .kept import Record
+
+SCENES = 30
+FRAMES = 16
+SIZE = (192, 288)
+HEIGHTS = (0.1, 0.25)
+COURSES = ((0.0, 0.0), (0.01, 0.0), (0.02, 0.0), (0.04, 0.0), (0.08, 0.0), (0.01, 0.02))
+"""Speed of the person, and of the camera, in widths of the frame a frame."""
+
+PATIENCE = 3
+"""Frames for which a system with patience goes on looking where it last found somebody."""
+
+GAINS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0)
+"""What part of the velocity is believed; 1 is right."""
+
+GAINS_AT = (0.04, 0.0)
+"""The course on which all gains are tried."""
+
+SETTINGS: dict[str, Any] = {
+    "frames": FRAMES,
+    "size": SIZE,
+    "heights": HEIGHTS,
+    "courses": COURSES,
+    "patience": PATIENCE,
+    "gains": GAINS,
+}
+
+
+@torch.no_grad()
+def measure(seed: int) -> list[Record]:
+    """Follow one person by every system, on every course."""
+    records = []
+    for speed, pan in COURSES:
+        scenes = scenes_of(seed, speed, pan)
+        gains = GAINS if (speed, pan) == GAINS_AT else (1.0,)
+        for system, seen in follow_all(scenes, gains).items():
+            record = {"seed": seed, "speed": speed, "pan": pan, "system": system}
+            records.append({**record, **told(scenes, seen)})
+    return records
+
+
+def summarise(records: list[Record]) -> list[Record]:
+    """Give nothing: all tables are made from the records in a moment."""
+    return []
+
+
+def scenes_of(seed: int, speed: float, pan: float = 0.0) -> list[Scene]:
+    """Give the frames of a sequence."""
+    return list(moving(seed, frames=FRAMES, speed=speed, pan=pan, heights=HEIGHTS))
+
+
+def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str, list[Seen]]:
+    """Follow by every system; two are told the truth, of the last frame or of this one."""
+    frames = [scene.image for scene in scenes]
+    boxes = [scene.box for scene in scenes]
+    decode = answers.detector().decode
+    uniform = answers.detecting(Uniform, SIZE)
+    patient: list[tuple[str, int, Motion | None]] = [
+        ("adaptive", 0, None),
+        ("patient", PATIENCE, None),
+        *((f"drift {gain:g}", PATIENCE, drift(gain)) for gain in gains),
+    ]
+    return {
+        "uniform": list(follow(uniform, frames, decode, answers.towards)),
+        **{
+            name: list(
+                follow(system(), frames, decode, answers.towards, patience=most, motion=motion)
+            )
+            for name, most, motion in patient
+        },
+        "last truth": _seen_from([boxes[0][:0], *boxes[:-1]], frames),
+        "truth": _seen_from(boxes, frames),
+    }
+
+
+def system() -> LZ:
+    """Give LZU around the frozen detector: outputs unzoomed on a grid twice as fine."""
+    return answers.detecting(LZU, SIZE, finer=2)
+
+
+def _seen_from(boxes: list[Tensor], frames: list[Tensor]) -> list[Seen]:
+    lzu, decode = system(), answers.detector().decode
+    seen = []
+    for each, frame in zip(boxes, frames, strict=True):
+        warp = answers.towards(each)
+        (found,) = lzu.detect(frame, decode, warp)
+        seen.append(Seen(found, warp, each))
+    return seen
+
+
+def told(scenes: list[Scene], seen: list[Seen]) -> Record:
+    """Tell in how many frames after the first she is found, and how she is lost and found again."""
+    ious = [
+        answers.best_iou(each.found, scene.box)[0] for each, scene in zip(seen, scenes, strict=True)
+    ]
+    hits = [iou >= answers.FOUND for iou in ious]
+    pairs = list(pairwise(hits))
+    return {
+        "recall": round(sum(hits[1:]) / len(hits[1:]), 3),
+        "first": hits[0],
+        "kept": sum(was and still for was, still in pairs),
+        "lost": sum(was and not still for was, still in pairs),
+        "regained": sum(now and not was for was, now in pairs),
+    }
