@@ -41,16 +41,17 @@ lab: $(LAB_STAMP) $(SETTINGS)
 	    $(if $(filter no,$(BROWSER)),--no-browser) \
 	    $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# One thread a kernel: on few cores, threads that wait for one another take longer than they save.
 test: $(TEST_STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/oxlint lzu_viz tests
 	$(PY) -m pytest
-	$(PY) -m pytest --nbval-lax notebooks
+	OMP_NUM_THREADS=1 $(PY) -m pytest --nbval-lax notebooks
 
 notebooks: $(TEST_STAMP)
-	$(FIND_NOTEBOOKS) | xargs $(PY) -m lzu_viz.bench.series
+	$(FIND_NOTEBOOKS) | OMP_NUM_THREADS=1 xargs $(PY) -m lzu_viz.bench.series
 
 picture: $(LAB_STAMP)
 	$(PY) -c 'from lzu_viz.scenes import SCENES; from lzu_viz.widgets import Explorer; \

@@ -149,9 +149,16 @@ def _check_masks(predicted: Tensor, truth: Tensor) -> None:
 
 def _outline(mask: Tensor) -> Tensor:
     """Give the pixels of a mask that have a neighbour, of eight, outside of it."""
-    return mask & (F.max_pool2d((~mask).float(), 3, stride=1, padding=1) > 0)
+    return mask & _grown(~mask, 1)
 
 
 def _part_near(outline: Tensor, other: Tensor, tolerance: int) -> Tensor:
-    near = F.max_pool2d(other.float(), 2 * tolerance + 1, stride=1, padding=tolerance) > 0
+    near = _grown(other, tolerance)
     return (outline & near).flatten(1).sum(dim=1) / outline.flatten(1).sum(dim=1).clamp(min=1)
+
+
+def _grown(mask: Tensor, reach: int) -> Tensor:
+    """Add all pixels that lie up to ``reach`` rows and columns away: first along one axis."""
+    side = 2 * reach + 1
+    tall = F.max_pool2d(mask.float(), (side, 1), stride=1, padding=(reach, 0))
+    return F.max_pool2d(tall, (1, side), stride=1, padding=(0, reach)) > 0

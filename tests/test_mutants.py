@@ -36,14 +36,23 @@ def test_what_was_found_is_read_again(tmp_path):
     table = tmp_path / "table.jsonl"
     line = {"fault": "x", "by": "pytest", "seen": "tests/a.py::test", "key": "k"}
     table.write_text(json.dumps(line) + "\n")
-    assert run.recorded(table) == {("x", "pytest", "k"): line}
+    assert run.recorded(table) == {("x", "pytest"): line}
     assert run.recorded(tmp_path / "none.jsonl") == {}
 
 
-def test_a_finding_lapses_with_what_it_rests_on():
-    first, second = run.faults()[:2]
-    keys = {run.signature(fault, key) for fault in (first, second) for key in ("a", "b")}
-    assert len(keys) == 4
+def test_a_finding_lapses_with_what_it_rests_on(monkeypatch):
+    fault, other = run.faults()[:2]
+    tree = run.Tree()
+    here = Path(__file__).relative_to(ROOT).as_posix()
+    for seen in ("", f"{here}::test"):
+        line = {"fault": fault.name, "by": "pytest", "seen": seen, "key": ""}
+        line["key"] = tree.key(fault, "pytest", seen)
+        assert tree.holds(fault, line)
+        assert not tree.holds(other, line)
+    keys = {tree.key(fault, by, seen) for by in run.WANTED for seen in ("", here)}
+    assert len(keys) == 3  # one that was seen rests on the file that saw it, whoever ran that
+    monkeypatch.setattr(run, "hash_of", lambda names: str(len(list(names))))
+    assert run.Tree().key(fault, "pytest", "") not in keys
 
 
 def test_the_recorded_table_is_of_these_faults():

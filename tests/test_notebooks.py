@@ -145,6 +145,37 @@ def leaves_a_picture(notebook: Notebook) -> Iterator[str]:
                 yield f"cell {place} shows a widget without a picture beside it"
 
 
+def gives_exercises(notebook: Notebook) -> Iterator[str]:
+    """A page of the series ends with two exercises, each with a folded hint and a solution."""
+    stubs = [place for place, cell in code_cells(notebook) if "exercise" in tags(cell)]
+    if len(stubs) != 2:
+        yield f"{len(stubs)} cells are tagged `exercise`, wanted 2"
+        return
+    prose_of = [text(cell) if cell["cell_type"] == "markdown" else "" for cell in notebook["cells"]]
+    for place in stubs:
+        if "<details><summary>Hint</summary>" not in prose_of[place - 1]:
+            yield f"the exercise in cell {place} has no folded hint before it"
+    if not any("](solutions/" in each for each in prose_of):
+        yield "no link leads to the solutions"
+
+
+def solves_what_is_asked(notebook: Notebook) -> Iterator[str]:
+    """Solutions name both exercises, and each is checked."""
+    parts: dict[str, int] = {}
+    exercise = ""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            found = re.findall(
+                r"^(?:#+ Exercise |\*\*(?:Exercise )?)([12])\b", text(cell), re.MULTILINE
+            )
+            exercise = found[-1] if found else exercise
+        elif is_checked(cell):
+            parts[exercise] = parts.get(exercise, 0) + 1
+    for number in ("1", "2"):
+        if not parts.get(number):
+            yield f"the solution of exercise {number} checks nothing"
+
+
 RULES: list[Rule] = [
     names_its_kernel,
     stores_no_widget_state,
@@ -168,6 +199,44 @@ def test_the_first_notebook_is_there() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_notebook(path: Path, rule: Rule) -> None:
     assert list(rule(json.loads(path.read_text(encoding="utf-8")))) == []
+
+
+SERIES = [path for path in NOTEBOOKS if path.parent == FOLDER and not path.name.startswith("00")]
+
+
+@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.name)
+def test_each_page_has_exercises_with_solutions(path: Path) -> None:
+    page = json.loads(path.read_text(encoding="utf-8"))
+    assert list(gives_exercises(page)) == []
+    assert f"](solutions/{path.name})" in "".join(text(cell) for cell in page["cells"])
+    solution = path.parent / "solutions" / path.name
+    assert list(solves_what_is_asked(json.loads(solution.read_text(encoding="utf-8")))) == []
+
+
+def test_every_solution_has_its_page() -> None:
+    solutions = {path.name for path in NOTEBOOKS if path.parent.name == "solutions"}
+    assert solutions == {path.name for path in SERIES}
+
+
+MAP = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.parent == FOLDER], ids=lambda path: path.name
+)
+def test_the_map_shows_each_page_with_its_picture(path: Path) -> None:
+    (row,) = (line for line in MAP.splitlines() if f"]({path.name}) |" in line)
+    assert re.search(r"\| \d+ min \|$", row)
+    (picture,) = re.findall(r"!\[[^]]+\]\((pictures/[\w.]+)\)", row)
+    assert picture == f"pictures/{path.stem}.jpg"
+    assert (FOLDER / picture).is_file()
+
+
+def test_the_map_lists_all_twenty_questions() -> None:
+    numbers = re.findall(r"^\| (\d+) \|.*\S.*\|.*\S.*\|$", MAP, re.MULTILINE)
+    assert numbers == [str(number) for number in range(1, 21)]
+    for stem in re.findall(r"\b(\d\d)\b(?=[^|]*\|$)", MAP, re.MULTILINE):
+        assert list(FOLDER.glob(f"{stem}_*.ipynb")), stem
 
 
 # --- the rules themselves -----------------------------------------------------------------------
@@ -211,6 +280,39 @@ GOOD: Notebook = {
 
 def with_cells(*cells: Cell) -> Notebook:
     return {**copy.deepcopy(GOOD), "cells": list(cells)}
+
+
+HINT = "**Exercise 1.** Do.\n\n<details><summary>Hint</summary>\n\nSo.\n</details>"
+EXERCISES = [
+    prose("Solutions: [here](solutions/x.ipynb)."),
+    prose(HINT),
+    code("x", 1, tag="exercise"),
+    prose(HINT),
+    code("x", 2, tag="exercise"),
+]
+SOLVED = [
+    prose("## Exercise 1"),
+    code("# NBVAL_CHECK_OUTPUT\nx", 1),
+    prose("**Exercise 2.** So."),
+    code("# NBVAL_CHECK_OUTPUT\nx", 2),
+]
+
+
+def test_exercises_that_are_as_they_should_be_pass() -> None:
+    assert list(gives_exercises(with_cells(*EXERCISES))) == []
+    assert list(solves_what_is_asked(with_cells(*SOLVED))) == []
+
+
+@pytest.mark.parametrize("missing", range(len(EXERCISES)))
+def test_a_missing_part_of_the_exercises_is_seen(missing: int) -> None:
+    rest = [cell for place, cell in enumerate(EXERCISES) if place != missing]
+    assert list(gives_exercises(with_cells(*rest)))
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_a_missing_part_of_the_solutions_is_seen(missing: int) -> None:
+    rest = [cell for place, cell in enumerate(SOLVED) if place != missing]
+    assert list(solves_what_is_asked(with_cells(*rest)))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

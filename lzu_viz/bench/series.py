@@ -1,6 +1,8 @@
 """`make notebooks`: run notebooks, store their outputs, and print what each took."""
 
 import argparse
+import base64
+import io
 import sys
 import time
 from collections.abc import Sequence
@@ -10,9 +12,16 @@ from typing import Any, NamedTuple
 import nbformat
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
+from PIL import Image
 
 LARGEST_MB = 1024
 """Peak memory that a notebook may take: half of what Binder gives."""
+
+PICTURE = "picture"
+"""Tag of the cell whose picture stands for its notebook on the map; the first picture otherwise."""
+
+WIDE = 360
+"""Pixels across of a picture on the map."""
 
 # Linux counts in kilobytes, macOS in bytes.
 _PEAK = """
@@ -79,8 +88,24 @@ def run(paths: Sequence[Path]) -> dict[Path, Ran]:
         took[path] = execute(notebook, path.parent)
         notebook.metadata.pop("widgets", None)
         nbformat.write(notebook, path)
+        draw(notebook, path.parent / "pictures" / f"{path.stem}.jpg")
         print(f"{path!s:<{width}}  {took[path].seconds:7.1f}  {took[path].peak_mb:7d}", flush=True)
     return took
+
+
+def draw(notebook: Any, path: Path) -> None:
+    """Store the small picture that stands for a notebook on the map, if its map has a folder."""
+    if not path.parent.is_dir():
+        return
+    cells = sorted(notebook.cells, key=lambda cell: PICTURE not in cell.metadata.get("tags", []))
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            if jpeg := output.get("data", {}).get("image/jpeg"):
+                with Image.open(io.BytesIO(base64.b64decode(jpeg))) as picture:
+                    high = round(WIDE * picture.height / picture.width)
+                    small = picture.convert("RGB").resize((WIDE, high), Image.Resampling.LANCZOS)
+                small.save(path, quality=85)
+                return
 
 
 def main() -> int:

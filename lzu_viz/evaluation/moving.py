@@ -16,11 +16,11 @@ from ..scenes import Scene, moving
 from . import answers
 from .kept import Record
 
-SCENES = 30
+SCENES = 20
 FRAMES = 16
 SIZE = (192, 288)
 HEIGHTS = (0.1, 0.25)
-COURSES = ((0.0, 0.0), (0.01, 0.0), (0.02, 0.0), (0.04, 0.0), (0.08, 0.0), (0.01, 0.02))
+COURSES = ((0.0, 0.0), (0.02, 0.0), (0.04, 0.0), (0.08, 0.0), (0.01, 0.02))
 """Speed of the person, and of the camera, in widths of the frame a frame."""
 
 PATIENCE = 3

@@ -1,0 +1,171 @@
+"""How many pieces, drawn: a warp and its chords, and what falls or stays as pieces are added.
+
+Every function draws on matplotlib axes it is given, and returns what it drew.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.container import ErrorbarContainer
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+from torch import Tensor
+
+from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK
+
+_COLOURS = (ANSWER, FOVEA, FOLD, MARK, GRID)
+_MARKERS = ("o", "s", "^", "D", "v")
+
+
+def show_cut(ax: Axes, places: Tensor, smooth: Tensor, nodes: Tensor, title: str = "") -> Line2D:
+    """Show a function of one axis, and the chords that stand for it.
+
+    Args:
+        ax: where to draw.
+        places: `n`, in increasing order, in [-1, 1] of the zoomed frame.
+        smooth: `n`, the values of the function there.
+        nodes: `k+1`, its values at equally spaced nodes of [-1, 1].
+        title: above it.
+
+    Returns:
+        The chords.
+    """
+    count = len(nodes) - 1
+    ax.plot(places.tolist(), smooth.tolist(), color=INK, linewidth=1, label="T")
+    ends = torch.linspace(-1, 1, count + 1).tolist()
+    (chords,) = ax.plot(ends, nodes.tolist(), ".-", color=ANSWER, label=f"{count} pieces")
+    ax.set(xlabel="zoomed x", ylabel="source x")
+    ax.set_title(title, color=INK)
+    ax.legend()
+    return chords
+
+
+def show_errors(
+    ax: Axes, counts: Sequence[int], errors: Mapping[str, Sequence[float]], title: str = ""
+) -> list[Line2D]:
+    """Show errors against the number of pieces, both on logarithmic scales.
+
+    On such scales a power of the count is a straight line, and the power is its slope.
+
+    Args:
+        ax: where to draw.
+        counts: of pieces an axis, rising.
+        errors: one for each count, in source pixels, by name; at most five.
+        title: above it.
+    """
+    lines = [
+        ax.plot(counts, list(values), marker=marker, color=colour, label=name)[0]
+        for (name, values), colour, marker in zip(errors.items(), _COLOURS, _MARKERS, strict=False)
+    ]
+    ax.set_yscale("log")
+    ax.set(xlabel="pieces an axis", ylabel="error, source px (rms)")
+    _count_axis(ax, counts)
+    ax.set_title(title, color=INK)
+    ax.legend(fontsize=9)
+    return lines
+
+
+def draw_slope(ax: Axes, counts: Sequence[float], slope: float, start: float) -> Line2D:
+    """Draw the line of a power of the count as a guide, and write its slope at the end.
+
+    Args:
+        ax: of :func:`show_errors`.
+        counts: where it begins and where it ends.
+        slope: the power.
+        start: its value at the first count.
+    """
+    first, last = counts
+    end = start * (last / first) ** slope
+    (line,) = ax.plot((first, last), (start, end), "--", color=INK, linewidth=1)
+    ax.annotate(f"{slope:g}", (last, end), (4, 0), textcoords="offset points", va="center")
+    return line
+
+
+def show_against(
+    ax: Axes,
+    counts: Sequence[int],
+    curves: Mapping[str, Sequence[float]],
+    spread: Sequence[float] | None = None,
+    uniform: float | None = None,
+    title: str = "",
+) -> list[ErrorbarContainer]:
+    """Show figures of merit against the number of pieces, which is on a logarithmic scale.
+
+    Args:
+        ax: where to draw.
+        counts: of pieces an axis, rising.
+        curves: one value for each count, by name; at most five. A single one is not named in the
+            legend.
+        spread: half the height of the bar at each count, of all curves alike.
+        uniform: the value without a zoom, dashed.
+        title: above it.
+
+    Returns:
+        One a curve.
+    """
+    drawn = [
+        ax.errorbar(
+            counts,
+            list(values),
+            None if spread is None else list(spread),
+            marker=marker,
+            color=colour,
+            capsize=3,
+            label=name if len(curves) > 1 else None,
+        )
+        for (name, values), colour, marker in zip(curves.items(), _COLOURS, _MARKERS, strict=False)
+    ]
+    if uniform is not None:
+        ax.axhline(uniform, color=INK, linestyle="--", linewidth=1, label="uniform")
+    if len(curves) > 1 or uniform is not None:
+        ax.legend(fontsize=9, loc="lower right")
+    ax.set_xlabel("pieces an axis")
+    _count_axis(ax, counts)
+    ax.set_title(title, color=INK)
+    return drawn
+
+
+def show_table(
+    ax: Axes, values: Tensor, rows: Sequence[int], columns: Sequence[int], title: str = ""
+) -> AxesImage:
+    """Show errors of two counts as a heat map on a logarithmic scale, the number in each cell.
+
+    Args:
+        ax: where to draw.
+        values: `len(rows) len(columns)`, above 0.
+        rows: counts of cells of the saliency map.
+        columns: counts of pieces.
+        title: above it.
+
+    Raises:
+        ValueError: the shape is another.
+    """
+    if values.shape != (len(rows), len(columns)):
+        raise ValueError(
+            f"values must be rows x columns = {len(rows)} x {len(columns)}, "
+            f"got {tuple(values.shape)}"
+        )
+    low, high = float(values.min()), float(values.max())
+    drawn = ax.imshow(values.tolist(), norm=LogNorm(low, high), cmap="cividis", aspect="auto")
+    for row, line in enumerate(values.tolist()):
+        for column, value in enumerate(line):
+            # Dark writing on the bright half of the scale, bright writing on the dark half.
+            colour = INK if value**2 > low * high else "white"
+            said = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+            said = said if value >= 0.95 else f"{value:.2f}"
+            ax.text(column, row, said, ha="center", va="center", color=colour, fontsize=9)
+    ax.set_xticks(range(len(columns)), [str(count) for count in columns])
+    ax.set_yticks(range(len(rows)), [str(count) for count in rows])
+    ax.set(xlabel="pieces an axis", ylabel="cells of the map, an axis")
+    ax.set_title(title, color=INK)
+    return drawn
+
+
+def _count_axis(ax: Axes, counts: Sequence[int]) -> None:
+    """Put the counts themselves on a logarithmic x axis."""
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(list(counts), [str(count) for count in counts])

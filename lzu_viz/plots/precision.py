@@ -1,0 +1,129 @@
+"""Boxes on a picture, and how precise a detector is: what notebook 07 draws."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from .figures import draw_box, show_image
+from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
+
+STYLES: Mapping[str, tuple[str, str]] = {
+    "uniform": (INK, "o"),
+    "LZ": (FOVEA, "v"),
+    "FOVEA": (ANSWER, "s"),
+    "features": (GRID, "^"),
+    "features, sizes": (GRID, "D"),
+    "outputs x1": (MARK, "<"),
+    "outputs x2": (MARK, ">"),
+    "outputs x4": (MARK, "P"),
+}
+"""Colour and mark of each way to feed a detector; those that are alike share a colour."""
+
+SIZES = ("small", "medium", "large")
+
+
+def show_found(
+    ax: Axes, image: Tensor, found: Tensor, truth: Tensor, title: str = ""
+) -> list[Rectangle]:
+    """Show an image with what is true (yellow) and, over it, what was found (blue).
+
+    Args:
+        ax: where to draw.
+        image: `1 3 h w`.
+        found: `n 4`, xyxy in [-1, 1].
+        truth: `m 4`, likewise.
+        title: above it.
+
+    Returns:
+        The rectangles of what was found.
+    """
+    show_image(ax, image, title)
+    for box in truth:
+        draw_box(ax, box, TRUTH)
+    return [draw_box(ax, box, ANSWER) for box in found]
+
+
+def show_precision(
+    ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str], column: str = "ap50"
+) -> list[ErrorbarContainer]:
+    """Show precision against the size of the input, a line a system, with its interval.
+
+    Args:
+        ax: where to draw.
+        summary: rows with `rows`, `system`, the column, and its ends "low" and "high".
+        systems: which are drawn.
+        column: of the rows.
+    """
+    drawn = []
+    sizes = sorted({row["rows"] for row in summary})
+    for number, system in enumerate(systems):
+        of = {row["rows"]: row for row in summary if row["system"] == system}
+        middle = np.array([of[rows][column] for rows in sizes])
+        low, high = (
+            np.array([of[rows][f"{column} {end}"] for rows in sizes]) for end in ("low", "high")
+        )
+        colour, mark = STYLES[system]
+        # Side by side, so that intervals can be told apart.
+        places = np.arange(len(sizes)) + 0.05 * (number - (len(systems) - 1) / 2)
+        drawn.append(
+            ax.errorbar(
+                places,
+                middle,
+                yerr=np.maximum([middle - low, high - middle], 0),
+                color=colour,
+                marker=mark,
+                capsize=3,
+                label=system,
+            )
+        )
+    ax.set_xticks(range(len(sizes)), [f"{rows} x {rows * 3 // 2}" for rows in sizes])
+    top = max(row[f"{column} high"] for row in summary if row["system"] in systems)
+    # Room for the legend above what is drawn.
+    ax.set(xlabel="pixels of the input", ylabel="AP at IoU 0.5", ylim=(0, 1.35 * top))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize="small", ncols=2, loc="upper left")
+    return drawn
+
+
+def show_sizes(
+    ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str], rows: int
+) -> list[ErrorbarContainer]:
+    """Show the precision on small, medium and large things at one size of the input, as bars."""
+    drawn = []
+    width = 0.8 / len(systems)
+    for number, system in enumerate(systems):
+        (row,) = (each for each in summary if (each["rows"], each["system"]) == (rows, system))
+        middle = np.array([row[size] for size in SIZES])
+        low, high = (
+            np.array([row[f"{size} {end}"] for size in SIZES]) for end in ("low", "high")
+        )
+        places = np.arange(len(SIZES)) + width * (number - (len(systems) - 1) / 2)
+        colour, mark = STYLES[system]
+        ax.bar(places, middle, width, color=colour, alpha=0.35)
+        drawn.append(
+            ax.errorbar(
+                places,
+                middle,
+                yerr=np.maximum([middle - low, high - middle], 0),
+                color=colour,
+                marker=mark,
+                linestyle="",
+                capsize=3,
+                label=system,
+            )
+        )
+    ax.set_xticks(
+        range(len(SIZES)), [f"{size}\n{at}" for size, at in zip(SIZES, _SPANS, strict=True)]
+    )
+    ax.set(ylabel="AP", ylim=(0, None))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize="small")
+    return drawn
+
+
+_SPANS = ("below 32 px", "32 to 96 px", "from 96 px")

@@ -1,0 +1,92 @@
+"""Limits: is what is drawn what was said?"""
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+
+from lzu_viz import Warp, saliency
+from lzu_viz.plots import limits
+from lzu_viz.plots.palette import ANSWER, FOLD, TRUTH
+
+
+@pytest.fixture
+def ax() -> Iterator[Axes]:
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def test_a_mask_is_tinted_and_boxes_lie_over_the_truth(ax: Axes) -> None:
+    mask = torch.zeros(1, 1, 20, 30, dtype=torch.bool)
+    mask[..., 4:8, 20:] = True
+    truth = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
+    drawn = limits.show_answer(ax, torch.ones(1, 3, 20, 30), mask, truth + 0.1, truth, "title")
+    pixels = np.asarray(drawn.get_array())
+    assert pixels[0, 0] == pytest.approx([1, 1, 1])
+    assert pixels[5, 25] == pytest.approx([0.35 + 0.65 * each for each in to_rgb(ANSWER)])
+    assert (pixels[..., 0] < 1).sum() == 4 * 10
+    first, second = ax.patches
+    assert (to_hex(first.get_edgecolor()), to_hex(second.get_edgecolor())) == (
+        TRUTH.lower(),
+        ANSWER.lower(),
+    )
+    assert second.get_xy() == pytest.approx((-0.4, -0.3))
+    assert ax.get_title() == "title"
+
+
+def test_nobody_found_is_no_box(ax: Axes) -> None:
+    none, mask = torch.zeros(0, 4), torch.zeros(1, 1, 20, 30, dtype=torch.bool)
+    limits.show_answer(ax, torch.ones(1, 3, 20, 30), mask, none, none)
+    assert not ax.patches
+
+
+def area(vertices: np.ndarray) -> float:
+    x, y = vertices[:, 0], vertices[:, 1]
+    return float(abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2)
+
+
+def test_what_is_gained_is_what_is_paid(ax: Axes) -> None:
+    look = saliency.gaussian(torch.tensor([[[0.5, -0.3]]]), width=0.1)
+    warp = Warp.from_saliency(saliency.mix(saliency.uniform(), look))
+    gained, paid = limits.show_budget(ax, warp.magnification((96, 160)))
+    areas = [sum(area(path.vertices) for path in part.get_paths()) for part in (gained, paid)]
+    assert areas[0] == pytest.approx(areas[1], rel=0.03)
+    assert areas[0] > 0.1
+
+
+def test_an_open_budget_is_refused(ax: Axes) -> None:
+    with pytest.raises(ValueError, match="out of view"):
+        limits.show_budget(ax, torch.full((1, 4, 4), torch.nan))
+
+
+def test_gains_stand_at_their_numbers_with_their_intervals(ax: Axes) -> None:
+    curves = {"boxes": {0.0: (0.2, 0.1, 0.4), 0.4: (-0.3, -0.5, -0.2)}, "masks": {0.1: (0, 0, 0)}}
+    drawn = limits.show_gain(ax, curves, "title", "widths")
+    line, _, (bars,) = drawn[0]
+    assert list(line.get_xdata()) == [0.0, 0.4]
+    assert list(line.get_ydata()) == [0.2, -0.3]
+    ends = [(low[1], high[1]) for low, high in bars.get_segments()]
+    assert np.allclose(ends, [(0.1, 0.4), (-0.5, -0.2)])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["boxes", "masks"]
+    assert (ax.get_title(), ax.get_xlabel()) == ("title", "widths")
+
+
+def test_the_greatest_loss_is_on_top(ax: Axes) -> None:
+    gains = {"a": (-0.1, -0.2, 0.1), "b": (-0.4, -0.5, -0.3), "c": (0.3, 0.2, 0.5)}
+    line, _, (bars,) = limits.rank(ax, gains)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "a", "b"]
+    assert [bar.get_width() for bar in ax.patches] == [0.3, -0.1, -0.4]
+    colours = [to_hex(bar.get_facecolor()) for bar in ax.patches]
+    assert colours == [ANSWER.lower(), FOLD.lower(), FOLD.lower()]
+    assert list(line.get_xdata()) == [0.3, -0.1, -0.4]
+    assert np.allclose([(low[0], high[0]) for low, high in bars.get_segments()][2], (-0.5, -0.3))
+
+
+def test_nothing_cannot_be_ranked(ax: Axes) -> None:
+    with pytest.raises(ValueError, match="nothing to rank"):
+        limits.rank(ax, {})
