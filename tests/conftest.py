@@ -1,6 +1,8 @@
 """What every test shares."""
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,3 +14,11 @@ os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine has
 def _seed() -> None:
     """Give each test the same random numbers, whichever tests ran before it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open() -> Iterator[None]:
+    """Close what a test has drawn, or Matplotlib warns of the twentieth figure."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")

@@ -90,6 +90,14 @@ def test_edges_are_where_the_image_changes() -> None:
     assert torch.allclose(saliency.from_edges(torch.full((1, 3, 64, 128), 0.5)), saliency.uniform())
 
 
+def test_the_outline_of_a_small_thing_outweighs_all_that_is_flat() -> None:
+    mask = torch.zeros(1, 1, 640, 960)
+    mask[..., 400:420, 200:220] = 1
+    look = saliency.from_edges(mask)[0, 0]
+    # Rows 380 to 440 of 640 are cells 19 to 21 of 32, columns 195 to 225 of 960 cells 13 and 14.
+    assert look[19:22, 13:15].sum() > 0.98
+
+
 def test_mix_is_the_weighted_mean() -> None:
     fovea = MAPS["gaussian"]
     mixed = saliency.mix(saliency.uniform(), 5 * fovea, weights=(3, 1))

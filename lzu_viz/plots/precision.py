@@ -99,9 +99,7 @@ def show_sizes(
     for number, system in enumerate(systems):
         (row,) = (each for each in summary if (each["rows"], each["system"]) == (rows, system))
         middle = np.array([row[size] for size in SIZES])
-        low, high = (
-            np.array([row[f"{size} {end}"] for size in SIZES]) for end in ("low", "high")
-        )
+        low, high = (np.array([row[f"{size} {end}"] for size in SIZES]) for end in ("low", "high"))
         places = np.arange(len(SIZES)) + width * (number - (len(systems) - 1) / 2)
         colour, mark = STYLES[system]
         ax.bar(places, middle, width, color=colour, alpha=0.35)
