@@ -51,7 +51,7 @@ test: $(TEST_STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest --nbval-lax notebooks
 
 notebooks: $(TEST_STAMP)
-	$(FIND_NOTEBOOKS) | OMP_NUM_THREADS=1 xargs $(PY) -m lzu_viz.bench.series
+	$(FIND_NOTEBOOKS) | xargs $(PY) -m lzu_viz.bench.series
 
 picture: $(LAB_STAMP)
 	$(PY) -c 'from lzu_viz.scenes import SCENES; from lzu_viz.widgets import Explorer; \

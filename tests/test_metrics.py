@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from lzu_viz.metrics import boundary_f, mask_iou, psnr
+from lzu_viz import Warp, attract, saliency
+from lzu_viz.metrics import approximation_error, boundary_f, mask_iou, psnr
+from lzu_viz.sampling import pixel_centres
 
 
 def test_mask_iou_by_hand():
@@ -88,3 +90,16 @@ def test_boundary_f_of_nothing():
         boundary_f(square, square, tolerance=-1)
     with pytest.raises(ValueError, match="boolean"):
         boundary_f(square.float(), square)
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_approximation_error_is_counted_in_source_pixels(separable):
+    spot = saliency.gaussian(torch.tensor([[[0.3, -0.2]]]), width=0.1)
+    warp = Warp.from_saliency(spot, (6, 9), separable=separable)
+    size, samples = (200, 300), (20, 30)
+    error = approximation_error(warp, spot, size=size, samples=samples)
+    centres = pixel_centres(samples)
+    exact = attract(centres.flatten(1, 2), spot, separable=separable).view_as(centres)
+    x, y = ((warp.source_map(samples) - exact)[0] * torch.tensor([150.0, 100.0])).unbind(-1)
+    assert torch.allclose(error[0], torch.hypot(x, y), atol=1e-3)
+    assert error.max() > 1

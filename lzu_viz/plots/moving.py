@@ -15,15 +15,16 @@ from torch import Tensor
 
 from ..adaptive import Seen
 from .figures import draw_box, show_image
-from .palette import ANSWER, FOVEA, GRID, INK, MARK, PAPER, TRUTH
+from .palette import ANSWER, FOVEA, INK, MARK, PAPER, TRUTH
 
 STYLES: Mapping[str, tuple[str, str, str]] = {
     "uniform": (INK, "o", "--"),
-    "adaptive": (FOVEA, "s", "-"),
-    "patient": (FOVEA, "^", ":"),
-    "drift 1": (MARK, "D", "-"),
-    "last truth": (GRID, "v", "-"),
-    "truth": (ANSWER, "P", "-"),
+    "strong": (FOVEA, "s", ":"),
+    "gentle": (FOVEA, "s", "-"),
+    "patient": (MARK, "^", "-"),
+    "drift 1": (MARK, "D", ":"),
+    "told, strong": (ANSWER, "v", ":"),
+    "told, gentle": (ANSWER, "v", "-"),
 }
 """Colour, mark and line of each system; any other is drawn in ink."""
 

@@ -12,17 +12,17 @@ from torch import Tensor
 from .figures import draw_box, show_image
 from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
 
-STYLES: Mapping[str, tuple[str, str]] = {
-    "uniform": (INK, "o"),
-    "LZ": (FOVEA, "v"),
-    "FOVEA": (ANSWER, "s"),
-    "features": (GRID, "^"),
-    "features, sizes": (GRID, "D"),
-    "outputs x1": (MARK, "<"),
-    "outputs x2": (MARK, ">"),
-    "outputs x4": (MARK, "P"),
+STYLES: Mapping[str, tuple[str, str, str]] = {
+    "uniform": (INK, "o", "-"),
+    "LZ": (FOVEA, "v", "-"),
+    "FOVEA": (ANSWER, "s", "-"),
+    "features": (GRID, "^", ":"),
+    "features, sizes": (GRID, "D", "-"),
+    "outputs x1": (MARK, "<", ":"),
+    "outputs x2": (MARK, ">", "--"),
+    "outputs x4": (MARK, "P", "-"),
 }
-"""Colour and mark of each way to feed a detector; those that are alike share a colour."""
+"""Colour, mark and line of each way to feed a detector; those that are alike share a colour."""
 
 SIZES = ("small", "medium", "large")
 
@@ -44,7 +44,7 @@ def show_found(
     """
     show_image(ax, image, title)
     for box in truth:
-        draw_box(ax, box, TRUTH)
+        draw_box(ax, box, TRUTH).set_linewidth(4)  # so that it shows around a box that fits
     return [draw_box(ax, box, ANSWER) for box in found]
 
 
@@ -67,7 +67,7 @@ def show_precision(
         low, high = (
             np.array([of[rows][f"{column} {end}"] for rows in sizes]) for end in ("low", "high")
         )
-        colour, mark = STYLES[system]
+        colour, mark, line = STYLES[system]
         # Side by side, so that intervals can be told apart.
         places = np.arange(len(sizes)) + 0.05 * (number - (len(systems) - 1) / 2)
         drawn.append(
@@ -77,6 +77,7 @@ def show_precision(
                 yerr=np.maximum([middle - low, high - middle], 0),
                 color=colour,
                 marker=mark,
+                linestyle=line,
                 capsize=3,
                 label=system,
             )
@@ -84,7 +85,7 @@ def show_precision(
     ax.set_xticks(range(len(sizes)), [f"{rows} x {rows * 3 // 2}" for rows in sizes])
     top = max(row[f"{column} high"] for row in summary if row["system"] in systems)
     # Room for the legend above what is drawn.
-    ax.set(xlabel="pixels of the input", ylabel="AP at IoU 0.5", ylim=(0, 1.35 * top))
+    ax.set(xlabel="rows x columns of the input", ylabel="AP at IoU 0.5", ylim=(0, 1.35 * top))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small", ncols=2, loc="upper left")
     return drawn
@@ -101,7 +102,7 @@ def show_sizes(
         middle = np.array([row[size] for size in SIZES])
         low, high = (np.array([row[f"{size} {end}"] for size in SIZES]) for end in ("low", "high"))
         places = np.arange(len(SIZES)) + width * (number - (len(systems) - 1) / 2)
-        colour, mark = STYLES[system]
+        colour, mark, _ = STYLES[system]
         ax.bar(places, middle, width, color=colour, alpha=0.35)
         drawn.append(
             ax.errorbar(

@@ -50,7 +50,7 @@ def lines(result: Result) -> list[str]:
         f"Zoomed and unzoomed again, a place is off by at most {result.there_and_back:.3f} px"
     )
     said.append(
-        f"Pieces, in place of the smooth warp, look {result.error_rms:.2f} px beside it "
+        f"The pieces stray from the smooth warp by {result.error_rms:.2f} px "
         f"(root mean square; {result.error_worst:.1f} px at worst)"
     )
     if "round_trip" in result.maps:

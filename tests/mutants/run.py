@@ -148,32 +148,33 @@ def recorded(path: Path = TABLE) -> dict[tuple[str, str], dict[str, str]]:
 # --- running --------------------------------------------------------------------------------------
 
 
-def commands(room: str, by: str) -> Iterator[list[str]]:
+def commands(copy: Path, room: str, by: str) -> Iterator[list[str]]:
     """Give the runs that look for a fault in a module: the likeliest first, then all."""
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if by == "notebooks":
-        yield [*pytest, "--nbval-lax", *likeliest(room)]
+        yield [*pytest, "--nbval-lax", *likeliest(copy, room)]
         return
     left_out = [f"--ignore={name}" for name in LEFT_OUT]
     left_out += [f"--deselect={name}" for name in BOOKKEEPING]
     # The doctests and the test of the module itself, where it has one, see most faults at once.
     own = [
-        name for name in (f"lzu_viz/{room}.py", f"tests/test_{room}.py") if (ROOT / name).exists()
+        name for name in (f"lzu_viz/{room}.py", f"tests/test_{room}.py") if (copy / name).exists()
     ]
     if own:
         yield [*pytest, *own]
     yield [*pytest, *left_out, "tests", "lzu_viz"]
 
 
-def likeliest(room: str) -> list[str]:
+def likeliest(copy: Path, room: str) -> list[str]:
     """Give all notebooks, those first that speak most of a module."""
-    names = files("notebooks/*.ipynb", "notebooks/solutions/*.ipynb")
+    folder = copy / "notebooks"
+    paths = sorted([*folder.glob("*.ipynb"), *folder.glob("solutions/*.ipynb")])
 
-    def said(name: str) -> int:
-        cells = json.loads((ROOT / name).read_text(encoding="utf-8"))["cells"]
+    def said(path: Path) -> int:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         return sum("".join(cell["source"]).count(room) for cell in cells) if room else 0
 
-    return sorted(names, key=lambda name: (-said(name), name))
+    return [str(path.relative_to(copy)) for path in sorted(paths, key=said, reverse=True)]
 
 
 def look(copy: Path, room: str, by: str) -> str:
@@ -185,7 +186,7 @@ def look(copy: Path, room: str, by: str) -> str:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environment.pop("CI", None)
-    for command in commands(room, by):
+    for command in commands(copy, room, by):
         try:
             run = subprocess.run(
                 command,
@@ -198,9 +199,13 @@ def look(copy: Path, room: str, by: str) -> str:
             )
         except subprocess.TimeoutExpired:
             return f"nothing came back in {LONGEST} s"
+        if failed := re.search(r"^(?:FAILED|ERROR) (\S+(?:::Cell \d+)?)", run.stdout, re.MULTILINE):
+            return failed[1]
         if run.returncode:
-            failed = re.search(r"^(?:FAILED|ERROR) (\S+(?:::Cell \d+)?)", run.stdout, re.MULTILINE)
-            return failed[1] if failed else f"exit status {run.returncode}"
+            # What could not even look has not seen anything.
+            raise RuntimeError(
+                f"{' '.join(command)} ended with {run.returncode}: {run.stdout[-2000:]}"
+            )
     return ""
 
 
