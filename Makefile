@@ -29,7 +29,7 @@ help:
 	@echo "make test       ruff, mypy, oxlint, pytest (with the browser tests), then every notebook"
 	@echo "make notebooks  run every notebook and store its outputs"
 	@echo "make picture    draw the picture of the README"
-	@echo "make evaluation measure over hundreds of scenes again what the notebooks show (some 40 min)"
+	@echo "make evaluation measure over hundreds of scenes again what the notebooks show (half an hour)"
 	@echo "make mutants    plant faults in the library; who sees them, the tests or the notebooks?"
 	@echo "make site       the notebooks, executed, and the API as a website in build/site"
 	@echo "                REPOSITORY=owner/name  where Binder's launch buttons lead"

@@ -21,6 +21,7 @@ from lzu_viz.evaluation import (
     select,
     sizes,
 )
+from lzu_viz.evaluation import __main__ as command
 from lzu_viz.precision import average_precision
 from lzu_viz.scenes import far_person
 
@@ -194,3 +195,23 @@ def test_hits_and_losses_are_counted(monkeypatch):
         "lost": 2,
         "regained": 1,
     }
+
+
+def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sizes, "SCENES", 2)
+    monkeypatch.setattr(sizes, "measure", lambda seed: [{"seed": seed, "iou": seed / 2}])
+    monkeypatch.setattr(kept.Kept.write, "__defaults__", (tmp_path,))
+    monkeypatch.setattr("sys.argv", ["evaluation", "sizes"])
+    command.main()
+    made = load("sizes", tmp_path)
+    assert made.records == [{"seed": 0, "iou": 0.0}, {"seed": 1, "iou": 0.5}]
+    assert made.settings["scenes"] == 2
+    assert made.source == kept.source_hash("sizes")
+    assert "sizes.json" in capsys.readouterr().out
+
+
+def test_the_command_refuses_what_there_is_not(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["evaluation", "sizes", "colours"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "colours" in capsys.readouterr().err
