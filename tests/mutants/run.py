@@ -102,11 +102,13 @@ def _compared(path: Path) -> bytes:
     if path.suffix != ".ipynb":
         return path.read_bytes()
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = [
-        [cell["source"], [output.get("text") for output in cell["outputs"]]]
-        for cell in cells
-        if cell["cell_type"] == "code"
-    ]
+    code = []
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            source = "".join(cell["source"])
+            said = ["".join(output.get("text", "")) for output in cell["outputs"]]
+            # What a cell prints is stored in pieces, as it came.
+            code.append([source, "".join(said) if "NBVAL_CHECK_OUTPUT" in source else ""])
     return json.dumps(code).encode()
 
 
@@ -199,7 +201,7 @@ def look(copy: Path, room: str, by: str) -> str:
             )
         except subprocess.TimeoutExpired:
             return f"nothing came back in {LONGEST} s"
-        if failed := re.search(r"^(?:FAILED|ERROR) (\S+(?:::Cell \d+)?)", run.stdout, re.MULTILINE):
+        if failed := re.search(r"^(?:FAILED|ERROR) (\S+::Cell \d+|\S+)", run.stdout, re.MULTILINE):
             return failed[1]
         if run.returncode:
             # What could not even look has not seen anything.
