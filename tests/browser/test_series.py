@@ -23,7 +23,7 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
     assert all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in lab.prompts())
     assert lab.cell_errors() == []
     page = lab.page
-    source, zoomed = view(page, "source"), view(page, "zoomed")
+    source, zoomed = view(page, "source").first, view(page, "zoomed").first
     at_rest(page, source)
     settled(page)
     if screenshots:
