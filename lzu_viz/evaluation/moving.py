@@ -79,7 +79,10 @@ def gently(boxes: Tensor) -> Warp:
 
 
 def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str, list[Seen]]:
-    """Follow by every system; the last two are told the truth about the last frame."""
+    """Follow by every system; the last two are told the truth about the last frame.
+
+    All read the detector's outputs from grids twice as fine, so that they differ in the warp alone.
+    """
     frames = [scene.image for scene in scenes]
     decode = answers.detector().decode
 
@@ -87,7 +90,7 @@ def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str
         return list(follow(system(), frames, decode, looking, **options))
 
     return {
-        "uniform": list(follow(answers.detecting(Uniform, SIZE), frames, decode, gently)),
+        "uniform": list(follow(answers.detecting(Uniform, SIZE, finer=2), frames, decode, gently)),
         "strong": followed(answers.towards),
         "gentle": followed(gently),
         "patient": followed(gently, patience=PATIENCE),
