@@ -24,7 +24,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, series.Ran]:
         new_markdown_cell("# A page"),
         new_code_cell(SHOW.format(colour="red")),
         new_code_cell(SHOW.format(colour="blue"), metadata={"tags": ["picture"]}),
-        new_code_cell("ballast = bytes(200 * 2**20); print(before)"),
+        new_code_cell('ballast = b"x" * (200 * 2**20); print(before)'),
     ]
     path = folder / "page.ipynb"
     notebook = new_notebook(cells=cells)

@@ -24,11 +24,15 @@ PICTURE = "picture"
 WIDE = 360
 """Pixels across of a picture on the map."""
 
-# Linux counts in kilobytes, macOS in bytes.
+# Linux tells the peak since the program began; `getrusage` there counts what started it, too.
+# Elsewhere, on macOS, that counts in bytes.
 _PEAK = """
-import resource, sys
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(round(peak / (2**20 if sys.platform == "darwin" else 2**10)))
+import pathlib, re, resource
+status = pathlib.Path("/proc/self/status")
+if status.exists():
+    print(int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) >> 10)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20)
 """
 
 

@@ -26,6 +26,8 @@ def lab_server(
 ) -> Iterator[LabServer]:
     """One server for all tests; it starts only where there is a browser."""
     folder, overrides = tmp_path_factory.mktemp("lab"), ROOT / "binder/overrides.json"
+    # Its kernels share few cores with the browser: threads that wait for one another are slow.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     with LabServer(folder, ROOT / "notebooks", overrides) as server:
         pytestconfig.stash[LOG] = server
         yield server
