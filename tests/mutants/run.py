@@ -82,7 +82,8 @@ def faults() -> list[Fault]:
 
 def files(*patterns: str) -> list[str]:
     """Names of the files of the project, all or those of some folders."""
-    command = ["git", "ls-files", "-co", "--exclude-standard", "--", *patterns]
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "--"]
+    command += patterns
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return sorted({name for name in listed.stdout.splitlines() if (ROOT / name).is_file()})
 
