@@ -142,3 +142,20 @@ def test_note_is_written_into_the_corner() -> None:
     changed = (pixels(drawn) != 128).any(axis=-1)
     assert changed[160:, :150].any()
     assert not changed[:150].any()
+
+
+def test_boxes_are_drawn_in_order() -> None:
+    _, ax = plt.subplots()
+    boxes = torch.tensor([[-0.5, -0.4, 0.1, 0.2], [0.0, 0.0, 1.0, 1.0]])
+    first, second = figures.draw_boxes(ax, boxes, "red", width=4)
+    assert first.get_xy() == pytest.approx((-0.5, -0.4))
+    assert (second.get_width(), second.get_linewidth()) == (1, 4)
+    assert figures.draw_boxes(ax, boxes[:0]) == []
+
+
+def test_a_logarithmic_axis_says_its_numbers() -> None:
+    _, ax = plt.subplots()
+    ax.plot((0.5, 8), (1, 2))
+    figures.log_axis(ax, (0.5, 2, 8))
+    assert ax.get_xscale() == "log"
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.5", "2", "8"]

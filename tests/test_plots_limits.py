@@ -26,10 +26,10 @@ def test_a_mask_is_tinted_and_boxes_lie_over_the_truth(ax: Axes) -> None:
     mask[..., 4:8, 20:] = True
     truth = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
     drawn = limits.show_answer(ax, torch.ones(1, 3, 20, 30), mask, truth + 0.1, truth, "title")
-    pixels = np.asarray(drawn.get_array())
-    assert pixels[0, 0] == pytest.approx([1, 1, 1])
-    assert pixels[5, 25] == pytest.approx([0.35 + 0.65 * each for each in to_rgb(ANSWER)])
-    assert (pixels[..., 0] < 1).sum() == 4 * 10
+    tint = np.asarray(drawn.get_array())
+    assert ((tint[..., 3] > 0) == mask[0, 0].numpy()).all()
+    assert tint[5, 25, :3] == pytest.approx(to_rgb(ANSWER))
+    assert 0.3 < tint[5, 25, 3] < 0.9  # the picture shows through
     first, second = ax.patches
     assert (to_hex(first.get_edgecolor()), to_hex(second.get_edgecolor())) == (
         TRUTH.lower(),

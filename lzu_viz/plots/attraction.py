@@ -18,9 +18,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, PAPER
+from .palette import ANSWER, FOLD, FOVEA, GRID, INK, PAPER, SERIES
 
-_COLOURS = (ANSWER, FOVEA, FOLD, MARK, GRID)
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
@@ -108,7 +107,7 @@ def show_curves(
         ax.plot(_numbers(places), _numbers(places), ":", color=INK, linewidth=1, label="uniform")
     lines = [
         ax.plot(_numbers(places), _numbers(values), color=colour, linestyle=dashes, label=name)[0]
-        for (name, values), colour, dashes in zip(curves.items(), _COLOURS, _DASHES, strict=False)
+        for (name, values), colour, dashes in zip(curves.items(), SERIES, _DASHES, strict=False)
     ]
     ax.set_title(title, color=INK)
     ax.legend()

@@ -12,14 +12,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.quiver import Quiver
-from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from ..warp import Warp
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK
-
-_COLOURS = (ANSWER, FOVEA, FOLD, MARK, GRID)
-_MARKERS = ("o", "s", "^", "D", "v")
+from .figures import log_axis
+from .palette import FOLD, GRID, INK, MARKERS, SERIES
 
 _ALONG = 65
 """Points of a line that T bends."""
@@ -123,11 +120,9 @@ def show_by_stride(
     """
     lines = [
         ax.plot(strides, list(values), marker=marker, color=colour, label=name)[0]
-        for (name, values), colour, marker in zip(curves.items(), _COLOURS, _MARKERS, strict=False)
+        for (name, values), colour, marker in zip(curves.items(), SERIES, MARKERS, strict=False)
     ]
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticks(list(strides), [str(stride) for stride in strides])
+    log_axis(ax, strides)
     ax.set(xlabel="stride")
     ax.set_ylim(bottom=0)
     ax.set_title(title, color=INK)

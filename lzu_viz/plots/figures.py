@@ -1,10 +1,13 @@
 """Figures: functions that draw on matplotlib axes they are given, and return what they drew."""
 
+from collections.abc import Sequence
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from ..warp import Warp
@@ -33,6 +36,21 @@ def draw_box(ax: Axes, box: Tensor, colour: str = TRUTH) -> Rectangle:
     edge = Rectangle((left, top), right - left, bottom - top, fill=False, color=colour, linewidth=2)
     ax.add_patch(edge)
     return edge
+
+
+def draw_boxes(ax: Axes, boxes: Tensor, colour: str = TRUTH, width: float = 2) -> list[Rectangle]:
+    """Draw boxes `n 4`, xyxy in [-1, 1]."""
+    drawn = [draw_box(ax, box, colour) for box in boxes]
+    for edge in drawn:
+        edge.set_linewidth(width)
+    return drawn
+
+
+def log_axis(ax: Axes, ticks: Sequence[float]) -> None:
+    """Make the x axis logarithmic, and write these numbers under it."""
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
 
 
 def close_up(ax: Axes, box: Tensor, times: float = 3.0) -> None:

@@ -3,25 +3,19 @@
 Every function draws on matplotlib axes it is given, and returns what it drew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection
-from matplotlib.colors import to_rgb
 from matplotlib.container import ErrorbarContainer
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from .figures import draw_box, show_image
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, TRUTH
-
-Interval = tuple[float, float, float]
-"""A mean, and the lower and the upper end of its interval."""
-
-_COLOURS = (ANSWER, FOVEA, MARK, GRID, INK)
-_MARKERS = ("o", "s", "^", "D", "v")
+from .figures import draw_boxes
+from .intervals import Interval, draw_intervals
+from .masks import show_mask
+from .palette import ANSWER, FOLD, FOVEA, INK, MARK, MARKERS, SERIES, TRUTH
 
 
 def show_answer(
@@ -37,14 +31,10 @@ def show_answer(
         truth: `m 4`, likewise.
         title: above it.
     """
-    blue = torch.tensor(to_rgb(ANSWER)).view(1, 3, 1, 1)
-    tinted = torch.where(mask.cpu(), 0.35 * image.cpu() + 0.65 * blue, image.cpu())
-    drawn = show_image(ax, tinted, title)
-    for box in truth:
-        draw_box(ax, box, TRUTH)
-    for box in boxes:
-        draw_box(ax, box, ANSWER)
-    return drawn
+    tint = show_mask(ax, image, mask, title)
+    draw_boxes(ax, truth, TRUTH)
+    draw_boxes(ax, boxes, ANSWER)
+    return tint
 
 
 def show_budget(
@@ -73,7 +63,7 @@ def show_budget(
     ax.axhline(1, color=INK, linewidth=1)
     gained = ax.fill_between(share, pixels, 1, where=pixels > 1, color=FOVEA, label="gained")
     paid = ax.fill_between(share, pixels, 1, where=pixels <= 1, color=MARK, label="paid")
-    ax.set(xlim=(0, 1), ylim=(0, 5), xlabel="share of the source", ylabel="pixels, of uniform's")
+    ax.set(xlim=(0, 1), ylim=(0, 5), xlabel="share of the source", ylabel="pixels (uniform = 1)")
     ax.set_title(title, color=INK)
     ax.legend()
     return gained, paid
@@ -94,15 +84,12 @@ def show_gain(
         label: of the number.
     """
     ax.axhline(0, color=INK, linewidth=1)
-    drawn = []
-    styles = zip(curves.items(), _COLOURS, _MARKERS, strict=False)
-    for (name, points), colour, marker in styles:
-        middle, apart = _parts(list(points.values()))
-        drawn.append(
-            ax.errorbar(
-                list(points), middle, apart, marker=marker, color=colour, capsize=4, label=name
-            )
+    drawn = [
+        draw_intervals(
+            ax, list(points), list(points.values()), colour=colour, mark=marker, label=name
         )
+        for (name, points), colour, marker in zip(curves.items(), SERIES, MARKERS, strict=False)
+    ]
     ax.set(xlabel=label)
     ax.set_title(title, color=INK)
     ax.legend()
@@ -126,11 +113,11 @@ def rank(
     if not gains:
         raise ValueError("there is nothing to rank")
     ordered = sorted(gains.items(), key=_mean, reverse=True)
-    middle, apart = _parts([interval for _, interval in ordered])
-    places = np.arange(len(ordered))
-    colours = [FOLD if mean < 0 else ANSWER for mean in middle]
-    ax.barh(places, middle, color=colours, alpha=0.45)
-    drawn = ax.errorbar(middle, places, xerr=apart, fmt="o", color=INK, capsize=3, markersize=4)
+    intervals = [interval for _, interval in ordered]
+    places = list(range(len(ordered)))
+    colours = [FOLD if mean < 0 else ANSWER for mean, _, _ in intervals]
+    ax.barh(places, [mean for mean, _, _ in intervals], color=colours, alpha=0.45)
+    drawn = draw_intervals(ax, places, intervals, colour=INK, mark="o", line="", lying=True)
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(places, [name for name, _ in ordered])
     ax.set(xlabel=label)
@@ -140,11 +127,3 @@ def rank(
 
 def _mean(named: tuple[str, Interval]) -> float:
     return named[1][0]
-
-
-def _parts(intervals: Sequence[Interval]) -> tuple[list[float], list[list[float]]]:
-    """Give the means, and how far the ends lie below and above them, as matplotlib wants it."""
-    middle = [mean for mean, _, _ in intervals]
-    below = [mean - low for mean, low, _ in intervals]
-    above = [high - mean for mean, _, high in intervals]
-    return middle, [below, above]

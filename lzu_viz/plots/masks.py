@@ -12,10 +12,8 @@ from torch import Tensor
 
 from ..sampling import pixel_centres
 from .figures import show_image
+from .intervals import Interval, beside, draw_intervals
 from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
-
-Interval = tuple[float, float, float]
-"""A mean, and the lower and upper end of its interval."""
 
 STYLES: Mapping[str, tuple[str, str]] = {
     "uniform": (INK, "o"),
@@ -89,20 +87,10 @@ def show_intervals(
     """
     drawn = []
     for number, (name, each) in enumerate(intervals.items()):
-        middle, low, high = np.array(each).T
-        places = np.arange(len(groups)) + 0.12 * (number - (len(intervals) - 1) / 2)
         colour, mark = STYLES[name]
+        places = beside(len(groups), number, len(intervals), 0.12)
         drawn.append(
-            ax.errorbar(
-                places,
-                middle,
-                yerr=np.maximum([middle - low, high - middle], 0),
-                color=colour,
-                marker=mark,
-                linestyle="",
-                capsize=3,
-                label=name,
-            )
+            draw_intervals(ax, places, each, colour=colour, mark=mark, line="", label=name)
         )
     ax.axhline(0, color=INK, linewidth=0.8)
     ax.set_xticks(range(len(groups)), list(groups))

@@ -6,7 +6,6 @@ drew.
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.image import AxesImage
@@ -14,7 +13,8 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ..adaptive import Seen
-from .figures import draw_box, show_image
+from .figures import draw_boxes, show_image
+from .intervals import Interval, beside, draw_intervals
 from .palette import ANSWER, FOVEA, INK, MARK, PAPER, TRUTH
 
 STYLES: Mapping[str, tuple[str, str, str]] = {
@@ -56,13 +56,11 @@ def show_step(
         The rectangles of what was expected, and the zoomed picture.
     """
     show_image(above, image, title)
-    for box in truth:
-        draw_box(above, box, TRUTH)
-    expected = [draw_box(above, box, FOVEA) for box in seen.expected]
+    draw_boxes(above, truth, TRUTH)
+    expected = draw_boxes(above, seen.expected, FOVEA)
     for edge in expected:
         edge.set_linestyle("--")
-    for box in seen.found.boxes[seen.found.labels == label]:
-        draw_box(above, box, ANSWER)
+    draw_boxes(above, seen.found.boxes[seen.found.labels == label], ANSWER)
     return expected, show_image(below, seen.warp.zoom(image, size))
 
 
@@ -104,7 +102,7 @@ def show_hits(ax: Axes, hits: Mapping[str, Sequence[bool]]) -> list[Rectangle]:
 
 def show_means(
     ax: Axes,
-    means: Mapping[str, Sequence[tuple[float, float, float]]],
+    means: Mapping[str, Sequence[Interval]],
     at: Sequence[str],
     title: str = "",
 ) -> list[ErrorbarContainer]:
@@ -121,19 +119,15 @@ def show_means(
     """
     drawn = []
     for number, (system, rows) in enumerate(means.items()):
-        middle, low, high = np.array(rows).T
         colour, mark, line = STYLES.get(system, (INK, "o", "-"))
-        # Side by side, so that intervals can be told apart.
-        places = np.arange(len(at)) + 0.06 * (number - (len(means) - 1) / 2)
         drawn.append(
-            ax.errorbar(
-                places,
-                middle,
-                yerr=np.maximum([middle - low, high - middle], 0),
-                color=colour,
-                marker=mark,
-                linestyle=line,
-                capsize=3,
+            draw_intervals(
+                ax,
+                beside(len(at), number, len(means), 0.06),
+                rows,
+                colour=colour,
+                mark=mark,
+                line=line,
                 label=system,
             )
         )

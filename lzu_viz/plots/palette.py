@@ -29,6 +29,12 @@ FOLD = "#C8102E"
 MARK = "#CC79A7"
 """Reddish purple: the place that the reader points at."""
 
+SERIES = (ANSWER, FOVEA, FOLD, MARK, GRID)
+"""For curves that have no colour of their own, in this order."""
+
+MARKERS = ("o", "s", "^", "D", "v")
+"""Likewise: no two curves differ in colour alone."""
+
 MAP = (colormaps["cividis"](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
 """`256 3`: from little (dark blue) to much (yellow), in an order that everybody sees."""
 

@@ -11,13 +11,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.container import ErrorbarContainer
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
 from torch import Tensor
 
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK
-
-_COLOURS = (ANSWER, FOVEA, FOLD, MARK, GRID)
-_MARKERS = ("o", "s", "^", "D", "v")
+from .figures import log_axis
+from .palette import ANSWER, INK, MARKERS, SERIES
 
 
 def show_cut(ax: Axes, places: Tensor, smooth: Tensor, nodes: Tensor, title: str = "") -> Line2D:
@@ -58,11 +55,11 @@ def show_errors(
     """
     lines = [
         ax.plot(counts, list(values), marker=marker, color=colour, label=name)[0]
-        for (name, values), colour, marker in zip(errors.items(), _COLOURS, _MARKERS, strict=False)
+        for (name, values), colour, marker in zip(errors.items(), SERIES, MARKERS, strict=False)
     ]
     ax.set_yscale("log")
-    ax.set(xlabel="pieces an axis", ylabel="error, source px (rms)")
-    _count_axis(ax, counts)
+    ax.set(xlabel="pieces per axis", ylabel="error, source px (rms)")
+    log_axis(ax, counts)
     ax.set_title(title, color=INK)
     ax.legend(fontsize=9)
     return lines
@@ -116,14 +113,14 @@ def show_against(
             capsize=3,
             label=name if len(curves) > 1 else None,
         )
-        for (name, values), colour, marker in zip(curves.items(), _COLOURS, _MARKERS, strict=False)
+        for (name, values), colour, marker in zip(curves.items(), SERIES, MARKERS, strict=False)
     ]
     if uniform is not None:
         ax.axhline(uniform, color=INK, linestyle="--", linewidth=1, label="uniform")
     if len(curves) > 1 or uniform is not None:
         ax.legend(fontsize=9, loc="lower right")
-    ax.set_xlabel("pieces an axis")
-    _count_axis(ax, counts)
+    ax.set_xlabel("pieces per axis")
+    log_axis(ax, counts)
     ax.set_title(title, color=INK)
     return drawn
 
@@ -159,13 +156,6 @@ def show_table(
             ax.text(column, row, said, ha="center", va="center", color=colour, fontsize=9)
     ax.set_xticks(range(len(columns)), [str(count) for count in columns])
     ax.set_yticks(range(len(rows)), [str(count) for count in rows])
-    ax.set(xlabel="pieces an axis", ylabel="cells of the map, an axis")
+    ax.set(xlabel="pieces per axis", ylabel="cells of the map, per axis")
     ax.set_title(title, color=INK)
     return drawn
-
-
-def _count_axis(ax: Axes, counts: Sequence[int]) -> None:
-    """Put the counts themselves on a logarithmic x axis."""
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticks(list(counts), [str(count) for count in counts])

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from .figures import draw_box, show_image
+from .figures import draw_boxes, show_image
+from .intervals import Interval, beside, draw_intervals
 from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
 
 STYLES: Mapping[str, tuple[str, str, str]] = {
@@ -24,7 +24,8 @@ STYLES: Mapping[str, tuple[str, str, str]] = {
 }
 """Colour, mark and line of each way to feed a detector; those that are alike share a colour."""
 
-SIZES = ("small", "medium", "large")
+SIZES = {"small": "below 32 px", "medium": "32 to 96 px", "large": "from 96 px"}
+"""COCO's sizes: the square root of a box's area."""
 
 
 def show_found(
@@ -43,9 +44,8 @@ def show_found(
         The rectangles of what was found.
     """
     show_image(ax, image, title)
-    for box in truth:
-        draw_box(ax, box, TRUTH).set_linewidth(4)  # so that it shows around a box that fits
-    return [draw_box(ax, box, ANSWER) for box in found]
+    draw_boxes(ax, truth, TRUTH, width=4)  # so that it shows around a box that fits
+    return draw_boxes(ax, found, ANSWER)
 
 
 def show_precision(
@@ -63,22 +63,15 @@ def show_precision(
     sizes = sorted({row["rows"] for row in summary})
     for number, system in enumerate(systems):
         of = {row["rows"]: row for row in summary if row["system"] == system}
-        middle = np.array([of[rows][column] for rows in sizes])
-        low, high = (
-            np.array([of[rows][f"{column} {end}"] for rows in sizes]) for end in ("low", "high")
-        )
         colour, mark, line = STYLES[system]
-        # Side by side, so that intervals can be told apart.
-        places = np.arange(len(sizes)) + 0.05 * (number - (len(systems) - 1) / 2)
         drawn.append(
-            ax.errorbar(
-                places,
-                middle,
-                yerr=np.maximum([middle - low, high - middle], 0),
-                color=colour,
-                marker=mark,
-                linestyle=line,
-                capsize=3,
+            draw_intervals(
+                ax,
+                beside(len(sizes), number, len(systems), 0.05),
+                [_interval(of[rows], column) for rows in sizes],
+                colour=colour,
+                mark=mark,
+                line=line,
                 label=system,
             )
         )
@@ -99,30 +92,26 @@ def show_sizes(
     width = 0.8 / len(systems)
     for number, system in enumerate(systems):
         (row,) = (each for each in summary if (each["rows"], each["system"]) == (rows, system))
-        middle = np.array([row[size] for size in SIZES])
-        low, high = (np.array([row[f"{size} {end}"] for size in SIZES]) for end in ("low", "high"))
-        places = np.arange(len(SIZES)) + width * (number - (len(systems) - 1) / 2)
+        places = beside(len(SIZES), number, len(systems), width)
         colour, mark, _ = STYLES[system]
-        ax.bar(places, middle, width, color=colour, alpha=0.35)
+        ax.bar(places, [row[size] for size in SIZES], width, color=colour, alpha=0.35)
         drawn.append(
-            ax.errorbar(
+            draw_intervals(
+                ax,
                 places,
-                middle,
-                yerr=np.maximum([middle - low, high - middle], 0),
-                color=colour,
-                marker=mark,
-                linestyle="",
-                capsize=3,
+                [_interval(row, size) for size in SIZES],
+                colour=colour,
+                mark=mark,
+                line="",
                 label=system,
             )
         )
-    ax.set_xticks(
-        range(len(SIZES)), [f"{size}\n{at}" for size, at in zip(SIZES, _SPANS, strict=True)]
-    )
+    ax.set_xticks(range(len(SIZES)), [f"{size}\n{span}" for size, span in SIZES.items()])
     ax.set(ylabel="AP", ylim=(0, None))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small")
     return drawn
 
 
-_SPANS = ("below 32 px", "32 to 96 px", "from 96 px")
+def _interval(row: Mapping[str, Any], column: str) -> Interval:
+    return row[column], row[f"{column} low"], row[f"{column} high"]

@@ -3,23 +3,20 @@
 Every function draws on matplotlib axes it is given, and returns what it drew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import NullLocator
 from torch import Tensor
 
-from .figures import draw_box
-from .palette import ANSWER, FOLD, FOVEA, INK, MARK, TRUTH
+from .figures import draw_box, log_axis
+from .intervals import Interval, beside, draw_intervals
+from .palette import FOLD, INK, MARKERS, SERIES, TRUTH
 
-Interval = tuple[float, float, float]
-"""A mean, and the lower and the upper end of its interval."""
-
-_COLOURS = (INK, ANSWER, FOVEA, FOLD, MARK)
-_MARKERS = ("o", "s", "^", "D", "v")
+_COLOURS = (INK, *SERIES)
+"""Uniform downsampling, which has no colour, comes first."""
 
 _APART = 1.035
 """By what factor neighbouring curves stand apart, so that their bars do not cover one another."""
@@ -65,11 +62,11 @@ def show_contrast(
     ax.axvspan(min(periods), 2, color=FOLD, alpha=0.12, linewidth=0, label="too fine to be shown")
     lines = [
         ax.plot(periods, list(values), marker=marker, color=colour, label=name)[0]
-        for (name, values), colour, marker in zip(curves.items(), _COLOURS, _MARKERS, strict=False)
+        for (name, values), colour, marker in zip(curves.items(), _COLOURS, MARKERS, strict=False)
     ]
     ax.set(xlabel="a stripe and its gap, in pixels of the small picture", ylabel="contrast left")
     ax.set_ylim(bottom=0)
-    _log_axis(ax, [period for period in (0.5, 1, 2, 4, 8) if period <= max(periods)])
+    log_axis(ax, [period for period in (0.5, 1, 2, 4, 8) if period <= max(periods)])
     ax.set_title(title, color=INK)
     ax.legend(fontsize=9)
     return lines
@@ -94,22 +91,16 @@ def show_by_size(
     """
     ax.axhline(0.5, color=INK, linestyle=":", linewidth=1)
     drawn = []
-    styles = zip(curves.items(), _COLOURS, _MARKERS, strict=False)
+    styles = zip(curves.items(), _COLOURS, MARKERS, strict=False)
     for index, ((name, points), colour, marker) in enumerate(styles):
         places = [height * _APART ** (index - (len(curves) - 1) / 2) for height in points]
         drawn.append(
-            ax.errorbar(
-                places,
-                [mean for mean, _, _ in points.values()],
-                _bars(points.values()),
-                marker=marker,
-                color=colour,
-                capsize=3,
-                label=name,
+            draw_intervals(
+                ax, places, list(points.values()), colour=colour, mark=marker, label=name
             )
         )
     ax.set_ylim(-0.04, 1.04)
-    _log_axis(ax, ticks)
+    log_axis(ax, ticks)
     ax.set_title(title, color=INK)
     ax.legend(fontsize=9)
     return drawn
@@ -133,21 +124,20 @@ def show_systems(
     """
     drawn = []
     systems: list[str] = []
-    styles = zip(means.items(), (ANSWER, FOVEA, FOLD, MARK, INK), _MARKERS, strict=False)
+    styles = zip(means.items(), SERIES, MARKERS, strict=False)
     for index, ((person, by_system), colour, marker) in enumerate(styles):
         systems = systems or list(by_system)
         if list(by_system) != systems:
             raise ValueError(f"all need the systems {systems}, got {list(by_system)} of {person}")
-        aside = 0.24 * (index - (len(means) - 1) / 2)
+        places = beside(len(systems), index, len(means), 0.24)
         drawn.append(
-            ax.errorbar(
-                [place + aside for place in range(len(systems))],
-                [mean for mean, _, _ in by_system.values()],
-                _bars(by_system.values()),
-                fmt=marker,
-                color=colour,
-                markersize=8,
-                capsize=4,
+            draw_intervals(
+                ax,
+                places,
+                list(by_system.values()),
+                colour=colour,
+                mark=marker,
+                line="",
                 label=person,
             )
         )
@@ -156,16 +146,3 @@ def show_systems(
     ax.set_title(title, color=INK)
     ax.legend(fontsize=9, loc="upper left")
     return drawn
-
-
-def _bars(intervals: Iterable[Interval]) -> list[list[float]]:
-    """Give how far the ends lie below and above the means, as matplotlib wants it."""
-    apart = [[mean - low, high - mean] for mean, low, high in intervals]
-    return [list(side) for side in zip(*apart, strict=True)]
-
-
-def _log_axis(ax: Axes, ticks: Sequence[float]) -> None:
-    """Put some numbers on a logarithmic x axis."""
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
