@@ -18,9 +18,6 @@ from PIL import Image
 LARGEST_MB = 1024
 """Peak memory that a notebook may take: half of what Binder gives."""
 
-PICTURE = "picture"
-"""Tag of the cell whose picture stands for its notebook on the map; the first picture otherwise."""
-
 WIDE = 360
 """Pixels across of a picture on the map."""
 
@@ -101,11 +98,10 @@ def run(paths: Sequence[Path]) -> dict[Path, Ran]:
 
 
 def draw(notebook: Any, path: Path) -> None:
-    """Store the small picture that stands for a notebook on the map, if its map has a folder."""
+    """Store a notebook's first picture, small, for the map, if that has a folder for it."""
     if not path.parent.is_dir():
         return
-    cells = sorted(notebook.cells, key=lambda cell: PICTURE not in cell.metadata.get("tags", []))
-    for cell in cells:
+    for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if jpeg := output.get("data", {}).get("image/jpeg"):
                 with Image.open(io.BytesIO(base64.b64decode(jpeg))) as picture:

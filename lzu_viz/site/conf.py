@@ -1,6 +1,7 @@
 """How Sphinx builds the site: no network, neither now nor when a page is read."""
 
 import os
+import shutil
 from typing import Any
 
 from docutils import nodes
@@ -55,8 +56,6 @@ def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> 
 
 def explorers(app: Sphinx, error: Exception | None) -> None:
     """Copy the explorers' pages, which Sphinx does not know, beside the pages that show them."""
-    import shutil
-
     if error:
         return
     for folder in app.srcdir.rglob("_explorers"):

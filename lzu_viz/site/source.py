@@ -1,6 +1,5 @@
 """The sources of the site: the notebooks, executed anew, and a page for each module."""
 
-import json
 import pkgutil
 import re
 import shutil
@@ -23,8 +22,20 @@ NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
 EXPLORERS = "_explorers"
 """Folder of the explorers' pages, beside the pages that show them."""
 
-TOOLS = ("bench", "evaluation.__main__", "site", "__main__")
-"""Modules that nobody imports: they get no page."""
+TOOLS = ("bench", "site")
+"""Packages that nobody imports: they get no page."""
+
+
+AUTOMODULE = """# {name}
+
+```{{eval-rst}}
+.. automodule:: {name}
+   :members:
+   :show-inheritance:
+   :ignore-module-all:
+   :member-order: bysource
+```
+"""
 
 
 def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
@@ -84,15 +95,11 @@ def public_modules() -> Iterator[str]:
 def module_page(name: str) -> str:
     """Give the page of a module: what its docstrings say; of a package also what it gathers."""
     module = import_module(name)
-    options = "\n".join(
-        f"   :{option}:"
-        for option in ("members", "show-inheritance", "ignore-module-all", "member-order: bysource")
-    ).replace("bysource:", "bysource")
     gathered = [
         f"- {{py:obj}}`{_home(module, each)}`" for each in sorted(getattr(module, "__all__", []))
     ]
     listed = "\n".join(["\nIt gives:\n", *gathered, ""]) if gathered else ""
-    return f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{options}\n```\n{listed}"
+    return AUTOMODULE.format(name=name) + listed
 
 
 def _home(module: ModuleType, name: str) -> str:
@@ -106,7 +113,6 @@ def _home(module: ModuleType, name: str) -> str:
 
 def index(notebooks: list[Path], modules: list[str]) -> str:
     """Give the first page, and the order of all others."""
-    title = json.dumps("lzu_viz")[1:-1]
     intro = (HERE / "index.md").read_text(encoding="utf-8")
     series = [each for each in notebooks if len(each.parts) == 1]
     solutions = [each for each in notebooks if len(each.parts) > 1]
@@ -115,7 +121,7 @@ def index(notebooks: list[Path], modules: list[str]) -> str:
         _tree("Solutions", [f"notebooks/{_page(each)}" for each in solutions]),
         _tree("The library", [f"api/{name}" for name in modules]),
     ]
-    return "\n".join([f"# {title}\n", intro, *trees])
+    return "\n".join(["# lzu_viz\n", intro, *trees])
 
 
 def _page(path: Path) -> str:

@@ -40,7 +40,6 @@ LEFT_OUT = (
     "tests/test_mutants.py",
     "tests/test_notebooks.py",
     "tests/test_series.py",
-    "tests/test_site.py",
 )
 BOOKKEEPING = (
     "tests/test_evaluation.py::test_the_kept_figures_were_made_by_this_code",

@@ -7,12 +7,14 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import Browser, expect
 
+from hands import at_rest, control, on_screen
 from lzu_viz.site import __main__ as site
 from lzu_viz.site import show, source
 from lzu_viz.widgets import State
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ANSWER = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
 
 
@@ -79,7 +81,26 @@ def test_the_explorer_stands_in_the_page(built: Path) -> None:
     explorer = (built / "notebooks/_explorers/00_page-1.html").read_text(encoding="utf-8")
     assert all(title in explorer for title in show.states_of(State()))
     assert "explorers_as_pages" not in page  # what was run beforehand is not shown
-    assert "[1]" not in page.split("1 + 1")[0] or "Explorer" in page
+
+
+@pytest.mark.browser
+def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto((built / "notebooks/00_page.html").as_uri())
+    frame = page.frame_locator("iframe.lzu-explorer")
+    source, zoomed = (frame.locator(f'canvas[data-view="{name}"]') for name in ("source", "zoomed"))
+    drawn = "canvas => canvas.toDataURL()"
+    across = control(frame, "fovea x")
+    before, place = zoomed.evaluate(drawn), across.input_value()
+    box = at_rest(page, source)
+    drag_from, drag_to = on_screen(box, (0.0, 0.0)), on_screen(box, (-0.6, 0.4))
+    page.mouse.move(*drag_from)
+    page.mouse.down()
+    page.mouse.move(*drag_to, steps=8)
+    page.mouse.up()
+    expect(across).not_to_have_value(place)
+    assert zoomed.evaluate(drawn) != before
+    page.close()
 
 
 def test_formulas_are_drawn_by_the_browser(built: Path) -> None:
