@@ -201,7 +201,7 @@ def test_notebook(path: Path, rule: Rule) -> None:
     assert list(rule(json.loads(path.read_text(encoding="utf-8")))) == []
 
 
-SERIES = [path for path in NOTEBOOKS if path.parent == FOLDER and not path.name.startswith("00")]
+SERIES = [path for path in NOTEBOOKS if path.parent == FOLDER]
 
 
 @pytest.mark.parametrize("path", SERIES, ids=lambda path: path.name)
@@ -221,9 +221,7 @@ def test_every_solution_has_its_page() -> None:
 MAP = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in NOTEBOOKS if path.parent == FOLDER], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.name)
 def test_the_map_shows_each_page_with_its_picture(path: Path) -> None:
     (row,) = (line for line in MAP.splitlines() if f"]({path.name}) |" in line)
     assert re.search(r"\| \d+ min \|$", row)
