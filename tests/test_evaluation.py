@@ -11,6 +11,7 @@ from lzu_viz.boxes import Detections
 from lzu_viz.evaluation import (
     EVALUATIONS,
     Kept,
+    answers,
     detector,
     differing,
     kept,
@@ -167,8 +168,13 @@ def test_masks_are_compared_about_each_person():
     scene = far_person("china", place=(0.5, -0.3), height=0.1, size=(320, 480))
     elsewhere = scene.mask.clone()
     elsewhere[..., :10, :10] = True  # far from her: not held against her
-    assert sizes.person_ious(elsewhere, scene) == [1.0]
-    assert sizes.person_ious(~scene.mask, scene) == [0.0]
+    assert answers.person_ious(elsewhere, scene) == [1.0]
+    assert answers.person_ious(~scene.mask, scene) == [0.0]
+
+
+def test_heights_are_in_source_pixels():
+    scene = far_person("china", place=(0.5, -0.3), height=0.2, size=(320, 480))
+    assert answers.heights_in(scene) == [64]
 
 
 def test_saliency_is_shifted_by_as_much_as_asked():

@@ -78,7 +78,7 @@ def test_gains_stand_at_their_numbers_with_their_intervals(ax: Axes) -> None:
 
 def test_the_greatest_loss_is_on_top(ax: Axes) -> None:
     gains = {"a": (-0.1, -0.2, 0.1), "b": (-0.4, -0.5, -0.3), "c": (0.3, 0.2, 0.5)}
-    line, _, (bars,) = limits.rank(ax, gains)
+    line, _, (bars,) = limits.show_ranked(ax, gains)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "a", "b"]
     assert [bar.get_width() for bar in ax.patches] == [0.3, -0.1, -0.4]
     colours = [to_hex(bar.get_facecolor()) for bar in ax.patches]
@@ -89,4 +89,4 @@ def test_the_greatest_loss_is_on_top(ax: Axes) -> None:
 
 def test_nothing_cannot_be_ranked(ax: Axes) -> None:
     with pytest.raises(ValueError, match="nothing to rank"):
-        limits.rank(ax, {})
+        limits.show_ranked(ax, {})

@@ -2,7 +2,8 @@
 
 They take minutes, too long for a page. `python -m lzu_viz.evaluation` makes them; a page loads
 them, and makes a part of them again to compare. A module is one evaluation: `measure(seed)` gives
-the records of one scene, `summarise(records)` the tables that cannot be made in a moment.
+the records of one scene, `summarise(records)`, where there is one, the tables that cannot be made
+in a moment.
 """
 
 from .kept import Kept, Record, differing, load, mean_interval, select

@@ -14,7 +14,7 @@ from ..lzu import LZU
 from ..metrics import mask_iou
 from ..scenes import Scene, controlled
 from ..warp import Warp
-from . import answers, segmenter, sizes
+from . import answers, segmenter
 from .kept import Record
 
 SCENES = 150
@@ -47,11 +47,6 @@ def measure(seed: int) -> list[Record]:
             record = {"seed": seed, "limit": limit, "system": system}
             records.append({**record, **_told(scene, warp)})
     return records
-
-
-def summarise(records: list[Record]) -> list[Record]:
-    """Give nothing: all tables are made from the records in a moment."""
-    return []
 
 
 def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
@@ -105,17 +100,10 @@ def shifted(box: Tensor, shift: float, seed: int) -> Tensor:
 
 def _told(scene: Scene, warp: Warp) -> Record:
     mask = answers.segment(scene.image, warp, SEGMENTER)
-    found = answers.best_iou(
-        answers.detecting(LZU, DETECTOR, finer=2).detect(
-            scene.image, answers.detector().decode, warp
-        )[0],
-        scene.box,
-    )
-    rows = scene.image.shape[-2]
-    heights = (scene.box[:, 3] - scene.box[:, 1]) / 2 * rows
+    found = answers.detect(LZU, scene.image, warp, DETECTOR, finer=2)
     return {
-        "heights": [round(height) for height in heights.tolist()],
-        "found": [round(iou, 3) for iou in found],
-        "masks": [round(iou, 3) for iou in sizes.person_ious(mask, scene)],
+        "heights": answers.heights_in(scene),
+        "found": [round(iou, 3) for iou in answers.best_iou(found, scene.box)],
+        "masks": [round(iou, 3) for iou in answers.person_ious(mask, scene)],
         "mask": round(mask_iou(mask, scene.mask).item(), 3),
     }

@@ -63,11 +63,6 @@ def measure(seed: int) -> list[Record]:
     return records
 
 
-def summarise(records: list[Record]) -> list[Record]:
-    """Give nothing: all tables are made from the records in a moment."""
-    return []
-
-
 def scenes_of(seed: int, speed: float, pan: float = 0.0) -> list[Scene]:
     """Give the frames of a sequence."""
     return list(moving(seed, frames=FRAMES, speed=speed, pan=pan, heights=HEIGHTS))

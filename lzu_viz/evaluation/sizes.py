@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ..boxes import Detections, to_pixels
 from ..lzu import Fovea, Uniform
-from ..metrics import mask_iou
 from ..scenes import Scene, controlled
 from ..warp import Warp
 from . import answers
@@ -26,16 +25,13 @@ HEIGHTS = (0.03, 0.35)
 FILL = 0.8
 """The largest part of a window's side that the target may take up."""
 
-MARGIN = 0.25
-"""About a person's box, in sides of it: where a mask is compared with hers."""
-
 SETTINGS: dict[str, Any] = {
     "persons": 2,
     "heights": HEIGHTS,
     "detector": DETECTOR,
     "segmenter": SEGMENTER,
     "fill": FILL,
-    "margin": MARGIN,
+    "margin": answers.MARGIN,
 }
 
 
@@ -43,7 +39,7 @@ SETTINGS: dict[str, Any] = {
 def measure(seed: int) -> list[Record]:
     """Look at one scene by every system: a record for each network, system and person."""
     scene = scene_of(seed)
-    heights = (scene.box[:, 3] - scene.box[:, 1]) / 2 * scene.image.shape[-2]
+    heights = answers.heights_in(scene)
     warps = {
         "uniform": Warp.identity((1, 1)),
         "zoom": answers.towards(scene.box[:1]),
@@ -58,7 +54,7 @@ def measure(seed: int) -> list[Record]:
     masks["crop"] = segment_in_window(scene, SEGMENTER)
     found = {
         "detector": {name: answers.best_iou(each, scene.box) for name, each in detected.items()},
-        "segmenter": {name: person_ious(each, scene) for name, each in masks.items()},
+        "segmenter": {name: answers.person_ious(each, scene) for name, each in masks.items()},
     }
     return [
         {
@@ -66,18 +62,13 @@ def measure(seed: int) -> list[Record]:
             "network": network,
             "system": system,
             "target": person == 0,
-            "height": round(heights[person].item()),
+            "height": heights[person],
             "iou": round(iou, 3),
         }
         for network, systems in found.items()
         for system, ious in systems.items()
         for person, iou in enumerate(ious)
     ]
-
-
-def summarise(records: list[Record]) -> list[Record]:
-    """Give nothing: all tables are made from the records in a moment."""
-    return []
 
 
 def scene_of(seed: int) -> Scene:
@@ -119,15 +110,3 @@ def segment_in_window(scene: Scene, size: tuple[int, int]) -> Tensor:
     cut = scene.image[..., top:bottom, left:right]
     mask[..., top:bottom, left:right] = answers.segment(cut, None, size)
     return mask
-
-
-def person_ious(mask: Tensor, scene: Scene) -> list[float]:
-    """Give for each person the IoU of the mask with hers, in her box and a margin about it."""
-    rows, columns = scene.image.shape[-2:]
-    ious = []
-    for box in to_pixels(scene.box, (rows, columns)).round().int().tolist():
-        left, top, right, bottom = box
-        x, y = round(MARGIN * (right - left)), round(MARGIN * (bottom - top))
-        here = slice(max(0, top - y), bottom + y), slice(max(0, left - x), right + x)
-        ious.append(mask_iou(mask[..., *here], scene.mask[..., *here]).item())
-    return ious

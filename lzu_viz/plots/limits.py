@@ -96,7 +96,7 @@ def show_gain(
     return drawn
 
 
-def rank(
+def show_ranked(
     ax: Axes, gains: Mapping[str, Interval], title: str = "", label: str = ""
 ) -> ErrorbarContainer:
     """Show differences with uniform as bars, the greatest loss on top: red is loss, blue is gain.

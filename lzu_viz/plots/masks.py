@@ -47,7 +47,7 @@ def show_mask(
     """
     show_image(ax, image, title)
     where = mask[0, 0].cpu().numpy()
-    tint = np.empty((*where.shape, 4))
+    tint = np.empty((*where.shape, 4), dtype=np.float32)
     tint[..., :3] = to_rgb(colour)
     tint[..., 3] = TINT * where
     return ax.imshow(
