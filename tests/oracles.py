@@ -1,6 +1,7 @@
 """Slow, obvious versions of what the package does cleverly. All in numpy, one value at a time."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,3 +98,29 @@ def sample_point(image: Array, x: float, y: float) -> Array:
     above = (1 - s) * image[:, top, left] + s * image[:, top, left + 1]
     below = (1 - s) * image[:, top + 1, left] + s * image[:, top + 1, left + 1]
     return np.asarray((1 - t) * above + t * below)
+
+
+def first_inside(
+    inside: Callable[[Array, Array, Array], NDArray[np.bool_]],
+    ray: tuple[float, float],
+    place: tuple[float, float, float],
+    yaw: float,
+    depths: tuple[float, float],
+) -> float:
+    """March along a ray until it is inside a solid; infinite if it never is.
+
+    The ray is (x, y, 1) times the depth. `inside` tells of points in the solid's own frame, which
+    stands at `place` and whose z axis points along (sin yaw, 0, cos yaw).
+    """
+    low, high = depths
+    for _ in range(3):
+        depth = np.linspace(low, high, 400)
+        x, y, z = (depth * way - start for way, start in zip((*ray, 1.0), place, strict=True))
+        hit = inside(
+            x * math.cos(yaw) - z * math.sin(yaw), y, x * math.sin(yaw) + z * math.cos(yaw)
+        )
+        if not hit.any():
+            return math.inf
+        first = int(hit.argmax())
+        low, high = depth[max(first - 1, 0)], depth[first]
+    return float(high)

@@ -5,17 +5,18 @@ Seen with few pixels they are alike.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .solids import Array
+from .solids import SIDES, Array, Faces
 
 Colour = tuple[float, float, float]
+"""(red, green, blue), each in 0..1."""
 
-BACK, FRONT = 4, 5
-"""Of the faces of a frustum, see `solids.SIDES`."""
+TOP, BACK, FRONT = (SIDES.index(name) for name in ("top", "back", "front"))
+"""Of the faces of a frustum."""
 
 
 class Surface(NamedTuple):
@@ -23,11 +24,11 @@ class Surface(NamedTuple):
 
     Attributes:
         points: `k 3`, in the thing's own frame.
-        face: `k`, of a polytope.
+        face: `k`, of a polytope the face on which each lies, else -1.
     """
 
     points: Array
-    face: NDArray[np.int8] | None
+    face: Faces
 
 
 Paint = Callable[[Surface], Array]
@@ -40,10 +41,12 @@ def _tile(side: int = 256, seed: int = 7) -> Array:
     spectrum = np.fft.fft2(draw.standard_normal((side, side)))
     wave = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
     smooth = np.fft.ifft2(spectrum / np.maximum(wave, 1 / side) ** 1.2).real
-    return np.clip(smooth / smooth.std() / 2, -1, 1).astype(np.float32)
+    tile: Array = np.clip(smooth / smooth.std() / 2, -1, 1).astype(np.float32)
+    return tile
 
 
 TILE = _tile()
+"""`256 256`: smooth noise in -1..1 that repeats without a seam."""
 
 
 def noise(first: Array, second: Array, size: float, smooth: bool = False) -> Array:
@@ -54,40 +57,53 @@ def noise(first: Array, second: Array, size: float, smooth: bool = False) -> Arr
         second: `k`.
         size: of the tile in metres.
         smooth: whether it is read bilinearly, which takes four times as long.
+
+    Returns:
+        `k`.
     """
     scale, last = np.float32(len(TILE) / size), len(TILE) - 1
     row, column = first * scale, second * scale
     if not smooth:
-        return TILE[row.astype(np.int32) & last, column.astype(np.int32) & last]
+        picked: Array = TILE[row.astype(np.int32) & last, column.astype(np.int32) & last]
+        return picked
     above, left = np.floor(row).astype(np.int32), np.floor(column).astype(np.int32)
     down, right = (row - above).astype(np.float32), (column - left).astype(np.float32)
     near, far = (TILE[(above + step) & last, left & last] for step in (0, 1))
     near_right, far_right = (TILE[(above + step) & last, (left + 1) & last] for step in (0, 1))
     near, far = near + right * (near_right - near), far + right * (far_right - far)
-    return near + down * (far - near)
+    mixed: Array = near + down * (far - near)
+    return mixed
 
 
 def plain(colour: Colour, grain: float = 0.0, size: float = 3.0) -> Paint:
-    """Give one colour, with some grain."""
-    base = np.float32(colour)
+    """Give one colour, with some grain.
+
+    Args:
+        colour: without it.
+        grain: how strong it is, as a part of the colour.
+        size: in metres, after which it repeats.
+    """
+    base = np.array(colour, np.float32)
 
     def paint(surface: Surface) -> Array:
-        x, y, z = surface.points.T
         if not grain:
             return np.broadcast_to(base, surface.points.shape)
+        x, y, z = surface.points.T
         mottled = noise(x, y, size) + noise(z, y, size) + noise(x, z, size)
         return base * (1 + np.float32(grain / 2) * mottled)[:, None]
 
     return paint
 
 
-Where = Callable[[Array, Array, Array, Any], NDArray[np.bool_]]
-"""From x, y, z and faces of points to whether they are painted."""
+Mask = NDArray[np.bool_]
+
+Where = Callable[[Array, Array, Array, Faces], Mask]
+"""From x, y, z and faces of points, all `k`, to whether they are painted."""
 
 
 def painted(base: Colour, *layers: tuple[Where, Colour]) -> Paint:
     """Give one colour with others over it, each where its function of (x, y, z, face) says so."""
-    ground = np.float32(base)
+    ground = np.array(base, np.float32)
 
     def paint(surface: Surface) -> Array:
         colours = np.empty_like(surface.points)
@@ -100,7 +116,8 @@ def painted(base: Colour, *layers: tuple[Where, Colour]) -> Paint:
     return paint
 
 
-def _shade(colour: Colour, factor: float) -> Colour:
+def shade(colour: Colour, factor: float) -> Colour:
+    """Give a colour that is darker by a factor."""
     red, green, blue = colour
     return factor * red, factor * green, factor * blue
 
@@ -109,6 +126,13 @@ DARK: Colour = (0.05, 0.05, 0.06)
 GLASS: Colour = (0.10, 0.14, 0.18)
 RED: Colour = (0.75, 0.06, 0.06)
 WHITE: Colour = (0.93, 0.93, 0.90)
+GREY: Colour = (0.50, 0.51, 0.52)
+BLUE: Colour = (0.10, 0.25, 0.62)
+
+
+def _ends(face: Faces) -> Mask:
+    ends: Mask = (face == BACK) | (face == FRONT)
+    return ends
 
 
 def car_body(colour: Colour, width: float, wheel: float) -> Paint:
@@ -120,18 +144,15 @@ def car_body(colour: Colour, width: float, wheel: float) -> Paint:
         wheel: how far ahead and behind the middle the wheels are.
     """
     lamp = 0.3 * width
-    seam = _shade(colour, 0.55)
-
-    def ends(face: Any) -> Any:
-        return (face == BACK) | (face == FRONT)
+    seam = shade(colour, 0.55)
 
     return painted(
         colour,
-        (lambda x, y, z, face: ~ends(face) & (np.abs(z - 0.05) < 0.03), seam),
+        (lambda x, y, z, face: ~_ends(face) & (np.abs(z - 0.05) < 0.03), seam),
         (lambda x, y, z, face: y > -0.36, DARK),
         (
             lambda x, y, z, face: (
-                ~ends(face) & ((np.abs(z) - wheel) ** 2 + (y + 0.32) ** 2 < 0.42**2)
+                ~_ends(face) & ((np.abs(z) - wheel) ** 2 + (y + 0.32) ** 2 < 0.42**2)
             ),
             DARK,
         ),
@@ -144,19 +165,24 @@ def car_body(colour: Colour, width: float, wheel: float) -> Paint:
             (1.0, 0.98, 0.85),
         ),
         (lambda x, y, z, face: (face == BACK) & (np.abs(x) > lamp) & (y < -0.5) & (y > -0.8), RED),
-        (lambda x, y, z, face: ends(face) & (np.abs(x) < 0.3) & (np.abs(y + 0.45) < 0.07), WHITE),
+        (lambda x, y, z, face: _ends(face) & (np.abs(x) < 0.3) & (np.abs(y + 0.45) < 0.07), WHITE),
     )
 
 
 def car_cabin(colour: Colour, top: float, base: float) -> Paint:
-    """Paint windows all round, with pillars and a roof of the car's colour."""
+    """Paint windows all round, with pillars and a roof of the car's colour.
 
-    def glass(x: Array, y: Array, z: Array, face: Any) -> NDArray[np.bool_]:
+    Args:
+        colour: of the car.
+        top: height of the roof over the ground, in metres.
+        base: height at which the cabin begins.
+    """
+
+    def glass(x: Array, y: Array, z: Array, face: Faces) -> Mask:
         height = (y < -base - 0.05) & (y > -top + 0.07)
-        across = np.where(
-            (face == BACK) | (face == FRONT), np.abs(x) < 0.62, np.abs(z + 0.2) > 0.06
-        )
-        return height & across & (face != 2)
+        across = np.where(_ends(face), np.abs(x) < 0.62, np.abs(z + 0.2) > 0.06)
+        panes: Mask = height & across & (face != TOP)
+        return panes
 
     return painted(colour, (glass, GLASS))
 
@@ -170,45 +196,57 @@ def wheel() -> Paint:
 
 
 def head(skin: Colour, hair: Colour, middle: float) -> Paint:
-    """Paint a face in front, hair behind and on top."""
+    """Paint a face in front, hair behind and on top.
+
+    Args:
+        skin: colour of the face.
+        hair: colour of the hair.
+        middle: y of the head's middle, in metres.
+    """
     return painted(skin, (lambda x, y, z, face: (z < -0.01) | (y < middle - 0.06), hair))
 
 
 def striped(first: Colour, second: Colour, size: float) -> Paint:
-    """Paint level stripes."""
+    """Paint level stripes: one of each colour in ``size`` metres."""
     return painted(
         first, (lambda x, y, z, face: np.sin(y * np.float32(2 * np.pi / size)) > 0, second)
     )
 
 
 def round_sign(rim: Colour, inner: Colour, mark: Colour, radius: float, high: float) -> Paint:
-    """Paint a disc with a rim and two marks, like digits; its back is grey."""
+    """Paint a disc with a rim and two marks, like digits; its back is grey.
 
-    def ring(x: Array, y: Array, z: Array, face: Any) -> NDArray[np.bool_]:
-        return x**2 + (y + high) ** 2 > (0.74 * radius) ** 2
+    Args:
+        rim: its colour.
+        inner: colour inside of it.
+        mark: colour of the marks.
+        radius: of the disc, in metres.
+        high: how high its middle is over the ground.
+    """
 
-    def digits(x: Array, y: Array, z: Array, face: Any) -> NDArray[np.bool_]:
-        return (np.abs(np.abs(x) - 0.24 * radius) < 0.11 * radius) & (
-            np.abs(y + high) < 0.42 * radius
-        )
+    def ring(x: Array, y: Array, z: Array, face: Faces) -> Mask:
+        outer: Mask = x**2 + (y + high) ** 2 > (0.74 * radius) ** 2
+        return outer
+
+    def digits(x: Array, y: Array, z: Array, face: Faces) -> Mask:
+        upright = np.abs(np.abs(x) - 0.24 * radius) < 0.11 * radius
+        marks: Mask = upright & (np.abs(y + high) < 0.42 * radius)
+        return marks
 
     return painted(inner, (digits, mark), (ring, rim), (_from_behind, GREY))
 
 
-GREY: Colour = (0.50, 0.51, 0.52)
-
-
-def _from_behind(x: Array, y: Array, z: Array, face: Any) -> NDArray[np.bool_]:
+def _from_behind(x: Array, y: Array, z: Array, face: Faces) -> Mask:
     return z < 0
 
 
 def triangle_sign(radius: float, high: float) -> Paint:
     """Paint a warning: red rim, white field, black bar; its back is grey."""
 
-    def field(x: Array, y: Array, z: Array, face: Any) -> NDArray[np.bool_]:
+    def field(x: Array, y: Array, z: Array, face: Faces) -> Mask:
         return (y + high < 0.26 * radius) & (np.abs(x) * 1.75 < (y + high + 0.5 * radius))
 
-    def bar(x: Array, y: Array, z: Array, face: Any) -> NDArray[np.bool_]:
+    def bar(x: Array, y: Array, z: Array, face: Faces) -> Mask:
         return (np.abs(x) < 0.08 * radius) & (y + high < 0.2 * radius) & (y + high > -0.2 * radius)
 
     return painted(RED, (field, WHITE), (bar, DARK), (_from_behind, GREY))
@@ -217,21 +255,21 @@ def triangle_sign(radius: float, high: float) -> Paint:
 def square_sign(radius: float, high: float) -> Paint:
     """Paint a blue board with a white triangle, as at a crossing for pedestrians."""
 
-    def inner(x: Array, y: Array, z: Array, face: Any) -> NDArray[np.bool_]:
+    def inner(x: Array, y: Array, z: Array, face: Faces) -> Mask:
         return (y + high < 0.5 * radius) & (np.abs(x) * 1.6 < (y + high + 0.6 * radius))
 
-    return painted((0.10, 0.25, 0.62), (inner, WHITE), (_from_behind, GREY))
+    return painted(BLUE, (inner, WHITE), (_from_behind, GREY))
 
 
 def container(colour: Colour) -> Paint:
     """Paint ribs, as on a container as large as a car."""
-    dark = _shade(colour, 0.62)
+    dark = shade(colour, 0.62)
     return painted(colour, (lambda x, y, z, face: np.sin((x + z) * 9) > 0.55, dark))
 
 
 def crate(colour: Colour) -> Paint:
     """Paint planks."""
-    dark = _shade(colour, 0.6)
+    dark = shade(colour, 0.6)
     return painted(
         colour,
         (lambda x, y, z, face: np.abs(np.mod(y, 0.25)) < 0.04, dark),
@@ -242,31 +280,40 @@ def crate(colour: Colour) -> Paint:
 def facade(
     wall: Colour, glass: Colour, lit: float, storey: float, bay: float, height: float
 ) -> Paint:
-    """Paint rows of windows, of which some are lit, a dark ground floor and a cornice."""
-    base, panes = np.float32(wall), np.float32(glass)
-    lamp = np.float32((0.95, 0.82, 0.55))
+    """Paint rows of windows, of which some are lit, a dark ground floor and a cornice.
+
+    Args:
+        wall: colour between the windows.
+        glass: colour of dark windows.
+        lit: about which part of the windows is lit.
+        storey: height of one, in metres.
+        bay: from window to window, in metres.
+        height: of the building, in metres.
+    """
+    base, panes = np.array(wall, np.float32), np.array(glass, np.float32)
+    lamp = np.array((0.95, 0.82, 0.55), np.float32)
 
     def paint(surface: Surface) -> Array:
         x, y, z = surface.points.T
         face = surface.face
-        assert face is not None
-        along = np.where((face == BACK) | (face == FRONT), x, z)
+        along: Array = np.where(_ends(face), x, z)
         up = -y
         colours = base * (1 + np.float32(0.07) * noise(along, up, 9.0))[:, None]
         column, row = along / np.float32(bay), up / np.float32(storey)
         left, low = column - np.floor(column), row - np.floor(row)
         window = (np.abs(left - 0.5) < 0.27) & (np.abs(low - 0.55) < 0.28)
-        window &= (up > storey) & (up < height - 0.6) & (face != 2)
+        window &= (up > storey) & (up < height - 0.6) & (face != TOP)
         frame = window & ((np.abs(left - 0.5) > 0.22) | (np.abs(low - 0.55) > 0.24))
         number = np.floor(column).astype(np.int32) * 71 + np.floor(row).astype(np.int32) * 37
         bright = TILE[number & 255, (number * 3) & 255] > np.float32(1 - 2 * lit)
         colours[window] = panes
         colours[window & bright] = lamp * np.float32(0.8)
         colours[frame] = base * np.float32(1.25)
-        shop = (up < storey * 0.85) & (np.abs(left - 0.5) < 0.4) & (up > 0.4) & (face != 2)
+        shop = (up < storey * 0.85) & (np.abs(left - 0.5) < 0.4) & (up > 0.4) & (face != TOP)
         colours[shop] = panes * np.float32(0.8)
         colours[(np.abs(up - storey) < 0.12) | (up > height - 0.45)] = base * np.float32(0.78)
-        return np.clip(colours, 0, 1)
+        clipped: Array = np.clip(colours, 0, 1)
+        return clipped
 
     return paint
 

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ... import check
 from .rendering import Frame, View, render, view_at
+from .solids import in_camera
 from .things import Thing
 from .world import PRESETS, Preset, World, build
 
 SIZE = (192, 640)
+"""(rows, columns) of a picture, where nothing else is asked for."""
 
 LEAST = 4 / 640
 """A thing counts where it is at least so high, as a part of the frame's width."""
@@ -23,6 +25,7 @@ VISIBLE = 0.4
 """And where at least this part of it is in view, neither hidden nor outside the frame."""
 
 MAX_SIZE = (768, 2560)
+"""The largest (rows, columns): a picture is drawn as a whole, in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,13 @@ class Street:
     Attributes:
         image: `1 3 h w`, RGB, 0..1.
         boxes: `n 4`, xyxy in [-1, 1] of the frame, one a thing that is to be found; around the
-            whole thing as far as it lies in the frame, also where another hides a part of it.
+            whole thing as far as it lies in the frame, also where another hides a part of it. That
+            of a sign leaves out its pole.
         labels: `n`, index into `CLASSES`.
         identities: `n`, the same for the same thing in every frame of a film.
         boxes_3d: `n 7`, in the camera's frame, in metres and radians: x (right), y (down) and z
             (ahead) of the middle, width, height, length, yaw. With yaw 0 it faces straight ahead,
-            as the camera does, with a quarter turn to the right.
+            as the camera does, with pi / 2 to the right. It holds the thing, a sign's its plate.
         areas: `1 h w`, uint8, the class of each pixel, see `Area`.
         instances: `1 h w`, int16, the row of `boxes` whose thing is seen there, -1 where none.
         depth: `1 1 h w`, z of what is seen in metres, infinite in the sky.
@@ -68,17 +72,19 @@ def driving(
 ) -> Street:
     """Draw a street: the same seed gives the same street, at every size.
 
+    Only what is just large and visible enough to be found may be so at one size and not at another.
+
     Args:
         seed: of the drawing.
         preset: a name of `PRESETS`, or a kind of street of your own.
-        size: (rows, columns) of the picture, up to 768 x 2560.
+        size: (rows, columns) of the picture, from 16 x 16 up to 768 x 2560.
         seconds: when; the things and the camera move.
 
     Returns:
-        The scene.
+        The picture and its truth, without flow.
 
     Raises:
-        ValueError: there is no such preset, or the size is too large.
+        ValueError: there is no such preset, or the size is too small or too large.
 
     Example:
         >>> street = driving(3, size=(48, 160))
@@ -111,14 +117,14 @@ def driving_film(
         One scene a frame, with its flow to the next.
 
     Raises:
-        ValueError: as :func:`driving`, or there are no frames.
+        ValueError: as :func:`driving`, or frames or rate are not positive.
     """
     if frames < 1 or not rate > 0:
         raise ValueError(f"frames and rate must be positive, got {frames} and {rate:g}")
-    world = build(seed, _preset(preset))
+    world, size = build(seed, _preset(preset)), _size(size)
     for index in range(frames):
         seconds, after = index / rate, (index + 1) / rate
-        view, then = (view_at(world, _size(size), moment) for moment in (seconds, after))
+        view, then = (view_at(world, size, moment) for moment in (seconds, after))
         frame = render(world, view, seconds)
         flow = _flow(world, frame, view, then, after - seconds)
         yield _street(world, view, frame, seconds, flow)
@@ -135,22 +141,21 @@ def _preset(preset: str | Preset) -> Preset:
 def _size(size: tuple[int, int]) -> check.Size:
     rows, columns = check.size(size, least=16)
     if rows > MAX_SIZE[0] or columns > MAX_SIZE[1]:
-        raise ValueError(f"size must be up to {MAX_SIZE}, got {size}: a picture is drawn in memory")
+        raise ValueError(
+            f"size must be up to {MAX_SIZE}, got {(rows, columns)}: a picture is drawn in memory"
+        )
     return rows, columns
 
 
 def _street(
     world: World, view: View, frame: Frame, seconds: float, flow: Tensor | None = None
 ) -> Street:
+    """Put together what is true of a frame, of the things in it that are to be found."""
     now = [thing.at(seconds) for thing in world.things]
     found = [index for index, thing in enumerate(now) if _counts(thing, frame, index, view)]
     row_of = np.full(len(now) + 1, -1, np.int16)
     row_of[found] = np.arange(len(found))
-    rows, columns = view.size
     boxes = [_clipped(outline(now[index], view)) for index in found]
-    intrinsics = torch.eye(4)[None]
-    intrinsics[0, 0, 0] = intrinsics[0, 1, 1] = view.focal
-    intrinsics[0, 0, 2], intrinsics[0, 1, 2] = view.centre
     return Street(
         image=torch.from_numpy(frame.image).permute(2, 0, 1)[None].contiguous(),
         boxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
@@ -160,14 +165,23 @@ def _street(
         areas=torch.from_numpy(frame.area)[None],
         instances=torch.from_numpy(row_of[frame.thing])[None],
         depth=torch.from_numpy(frame.depth)[None, None],
-        camera=PinholeCamera(
-            intrinsics, torch.eye(4)[None], torch.tensor([rows]), torch.tensor([columns])
-        ),
+        camera=_camera(view),
         flow=flow,
     )
 
 
+def _camera(view: View) -> PinholeCamera:
+    rows, columns = view.size
+    intrinsics = torch.eye(4)[None]
+    intrinsics[0, 0, 0] = intrinsics[0, 1, 1] = view.focal
+    intrinsics[0, 0, 2], intrinsics[0, 1, 2] = view.centre
+    return PinholeCamera(
+        intrinsics, torch.eye(4)[None], torch.tensor([rows]), torch.tensor([columns])
+    )
+
+
 Box = tuple[float, float, float, float]
+"""(left, top, right, bottom), -1 and 1 the edges of the frame."""
 
 
 def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
@@ -185,7 +199,10 @@ def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
 
 
 def outline(thing: Thing, view: View) -> Box:
-    """Give the box around a thing's picture, xyxy in [-1, 1] and beyond."""
+    """Give the box around a thing's picture, also beyond the frame.
+
+    It is infinite if the thing is behind the camera or reaches there.
+    """
     pose = view.pose(thing)
     bounds = [part.solid.bounds(pose) for part in thing.parts if part.counts]
     known = np.array([each for each in bounds if each is not None]).reshape(-1, 4)
@@ -205,10 +222,12 @@ def _clipped(whole: Box) -> Box:
 
 
 def _box_3d(thing: Thing, view: View) -> list[float]:
-    x, ground, z = view.pose(thing).place
-    width, height, length = thing.size
+    pose = view.pose(thing)
+    extent = np.array(thing.extent)
+    x, y, z = in_camera(extent.mean(axis=1)[None], pose)[0].tolist()
+    width, height, length = (extent[:, 1] - extent[:, 0]).tolist()
     yaw = (thing.yaw + math.pi) % (2 * math.pi) - math.pi
-    return [x, ground - thing.foot - height / 2, z, width, height, length, yaw]
+    return [x, y, z, width, height, length, yaw]
 
 
 def _flow(world: World, frame: Frame, view: View, then: View, duration: float) -> Tensor:

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+Faces = NDArray[np.int8]
+"""Indices of a polytope's faces."""
+
 
 class Rays(NamedTuple):
     """Rays from the camera through a lattice of the picture: directions (x, y, 1).
@@ -40,7 +43,14 @@ class Pose(NamedTuple):
 
 
 class Local(NamedTuple):
-    """Rays in a thing's own frame, of which each part depends on a row or on a column alone."""
+    """Rays in a thing's own frame: each part of a direction goes with its row or its column alone.
+
+    Attributes:
+        x: `columns`, of the directions.
+        y: `rows`.
+        z: `columns`.
+        origin: (x, y, z) of the camera.
+    """
 
     x: Array
     y: Array
@@ -53,11 +63,19 @@ class Hits(NamedTuple):
 
     Attributes:
         depth: `rows columns`, z in the camera's frame, infinite where they miss it.
-        face: `rows columns`, of a polytope the index of the face that is met.
+        face: `rows columns`, the index of the face that is met, wherever one is; None of an
+            ellipsoid, which has no faces.
     """
 
     depth: Array
-    face: NDArray[np.int8] | None
+    face: Faces | None
+
+
+Bounds = tuple[float, float, float, float]
+"""(left, top, right, bottom) of a picture, as ray directions x and y with z = 1."""
+
+Extent = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+"""(least, largest) x, y and z in metres."""
 
 
 class Solid(Protocol):
@@ -67,17 +85,27 @@ class Solid(Protocol):
         """Tell where rays meet it first."""
         ...
 
-    def bounds(self, pose: Pose) -> tuple[float, float, float, float] | None:
-        """Give (left, top, right, bottom) of its picture, as ray directions; None if behind."""
+    def bounds(self, pose: Pose) -> Bounds | None:
+        """Tell where its picture lies; None if it is behind the camera.
+
+        Of a solid that reaches behind the camera they are infinite: it may fill the picture.
+        """
+        ...
+
+    def extent(self) -> Extent:
+        """Tell how far it reaches in the thing's frame."""
         ...
 
     def normals(self, points: Array) -> Array:
-        """Give its outer normals: of a polytope, of each face; else at points `k 3` on it."""
+        """Give outer normals of length 1: `n 3` of a polytope's faces, else `k 3` at points."""
         ...
 
 
 NEAR = 0.3
 """Nothing nearer than this is drawn, in metres."""
+
+EVERYWHERE: Bounds = (-math.inf, -math.inf, math.inf, math.inf)
+"""Where the picture of a solid may lie that reaches behind the camera."""
 
 
 def local(rays: Rays, pose: Pose) -> Local:
@@ -109,9 +137,7 @@ class _Span:
         face: index of the last entered, -1 for none.
     """
 
-    def __init__(
-        self, enter: Array, leave: Array | None = None, face: NDArray[np.int8] | None = None
-    ) -> None:
+    def __init__(self, enter: Array, leave: Array | None = None, face: Faces | None = None) -> None:
         self.enter = enter
         self.leave = np.full_like(enter, np.inf) if leave is None else leave
         self.face = np.full(enter.shape, -1, np.int8) if face is None else face
@@ -137,7 +163,7 @@ class _Span:
 
 @dataclass(frozen=True, eq=False)
 class Polytope:
-    """A convex solid with flat faces: all points with normals . point <= offsets.
+    """A convex solid with flat faces: all points with faces . point <= offsets.
 
     Attributes:
         faces: `n 3`, outer normals of length 1.
@@ -178,14 +204,20 @@ class Polytope:
         both.enter[(both.enter > both.leave) | (both.face < 0)] = np.inf
         return Hits(both.enter, both.face)
 
-    def bounds(self, pose: Pose) -> tuple[float, float, float, float] | None:
+    def bounds(self, pose: Pose) -> Bounds | None:
         """Give the bounds of its corners' pictures."""
         x, y, z = in_camera(self.corners, pose).T
         if z.max() <= NEAR:
             return None
-        if z.min() <= NEAR:  # it reaches behind the camera, so it may fill the picture
-            return (-math.inf, -math.inf, math.inf, math.inf)
-        return (x / z).min(), (y / z).min(), (x / z).max(), (y / z).max()
+        if z.min() <= NEAR:
+            return EVERYWHERE
+        x, y = x / z, y / z
+        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+    def extent(self) -> Extent:
+        """Give that of its corners."""
+        x, y, z = np.stack([self.corners.min(axis=0), self.corners.max(axis=0)], axis=1).tolist()
+        return x, y, z
 
     def normals(self, points: Array) -> Array:
         """Give the normals of the faces `n 3`."""
@@ -205,7 +237,11 @@ class Ellipsoid:
     radii: tuple[float, float, float]
 
     def hit(self, rays: Local) -> Hits:
-        """Solve |o + t d| = 1 in the frame where it is the unit ball."""
+        """Solve |o + t d| = 1 in the frame where it is the unit ball.
+
+        The root of (o . d)^2 - |d|^2 (|o|^2 - 1) is written as |d|^2 - |o x d|^2, which does not
+        subtract large numbers for what is small and far.
+        """
         ox, oy, oz = (
             np.float32((o - c) / r)
             for o, c, r in zip(rays.origin, self.centre, self.radii, strict=True)
@@ -216,14 +252,16 @@ class Ellipsoid:
         )
         square = (dx * dx + dz * dz)[None, :] + (dy * dy)[:, None]
         half = (ox * dx + oz * dz)[None, :] + (oy * dy)[:, None]
-        rest = ox * ox + oy * oy + oz * oz - 1
-        root = half * half - square * rest
+        level = (oz * dx - ox * dz)[None, :]
+        across = oy * dz[None, :] - oz * dy[:, None]
+        along = ox * dy[:, None] - oy * dx[None, :]
+        root = square - level * level - across * across - along * along
         with np.errstate(invalid="ignore"):
             depth = (-half - np.sqrt(root)) / square
             depth[~(depth > NEAR)] = np.inf
         return Hits(depth, None)
 
-    def bounds(self, pose: Pose) -> tuple[float, float, float, float] | None:
+    def bounds(self, pose: Pose) -> Bounds | None:
         """Give the directions of the planes through the camera that touch it.
 
         The plane x = u z touches where (c . n)^2 = n' A A' n with n = (1, 0, -u), a quadratic in u.
@@ -236,18 +274,34 @@ class Ellipsoid:
         if cz + math.sqrt(zz) <= NEAR:
             return None
         if cz - math.sqrt(zz) <= NEAR:
-            return (-math.inf, -math.inf, math.inf, math.inf)
+            return EVERYWHERE
         left, right = _touching(cx, cz, xx, zz, xz)
         top, bottom = _touching(cy, cz, yy, zz, 0.0)
         return left, top, right, bottom
 
+    def extent(self) -> Extent:
+        """Give the radii to both sides of the centre."""
+        x, y, z = ((at - r, at + r) for at, r in zip(self.centre, self.radii, strict=True))
+        return x, y, z
+
     def normals(self, points: Array) -> Array:
         """Give the gradient of the ball's equation, made as long as 1."""
-        slope = (points - np.float32(self.centre)) / np.float32(self.radii) ** 2
-        return slope / np.linalg.norm(slope, axis=-1, keepdims=True)
+        centre, radii = np.array(self.centre, np.float32), np.array(self.radii, np.float32)
+        slope: Array = (points - centre) / radii**2
+        normals: Array = slope / np.linalg.norm(slope, axis=-1, keepdims=True)
+        return normals
 
 
 def _touching(side: float, ahead: float, ss: float, aa: float, sa: float) -> tuple[float, float]:
+    """Solve for the slopes of the two planes that touch.
+
+    Args:
+        side: x or y of the centre.
+        ahead: z of it.
+        ss: entry of A A' for x x or y y.
+        aa: for z z.
+        sa: for x z or y z.
+    """
     square = ahead**2 - aa
     half = side * ahead - sa
     root = math.sqrt(max(half**2 - square * (side**2 - ss), 0.0))

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from . import paint
 from .paint import Colour, Paint
-from .solids import Ellipsoid, Polytope, Solid, box, frustum, prism
+from .solids import Ellipsoid, Extent, Solid, box, frustum, prism
 
 
 class Area(IntEnum):
@@ -29,8 +29,7 @@ CLASSES = ("car", "pedestrian", "sign")
 """Classes of boxes, in the order of their labels."""
 
 AREAS = tuple(area.name.lower() for area in Area)
-
-_AREA_OF = (Area.CAR, Area.PEDESTRIAN, Area.SIGN)
+"""Names of the classes of the semantic mask, in the order of `Area`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,7 @@ class Part:
         solid: in the thing's own frame.
         paint: how it looks.
         area: its class in the semantic mask.
-        counts: whether the thing's box goes around it; a sign's does not go around its pole.
+        counts: whether the thing's boxes go around it; a sign's do not go around its pole.
     """
 
     solid: Solid
@@ -61,8 +60,6 @@ class Thing:
         yaw: it faces (sin yaw, cos yaw).
         velocity: (x, z) in metres a second.
         label: index into `CLASSES`; -1 for what is not to be found.
-        size: (width, height, length) of its 3D box.
-        foot: how far above the ground that box begins.
         shadow: (width, length) of the dark patch under it.
     """
 
@@ -72,12 +69,10 @@ class Thing:
     yaw: float = 0.0
     velocity: tuple[float, float] = (0.0, 0.0)
     label: int = -1
-    size: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    foot: float = 0.0
     shadow: tuple[float, float] = (0.0, 0.0)
 
     def at(self, seconds: float) -> "Thing":
-        """Give the thing as it stands at another time."""
+        """Give the thing, drawn as it stands at time 0, as it stands at another."""
         if self.velocity == (0.0, 0.0):
             return self
         return replace(
@@ -85,6 +80,16 @@ class Thing:
             x=self.x + seconds * self.velocity[0],
             z=self.z + seconds * self.velocity[1],
         )
+
+    @property
+    def extent(self) -> Extent:
+        """Tell how far the parts that count reach, in the thing's own frame."""
+        parts = [part.solid.extent() for part in self.parts if part.counts]
+        x, y, z = (
+            (min(low for low, _ in axis), max(high for _, high in axis))
+            for axis in zip(*parts, strict=True)
+        )
+        return x, y, z
 
     @property
     def reach(self) -> float:
@@ -130,7 +135,7 @@ def car(draw: random.Random) -> Thing:
         Part(cabin, paint.car_cabin(colour, height, base), Area.CAR),
         *wheels,
     )
-    return Thing(parts, label=0, size=(width, height, length), shadow=(width + 0.3, length + 0.3))
+    return Thing(parts, label=0, shadow=(width + 0.3, length + 0.3))
 
 
 def pedestrian(draw: random.Random) -> Thing:
@@ -147,7 +152,7 @@ def pedestrian(draw: random.Random) -> Thing:
     skin, hair = draw.choice(_SKIN), draw.choice(_HAIR)
     shirted = paint.striped(shirt, draw.choice(_CLOTHES), 0.22) if draw.random() < 0.3 else None
     shirted = shirted or paint.plain(shirt)
-    legs, arms = paint.plain(trousers), paint.plain(tuple(0.9 * part for part in shirt))
+    legs, arms = paint.plain(trousers), paint.plain(paint.shade(shirt, 0.9))
     looks = (
         (ball(0, 1.62, 0.02, 0.105, 0.135, 0.12), paint.head(skin, hair, -1.62 * scale)),
         (ball(0, 1.16, 0, 0.23, 0.36, 0.15), shirted),
@@ -157,10 +162,11 @@ def pedestrian(draw: random.Random) -> Thing:
         (ball(0.1, 0.44, -step, 0.095, 0.45, 0.11), legs),
     )
     parts = tuple(Part(solid, look, Area.PEDESTRIAN) for solid, look in looks)
-    return Thing(parts, label=1, size=(0.65, height, 0.6), shadow=(0.7, 0.6))
+    return Thing(parts, label=1, shadow=(0.7, 0.6))
 
 
 def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Paint]:
+    """Give a sign without its pole: a triangle, a square or a disc."""
     kind = draw.randrange(4)
     if kind == 0:
         points = [(0.0, -radius), (0.95 * radius, 0.7 * radius), (-0.95 * radius, 0.7 * radius)]
@@ -168,29 +174,22 @@ def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Pain
         return shape, paint.triangle_sign(radius, high)
     if kind == 1:
         side = 0.85 * radius
-        return (
-            box(2 * side, 2 * side, 0.06, (0, side - high, 0)),
-            paint.square_sign(radius, high),
-        )
+        board = box(2 * side, 2 * side, 0.06, (0, side - high, 0))
+        return board, paint.square_sign(radius, high)
     disc = Ellipsoid((0, -high, 0), (radius, radius, 0.05))
     if kind == 2:
         return disc, paint.round_sign(paint.RED, paint.WHITE, paint.DARK, radius, high)
-    blue = (0.10, 0.25, 0.62)
-    return disc, paint.round_sign(blue, blue, paint.WHITE, radius, high)
+    return disc, paint.round_sign(paint.BLUE, paint.BLUE, paint.WHITE, radius, high)
 
 
 def sign(draw: random.Random) -> Thing:
-    """Give a traffic sign on its pole. Its box goes around the plate, and it faces those who read it."""
+    """Give a traffic sign on its pole: it faces those who read it, its box has only the plate."""
     radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
     plate, look = _plate(draw, radius, high)
     pole = Part(
         box(0.09, high, 0.09, (0, 0, -0.1)), paint.plain(paint.GREY), Area.OTHER, counts=False
     )
-    size = (2 * radius, 2 * radius, 0.12)
-    return Thing(
-        (Part(plate, look, Area.SIGN), pole), label=2, size=size, foot=high - radius,
-        shadow=(0.4, 0.4),
-    )  # fmt: skip
+    return Thing((Part(plate, look, Area.SIGN), pole), label=2, shadow=(0.4, 0.4))
 
 
 def blank_board(draw: random.Random) -> Thing:
@@ -228,7 +227,7 @@ def container(draw: random.Random) -> Thing:
 
 
 def pillar(draw: random.Random) -> Thing:
-    """Give what is easily taken for a pedestrian: a pillar, striped or plain, or a wrapped plant."""
+    """Give what is easily taken for a pedestrian: a pillar or a wrapped plant, striped or plain."""
     height = draw.uniform(1.3, 1.9)
     colours = (draw.choice(_CLOTHES), draw.choice(_CLOTHES))
     look = paint.striped(*colours, 0.8) if draw.random() < 0.6 else paint.plain(colours[0], 0.2)
@@ -278,19 +277,14 @@ def lamp(draw: random.Random) -> Thing:
 
 def building(draw: random.Random, length: float) -> Thing:
     """Give a building of a length along the street; its width goes away from the street."""
-    wall = tuple(min(1.0, part * draw.uniform(0.85, 1.15)) for part in draw.choice(_WALLS))
+    red, green, blue = (min(1.0, part * draw.uniform(0.85, 1.15)) for part in draw.choice(_WALLS))
     storey = draw.uniform(2.9, 3.5)
     height = storey * draw.randint(2, 6) + 0.8
     glass = draw.choice(((0.16, 0.20, 0.26), (0.22, 0.27, 0.32), (0.10, 0.12, 0.15)))
-    look = paint.facade(
-        (wall[0], wall[1], wall[2]), glass, draw.uniform(0, 0.12), storey,
-        draw.uniform(2.2, 3.4), height,
-    )  # fmt: skip
-    return Thing((Part(box(12, height, length), look, Area.BUILDING),), size=(12, height, length))
+    lit, bay = draw.uniform(0, 0.12), draw.uniform(2.2, 3.4)
+    look = paint.facade((red, green, blue), glass, lit, storey, bay, height)
+    return Thing((Part(box(12, height, length), look, Area.BUILDING),))
 
 
 def _green(draw: random.Random) -> Colour:
     return draw.uniform(0.16, 0.30), draw.uniform(0.32, 0.46), draw.uniform(0.10, 0.18)
-
-
-__all__ = ["AREAS", "CLASSES", "Area", "Part", "Polytope", "Thing"]

@@ -24,6 +24,7 @@ FOCAL = 0.5625
 """Focal length as a part of the picture's width: 360 pixels of 640."""
 
 TRIES = 30
+"""How often a place is sought for a thing, before it is left out."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Preset:
         far: largest.
         middle: mean of the distances, gamma-distributed with the next.
         shape: of that distribution; 1 is exponential.
-        found: least and largest number of things to be found.
+        found: least and largest number of cars, pedestrians and signs; fewer stand where there is
+            no room, and of these some are hidden or outside the frame.
         others: likewise of what is easily taken for them.
-        horizon: where the road vanishes, (x, y) in [-1, 1] of the frame.
+        horizon: where the road vanishes, (x, y) in [-1, 1] of a frame of shape 3:10.
         jitter: standard deviation of that from scene to scene.
         height: of the camera over the ground, in metres.
     """
@@ -59,7 +61,7 @@ PRESETS = {
     "shifted": Preset(horizon=(-0.55, 0.35)),
 }
 """`far`: small and far, where zooming helps. `near`: near and large, where it does not. `shifted`:
-as far, seen by a camera that is turned to the right and up, which a fixed saliency does not know."""
+as far, seen by a camera that is turned to the right and up: a fixed saliency does not know that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +72,11 @@ class World:
         things: at time 0.
         preset: the kind of street.
         seed: of its sky, light and texture.
-        camera_x: where the camera drives.
+        camera_x: where the camera drives, in metres from the middle of the road.
         speed: of the camera, in metres a second.
-        horizon: where the road vanishes at time 0, (x, y) in [-1, 1].
+        horizon: where the road vanishes at time 0, (x, y) in [-1, 1] of a frame of shape 3:10.
         sway: how far the camera turns to and fro, likewise.
-        phase: of that.
+        phase: of that, in radians.
         light: of the day, 0 is dull, 1 sunny.
     """
 
@@ -89,7 +91,7 @@ class World:
     light: float
 
     def horizon_at(self, seconds: float) -> tuple[float, float]:
-        """Tell where the road vanishes, (x, y) in [-1, 1]: the camera turns and nods a little."""
+        """Tell where the road vanishes, as `horizon`: the camera turns and nods a little."""
         return (
             self.horizon[0]
             + self.sway[0] * (math.sin(1.3 * seconds + self.phase) - math.sin(self.phase)),
@@ -127,6 +129,7 @@ def build(seed: int, preset: Preset) -> World:
 
 
 Make = Callable[[random.Random], Thing]
+"""Draws a thing that has no place yet."""
 
 
 def _wanted(draw: random.Random, preset: Preset) -> list[tuple[Make, int]]:
