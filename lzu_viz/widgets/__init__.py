@@ -1,9 +1,21 @@
 """Widgets: what a reader drags. A frozen state, a pure function from state to result, and views."""
 
 from .explorer import Explorer
+from .plate import Plate
 from .result import Result, explore
 from .state import Box, Fovea, Node, State
 from .static import to_html
 from .views import VIEWS
 
-__all__ = ["VIEWS", "Box", "Explorer", "Fovea", "Node", "Result", "State", "explore", "to_html"]
+__all__ = [
+    "VIEWS",
+    "Box",
+    "Explorer",
+    "Fovea",
+    "Node",
+    "Plate",
+    "Result",
+    "State",
+    "explore",
+    "to_html",
+]

@@ -46,10 +46,10 @@ class Preset:
 
     near: float = 10.0
     far: float = 90.0
-    middle: float = 34.0
+    middle: float = 38.0
     shape: float = 3.0
     found: tuple[int, int] = (8, 14)
-    others: tuple[int, int] = (4, 8)
+    others: tuple[int, int] = (9, 16)
     horizon: tuple[float, float] = (0.0, -0.1)
     jitter: tuple[float, float] = (0.056, 0.052)
     height: float = 2.0
@@ -57,7 +57,7 @@ class Preset:
 
 PRESETS = {
     "far": Preset(),
-    "near": Preset(near=5.0, far=30.0, middle=11.0, found=(4, 7), others=(2, 5), height=1.6),
+    "near": Preset(near=5.0, far=30.0, middle=11.0, found=(4, 7), others=(4, 8), height=1.6),
     "shifted": Preset(horizon=(-0.55, 0.35)),
 }
 """`far`: small and far, where zooming helps. `near`: near and large, where it does not. `shifted`:

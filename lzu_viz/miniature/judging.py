@@ -1,0 +1,138 @@
+"""Judge a trained network in its system, on scenes that it has never seen."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..boxes import Detections
+from ..lzu import Fovea
+from ..metrics import boundary_f
+from ..precision import Precision, average_precision
+from ..precision3d import Detections3D, average_precision_3d
+from ..scenes.driving import AREAS, CLASSES
+from .detector import Detector
+from .detector3d import Detector3D, lift, to_source
+from .feeding import Batch, Feed
+from .segmenter import Segmenter
+from .streets import Streets, Truth
+from .training import Network, in_system
+
+Metrics = dict[str, float]
+
+_AT_ONCE = 20
+
+ORIENTED = (0, 1)
+"""Classes whose heading counts: the plate of a sign always faces the road."""
+
+FINE = ("car", "pedestrian", "sign")
+"""Classes whose outlines are judged."""
+
+
+def judge(network: Network, feed: Feed) -> Metrics:
+    """Judge a network on the scenes of a feed.
+
+    Returns:
+        Names of figures and their values, all in 0..1 but for errors in metres and radians.
+    """
+    if isinstance(network, Segmenter):
+        return masks_judged(network, feed)
+    if isinstance(network, Detector3D):
+        return boxes_3d_judged(found_3d(network, feed), feed.streets.truth)
+    return boxes_judged(found(network, feed), feed.streets)
+
+
+@torch.no_grad()
+def outputs_of(network: Network, feed: Feed) -> Iterator[tuple[Any, Batch, Any]]:
+    """Run a network over all scenes of a feed, some at a time.
+
+    Yields:
+        The system, the batch and the outputs in float32.
+    """
+    network.eval()
+    feed.eval()
+    device = next(network.parameters()).device
+    for start in range(0, len(feed), _AT_ONCE):
+        scenes = np.arange(start, min(start + _AT_ONCE, len(feed)))
+        batch = feed.batch(scenes, np.zeros(len(scenes), bool))
+        system = in_system(network, feed.system, batch.warp, feed.size)
+        image = batch.zoomed.to(device, memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            outputs = system.run(image, system.warp_for(image))
+        yield system, batch, outputs
+
+
+def found(network: Detector, feed: Feed) -> list[Detections]:
+    """Give what is found in each scene."""
+    every: list[Detections] = []
+    for system, batch, outputs in outputs_of(network, feed):
+        every += system.decoded(list(outputs), network.decode, batch.warp)
+    return every
+
+
+def found_3d(network: Detector3D, feed: Feed) -> list[Detections3D]:
+    """Give what is found in space in each scene."""
+    every: list[Detections3D] = []
+    for system, batch, outputs in outputs_of(network, feed):
+        for row, seen in enumerate(network.see(outputs, feed.size)):
+            if isinstance(system, Fovea):
+                seen = to_source(seen, batch.warp[0 if len(batch.warp) == 1 else row])
+            every.append(lift(seen, feed.streets.truth[len(every)].camera, feed.streets.size))
+    return every
+
+
+def boxes_judged(every: Sequence[Detections], streets: Streets) -> Metrics:
+    """Give average precision as COCO defines it, the mean over classes, and of each class."""
+    each = [
+        average_precision(
+            every, [one.boxes[one.labels == label] for one in streets.truth], streets.size, label
+        )
+        for label in range(len(CLASSES))
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where nothing is of a size, its mean is NaN
+        means = {
+            name: float(np.nanmean([getattr(one, name) for one in each]))
+            for name in Precision._fields
+        }
+    return means | {f"ap_{name}": one.ap for name, one in zip(CLASSES, each, strict=True)}
+
+
+def boxes_3d_judged(every: Sequence[Detections3D], truth: Sequence[Truth]) -> Metrics:
+    """Give average precision and errors as nuScenes defines them."""
+    said = average_precision_3d(
+        every, [(one.boxes_3d, one.labels) for one in truth], len(CLASSES), ORIENTED
+    )
+    whole = {name: value for name, value in said._asdict().items() if name != "per_class"}
+    return whole | {f"ap_{name}": v for name, v in zip(CLASSES, said.per_class, strict=True)}
+
+
+def masks_judged(network: Segmenter, feed: Feed) -> Metrics:
+    """Give mean intersection over union, of each class, and how well outlines fit."""
+    confusion = torch.zeros(len(AREAS), len(AREAS), dtype=torch.long)
+    fits: dict[str, list[float]] = {name: [] for name in FINE}
+    scene = 0
+    for _, batch, outputs in outputs_of(network, feed):
+        if feed.system.unzooms_masks:
+            outputs = batch.warp.unzoom(outputs.float(), feed.streets.size)
+        areas = network.decode(outputs, feed.streets.size)
+        truth = feed.streets.area(range(scene, scene + len(areas))).long()
+        scene += len(areas)
+        confusion += torch.bincount(
+            (truth * len(AREAS) + areas).flatten(), minlength=len(AREAS) ** 2
+        ).view_as(confusion)
+        for name in FINE:
+            label = AREAS.index(name)
+            there = (truth == label).flatten(1).any(dim=1)
+            fit = boundary_f((areas == label)[there][:, None], (truth == label)[there][:, None], 2)
+            fits[name] += fit.tolist()
+    both = confusion.diagonal()
+    iou = both / (confusion.sum(0) + confusion.sum(1) - both)
+    return {
+        "miou": float(iou.mean()),
+        "miou_fine": float(np.mean([float(iou[AREAS.index(name)]) for name in FINE])),
+        "boundary_f": float(np.mean([np.mean(each) for each in fits.values()])),
+        **{f"iou_{name}": float(value) for name, value in zip(AREAS, iou, strict=True)},
+    }

@@ -1,0 +1,168 @@
+"""Driving scenes: pictures with boxes and masks, boxes in space, and the street from above."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.image import AxesImage
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..scenes.driving import AREAS, CLASSES
+from .figures import draw_box
+from .palette import ANSWER, FOVEA, GRID, INK, MARK, PAPER, TRUTH
+
+CLASS_COLOURS = (ANSWER, FOVEA, MARK)
+"""Of cars, pedestrians and signs."""
+
+AREA_COLOURS = (
+    "#7F7F7F", "#C8B88A", "#B08060", "#2E8B57", "#CFE8F5", "#4D4D4D", ANSWER, FOVEA, MARK,
+)  # fmt: skip
+"""Of the classes of a semantic mask, in their order; things as in boxes."""
+
+_EDGES = (
+    (0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7),
+)  # fmt: skip
+"""Of a box, between its corners as `corners` gives them."""
+
+
+def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor, width: float = 1.5) -> None:
+    """Draw boxes `n 4`, xyxy in [-1, 1], in the colours of their classes."""
+    for box, label in zip(boxes, labels.tolist(), strict=True):
+        draw_box(ax, box, CLASS_COLOURS[label]).set_linewidth(width)
+
+
+def class_legend(ax: Axes) -> None:
+    """Say which colour is which class."""
+    handles = [
+        Patch(edgecolor=colour, facecolor="none", linewidth=2, label=name)
+        for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True)
+    ]
+    ax.legend(handles=handles, frameon=False, ncols=3, loc="upper center", fontsize="small",
+              bbox_to_anchor=(0.5, 0))  # fmt: skip
+
+
+def show_areas(ax: Axes, areas: Tensor, title: str = "") -> AxesImage:
+    """Show a semantic mask `1 h w`, each class in its colour."""
+    colours = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in AREA_COLOURS], np.uint8)
+    rows, columns = areas.shape[-2:]
+    drawn = ax.imshow(colours[areas[0].cpu().numpy()], extent=(-1, 1, 1, -1), aspect=rows / columns)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, color=INK)
+    return drawn
+
+
+def area_legend(ax: Axes) -> None:
+    """Say which colour is which class of a mask."""
+    handles = [
+        Patch(color=colour, label=name) for name, colour in zip(AREAS, AREA_COLOURS, strict=True)
+    ]
+    ax.legend(handles=handles, frameon=False, ncols=5, loc="upper center", fontsize="small",
+              bbox_to_anchor=(0.5, 0))  # fmt: skip
+
+
+def corners(boxes_3d: Tensor) -> Tensor:
+    """Give the corners of boxes `n 7` in the camera's frame: `n 8 3`, in metres.
+
+    In order: x (left, right) slowest, then y (top, bottom), then z (back, front) of the box itself.
+    """
+    sides = torch.tensor([-0.5, 0.5], dtype=boxes_3d.dtype)
+    unit = torch.cartesian_prod(sides, sides, sides)
+    own = unit * boxes_3d[:, None, 3:6]
+    sine, cosine = boxes_3d[:, 6, None].sin(), boxes_3d[:, 6, None].cos()
+    x, y, z = own.unbind(-1)
+    turned = torch.stack([cosine * x + sine * z, y, cosine * z - sine * x], dim=-1)
+    return turned + boxes_3d[:, None, :3]
+
+
+def draw_boxes_3d(
+    ax: Axes,
+    boxes_3d: Tensor,
+    camera: Tensor,
+    size: Sequence[int],
+    colour: str,
+    line: str = "-",
+    width: float = 1.2,
+) -> LineCollection:
+    """Draw the edges of boxes in space over a picture.
+
+    Args:
+        ax: over [-1, 1] x [-1, 1].
+        boxes_3d: `n 7`, in the camera's frame.
+        camera: (focal, x, y) in pixels of ``size``.
+        size: (rows, columns).
+        colour: of all.
+        line: style of the lines.
+        width: of the lines.
+    """
+    ahead = boxes_3d[boxes_3d[:, 2] > 1.0] if len(boxes_3d) else boxes_3d.reshape(0, 7)
+    points = corners(ahead)
+    depth = points[..., 2:].clamp(min=0.3)
+    pixels = camera[0] * points[..., :2] / depth + camera[1:]
+    places = (pixels / torch.tensor([size[1], size[0]]) * 2 - 1).numpy()
+    lines: list[NDArray[np.float32]] = [box[list(edge)] for box in places for edge in _EDGES]
+    drawn = LineCollection(lines, colors=colour, linestyles=line, linewidths=width)
+    ax.add_collection(drawn)
+    ax.set(xlim=(-1, 1), ylim=(1, -1))
+    return drawn
+
+
+def show_from_above(
+    ax: Axes,
+    truth: Tensor,
+    found: Tensor,
+    camera: Tensor,
+    size: Sequence[int],
+    reach: float = 70.0,
+    title: str = "",
+) -> None:
+    """Show boxes `n 7` from above: what is true, filled, and what was found, as outlines.
+
+    The camera stands at the bottom and looks up the page; grey lines bound what it sees. The short
+    line out of a box is where it faces.
+    """
+    half = reach * 0.45
+    for side in (0.0, float(size[1])):
+        slope = (side - float(camera[1])) / float(camera[0])
+        ax.plot((0, slope * reach), (0, reach), color=GRID, linewidth=0.8, zorder=0)
+    ax.axvspan(-half, half, color=PAPER, zorder=-1)
+    for boxes, colour, filled in ((truth, TRUTH, True), (found, ANSWER, False)):
+        for box in boxes:
+            _draw_from_above(ax, box, colour, filled)
+    ax.set(xlim=(-half, half), ylim=(0, reach), aspect="equal", xlabel="m to the right",
+           ylabel="m ahead")  # fmt: skip
+    ax.set_title(title, color=INK)
+
+
+def _draw_from_above(ax: Axes, box: Tensor, colour: str, filled: bool) -> None:
+    x, _, z, width, _, length, yaw = box.tolist()
+    # Small things are drawn at least so large that they can be seen on a wall.
+    width, length = max(width, 0.9), max(length, 0.9)
+    sine, cosine = math.sin(yaw), math.cos(yaw)
+    ring = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]
+    outline = [
+        (x + cosine * a * width + sine * b * length, z + cosine * b * length - sine * a * width)
+        for a, b in ring
+    ]
+    edge = INK if filled else colour
+    ax.fill(*zip(*outline, strict=True), facecolor=colour if filled else "none", edgecolor=edge,
+            linewidth=0.8 if filled else 1.6)  # fmt: skip
+    ax.plot((x, x + sine * (length / 2 + 1.2)), (z, z + cosine * (length / 2 + 1.2)), color=edge,
+            linewidth=0.8 if filled else 1.6)  # fmt: skip
+
+
+def show_flow(ax: Axes, image: Tensor, flow: Tensor, every: int = 16, title: str = "") -> None:
+    """Draw arrows of a flow `1 2 h w`, (x, y) in [-1, 1], over the image `1 3 h w`."""
+    rows, columns = flow.shape[-2:]
+    y = np.arange(every // 2, rows, every)
+    x = np.arange(every // 2, columns, every)
+    arrows = flow[0][:, y][:, :, x].cpu().numpy()
+    places = np.meshgrid(2 * (x + 0.5) / columns - 1, 2 * (y + 0.5) / rows - 1)
+    ax.imshow(image[0].permute(1, 2, 0).cpu().numpy(), extent=(-1, 1, 1, -1), aspect=rows / columns)
+    ax.quiver(*places, *arrows, angles="xy", scale_units="xy", scale=1, color=FOVEA, width=0.002)
+    ax.set(xticks=[], yticks=[], xlim=(-1, 1), ylim=(1, -1))
+    ax.set_title(title, color=INK)

@@ -1,0 +1,1 @@
+"""The argument of the paper in miniature, to be run again: runs, results, trained networks."""

@@ -1,0 +1,73 @@
+"""Trained networks as files: safetensors in float16, with a checksum where they come along."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ..miniature.systems import TASKS
+from ..miniature.training import Network, channels_last, network_for
+from ..models import weights
+from .results import Run
+
+SHIPPED = Path(__file__).parents[1] / "data" / "miniature"
+"""The networks of the core systems at a quarter of the size, one seed."""
+
+
+def name_of(run: Run) -> str:
+    """Give the name of a run's file.
+
+    Example:
+        >>> name_of(Run("detection", "lzu", 0.25, 0))
+        'detection-lzu-0.25-0-far.safetensors'
+    """
+    return f"{run.task}-{run.system}-{run.scale:g}-{run.seed}-{run.preset}.safetensors"
+
+
+@torch.no_grad()
+def halve(network: nn.Module) -> None:
+    """Round a network's numbers to float16, so that what is judged is what will be kept."""
+    for tensor in network.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half())
+
+
+def save(network: nn.Module, run: Run, folder: Path) -> Path:
+    """Keep a network that :func:`halve` was called for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name_of(run)
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor.float().half()).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+    save_file(tensors, path)
+    return path
+
+
+def load(run: Run, folder: Path = SHIPPED) -> Network:
+    """Give a trained network.
+
+    Raises:
+        FileNotFoundError: there is none of this run.
+        ValueError: its file is damaged, or the task is unknown.
+    """
+    task = next((each for each in TASKS if each == run.task), None)
+    if task is None:
+        raise ValueError(f"task must be one of {list(TASKS)}, got {run.task!r}")
+    network = network_for(task)
+    known = folder / "checksums.json"
+    sums = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    weights.fill(network, folder / name_of(run), sums.get(name_of(run)))
+    return channels_last(network)
+
+
+def write_checksums(folder: Path = SHIPPED) -> None:
+    """Note the checksum of every network in a folder."""
+    sums = {
+        path.name: sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob("*.safetensors"))
+    }
+    (folder / "checksums.json").write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,107 @@
+"""A figure with controls under it: drawn anew when one moves, and left as a picture in the page."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+Draw = Callable[..., None]
+"""From an empty figure, and the values of the controls by name, to a drawn figure."""
+
+KEPT = 64
+"""Pictures that are remembered, so that going back to one takes no time."""
+
+
+class Plate(ipywidgets.VBox):
+    """A figure that follows its controls.
+
+    A value that cannot be drawn gets a message over the picture; the last good picture stays.
+
+    Args:
+        draw: fills the figure; called with the figure, and the controls' values by name.
+        controls: the names, and widgets that have a ``value``.
+        size: of the figure in inches.
+        about: what it shows, for those who do not see it.
+
+    Attributes:
+        picture: the JPEG that is shown.
+        message: what went wrong; empty where nothing did.
+    """
+
+    def __init__(
+        self,
+        draw: Draw,
+        controls: Mapping[str, ipywidgets.Widget],
+        size: tuple[float, float] = (11, 4),
+        about: str = "A figure that follows the controls under it",
+    ) -> None:
+        self._draw, self._controls = draw, dict(controls)
+        self._figure = Figure(figsize=size, layout="constrained", dpi=100)
+        self._canvas = FigureCanvasAgg(self._figure)
+        self._pictures: dict[tuple[Any, ...], bytes] = {}
+        self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}, tooltip=about)
+        self._said = ipywidgets.HTML()
+        for control in self._controls.values():
+            control.observe(self._follow, "value")
+        box = ipywidgets.HBox(
+            tuple(self._controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "8px"}
+        )
+        super().__init__((self._said, self._image, box))
+        self._follow()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The controls' values by name."""
+        return {name: control.value for name, control in self._controls.items()}
+
+    @property
+    def picture(self) -> bytes:
+        """The JPEG that is shown."""
+        picture: bytes = self._image.value
+        return picture
+
+    @property
+    def message(self) -> str:
+        """What went wrong; empty where nothing did."""
+        message: str = self._said.value
+        return message
+
+    def _follow(self, _: object = None) -> None:
+        key = tuple(repr(value) for value in self.values.values())
+        try:
+            if key not in self._pictures:
+                self._pictures[key] = self._drawn()
+                if len(self._pictures) > KEPT:
+                    del self._pictures[next(iter(self._pictures))]
+            self._image.value = self._pictures[key]
+            self._said.value = ""
+        except (ValueError, FileNotFoundError) as error:
+            self._said.value = f"<b>This cannot be shown:</b> {error}"
+
+    def _drawn(self) -> bytes:
+        self._figure.clear()
+        self._draw(self._figure, **self.values)
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        drawn = Image.fromarray(pixels[..., :3])
+        file = io.BytesIO()
+        drawn.save(file, "JPEG", quality=88)
+        return file.getvalue()
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Leave a picture beside the widget, for where no kernel runs."""
+        shown = super()._repr_mimebundle_(**options)
+        bundle, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
+        left = base64.b64encode(self.picture).decode()
+        return {**bundle, "text/plain": repr(self), "image/jpeg": left}, metadata
+
+    def __repr__(self) -> str:
+        """Name the plate and where its controls stand, without an address."""
+        stand = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        return f"Plate({stand})"

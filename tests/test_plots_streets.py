@@ -1,0 +1,132 @@
+"""Figures of driving scenes."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from lzu_viz.plots import reproduction as results_plots
+from lzu_viz.plots import streets as plots
+from lzu_viz.reproduce.results import Result
+from lzu_viz.scenes.driving import AREAS, CLASSES, driving, driving_film
+
+
+def axes():
+    return Figure().subplots()
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.4, math.pi / 2, -2.0])
+def test_corners_are_those_of_the_turned_box(yaw: float) -> None:
+    box = torch.tensor([[2.0, 1.0, 20.0, 1.8, 1.5, 4.2, yaw]])
+    found = plots.corners(box)[0]
+    assert found.mean(dim=0) == pytest.approx(box[0, :3], abs=1e-5)
+    # The front face's middle lies half a length ahead of the middle, along the heading.
+    front = found[1::2].mean(dim=0) - box[0, :3]
+    assert front == pytest.approx(
+        torch.tensor([2.1 * math.sin(yaw), 0, 2.1 * math.cos(yaw)]), abs=1e-5
+    )
+    assert (found[:, 1].max() - found[:, 1].min()).item() == pytest.approx(1.5)
+
+
+def test_boxes_in_space_fit_the_boxes_of_the_picture() -> None:
+    street = driving(4, size=(96, 320))
+    camera = street.camera.intrinsics[0, [0, 0, 1], [0, 2, 2]]
+    drawn = plots.draw_boxes_3d(axes(), street.boxes_3d, camera, (96, 320), "red")
+    lines = np.array(drawn.get_segments())
+    assert len(lines) == 12 * len(street.boxes)
+    for edges, box in zip(lines.reshape(-1, 24, 2), street.boxes.numpy(), strict=True):
+        inside = np.abs(box) < 0.99
+        bounds = np.concatenate([edges.min(axis=0), edges.max(axis=0)])
+        assert bounds[inside] == pytest.approx(box[inside], abs=0.05)
+
+
+def test_what_is_behind_the_camera_is_not_drawn() -> None:
+    box = torch.tensor([[0.0, 1.0, -5.0, 1.8, 1.5, 4.2, 0.0]])
+    drawn = plots.draw_boxes_3d(axes(), box, torch.tensor([90.0, 80, 24]), (48, 160), "red")
+    assert len(drawn.get_segments()) == 0
+
+
+def test_from_above_the_truth_is_filled_where_it_is() -> None:
+    ax = axes()
+    truth = torch.tensor([[-8.0, 1.0, 30.0, 2.0, 1.5, 4.0, 0.0]])
+    plots.show_from_above(ax, truth, truth + 1, torch.tensor([90.0, 80, 24]), (48, 160))
+    ring, other = (patch.get_path().vertices for patch in ax.patches[1:])
+    assert ring.min(axis=0) == pytest.approx([-9, 28])
+    assert ring.max(axis=0) == pytest.approx([-7, 32])
+    assert other.min(axis=0)[1] > ring.min(axis=0)[1]
+    assert ax.patches[1].get_fill()
+
+
+def test_masks_and_legends_name_every_class() -> None:
+    street = driving(4, size=(48, 160))
+    ax = axes()
+    shown = plots.show_areas(ax, street.areas, "mask")
+    assert len(plots.AREA_COLOURS) == len(AREAS) == len(set(plots.AREA_COLOURS))
+    there = np.unique(street.areas)
+    assert len(np.unique(shown.get_array().reshape(-1, 3), axis=0)) == len(there)
+    plots.area_legend(ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(AREAS)
+    plots.class_legend(ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(CLASSES)
+
+
+def test_boxes_are_drawn_in_their_class_colour() -> None:
+    street, ax = driving(4, size=(48, 160)), axes()
+    plots.draw_labelled(ax, street.boxes, street.labels)
+    assert len(ax.patches) == len(street.boxes)
+    assert len({patch.get_edgecolor() for patch in ax.patches}) == len(set(street.labels.tolist()))
+
+
+def test_arrows_are_the_flow() -> None:
+    (street,) = driving_film(4, frames=1, size=(48, 160))
+    ax = axes()
+    plots.show_flow(ax, street.image, street.flow, every=16)
+    (arrows,) = (each for each in ax.collections)
+    assert arrows.U.reshape(3, 10) == pytest.approx(street.flow[0, 0, 8::16, 8::16].numpy())
+
+
+# --- results ---------------------------------------------------------------------------------
+
+
+def result(system: str, seed: int, ap: float) -> Result:
+    return Result("detection", system, 0.25, seed, "far", {"ap": ap}, {}, {}, 1.0)
+
+
+def test_losses_are_smoothed_by_the_past_alone() -> None:
+    assert results_plots.smoothed([4.0, 2.0, 0.0], over=2) == [4.0, 3.0, 1.0]
+    assert results_plots.smoothed([]) == []
+
+
+def test_curves_grow_within_fixed_limits() -> None:
+    ax = axes()
+    (line,) = results_plots.show_losses(ax, {"lzu": [3.0, 1.0]}, 10)
+    assert line.get_ydata() == pytest.approx([3, 2])
+    assert ax.get_xlim() == (0, 10)
+
+
+def test_each_seed_is_a_dot_and_their_mean_a_bar() -> None:
+    ax = axes()
+    some = [result("lzu", 0, 0.2), result("lzu", 1, 0.4), result("uniform", 0, 0.1)]
+    results_plots.show_systems(ax, some, "ap", ("uniform", "lzu"))
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.3, 0.1])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["lzu", "uniform"]
+    assert ax.lines[0].get_xdata() == pytest.approx([0.2, 0.4])
+
+
+def test_the_front_is_what_nothing_beats() -> None:
+    ax = axes()
+    points = {
+        "uniform": {0.25: (1.0, 0.2), 0.5: (4.0, 0.4)},
+        "lzu": {0.25: (1.1, 0.3), 0.5: (4.2, 0.35)},
+    }
+    results_plots.show_pareto(ax, points, "ms", "AP")
+    front = ax.lines[0].get_xydata()
+    assert front.tolist() == [[1.0, 0.2], [1.1, 0.3], [4.0, 0.4]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["uniform", "lzu"]
+
+
+def test_systems_of_a_family_share_a_colour() -> None:
+    assert results_plots.colour_of("lzu-fine") == results_plots.colour_of("lzu")
+    assert results_plots.colour_of("lzu") != results_plots.colour_of("uniform")

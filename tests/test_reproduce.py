@@ -1,0 +1,260 @@
+"""The reproduction: what is run, resumed, shared and kept."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from lzu_viz.miniature.systems import SYSTEMS, TASKS
+from lzu_viz.miniature.training import Recipe, network_for
+from lzu_viz.reproduce import __main__ as command
+from lzu_viz.reproduce import checkpoints
+from lzu_viz.reproduce.execute import Plan, core_runs, execute, full_runs
+from lzu_viz.reproduce.results import Result, Run, append, gain, load, select, spread, table
+
+TINY = Plan(scenes=8, reported=4, films=1, recipe=Recipe(steps=2, batch=2))
+COMMAND = [sys.executable, "-m", "lzu_viz.reproduce"]
+ARGUMENTS = ["--scenes", "8", "--reported", "4", "--films", "1", "--steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("streets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LZU_VIZ_CACHE", str(folder))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield folder
+
+
+def result(system: str = "lzu", seed: int = 0, scale: float = 0.25, **metrics: float) -> Result:
+    return Result("detection", system, scale, seed, "far", metrics, {}, {}, 1.0)
+
+
+def run(*arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+# --- results ---------------------------------------------------------------------------------
+
+
+def test_a_line_holds_what_was_run(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    append(result(ap=0.25, large=math.nan), file)
+    (line,) = file.read_text().splitlines()
+    assert json.loads(line)["metrics"] == {"ap": 0.25, "large": None}
+    (back,) = load(file)
+    assert back.run == Run("detection", "lzu", 0.25, 0)
+    assert math.isnan(back.metrics["large"])
+    assert set(json.loads(line)) >= {
+        "task", "system", "scale", "seed", "metrics", "settings", "versions", "seconds",
+    }  # fmt: skip
+
+
+def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    for seed in range(2):
+        append(result(seed=seed, ap=0.2), file)
+    file.write_text(file.read_text()[:-5])
+    assert [each.seed for each in load(file)] == [0]
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text('{"task": 1}\n')
+    with pytest.raises(ValueError, match=r"line 1 of .* is no result"):
+        load(file)
+
+
+def test_no_file_is_no_results(tmp_path: Path) -> None:
+    assert load(tmp_path / "nothing.jsonl") == []
+
+
+def test_spread_and_gain_are_over_seeds() -> None:
+    results = [result("uniform", seed, ap=0.1 * seed) for seed in range(3)]
+    results += [result("lzu", seed, ap=0.1 * seed + 0.05 * (seed + 1)) for seed in range(3)]
+    assert spread(select(results, system="uniform"), "ap") == pytest.approx((0.1, 0, 0.2, 3))
+    assert gain(results, "lzu", "uniform", "ap") == pytest.approx((0.1, 0.05, 0.15, 3))
+    assert gain(results, "lzu", "fovea", "ap").seeds == 0
+    assert math.isnan(spread(results, "miou").mean)
+
+
+def test_gain_compares_like_with_like() -> None:
+    results = [result("uniform", 0, 0.25, ap=0.1), result("lzu", 1, 0.25, ap=0.9)]
+    results += [result("lzu", 0, 0.5, ap=0.9), result("lzu", 0, 0.25, ap=0.3)]
+    assert gain(results, "lzu", "uniform", "ap") == pytest.approx((0.2, 0.2, 0.2, 1))
+
+
+def test_a_table_has_a_row_for_each_scale_and_system() -> None:
+    results = [
+        result(system, seed, scale, ap=0.1 * (seed + 1), ap50=0.5)
+        for system in ("uniform", "lzu")
+        for seed in (0, 1)
+        for scale in (0.5, 0.25)
+    ]
+    lines = table(results, "detection").splitlines()
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["0.25", "uniform", "2"], ["0.25", "lzu", "2"], ["0.50", "uniform", "2"],
+        ["0.50", "lzu", "2"],
+    ]  # fmt: skip
+    assert "0.150 [0.100 0.200]" in lines[1]
+
+
+# --- what is run -----------------------------------------------------------------------------
+
+
+def test_the_core_has_three_seeds_of_the_systems_that_the_paper_compares() -> None:
+    runs = core_runs()
+    for task in TASKS:
+        systems = {each.system for each in runs if each.task == task}
+        rival = "edge" if task == "segmentation" else "fovea"
+        assert systems == {"uniform", "lzu", rival}
+    assert len(runs) == len(set(runs)) == 27
+    assert {each.scale for each in runs} == {0.25}
+
+
+def test_the_full_table_has_every_system_at_every_scale() -> None:
+    runs = full_runs()
+    assert len(runs) == len(set(runs))
+    for task in TASKS:
+        for name, system in SYSTEMS.items():
+            scales = {each.scale for each in runs if (each.task, each.system) == (task, name)}
+            assert scales == ({0.25, 0.5, 0.75} if task in system.tasks else set())
+    assert runs[: len(core_runs())] == core_runs()
+    assert "near" in {each.preset for each in runs}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["detection"], core_runs(["detection"])),
+        (["detection", "--system", "lz", "--seeds", "5"], [Run("detection", "lz", 0.25, 5)]),
+        (["segmentation", "--system", "fovea"], []),
+        (
+            ["detection3d", "--system", "lzu", "--scale", "0.5", "0.75", "--seeds", "0"],
+            [Run("detection3d", "lzu", 0.5, 0), Run("detection3d", "lzu", 0.75, 0)],
+        ),
+        (
+            ["detection", "--system", "lzu", "--seeds", "1", "--preset", "near"],
+            [Run("detection", "lzu", 0.25, 1, "near")],
+        ),
+    ],
+)
+def test_the_command_line_chooses(arguments: list[str], expected: list[Run]) -> None:
+    assert command.wanted(command.parse(arguments)) == expected
+
+
+@pytest.mark.parametrize("arguments", [["flow"], ["--system", "crop"], ["--preset", "moon"]])
+def test_what_is_not_there_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command.parse(arguments)
+    assert arguments[-1] in capsys.readouterr().err
+
+
+# --- running ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [Run("detection", "lzu-cascaded", 0.25, 0), Run("segmentation", "edge-expected", 0.25, 0)],
+)
+def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: Path) -> None:
+    given = execute(chosen, TINY, folder=tmp_path, quiet=True)
+    assert given.run == chosen
+    assert given.settings["steps"] == 2
+    assert given.settings["size"] == [48, 160]
+    assert {"torch", "python", "lzu_viz"} <= given.versions.keys()
+    main = "ap" if chosen.task == "detection" else "miou"
+    assert 0 <= given.metrics[main] <= 1
+    assert (tmp_path / checkpoints.name_of(chosen)).is_file()
+
+
+def test_the_same_run_gives_the_same_figures(cache: Path) -> None:
+    chosen = Run("detection3d", "fovea", 0.25, 3)
+    first, again = (execute(chosen, TINY, quiet=True) for _ in range(2))
+    assert first.metrics == pytest.approx(again.metrics, abs=0, nan_ok=True)
+
+
+def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_path: Path) -> None:
+    wanted = ["detection", "--system", "uniform", "lzu", "fovea", "--seeds", "0", *ARGUMENTS]
+    done = run(*wanted, "--out", tmp_path, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "results.jsonl"
+    before = file.read_text()
+    assert {each.system for each in load(file)} == {"uniform", "lzu", "fovea"}
+    assert len(before.splitlines()) == 3
+    assert "uniform" in done.stdout
+    # Again: nothing is left to do. One more seed: only that is run, with the same figures as alone.
+    again = run(*wanted, "--out", tmp_path, "--workers", "2")
+    assert again.returncode == 0
+    assert file.read_text() == before
+    alone = tmp_path / "alone"
+    single = run("detection", "--system", "lzu", "--seeds", "0", *ARGUMENTS, "--out", alone,
+                 "--workers", "1")  # fmt: skip
+    assert single.returncode == 0, single.stderr
+    (one,) = load(alone / "results.jsonl")
+    (shared,) = select(load(file), system="lzu")
+    assert one.metrics == pytest.approx(shared.metrics, nan_ok=True)
+
+
+def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
+    wanted = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
+              "--workers", "1"]  # fmt: skip
+    assert run(*wanted, *ARGUMENTS).returncode == 0
+    assert run(*wanted, *ARGUMENTS[:-1], "3").returncode == 0
+    assert [each.settings["steps"] for each in load(tmp_path / "results.jsonl")] == [2, 3]
+
+
+def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> None:
+    wanted = ["detection", "--system", "uniform", "--seeds", "0", "1", *ARGUMENTS[:-1], "400"]
+    file = tmp_path / "results.jsonl"
+    # The first seed is there already; the second is interrupted in the middle.
+    assert run(*wanted[:4], "0", *ARGUMENTS, "--out", tmp_path, "--workers", "1").returncode == 0
+    before = file.read_text()
+    process = subprocess.Popen(
+        [*COMMAND, *wanted, "--out", str(tmp_path), "--workers", "1"],
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(8)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    assert file.read_text() == before
+
+
+# --- networks that are kept ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_network_comes_back_as_it_was_judged(task: str, tmp_path: Path) -> None:
+    chosen = Run(task, "lzu", 0.25, 7)
+    network = network_for(next(each for each in TASKS if each == task))
+    checkpoints.halve(network)
+    checkpoints.save(network, chosen, tmp_path)
+    checkpoints.write_checksums(tmp_path)
+    back = checkpoints.load(chosen, tmp_path)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor), name
+
+
+def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
+    chosen = Run("detection", "lzu", 0.25, 7)
+    path = checkpoints.save(network_for("detection"), chosen, tmp_path)
+    checkpoints.write_checksums(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(ValueError, match="damaged"):
+        checkpoints.load(chosen, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.load(chosen._replace(seed=8), tmp_path)
+    with pytest.raises(ValueError, match="task must be one of"):
+        checkpoints.load(chosen._replace(task="flow"), tmp_path)
