@@ -50,7 +50,7 @@ class Feed(nn.Module):
         system: how it is fed.
         streets: the scenes.
         size: (rows, columns) of the network's input.
-        known: truth of the training split, which says where things usually are.
+        usual: `1 1 h w`, where things usually are, see `looks.fixed_saliency`.
         boxes: for a system that looks at boxes, those of each scene.
 
     Attributes:
@@ -63,13 +63,14 @@ class Feed(nn.Module):
         system: System,
         streets: Streets,
         size: Size,
-        known: Sequence[Truth],
+        usual: Tensor,
         boxes: Sequence[Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.task, self.system, self.streets, self.size = task, system, streets, size
-        self.fixed = looks.fixed_saliency(known)
-        self.warp = looks.still_warp(system, known) if system.still else None
+        self.usual = usual
+        self.fixed = looks.evened(usual, task)
+        self.warp = looks.still_warp(system, self.fixed) if system.still else None
         self.boxes = boxes
         expects = system.look == "expected edges"
         self.outlines = looks.Outlines(size) if expects else None

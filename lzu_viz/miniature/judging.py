@@ -2,10 +2,10 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..boxes import Detections
 from ..lzu import Fovea
@@ -18,7 +18,7 @@ from .detector3d import Detector3D, lift, to_source
 from .feeding import Batch, Feed
 from .segmenter import Segmenter
 from .streets import Streets, Truth
-from .training import Network, in_system
+from .training import Network, in_system, run
 
 Metrics = dict[str, float]
 
@@ -45,39 +45,35 @@ def judge(network: Network, feed: Feed) -> Metrics:
 
 
 @torch.no_grad()
-def outputs_of(network: Network, feed: Feed) -> Iterator[tuple[Any, Batch, Any]]:
+def outputs_of(network: Network, feed: Feed) -> Iterator[tuple[Batch, list[Tensor]]]:
     """Run a network over all scenes of a feed, some at a time.
 
     Yields:
-        The system, the batch and the outputs in float32.
+        The batch and the outputs, one map a level.
     """
     network.eval()
     feed.eval()
-    device = next(network.parameters()).device
     for start in range(0, len(feed), _AT_ONCE):
         scenes = np.arange(start, min(start + _AT_ONCE, len(feed)))
         batch = feed.batch(scenes, np.zeros(len(scenes), bool))
-        system = in_system(network, feed.system, batch.warp, feed.size)
-        image = batch.zoomed.to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
-            outputs = system.run(image, system.warp_for(image))
-        yield system, batch, outputs
+        yield batch, run(network, feed.system, batch.zoomed, batch.warp, feed.size)
 
 
 def found(network: Detector, feed: Feed) -> list[Detections]:
     """Give what is found in each scene."""
     every: list[Detections] = []
-    for system, batch, outputs in outputs_of(network, feed):
-        every += system.decoded(list(outputs), network.decode, batch.warp)
+    for batch, outputs in outputs_of(network, feed):
+        system = in_system(network, feed.system, batch.warp, feed.size)
+        every += system.decoded(outputs, network.decode, batch.warp)
     return every
 
 
 def found_3d(network: Detector3D, feed: Feed) -> list[Detections3D]:
     """Give what is found in space in each scene."""
     every: list[Detections3D] = []
-    for system, batch, outputs in outputs_of(network, feed):
+    for batch, outputs in outputs_of(network, feed):
         for row, seen in enumerate(network.see(outputs, feed.size)):
-            if isinstance(system, Fovea):
+            if issubclass(feed.system.kind, Fovea):
                 seen = to_source(seen, batch.warp[0 if len(batch.warp) == 1 else row])
             every.append(lift(seen, feed.streets.truth[len(every)].camera, feed.streets.size))
     return every
@@ -114,9 +110,9 @@ def masks_judged(network: Segmenter, feed: Feed) -> Metrics:
     confusion = torch.zeros(len(AREAS), len(AREAS), dtype=torch.long)
     fits: dict[str, list[float]] = {name: [] for name in FINE}
     scene = 0
-    for _, batch, outputs in outputs_of(network, feed):
+    for batch, (outputs,) in outputs_of(network, feed):
         if feed.system.unzooms_masks:
-            outputs = batch.warp.unzoom(outputs.float(), feed.streets.size)
+            outputs = batch.warp.unzoom(outputs, feed.streets.size)
         areas = network.decode(outputs, feed.streets.size)
         truth = feed.streets.area(range(scene, scene + len(areas))).long()
         scene += len(areas)

@@ -11,7 +11,7 @@ from ..sampling import resize
 from ..warp import Warp
 from .pyramid import block
 from .streets import Truth
-from .systems import System
+from .systems import System, Task
 
 NODES = (32, 32)
 """Cells of every saliency map."""
@@ -23,6 +23,9 @@ FWHM = (0.2, 0.4)
 
 SPREAD = 0.04
 """Standard deviation of a thing's bump in the fixed saliency, a part of the frame's side."""
+
+EVENLY: dict[Task, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
+"""Share of the even map in the fixed saliency: a mask has to be right everywhere."""
 
 AMPLITUDE = 1.0
 """What a box weighs against the even floor in the saliency of boxes."""
@@ -56,11 +59,17 @@ def fixed_saliency(truth: Sequence[Truth]) -> Tensor:
     return (look + look.flip(-1)) / 2
 
 
-def still_warp(system: System, truth: Sequence[Truth]) -> Warp:
+def evened(fixed: Tensor, task: Task) -> Tensor:
+    """Look everywhere alike for a part, as large as the task wants: `1 1 h w`."""
+    share = EVENLY[task]
+    return saliency.mix(saliency.uniform(NODES), fixed, weights=(share, 1 - share))
+
+
+def still_warp(system: System, fixed: Tensor) -> Warp:
     """Give the warp of a system that looks at the same place in every picture."""
     if system.look == "nowhere":
         return Warp.identity((1, 1))
-    look = fixed_saliency(truth)
+    look = fixed
     if system.look == "wrong":
         look = look.roll((NODES[0] // 2, NODES[1] // 2), (-2, -1))
     return warp_of(look, system.separable)

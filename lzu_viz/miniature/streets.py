@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from ..scenes import driving as scenes
 from ..scenes.driving import SIZE, driving
@@ -27,6 +27,9 @@ FIRST_SEED = {"train": 0, "choose": 1_000_000, "report": 2_000_000}
 
 BEFORE = 0.2
 """Seconds between a scene and the frame before it, for saliency that follows what was seen last."""
+
+FORMAT = 1
+"""Of the files; to be raised when they are written differently."""
 
 _AT_ONCE = 8
 
@@ -117,7 +120,8 @@ def streets(
             f"got {split!r} and {count}"
         )
     what = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds}
-    name = hashlib.sha256(json.dumps([what, _source()]).encode()).hexdigest()[:16]
+    made_by = [FORMAT, FIRST_SEED[split], BEFORE, _source()]
+    name = hashlib.sha256(json.dumps([what, made_by]).encode()).hexdigest()[:16]
     kept = folder() / f"streets-{split}-{preset}-{count}-{name}"
     if not kept.is_dir():
         _draw(kept, what, quiet)
@@ -127,7 +131,7 @@ def streets(
 def _source() -> str:
     """Give the hash of the code that draws: other code, other scenes."""
     here = Path(scenes.__file__).parent
-    whole = hashlib.sha256(Path(__file__).read_bytes())
+    whole = hashlib.sha256()
     for file in sorted(here.glob("*.py")):
         whole.update(file.read_bytes())
     return whole.hexdigest()
@@ -193,8 +197,10 @@ def _draw_some(part: Path, what: dict[str, Any], start: int) -> dict[str, NDArra
 
 def truth_before(seed: int, preset: str, size: tuple[int, int], seconds: float) -> Tensor:
     """Give the true boxes of a scene at another time; drawn small, as boxes know no pixels."""
-    small = (size[0] // 4, size[1] // 4)
-    return driving(seed, preset, size=small, seconds=seconds).boxes
+    rows, columns = size
+    # The shape must stay, as it says how much is in view.
+    by = next(by for by in (4, 3, 2, 1) if not (rows % by or columns % by) and rows >= 16 * by)
+    return driving(seed, preset, size=(rows // by, columns // by), seconds=seconds).boxes
 
 
 def _read(kept: Path) -> Streets:

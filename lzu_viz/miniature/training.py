@@ -14,6 +14,7 @@ from ..warp import Warp
 from .detector import Detector
 from .detector3d import Detector3D
 from .feeding import Feed
+from .looks import fixed_saliency
 from .segmenter import Segmenter
 from .streets import Streets
 from .systems import System, Task
@@ -54,6 +55,11 @@ def input_size(full: Size, scale: float) -> Size:
     return rows, columns
 
 
+def _warming(steps: int) -> float:
+    """Give the part of the steps in which the rate grows; of a single one torch cannot make it."""
+    return 0.2 if steps != 5 else 0.3
+
+
 def channels_last(network: Network) -> Network:
     """Lay a network's weights out so that convolutions are fastest on a CPU and on tensor cores."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -63,6 +69,23 @@ def channels_last(network: Network) -> Network:
 def in_system(network: Network, system: System, warp: Warp, size: Size) -> LZ:
     """Put a network into a system."""
     return system.kind(network.features, network.head, warp, size=size, finer=system.finer)
+
+
+def run(network: Network, system: System, zoomed: Tensor, warp: Warp, size: Size) -> list[Tensor]:
+    """Run a network in a system, in bfloat16, on the device where it is.
+
+    Truth and losses stay on the CPU: outputs are small, and what cannot differ cannot go wrong.
+
+    Returns:
+        One map a level on the CPU, in float32.
+    """
+    device = next(network.parameters()).device
+    placed = in_system(network, system, warp.to(device), size)
+    image = zoomed.to(device, memory_format=torch.channels_last)
+    with torch.autocast(device.type, torch.bfloat16):
+        outputs = placed.run(image, placed.warp_for(image))
+    levels = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    return [level.float().cpu() for level in levels]
 
 
 class Training:
@@ -104,8 +127,9 @@ class Training:
         self.size = input_size(streets.size, scale)
         torch.manual_seed(seed)
         self.network = channels_last(network_for(task)).to(device)
-        self.feed = Feed(task, system, streets, self.size, streets.truth, boxes).to(device)
-        self.weights = self.feed.weights().to(device)
+        usual = fixed_saliency(streets.truth)
+        self.feed = Feed(task, system, streets, self.size, usual, boxes)
+        self.weights = self.feed.weights()
         self.losses: list[float] = []
 
     def __len__(self) -> int:
@@ -118,7 +142,7 @@ class Training:
         trained = [*self.network.parameters(), *self.feed.parameters()]
         optimiser = torch.optim.AdamW(trained, recipe.rate, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.rate, recipe.steps, pct_start=0.2
+            optimiser, recipe.rate, recipe.steps, pct_start=_warming(recipe.steps)
         )
         draw, jitter = np.random.default_rng(self.seed), torch.Generator().manual_seed(self.seed)
         self.network.train()
@@ -139,12 +163,9 @@ class Training:
         self, scenes: NDArray[np.int64], mirrored: NDArray[np.bool_], jitter: torch.Generator
     ) -> Tensor:
         batch = self.feed.batch(scenes, mirrored, jitter)
-        system = in_system(self.network, self.system, batch.warp, self.size)
-        image = batch.zoomed.to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device, torch.bfloat16):
-            outputs = system.run(image, system.warp_for(image))
+        outputs = run(self.network, self.system, batch.zoomed, batch.warp, self.size)
         if isinstance(self.network, Segmenter):
-            loss = self.network.loss(torch.as_tensor(outputs), batch.areas, self.weights)
+            loss = self.network.loss(outputs[0], batch.areas, self.weights)
         else:
-            loss = self.network.loss(list(outputs), batch.things, self.size)
+            loss = self.network.loss(outputs, batch.things, self.size)
         return loss + batch.extra

@@ -15,7 +15,7 @@ FAMILIES = {"uniform": 0, "lz": 3, "fovea": 1, "edge": 3, "lzu": 2}
 
 def colour_of(system: str) -> str:
     """Give the colour of a system, the same in every figure."""
-    return SERIES[FAMILIES[system.split("-")[0]]]
+    return SERIES[FAMILIES[system.lower().split("-")[0]]]
 
 
 def smoothed(losses: Sequence[float], over: int = 25) -> list[float]:

@@ -1,19 +1,22 @@
 """Driving scenes: pictures with boxes and masks, boxes in space, and the street from above."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..boxes import Detections, iou
+from ..miniature.streets import Streets, Truth
 from ..scenes.driving import AREAS, CLASSES
-from .figures import draw_box
+from .figures import draw_box, draw_boxes, show_image
 from .palette import ANSWER, FOVEA, GRID, INK, MARK, PAPER, TRUTH
 
 CLASS_COLOURS = (ANSWER, FOVEA, MARK)
@@ -166,3 +169,43 @@ def show_flow(ax: Axes, image: Tensor, flow: Tensor, every: int = 16, title: str
     ax.quiver(*places, *arrows, angles="xy", scale_units="xy", scale=1, color=FOVEA, width=0.002)
     ax.set(xticks=[], yticks=[], xlim=(-1, 1), ylim=(1, -1))
     ax.set_title(title, color=INK)
+
+
+def show_found(
+    figure: Figure,
+    scene: int,
+    score: float,
+    *,
+    streets: Streets,
+    found: Mapping[str, Sequence[Detections]],
+) -> None:
+    """Fill a figure with what several systems found in a scene, one above the other.
+
+    What is true is thin and yellow; what was found has the colour of its class.
+
+    Args:
+        figure: empty.
+        scene: index into the streets.
+        score: from which on a box is shown.
+        streets: the scenes.
+        found: by the name of the system, for each scene.
+    """
+    image, truth = streets.image([scene]), streets.truth[scene]
+    axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
+    for ax, (name, every) in zip(axes, found.items(), strict=True):
+        each = every[scene]
+        sure = each.scores >= score
+        right = _right(each.boxes[sure], each.labels[sure], truth)
+        title = f"{name}: {right} of {len(truth.boxes)} found, {int(sure.sum()) - right} false"
+        show_image(ax, image, title)
+        draw_boxes(ax, truth.boxes, TRUTH, 1)
+        draw_labelled(ax, each.boxes[sure], each.labels[sure])
+    class_legend(axes[-1])
+
+
+def _right(boxes: Tensor, labels: Tensor, truth: Truth) -> int:
+    """Count the true things that a box of their class overlaps by half."""
+    if not len(boxes):
+        return 0
+    same = labels[:, None] == truth.labels
+    return int((same & (iou(boxes, truth.boxes) >= 0.5)).any(dim=0).sum())

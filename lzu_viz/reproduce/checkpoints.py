@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from ..miniature.systems import TASKS
 from ..miniature.training import Network, channels_last, network_for
@@ -58,10 +58,32 @@ def load(run: Run, folder: Path = SHIPPED) -> Network:
     if task is None:
         raise ValueError(f"task must be one of {list(TASKS)}, got {run.task!r}")
     network = network_for(task)
-    known = folder / "checksums.json"
-    sums = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
-    weights.fill(network, folder / name_of(run), sums.get(name_of(run)))
+    name = name_of(run)
+    weights.fill(network, folder / name, _checksum(name, folder))
     return channels_last(network)
+
+
+def save_usual(usual: Tensor, preset: str, folder: Path) -> None:
+    """Keep where things usually are on a kind of streets, `1 1 h w`: all systems' fixed look."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({"usual": usual.contiguous()}, folder / f"usual-{preset}.safetensors")
+
+
+def load_usual(preset: str = "far", folder: Path = SHIPPED) -> Tensor:
+    """Give where things usually are on a kind of streets, `1 1 h w`.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: its file is damaged.
+    """
+    name = f"usual-{preset}.safetensors"
+    return weights.load(folder / name, _checksum(name, folder))["usual"]
+
+
+def _checksum(name: str, folder: Path) -> str | None:
+    known = folder / "checksums.json"
+    sums: dict[str, str] = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    return sums.get(name)
 
 
 def write_checksums(folder: Path = SHIPPED) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
+from ..miniature import looks
 from ..miniature.detector import Detector
 from ..miniature.feeding import Feed
 from ..miniature.judging import boxes_judged, found, judge
 from ..miniature.streets import BEFORE, Streets, streets
 from ..miniature.systems import SYSTEMS, TASKS, System, systems_of
-from ..miniature.training import Network, Recipe, Training
+from ..miniature.training import Network, Recipe, Training, input_size
 from . import checkpoints
 from .results import Result, Run
 
@@ -174,6 +175,7 @@ def execute(
     )
     if folder is not None:
         checkpoints.save(network, run, folder)
+        checkpoints.save_usual(training.feed.usual, run.preset, folder)
     settings = {**plan.settings, "size": list(training.size)}
     metrics = judged(network, run, scenes, training.feed)
     return Result(
@@ -230,19 +232,20 @@ def _boxes_to_look_at(
         raise TypeError(f"expected a detector, got {type(network).__name__}")
     before = scenes.before_training
     lzu = SYSTEMS["lzu"]
-    size = Training("detection", lzu, run.scale, 0, scenes.reported).size
-    feed = Feed("detection", lzu, before, size, scenes.training.truth)
+    size = input_size(before.size, run.scale)
+    usual = looks.fixed_saliency(scenes.training.truth)
+    feed = Feed("detection", lzu, before, size, usual)
     return [each.boxes[each.scores > SURE] for each in found(network, feed)]
 
 
 def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, float]:
     """Judge a network on reported scenes, and a detector also on films and on other streets."""
-    feed = _feed_like(fed, scenes.reported, scenes, [one.before for one in scenes.reported.truth])
+    feed = _feed_like(fed, scenes.reported, [one.before for one in scenes.reported.truth])
     metrics = judge(network, feed)
     if run.task == "detection" and isinstance(network, Detector) and run.preset == "far":
         metrics["film_ap"] = film_judged(network, fed, scenes)
         if feed.system.still:
-            elsewhere = _feed_like(fed, scenes.shifted, scenes)
+            elsewhere = _feed_like(fed, scenes.shifted)
             metrics["shifted_ap"] = judge(network, elsewhere)["ap"]
     return metrics
 
@@ -252,7 +255,7 @@ def film_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
     boxes = [one.boxes[:0] for one in scenes.films[0].truth]
     every, truth = [], []
     for frame, streets_now in enumerate(scenes.films):
-        seen = found(network, _feed_like(fed, streets_now, scenes, boxes))
+        seen = found(network, _feed_like(fed, streets_now, boxes))
         boxes = [each.boxes[each.scores > SURE] for each in seen]
         if frame:  # nothing was before the first
             every += seen
@@ -261,9 +264,8 @@ def film_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
     return boxes_judged(every, joined)["ap"]
 
 
-def _feed_like(
-    fed: Feed, given: Streets, scenes: Scenes, boxes: list[Tensor] | None = None
-) -> Feed:
-    feed = Feed(fed.task, fed.system, given, fed.size, scenes.training.truth, boxes)
+def _feed_like(fed: Feed, given: Streets, boxes: list[Tensor] | None = None) -> Feed:
+    """Feed other scenes, as those of the training were fed."""
+    feed = Feed(fed.task, fed.system, given, fed.size, fed.usual, boxes)
     feed.outlines = fed.outlines
     return feed
