@@ -19,7 +19,7 @@ ifneq ($(shell cat $(LAB_STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(LAB_STAMP)
 endif
 
-.PHONY: help lab test notebooks picture evaluation mutants site clean
+.PHONY: help lab test notebooks picture evaluation reproduce mutants site clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make notebooks  run every notebook and store its outputs"
 	@echo "make picture    draw the picture of the README"
 	@echo "make evaluation measure over hundreds of scenes again what the notebooks show (half an hour)"
+	@echo "make reproduce  train the small networks of the paper in miniature again (half an hour)"
 	@echo "make mutants    plant faults in the library; who sees them, the tests or the notebooks?"
 	@echo "make site       the notebooks, executed, and the API as a website in build/site"
 	@echo "                REPOSITORY=owner/name  where Binder's launch buttons lead"
@@ -59,6 +60,9 @@ picture: $(LAB_STAMP)
 
 evaluation: $(LAB_STAMP)
 	$(PY) -m lzu_viz.evaluation
+
+reproduce: $(LAB_STAMP)
+	$(PY) -m lzu_viz.reproduce
 
 mutants: $(TEST_STAMP)
 	$(PY) tests/mutants/run.py

@@ -37,6 +37,7 @@ from lzu_viz.miniature.feeding import Feed, mirror, mirror_boxes
 from lzu_viz.miniature.judging import (
     boxes_3d_judged,
     boxes_judged,
+    depths_found,
     found,
     found_3d,
     judge,
@@ -898,6 +899,60 @@ def test_perfect_boxes_in_space_are_judged_perfect():
     assert boxes_3d_judged(signs, some().truth)["orientation"] == pytest.approx(0, abs=1e-3)
     cars = [each._replace(boxes=each.boxes + turned) for each in every]
     assert boxes_3d_judged(cars, some().truth)["orientation"] == pytest.approx(0.3, abs=1e-3)
+
+
+def said_to_be(*changes):
+    """What is true of the first scene, with (row, place, value) changed and scores that rise."""
+    truth = some().truth[0]
+    boxes = truth.boxes_3d.clone()
+    for row, place, value in changes:
+        boxes[row, place] = value
+    return Detections3D(boxes, truth.labels, torch.linspace(0.5, 0.9, len(boxes)))
+
+
+@pytest.fixture
+def first():
+    """The first scene alone."""
+    return Streets(some().images[:1], some().areas[:1], some().truth[:1])
+
+
+def test_true_depths_are_found():
+    every = [
+        Detections3D(truth.boxes_3d, truth.labels, torch.ones(len(truth.labels)))
+        for truth in some().truth
+    ]
+    depths = torch.cat([truth.boxes_3d[:, 2] for truth in some().truth])
+    # The middle of a box that the frame cuts may be seen outside it.
+    known = ~depths_found(every, some()).isnan()
+    assert known.float().mean() > 0.95
+    assert torch.equal(depths_found(every, some())[known], depths[known])
+
+
+def test_a_depth_may_be_wrong_but_not_the_place_in_the_picture(first):
+    truth = first.truth[0]
+    row = int(truth.boxes_3d[:, 0].abs().argmax())
+    stretched = said_to_be()
+    stretched.boxes[:, :3] *= 3  # along the rays
+    torch.testing.assert_close(depths_found([stretched], first), truth.boxes_3d[:, 2] * 3)
+    aside = said_to_be((row, 0, -truth.boxes_3d[row, 0]))
+    assert depths_found([aside], first).isnan().nonzero().flatten().tolist() == [row]
+    other = said_to_be()._replace(labels=(truth.labels + 1) % 3)
+    assert depths_found([other], first).isnan().sum() >= len(truth.labels) - 1
+
+
+def test_the_surest_depth_counts_once(first):
+    truth = first.truth[0]
+    one, two = said_to_be(), said_to_be()
+    two.boxes[:, :3] *= 2
+    both = Detections3D(
+        torch.cat([one.boxes, two.boxes]),
+        truth.labels.repeat(2),
+        torch.cat([one.scores, one.scores + 0.05]),
+    )
+    torch.testing.assert_close(depths_found([both], first), truth.boxes_3d[:, 2] * 2)
+    unsure = both._replace(scores=torch.cat([one.scores, one.scores - 0.3]))
+    torch.testing.assert_close(depths_found([unsure], first), truth.boxes_3d[:, 2])
+    assert depths_found([unsure], first, score=0.95).isnan().all()
 
 
 def knowing(kind, feed):

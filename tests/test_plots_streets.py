@@ -7,8 +7,10 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from lzu_viz.miniature.streets import Truth
 from lzu_viz.plots import reproduction as results_plots
 from lzu_viz.plots import streets as plots
+from lzu_viz.precision3d import Detections3D
 from lzu_viz.reproduce.results import Result
 from lzu_viz.scenes.driving import AREAS, CLASSES, driving, driving_film
 
@@ -85,6 +87,77 @@ def test_arrows_are_the_flow() -> None:
     plots.show_flow(ax, street.image, street.flow, every=16)
     (arrows,) = (each for each in ax.collections)
     assert arrows.U.reshape(3, 10) == pytest.approx(street.flow[0, 0, 8::16, 8::16].numpy())
+
+
+class One:
+    """A street of its own, held in memory."""
+
+    size = (48, 160)
+
+    def __init__(self) -> None:
+        street = driving(4, size=self.size)
+        self.picture = street.image
+        camera = street.camera.intrinsics[0, [0, 0, 1], [0, 2, 2]]
+        self.truth = [Truth(street.boxes, street.labels, street.boxes_3d, street.boxes, camera)]
+
+    def image(self, scenes: list[int]) -> torch.Tensor:
+        return self.picture
+
+
+def in_space(off: float = 0.0, turn: int = 0, count: int = 3) -> list[Detections3D]:
+    (truth,) = One().truth
+    boxes = truth.boxes_3d[:count] + torch.tensor([0, 0, off, 0, 0, 0, 0])
+    return [Detections3D(boxes, (truth.labels[:count] + turn) % 3, torch.linspace(0.9, 0.5, count))]
+
+
+def titles(figure: Figure) -> list[str]:
+    return [ax.get_title() for ax in figure.axes]
+
+
+def test_what_is_found_in_space_is_counted_by_class_and_distance() -> None:
+    one, figure = One(), Figure()
+    found = {"LZU": in_space(off=3.0), "far off": in_space(off=60.0), "uniform": in_space(turn=1)}
+    many = len(one.truth[0].boxes)
+    for name, right in (("LZU", 3), ("far off", 0)):
+        figure.clear()
+        plots.show_in_space(figure, 0, name, 0.1, streets=one, found=found)
+        assert titles(figure)[0] == f"{name}: {right} of {many} found within 4 m"
+    figure.clear()
+    plots.show_in_space(figure, 0, "LZU", 0.8, streets=one, found=found)
+    assert "LZU: 1 of" in titles(figure)[0]
+    plots.show_in_space(Figure(), 0, "LZU", 0.95, streets=one, found=found)
+
+
+def test_of_another_class_nothing_is_found() -> None:
+    (truth,) = One().truth
+    (each,) = in_space(turn=1, count=1)
+    assert plots._near(each.boxes, each.labels, truth) == 0
+    assert plots._near(each.boxes, truth.labels[:1], truth) >= 1
+
+
+def test_in_space_the_same_boxes_are_in_all_three_views() -> None:
+    figure = Figure()
+    plots.show_in_space(figure, 0, "LZU", 0.6, streets=One(), found={"LZU": in_space()})
+    by_start = {title[:3]: ax for title, ax in zip(titles(figure), figure.axes, strict=True)}
+    whole, middle, above = (by_start[start] for start in ("LZU", "its", "fro"))
+    for ax in (whole, middle):
+        true, found = (np.array(each.get_segments()) for each in ax.collections)
+        assert found == pytest.approx(true[: len(found)])
+        assert len(found) == 2 * 12
+    assert middle.get_xlim() == (-0.5, 0.5)
+    assert whole.get_xlim() == (-1, 1)
+    assert len(above.patches) == 1 + len(One().truth[0].boxes) + 2
+
+
+def test_depths_are_points_of_their_class() -> None:
+    ax = axes()
+    true, said = torch.tensor([10.0, 20, 30, 40]), torch.tensor([11.0, math.nan, 33, 20])
+    plots.show_depths(ax, true, said, torch.tensor([0, 0, 2, 2]))
+    cars, pedestrians, signs = ax.lines[3:]
+    assert cars.get_xydata()[0] == pytest.approx([10, 11])
+    assert len(pedestrians.get_xydata()) == 0
+    assert signs.get_xydata().tolist() == [[30, 33], [40, 20]]
+    assert ax.lines[2].get_ydata() == pytest.approx(1.1 * np.array(ax.lines[0].get_ydata()))
 
 
 # --- results ---------------------------------------------------------------------------------

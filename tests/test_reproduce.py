@@ -5,18 +5,20 @@ import math
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import torch
 
-from lzu_viz.miniature.systems import SYSTEMS, TASKS
-from lzu_viz.miniature.training import Recipe, network_for
+from lzu_viz.miniature import Feed, Training, judge
+from lzu_viz.miniature.streets import streets
+from lzu_viz.miniature.systems import SYSTEMS, TASKS, Task
+from lzu_viz.miniature.training import Recipe, input_size, network_for
 from lzu_viz.reproduce import __main__ as command
 from lzu_viz.reproduce import checkpoints
-from lzu_viz.reproduce.execute import Plan, core_runs, execute, full_runs
+from lzu_viz.reproduce.execute import REPORTED, TRAINING, Plan, core_runs, execute, full_runs
 from lzu_viz.reproduce.results import Result, Run, append, gain, load, select, spread, table
 
 TINY = Plan(scenes=8, reported=4, films=1, recipe=Recipe(steps=2, batch=2))
@@ -226,7 +228,10 @@ def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> No
         [*COMMAND, *wanted, "--out", str(tmp_path), "--workers", "1"],
         stderr=subprocess.PIPE,
     )
-    time.sleep(8)
+    seen = b""
+    while b"/400" not in seen:  # of the progress bar: it is training now
+        assert process.stderr is not None
+        seen += process.stderr.read(20)
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     assert file.read_text() == before
@@ -258,3 +263,54 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
         checkpoints.load(chosen._replace(seed=8), tmp_path)
     with pytest.raises(ValueError, match="task must be one of"):
         checkpoints.load(chosen._replace(task="flow"), tmp_path)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", ["uniform", "lzu"])
+def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: str) -> None:
+    chosen = Run(task, name, 0.25, 0)
+    network, usual = checkpoints.load(chosen), checkpoints.load_usual()
+    given = streets("report", REPORTED, quiet=True)
+    feed = Feed(task, SYSTEMS[name], given, input_size(given.size, 0.25), usual)
+    figure = "miou" if task == "segmentation" else "ap"
+    (recorded,) = select(load(), **chosen._asdict())
+    # Another processor rounds bfloat16 otherwise; a scene or a class too many moves it by more.
+    assert judge(network, feed)[figure] == pytest.approx(recorded.metrics[figure], abs=0.005)
+
+
+def test_all_that_comes_along_is_whole_and_small() -> None:
+    sums = json.loads((checkpoints.SHIPPED / "checksums.json").read_text())
+    files = {path.name: path for path in checkpoints.SHIPPED.glob("*.safetensors")}
+    assert files.keys() == sums.keys()
+    expected = {checkpoints.name_of(run) for run in core_runs() if run.seed == 0}
+    assert files.keys() == expected | {"usual-far.safetensors"}
+    for name, path in files.items():
+        assert sha256(path.read_bytes()).hexdigest() == sums[name]
+    assert sum(path.stat().st_size for path in files.values()) < 6e6
+
+
+def test_all_core_runs_are_recorded_with_the_same_settings() -> None:
+    results = load()
+    assert {each.run for each in results} >= set(core_runs())
+    assert len({each.run for each in results}) == len(results)
+    for each in results:
+        assert each.settings["scenes"] == TRAINING
+        assert each.settings["split"] == "report"
+
+
+# --- training from scratch -------------------------------------------------------------------
+
+
+def test_trained_from_scratch_lzu_finds_more_than_uniform() -> None:
+    """The smallest comparison, with heads on grids twice as fine."""
+    train, judged_on = streets("train", 400, quiet=True), streets("report", 80, quiet=True)
+    figures = {}
+    for name in ("uniform-fine", "lzu-fine"):
+        run = Training("detection", SYSTEMS[name], 0.25, 1, train, Recipe(steps=150, batch=8))
+        for _ in run:
+            pass
+        feed = Feed("detection", SYSTEMS[name], judged_on, run.size, run.feed.usual)
+        figures[name] = judge(run.network, feed)["ap50"], sum(run.losses[-25:]) / 25
+    (plain, plain_loss), (zoomed, zoomed_loss) = figures.values()
+    assert zoomed > 1.5 * plain
+    assert zoomed_loss < 0.95 * plain_loss

@@ -14,7 +14,7 @@ from ..precision import Precision, average_precision
 from ..precision3d import Detections3D, average_precision_3d
 from ..scenes.driving import AREAS, CLASSES
 from .detector import Detector
-from .detector3d import Detector3D, lift, to_source
+from .detector3d import Detector3D, lift, seen_at, to_source
 from .feeding import Batch, Feed
 from .segmenter import Segmenter
 from .streets import Streets, Truth
@@ -103,6 +103,37 @@ def boxes_3d_judged(every: Sequence[Detections3D], truth: Sequence[Truth]) -> Me
     )
     whole = {name: value for name, value in said._asdict().items() if name != "per_class"}
     return whole | {f"ap_{name}": v for name, v in zip(CLASSES, said.per_class, strict=True)}
+
+
+def depths_found(every: Sequence[Detections3D], streets: Streets, score: float = 0.3) -> Tensor:
+    """Give how far away each true thing was said to be: metres, NaN where it was not found.
+
+    Things are matched in the picture, so that a depth may be as wrong as it likes: in turn, the
+    surest first, a box takes the thing of its class inside whose box its middle is seen, the
+    nearest of those that are left.
+
+    Args:
+        every: what was found, one a scene.
+        streets: the scenes.
+        score: from which on a box counts.
+
+    Returns:
+        `n`, one a true thing of the first scene, the second, and so on.
+    """
+    said = []
+    for each, truth in zip(every, streets.truth, strict=True):
+        middles = seen_at(each.boxes, truth.camera, streets.size)
+        depths = torch.full((len(truth.boxes),), torch.nan)
+        for row in each.scores.argsort(descending=True):
+            x, y = middles[row]
+            left, top, right, bottom = truth.boxes.T
+            fits = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
+            fits &= (truth.labels == each.labels[row]) & depths.isnan()
+            if each.scores[row] >= score and fits.any():
+                off = (truth.boxes[:, :2] + truth.boxes[:, 2:]) / 2 - middles[row]
+                depths[off.norm(dim=1).where(fits, torch.inf).argmin()] = each.boxes[row, 2]
+        said.append(depths)
+    return torch.cat(said)
 
 
 def masks_judged(network: Segmenter, feed: Feed) -> Metrics:

@@ -38,8 +38,8 @@ def show_losses(ax: Axes, losses: Mapping[str, Sequence[float]], steps: int) -> 
                           linestyle=("-", "--", ":", "-.")[number % 4])  # fmt: skip
         drawn.append(line)
     ax.set(xlim=(0, steps), xlabel="step", ylabel="loss, mean of 25 steps")
+    ax.set_ylim(bottom=0)
     if any(losses.values()):
-        ax.set_yscale("log")
         ax.legend(frameon=False)
     return drawn
 

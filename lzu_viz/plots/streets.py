@@ -10,20 +10,22 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..boxes import Detections, iou
 from ..miniature.streets import Streets, Truth
+from ..precision3d import Detections3D
 from ..scenes.driving import AREAS, CLASSES
 from .figures import draw_box, draw_boxes, show_image
-from .palette import ANSWER, FOVEA, GRID, INK, MARK, PAPER, TRUTH
+from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, PAPER, TRUTH
 
-CLASS_COLOURS = (ANSWER, FOVEA, MARK)
+CLASS_COLOURS = (ANSWER, FOLD, MARK)
 """Of cars, pedestrians and signs."""
 
 AREA_COLOURS = (
-    "#7F7F7F", "#C8B88A", "#B08060", "#2E8B57", "#CFE8F5", "#4D4D4D", ANSWER, FOVEA, MARK,
+    "#7F7F7F", "#C8B88A", "#B08060", "#2E8B57", "#CFE8F5", "#4D4D4D", ANSWER, FOLD, MARK,
 )  # fmt: skip
 """Of the classes of a semantic mask, in their order; things as in boxes."""
 
@@ -39,13 +41,14 @@ def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor, width: float = 1.5) -
         draw_box(ax, box, CLASS_COLOURS[label]).set_linewidth(width)
 
 
-def class_legend(ax: Axes) -> None:
-    """Say which colour is which class."""
-    handles = [
+def class_legend(ax: Axes, truth: bool = False) -> None:
+    """Say which colour is which class, and which is the truth."""
+    handles = [Patch(edgecolor=TRUTH, facecolor="none", label="true")] if truth else []
+    handles += [
         Patch(edgecolor=colour, facecolor="none", linewidth=2, label=name)
         for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True)
     ]
-    ax.legend(handles=handles, frameon=False, ncols=3, loc="upper center", fontsize="small",
+    ax.legend(handles=handles, frameon=False, ncols=4, loc="upper center", fontsize="small",
               bbox_to_anchor=(0.5, 0))  # fmt: skip
 
 
@@ -200,7 +203,7 @@ def show_found(
         show_image(ax, image, title)
         draw_boxes(ax, truth.boxes, TRUTH, 1)
         draw_labelled(ax, each.boxes[sure], each.labels[sure])
-    class_legend(axes[-1])
+    class_legend(axes[-1], truth=True)
 
 
 def _right(boxes: Tensor, labels: Tensor, truth: Truth) -> int:
@@ -209,3 +212,76 @@ def _right(boxes: Tensor, labels: Tensor, truth: Truth) -> int:
         return 0
     same = labels[:, None] == truth.labels
     return int((same & (iou(boxes, truth.boxes) >= 0.5)).any(dim=0).sum())
+
+
+AROUND = 4.0
+"""Metres on the ground between a true thing and what counts as found in the figures."""
+
+_FAR = 90.0  # metres that are seen from above
+
+
+def show_in_space(
+    figure: Figure,
+    scene: int,
+    system: str,
+    score: float,
+    *,
+    streets: Streets,
+    found: Mapping[str, Sequence[Detections3D]],
+) -> None:
+    """Fill a figure with what a system found in space: in the picture, its middle, and from above.
+
+    What is true is yellow, what was found blue.
+
+    Args:
+        figure: empty.
+        scene: index into the streets.
+        system: one of those in ``found``.
+        score: from which on a box is shown.
+        streets: the scenes.
+        found: by the name of the system, for each scene.
+    """
+    image, truth = streets.image([scene]), streets.truth[scene]
+    each = found[system][scene]
+    sure = each.scores >= score
+    boxes = each.boxes[sure]
+    axes = figure.subplot_mosaic("ac;bc", width_ratios=(2.1, 1))
+    right = _near(boxes, each.labels[sure], truth)
+    title = f"{system}: {right} of {len(truth.boxes)} found within {AROUND:g} m"
+    for name, words in (("a", title), ("b", "its middle, twice as large")):
+        show_image(axes[name], image, words)
+        for some, colour, width in ((truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
+            draw_boxes_3d(axes[name], some, truth.camera, streets.size, colour, width=width)
+    axes["b"].set(xlim=(-0.5, 0.5), ylim=(0.4, -0.6))
+    show_from_above(axes["c"], truth.boxes_3d, boxes, truth.camera, streets.size, _FAR)
+    axes["c"].set_title("from above: true yellow, found blue", color=INK)
+
+
+def _near(boxes_3d: Tensor, labels: Tensor, truth: Truth) -> int:
+    """Count the true things that a box of their class is near to on the ground."""
+    if not len(boxes_3d) or not len(truth.boxes_3d):
+        return 0
+    away = torch.cdist(truth.boxes_3d[:, [0, 2]], boxes_3d[:, [0, 2]])
+    same = truth.labels[:, None] == labels
+    return int(((away < AROUND) & same).any(dim=1).sum())
+
+
+def show_depths(ax: Axes, true: Tensor, said: Tensor, labels: Tensor, title: str = "") -> None:
+    """Draw how far away things were said to be against how far they are, in metres.
+
+    Solid: as it is. Dashed: a tenth more or less. Where ``said`` is NaN, nothing is drawn.
+    """
+    ends = torch.tensor([8.0, 100.0])
+    ax.plot(ends, ends, color=INK, linewidth=1)
+    for times in (0.9, 1.1):
+        ax.plot(ends, ends * times, "--", color=INK, linewidth=0.7)
+    for label, name in enumerate(CLASSES):
+        own = labels == label
+        ax.plot(true[own], said[own], MARKERS[label], color=CLASS_COLOURS[label], markersize=3.5,
+                alpha=0.7, label=name)  # fmt: skip
+    ax.set(xscale="log", yscale="log", xlim=ends.tolist(), ylim=ends.tolist(), aspect="equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_locator(NullLocator())
+        axis.set_ticks([10, 20, 40, 80], ["10", "20", "40", "80"])
+    ax.set(xlabel="true depth (m)", ylabel="said depth (m)")
+    ax.set_title(title, color=INK)
