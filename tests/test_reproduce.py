@@ -224,16 +224,14 @@ def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> No
     # The first seed is there already; the second is interrupted in the middle.
     assert run(*wanted[:4], "0", *ARGUMENTS, "--out", tmp_path, "--workers", "1").returncode == 0
     before = file.read_text()
-    process = subprocess.Popen(
-        [*COMMAND, *wanted, "--out", str(tmp_path), "--workers", "1"],
-        stderr=subprocess.PIPE,
-    )
-    seen = b""
-    while b"/400" not in seen:  # of the progress bar: it is training now
+    command_line = [*COMMAND, *wanted, "--out", str(tmp_path), "--workers", "1"]
+    with subprocess.Popen(command_line, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        seen += process.stderr.read(20)
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
+        seen = b""
+        while b"/400" not in seen:  # of the progress bar: it is training now
+            seen += process.stderr.read(20)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
     assert file.read_text() == before
 
 

@@ -51,7 +51,7 @@ QUIET = {
 
 START_S = 60
 ACTION_MS = 15_000
-RUN_MS = 180_000
+RUN_MS = 400_000
 
 # The pixels of a picture as they are in the page, whatever covers them or scrolls them away.
 READ_PIXELS = """async element => {

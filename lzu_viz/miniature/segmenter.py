@@ -18,7 +18,7 @@ class Segmenter(nn.Module):
 
     Example:
         >>> import torch
-        >>> tuple(Segmenter()(torch.rand(1, 3, 48, 160)).shape)
+        >>> tuple(Segmenter().eval()(torch.rand(1, 3, 48, 160)).shape)
         (1, 9, 24, 80)
     """
 

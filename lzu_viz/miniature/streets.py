@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -145,15 +146,13 @@ def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
     try:
         for name, shape in (("images", (count, *size, 3)), ("areas", (count, *size))):
             np.lib.format.open_memmap(part / f"{name}.npy", "w+", np.uint8, shape)
-        # Spawned, not forked: a fork of a process in which torch has threads may hang.
         with (
-            ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool,
-            tqdm(
-                total=count, desc=f"streets ({what['split']})", unit="scene", disable=quiet
-            ) as bar,
-        ):
-            parts = []
-            for some in pool.map(partial(_draw_some, part, what), range(0, count, _AT_ONCE)):
+            _workers(count) as pool,
+            tqdm(total=count, desc=f"streets ({what['split']})", unit="scene",
+                 disable=quiet, leave=False) as bar,
+        ):  # fmt: skip
+            parts, each = [], (map if pool is None else pool.map)
+            for some in each(partial(_draw_some, part, what), range(0, count, _AT_ONCE)):
                 parts.append(some)
                 bar.update(len(some["counts"]))
         np.savez(part / "truth.npz", **_joined(parts))
@@ -163,6 +162,14 @@ def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _workers(count: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
+    """Give one process a core; none for so few scenes that starting them would take longer."""
+    if count <= 4 * _AT_ONCE:
+        return nullcontext()
+    # Spawned, not forked: a fork of a process in which torch has threads may hang.
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
 
 
 def _joined(parts: Sequence[dict[str, NDArray[Any]]]) -> dict[str, Any]:

@@ -12,7 +12,13 @@ pytestmark = pytest.mark.browser
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 # The first page has a test of its own.
-SERIES = [path.name for path in sorted(FOLDER.glob("*.ipynb")) if not path.name.startswith("00")]
+PAGES = [path for path in sorted(FOLDER.glob("*.ipynb")) if not path.name.startswith("00")]
+SERIES = [path.name for path in PAGES if "Explorer(" in path.read_text(encoding="utf-8")]
+PLATES = [path.name for path in PAGES if "Plate(" in path.read_text(encoding="utf-8")]
+
+
+def test_every_page_has_something_to_move() -> None:
+    assert {*SERIES, *PLATES} == {path.name for path in PAGES}
 
 
 @pytest.mark.parametrize("name", SERIES)
@@ -35,4 +41,25 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / f"{name[:2]}-moved.png")
+    assert is_clean(lab)
+
+
+@pytest.mark.parametrize("name", PLATES)
+def test_a_figure_obeys_its_slider(lab: Lab, name: str, screenshots: Path | None) -> None:
+    """From top to bottom; then the last figure's first slider is moved by the keyboard."""
+    lab.open(name)
+    lab.run_all()
+    assert all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in lab.prompts())
+    assert lab.cell_errors() == []
+    plate = lab.page.locator(".widget-vbox", has=lab.page.locator(".widget-slider")).last
+    picture, slider = plate.locator("img.widget-image"), plate.locator(".noUi-handle").first
+    lab.middle(slider)
+    if screenshots:
+        lab.screenshot(screenshots / f"{name[:2]}-plate.png")
+    before = lab.picture_hash(picture)
+    slider.press("ArrowRight")
+    lab.wait_for_change(picture, before)
+    if screenshots:
+        picture.scroll_into_view_if_needed()
+        lab.screenshot(screenshots / f"{name[:2]}-plate-moved.png")
     assert is_clean(lab)
