@@ -16,7 +16,7 @@ from ..boxes import Detections
 from ..check import Size
 from ..sampling import pixel_centres
 from ..warp import Warp
-from .pyramid import CHANNELS, Pyramid, block, with_places
+from .pyramid import CHANNELS, Pyramid, shared, with_places
 
 LONGEST = (8.0, 16.0)
 """Up to these longer sides, in pixels of the network's input, a thing belongs to levels 0 and 1."""
@@ -79,7 +79,7 @@ class Detector(nn.Module):
         super().__init__()
         self.classes = classes
         self.pyramid = Pyramid()
-        self.tower = nn.Sequential(block(CHANNELS + 2, CHANNELS), block(CHANNELS, CHANNELS))
+        self.tower = nn.Sequential(shared(CHANNELS + 2, CHANNELS), shared(CHANNELS, CHANNELS))
         self.predict = nn.Conv2d(CHANNELS, classes + 4 + extra, 1)
         nn.init.normal_(self.predict.weight, std=0.01)
         at_first = torch.zeros(classes + 4 + extra)

@@ -128,7 +128,7 @@ def show_from_above(
 ) -> None:
     """Show boxes `n 7` from above: what is true, filled, and what was found, as outlines.
 
-    The camera stands at the bottom and looks up the page; grey lines bound what it sees. The short
+    The camera stands at the bottom and looks up the page; blue lines bound what it sees. The short
     line out of a box is where it faces.
     """
     half = reach * 0.45

@@ -45,9 +45,7 @@ class Race(ipywidgets.VBox):
             0, 0, self._steps, description="training", layout={"width": "60%"}
         )
         self._said = ipywidgets.Label("")
-        self._image = ipywidgets.Image(
-            format="jpeg", layout={"max_width": "100%"}, tooltip="Losses against steps"
-        )
+        self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
         super().__init__((ipywidgets.HBox((self._bar, self._said)), self._image))
         self._show(0, 0.0)
 

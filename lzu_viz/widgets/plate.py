@@ -27,7 +27,6 @@ class Plate(ipywidgets.VBox):
         draw: fills the figure; called with the figure, and the controls' values by name.
         controls: the names, and widgets that have a ``value``.
         size: of the figure in inches.
-        about: what it shows, for those who do not see it.
 
     Attributes:
         picture: the JPEG that is shown.
@@ -39,13 +38,12 @@ class Plate(ipywidgets.VBox):
         draw: Draw,
         controls: Mapping[str, ipywidgets.Widget],
         size: tuple[float, float] = (11, 4),
-        about: str = "A figure that follows the controls under it",
     ) -> None:
         self._draw, self._controls = draw, dict(controls)
         self._figure = Figure(figsize=size, layout="constrained", dpi=100)
         self._canvas = FigureCanvasAgg(self._figure)
         self._pictures: dict[tuple[Any, ...], bytes] = {}
-        self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"}, tooltip=about)
+        self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
         self._said = ipywidgets.HTML()
         for control in self._controls.values():
             control.observe(self._follow, "value")

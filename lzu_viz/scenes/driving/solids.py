@@ -237,10 +237,10 @@ class Ellipsoid:
     radii: tuple[float, float, float]
 
     def hit(self, rays: Local) -> Hits:
-        """Solve |o + t d| = 1 in the frame where it is the unit ball.
+        """Solve (o + t d)^2 = 1 in the frame where it is the unit ball.
 
-        The root of (o . d)^2 - |d|^2 (|o|^2 - 1) is written as |d|^2 - |o x d|^2, which does not
-        subtract large numbers for what is small and far.
+        The root of (o . d)^2 - d^2 (o^2 - 1) is written as d^2 - (o x d)^2, which does not subtract
+        large numbers for what is small and far.
         """
         ox, oy, oz = (
             np.float32((o - c) / r)
