@@ -741,6 +741,7 @@ def test_what_is_half_drawn_is_not_taken_for_whole(fresh, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(disk, "ProcessPoolExecutor", Ends)
+        patch.setattr(disk, "_AT_ONCE", 2)  # else nine are too few for processes
         with pytest.raises(KeyboardInterrupt):
             streets("choose", 9, size=TINY, quiet=True)
         assert list(fresh.iterdir()) == []
