@@ -11,7 +11,6 @@ from lzu_viz.miniature.streets import Truth
 from lzu_viz.plots import reproduction as results_plots
 from lzu_viz.plots import streets as plots
 from lzu_viz.precision3d import Detections3D
-from lzu_viz.reproduce.results import Result
 from lzu_viz.scenes.driving import AREAS, CLASSES, driving, driving_film
 
 
@@ -163,10 +162,6 @@ def test_depths_are_points_of_their_class() -> None:
 # --- results ---------------------------------------------------------------------------------
 
 
-def result(system: str, seed: int, ap: float) -> Result:
-    return Result("detection", system, 0.25, seed, "far", {"ap": ap}, {}, {}, 1.0)
-
-
 def test_losses_are_smoothed_by_the_past_alone() -> None:
     assert results_plots.smoothed([4.0, 2.0, 0.0], over=2) == [4.0, 3.0, 1.0]
     assert results_plots.smoothed([]) == []
@@ -177,27 +172,6 @@ def test_curves_grow_within_fixed_limits() -> None:
     (line,) = results_plots.show_losses(ax, {"lzu": [3.0, 1.0]}, 10)
     assert line.get_ydata() == pytest.approx([3, 2])
     assert ax.get_xlim() == (0, 10)
-
-
-def test_each_seed_is_a_dot_and_their_mean_a_bar() -> None:
-    ax = axes()
-    some = [result("lzu", 0, 0.2), result("lzu", 1, 0.4), result("uniform", 0, 0.1)]
-    results_plots.show_systems(ax, some, "ap", ("uniform", "lzu"))
-    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.3, 0.1])
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["lzu", "uniform"]
-    assert ax.lines[0].get_xdata() == pytest.approx([0.2, 0.4])
-
-
-def test_the_front_is_what_nothing_beats() -> None:
-    ax = axes()
-    points = {
-        "uniform": {0.25: (1.0, 0.2), 0.5: (4.0, 0.4)},
-        "lzu": {0.25: (1.1, 0.3), 0.5: (4.2, 0.35)},
-    }
-    results_plots.show_pareto(ax, points, "ms", "AP")
-    front = ax.lines[0].get_xydata()
-    assert front.tolist() == [[1.0, 0.2], [1.1, 0.3], [4.0, 0.4]]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["uniform", "lzu"]
 
 
 def test_systems_of_a_family_share_a_colour() -> None:

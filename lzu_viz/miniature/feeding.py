@@ -166,7 +166,7 @@ class Feed(nn.Module):
         return torch.cat(zoomed), torch.cat(areas) if areas else torch.zeros(0, dtype=torch.uint8)
 
     def _in_frame(self, areas: Tensor, warp: Warp) -> Tensor:
-        """Give the class that takes up most of each pixel of the input, in the head's frame."""
+        """Give the class that is in the middle of each pixel of the input, in the head's frame."""
         through = Warp.identity((1, 1)) if self.system.in_source else warp
         classes = torch.arange(len(AREAS), dtype=torch.uint8)
         shares = (areas[:, None] == classes[:, None, None]).float()

@@ -33,6 +33,9 @@ AMPLITUDE = 1.0
 SHARE = 0.5
 """Of the fixed saliency in that from boxes: what comes new is still seen."""
 
+FLOOR = 0.02
+"""What a cell without any outline weighs in the saliency of edges; one full of it weighs 1."""
+
 JITTER = 0.03
 """Standard deviation of the places of boxes in training, in [-1, 1]."""
 
@@ -90,10 +93,6 @@ def jittered(boxes: Tensor, draw: torch.Generator) -> Tensor:
 def edge_saliency(areas: Tensor) -> Tensor:
     """Look at the outlines of masks `b h w`: how much outline is in each cell, `b 1 h w`."""
     return saliency.normalise(outlines(areas) + FLOOR)
-
-
-FLOOR = 0.02
-"""What a cell without any outline weighs, one full of it weighs 1."""
 
 
 def outlines(areas: Tensor) -> Tensor:

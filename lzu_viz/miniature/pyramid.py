@@ -34,7 +34,7 @@ def shared(inputs: int, outputs: int) -> nn.Sequential:
     """Give convolution, group normalisation and ReLU, for a head that all levels share.
 
     Batch normalisation would not do: in training each level has its own mean, and what is kept for
-    later is one for all of them, right for none. (Measured: 3D average precision halves.)
+    later is one for all of them, right for none.
     """
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),

@@ -35,7 +35,6 @@ class System:
         destroyed: whether the source is first reduced to the network's size, so that no detail is
             left that a zoom could save.
         core: for which tasks it is in the short table.
-        unzooms_masks: whether masks that are made in the zoomed frame are unzoomed in the end.
     """
 
     name: str
@@ -47,7 +46,6 @@ class System:
     separable: bool = True
     destroyed: bool = False
     core: tuple[Task, ...] = ()
-    unzooms_masks: bool = False
 
     @property
     def in_source(self) -> bool:
@@ -59,29 +57,19 @@ class System:
         """Whether it looks at the same place in every picture."""
         return self.look in ("nowhere", "fixed", "wrong")
 
+    @property
+    def unzooms_masks(self) -> bool:
+        """Whether masks that are made in the zoomed frame are unzoomed in the end."""
+        return self.look in ("edges", "expected edges")
+
 
 _ALL = (
     System("uniform", "plain downsampling", Uniform, "nowhere", core=TASKS),
     System("uniform-fine", "the same, head on a grid twice as fine", Uniform, "nowhere", finer=2),
     System("lz", "zoom, no unzoom", LZ, "fixed"),
     System("fovea", "zoom, boxes mapped back", Fovea, "fixed", BOXED, core=BOXED),
-    System(
-        "edge",
-        "dense at true outlines, mask unzoomed",
-        LZ,
-        "edges",
-        MASKED,
-        core=MASKED,
-        unzooms_masks=True,
-    ),
-    System(
-        "edge-expected",
-        "the same, outlines expected",
-        LZ,
-        "expected edges",
-        MASKED,
-        unzooms_masks=True,
-    ),
+    System("edge", "dense at true outlines, mask unzoomed", LZ, "edges", MASKED, core=MASKED),
+    System("edge-expected", "the same, outlines expected", LZ, "expected edges", MASKED),
     System("lzu", "zoom, features unzoomed", LZU, "fixed", core=TASKS),
     System("lzu-fine", "the same, onto a grid twice as fine", LZU, "fixed", finer=2),
     System("lzu-full", "non-separable warp", LZU, "fixed", separable=False),

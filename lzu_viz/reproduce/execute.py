@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -103,34 +103,26 @@ class Scenes:
 
 def core_runs(tasks: Sequence[str] = TASKS) -> list[Run]:
     """Give the runs of the short tables: a few systems, a quarter of the size, three seeds."""
-    return [
-        Run(task, system.name, CORE_SCALE, seed)
-        for task in TASKS
-        if task in tasks
-        for seed in range(CORE_SEEDS)
-        for system in systems_of(task, core=True)
-    ]
+    return _runs(tasks, CORE_SCALE, core=True)
 
 
 def full_runs(tasks: Sequence[str] = TASKS) -> list[Run]:
     """Give all runs, the cheapest first: every system and scale, and near streets."""
     runs = core_runs(tasks)
     for scale in SCALES:
-        runs += [
-            Run(task, system.name, scale, seed)
-            for task in TASKS
-            if task in tasks
-            for seed in range(CORE_SEEDS)
-            for system in systems_of(task)
-        ]
-    runs += [
-        Run(task, system.name, CORE_SCALE, seed, "near")
+        runs += _runs(tasks, scale)
+    runs += _runs(tasks, CORE_SCALE, core=True, preset="near")
+    return list(dict.fromkeys(runs))
+
+
+def _runs(tasks: Sequence[str], scale: float, core: bool = False, preset: str = "far") -> list[Run]:
+    return [
+        Run(task, system.name, scale, seed, preset)
         for task in TASKS
         if task in tasks
         for seed in range(CORE_SEEDS)
-        for system in systems_of(task, core=True)
+        for system in systems_of(task, core)
     ]
-    return list(dict.fromkeys(runs))
 
 
 def versions() -> dict[str, str]:
@@ -151,7 +143,6 @@ def execute(
     device: str = "cpu",
     quiet: bool = False,
     position: int = 0,
-    watch: Callable[[Training], None] | None = None,
 ) -> Result:
     """Train and judge one network.
 
@@ -162,7 +153,6 @@ def execute(
         device: where it is trained.
         quiet: whether the progress bar is left out.
         position: line of the progress bar.
-        watch: is called after each step.
 
     Returns:
         What it gave. The network is judged as it is kept, in float16.
@@ -171,7 +161,7 @@ def execute(
     scenes = Scenes(plan, run.preset)
     started = time.perf_counter()
     network, training = trained(
-        run, plan, scenes, folder=folder, device=device, quiet=quiet, position=position, watch=watch
+        run, plan, scenes, folder=folder, device=device, quiet=quiet, position=position
     )
     if folder is not None:
         checkpoints.save(network, run, folder)
@@ -193,7 +183,6 @@ def trained(
     device: str = "cpu",
     quiet: bool = False,
     position: int = 0,
-    watch: Callable[[Training], None] | None = None,
 ) -> tuple[Network, Training]:
     """Train the network of a run."""
     system = SYSTEMS[run.system]
@@ -208,8 +197,6 @@ def trained(
     ) as bar:
         for loss in bar:
             bar.set_postfix(loss=f"{loss:.2f}", refresh=False)
-            if watch:
-                watch(training)
     checkpoints.halve(training.network)
     return training.network, training
 

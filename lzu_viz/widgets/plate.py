@@ -1,7 +1,7 @@
 """A figure with controls under it: drawn anew when one moves, and left as a picture in the page."""
 
 import base64
-import io
+import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..plots import panels
+
 Draw = Callable[..., None]
 """From an empty figure, and the values of the controls by name, to a drawn figure."""
 
@@ -18,7 +20,54 @@ KEPT = 64
 """Pictures that are remembered, so that going back to one takes no time."""
 
 
-class Plate(ipywidgets.VBox):
+class Picture(ipywidgets.VBox):
+    """A figure shown as a JPEG, which stays as a picture where no kernel runs.
+
+    Args:
+        size: of the figure in inches.
+        above: what stands over it.
+        below: what stands under it.
+
+    Attributes:
+        figure: to be drawn on before :meth:`show`.
+    """
+
+    def __init__(
+        self,
+        size: tuple[float, float],
+        above: ipywidgets.Widget,
+        below: tuple[ipywidgets.Widget, ...] = (),
+    ) -> None:
+        self.figure = Figure(figsize=size, layout="constrained", dpi=100)
+        self._canvas = FigureCanvasAgg(self.figure)
+        self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
+        super().__init__((above, self._image, *below))
+
+    @property
+    def picture(self) -> bytes:
+        """The JPEG that is shown."""
+        picture: bytes = self._image.value
+        return picture
+
+    def show(self, picture: bytes) -> None:
+        """Show a JPEG."""
+        self._image.value = picture
+
+    def drawn(self) -> bytes:
+        """Give the figure as it is now, as a JPEG."""
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        return panels.jpeg(Image.fromarray(pixels[..., :3]))
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Leave a picture beside the widget, for where no kernel runs."""
+        shown = super()._repr_mimebundle_(**options)
+        bundle, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
+        left = base64.b64encode(self.picture).decode()
+        return {**bundle, "text/plain": repr(self), "image/jpeg": left}, metadata
+
+
+class Plate(Picture):
     """A figure that follows its controls.
 
     A value that cannot be drawn gets a message over the picture; the last good picture stays.
@@ -40,29 +89,20 @@ class Plate(ipywidgets.VBox):
         size: tuple[float, float] = (11, 4),
     ) -> None:
         self._draw, self._controls = draw, dict(controls)
-        self._figure = Figure(figsize=size, layout="constrained", dpi=100)
-        self._canvas = FigureCanvasAgg(self._figure)
         self._pictures: dict[tuple[Any, ...], bytes] = {}
-        self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
         self._said = ipywidgets.HTML()
         for control in self._controls.values():
             control.observe(self._follow, "value")
         box = ipywidgets.HBox(
             tuple(self._controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "8px"}
         )
-        super().__init__((self._said, self._image, box))
+        super().__init__(size, self._said, (box,))
         self._follow()
 
     @property
     def values(self) -> dict[str, Any]:
         """The controls' values by name."""
         return {name: control.value for name, control in self._controls.items()}
-
-    @property
-    def picture(self) -> bytes:
-        """The JPEG that is shown."""
-        picture: bytes = self._image.value
-        return picture
 
     @property
     def message(self) -> str:
@@ -74,30 +114,15 @@ class Plate(ipywidgets.VBox):
         key = tuple(repr(value) for value in self.values.values())
         try:
             if key not in self._pictures:
-                self._pictures[key] = self._drawn()
+                self.figure.clear()
+                self._draw(self.figure, **self.values)
+                self._pictures[key] = self.drawn()
                 if len(self._pictures) > KEPT:
                     del self._pictures[next(iter(self._pictures))]
-            self._image.value = self._pictures[key]
+            self.show(self._pictures[key])
             self._said.value = ""
         except (ValueError, FileNotFoundError) as error:
-            self._said.value = f"<b>This cannot be shown:</b> {error}"
-
-    def _drawn(self) -> bytes:
-        self._figure.clear()
-        self._draw(self._figure, **self.values)
-        self._canvas.draw()  # type: ignore[no-untyped-call]
-        pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-        drawn = Image.fromarray(pixels[..., :3])
-        file = io.BytesIO()
-        drawn.save(file, "JPEG", quality=88)
-        return file.getvalue()
-
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Leave a picture beside the widget, for where no kernel runs."""
-        shown = super()._repr_mimebundle_(**options)
-        bundle, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
-        left = base64.b64encode(self.picture).decode()
-        return {**bundle, "text/plain": repr(self), "image/jpeg": left}, metadata
+            self._said.value = f"<b>This cannot be shown:</b> {html.escape(str(error))}"
 
     def __repr__(self) -> str:
         """Name the plate and where its controls stand, without an address."""
