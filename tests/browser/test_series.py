@@ -21,13 +21,18 @@ def test_every_page_has_something_to_move() -> None:
     assert {*SERIES, *PLATES} == {path.name for path in PAGES}
 
 
-@pytest.mark.parametrize("name", SERIES)
-def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) -> None:
-    """From top to bottom; then what is looked at is moved by the keyboard."""
+def run_through(lab: Lab, name: str) -> None:
+    """Open a page and run it from top to bottom."""
     lab.open(name)
     lab.run_all()
     assert all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in lab.prompts())
     assert lab.cell_errors() == []
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) -> None:
+    """From top to bottom; then what is looked at is moved by the keyboard."""
+    run_through(lab, name)
     page = lab.page
     source, zoomed = view(page, "source").first, view(page, "zoomed").first
     at_rest(page, source)
@@ -47,10 +52,7 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
 @pytest.mark.parametrize("name", PLATES)
 def test_a_figure_obeys_its_slider(lab: Lab, name: str, screenshots: Path | None) -> None:
     """From top to bottom; then the last figure's first slider is moved by the keyboard."""
-    lab.open(name)
-    lab.run_all()
-    assert all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in lab.prompts())
-    assert lab.cell_errors() == []
+    run_through(lab, name)
     plate = lab.page.locator(".widget-vbox", has=lab.page.locator(".widget-slider")).last
     picture, slider = plate.locator("img.widget-image"), plate.locator(".noUi-handle").first
     lab.middle(slider)
