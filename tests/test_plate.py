@@ -9,7 +9,7 @@ from PIL import Image
 
 from lzu_viz.plots.reproduction import smoothed
 from lzu_viz.widgets import Plate
-from lzu_viz.widgets.live import Race
+from lzu_viz.widgets.live import Race, watch
 
 
 def draw(figure: Figure, height: float, name: str = "") -> None:
@@ -83,3 +83,24 @@ def test_a_race_is_of_equal_lengths() -> None:
         Race({"a": Steps(3), "b": Steps(4)})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="got none"):
         Race({})
+
+
+def test_what_takes_long_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[ipywidgets.IntProgress] = []
+    updates: list[dict[str, str]] = []
+
+    class Handle:
+        def update(self, bundle: dict[str, str], raw: bool) -> None:
+            assert raw
+            updates.append(bundle)
+
+    def display(bar: ipywidgets.IntProgress, display_id: bool) -> Handle:
+        assert display_id
+        shown.append(bar)
+        return Handle()
+
+    monkeypatch.setattr("lzu_viz.widgets.live.display", display)
+    stands = [(step, shown[0].value) for step in watch("abc", 3, "weighing")]
+    assert stands == [("a", 0), ("b", 1), ("c", 2)]
+    assert (shown[0].max, shown[0].value, shown[0].description) == (3, 3, "weighing")
+    assert updates == [{"text/plain": "weighing: done, 3 of 3"}]

@@ -1,12 +1,15 @@
-"""The paper in miniature: losses while training."""
+"""The paper in miniature: losses while training, figures over seeds, accuracy against cost."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .palette import SERIES
+from ..reproduce.costs import Cost
+from ..reproduce.results import Result, Run, gain, select, spread
+from .palette import INK, MARKERS, SERIES
 
 FAMILIES = {"uniform": 0, "lz": 3, "fovea": 1, "edge": 3, "lzu": 2}
 """Systems whose names begin alike have one colour, an index into `SERIES`."""
@@ -41,3 +44,201 @@ def show_losses(ax: Axes, losses: Mapping[str, Sequence[float]], steps: int) -> 
     if any(losses.values()):
         ax.legend(frameon=False)
     return drawn
+
+
+NAMES = {
+    "ap": "AP",
+    "ap50": "AP at IoU 0.5",
+    "small": "AP, small things",
+    "medium": "AP, medium things",
+    "film_ap": "AP on films",
+    "shifted_ap": "AP on other streets",
+    "miou": "mean IoU",
+    "miou_fine": "mean IoU of things",
+    "boundary_f": "F of outlines",
+    "score": "score of 3D boxes",
+    "translation": "error of place, m",
+}
+"""What figures are called in figures."""
+
+MAIN = {"detection": "ap", "segmentation": "miou", "detection3d": "ap"}
+"""The figure by which a task is judged."""
+
+FIGURES = (
+    *(("detection", name) for name in ("ap", "ap50", "small", "medium", "film_ap", "shifted_ap")),
+    *(("segmentation", name) for name in ("miou", "miou_fine", "boundary_f")),
+    *(("detection3d", name) for name in ("ap", "translation", "score")),
+)
+"""Tasks, and figures that they have."""
+
+GROUPS = {
+    "short table": ("uniform", "fovea", "edge", "lzu"),
+    "how to unzoom": ("uniform", "lz", "fovea", "lzu", "uniform-fine", "lzu-fine"),
+    "where to look": (
+        "uniform", "lzu", "lzu-full", "lzu-adaptive", "lzu-cascaded", "edge", "edge-expected",
+        "lzu-wrong",
+    ),
+    "no detail in the source": ("uniform", "uniform-destroyed", "lzu", "lzu-destroyed"),
+}  # fmt: skip
+"""Systems that answer one question together."""
+
+
+def show_systems(
+    ax: Axes, results: Sequence[Result], metric: str, systems: Sequence[str], title: str = ""
+) -> None:
+    """Draw a figure of each system: a bar for the mean, a dot for each seed."""
+    for row, system in enumerate(systems):
+        some = select(results, system=system)
+        mean, _, high, _ = spread(some, metric)
+        colour = colour_of(system)
+        ax.barh(row, mean, color=colour, alpha=0.35, height=0.7)
+        values = [each.metrics.get(metric, np.nan) for each in some]
+        ax.plot(values, [row] * len(values), "o", color=colour, markersize=5)
+        ax.annotate(f"{mean:.2f}", (high, row), (6, 0), textcoords="offset points",
+                    va="center", color=INK, fontsize="small")  # fmt: skip
+    _name_rows(ax, systems)
+    ax.margins(x=0.15)
+    ax.set_xlim(left=0)
+    ax.set_xlabel(NAMES.get(metric, metric))
+    ax.set_title(title, color=INK)
+
+
+def show_gains(
+    ax: Axes,
+    results: Sequence[Result],
+    metric: str,
+    systems: Sequence[str],
+    over: str = "uniform",
+) -> None:
+    """Draw by how much each system differs from another: a dot for each seed, their range a line.
+
+    Filled where all seeds are on one side of nothing, hollow where they are not.
+    """
+    for row, system in enumerate(systems):
+        mean, low, high, seeds = gain(results, system, over, metric)
+        if system == over or not seeds:
+            continue
+        colour = colour_of(system)
+        clear = low > 0 or high < 0
+        ax.plot([low, high], [row, row], color=colour, linewidth=3, solid_capstyle="butt")
+        ax.plot(mean, row, "o", color=colour, markersize=8,
+                markerfacecolor=colour if clear else "white")  # fmt: skip
+        ax.annotate(f"{mean:+.3f}", (high, row), (8, 0), textcoords="offset points",
+                    va="center", color=INK, fontsize="small")  # fmt: skip
+    ax.axvline(0, color=INK, linewidth=1)
+    _name_rows(ax, systems)
+    ax.margins(x=0.25)
+    ax.set_xlabel(f"{NAMES.get(metric, metric)}, minus {over}'s")
+
+
+def _name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Write names at rows, the first on top."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+
+
+def show_table(
+    figure: Figure, results: Sequence[Result], what: tuple[str, str], group: str, scale: float
+) -> None:
+    """Draw a table: the figures of systems on the left, what they gain over uniform on the right.
+
+    Args:
+        figure: to be drawn on.
+        results: of which those are taken that fit.
+        what: the task and the figure.
+        group: of systems, a name of `GROUPS`.
+        scale: of the input to the picture.
+
+    Raises:
+        ValueError: nothing of this is recorded.
+    """
+    task, metric = what
+    ours = select(results, task=task, scale=scale, preset="far")
+    there = [name for name in GROUPS[group] if spread(select(ours, system=name), metric).seeds]
+    if not there:
+        raise ValueError(
+            f"no run of {task} at {scale:g} has the figure {metric!r}; choose another one"
+        )
+    left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    show_systems(left, ours, metric, there)
+    show_gains(right, ours, metric, there)
+    right.set_yticklabels([])
+    seeds = len({each.seed for each in ours if each.system in there})
+    figure.suptitle(f"{task} at {scale:g} of the size, seeds: {seeds}", color=INK)
+
+
+def show_frontier(
+    figure: Figure,
+    results: Sequence[Result],
+    costs: Mapping[Run, Cost],
+    task: str,
+    systems: Sequence[str],
+    scales: Sequence[float],
+) -> None:
+    """Draw accuracy against operations and against time, side by side.
+
+    Raises:
+        ValueError: nothing of this is recorded.
+    """
+    metric = MAIN[task]
+    figures: dict[str, dict[float, tuple[Cost, float]]] = {}
+    for name in systems:
+        for scale in scales:
+            some = select(results, task=task, system=name, scale=scale, preset="far")
+            cost = costs.get(Run(task, name, scale, 0))
+            if some and cost is not None:
+                figures.setdefault(name, {})[scale] = cost, spread(some, metric).mean
+    if not figures:
+        raise ValueError(f"no run of {task} is chosen; choose systems that are made for it")
+    axes = figure.subplots(1, 2, sharey=True)
+    operations, times = (
+        {
+            name: {scale: (cost[part] * factor, value) for scale, (cost, value) in row.items()}
+            for name, row in figures.items()
+        }
+        for part, factor in ((1, 1e-9), (2, 1e3))
+    )
+    show_pareto(axes[0], operations, "billions of operations a picture")
+    show_pareto(axes[1], times, "milliseconds a picture, one thread")
+    axes[0].set_ylabel(NAMES[metric])
+    figure.suptitle(task, color=INK)
+
+
+Point = tuple[float, float]
+"""Cost and accuracy."""
+
+
+def frontier(points: Sequence[Point]) -> list[Point]:
+    """Give the points that no other one beats: none is as cheap and better, or as good and cheaper.
+
+    Example:
+        >>> frontier([(1, 0.2), (2, 0.1), (3, 0.4)])
+        [(1, 0.2), (3, 0.4)]
+    """
+    best: list[Point] = []
+    for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not best or accuracy > best[-1][1]:
+            best.append((cost, accuracy))
+    return best
+
+
+def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, Point]], cost: str) -> None:
+    """Draw accuracy against cost: a line for each system, a mark with its scale for each size.
+
+    The thick grey line joins what nothing else beats at its cost.
+    """
+    every = [point for by_scale in points.values() for point in by_scale.values()]
+    ax.step(*zip(*frontier(every), strict=True), where="post", color="0.85", linewidth=7, zorder=0)
+    for number, (name, by_scale) in enumerate(points.items()):
+        ordered = [by_scale[scale] for scale in sorted(by_scale)]
+        ax.plot(*zip(*ordered, strict=True), color=colour_of(name), label=name,
+                marker=MARKERS[number % len(MARKERS)],
+                linestyle=("-", "--", ":", "-.")[number % 4])  # fmt: skip
+        if number == 0:
+            for scale, point in by_scale.items():
+                ax.annotate(f"{scale:g}", point, (4, -12), textcoords="offset points",
+                            color=INK, fontsize="small")  # fmt: skip
+    ax.set_xlim(left=0)
+    ax.margins(x=0.12, y=0.1)
+    ax.set_xlabel(cost)
+    ax.legend(frameon=False, fontsize="small")

@@ -1,7 +1,8 @@
-"""Watch networks being trained: a progress bar, and losses that grow side by side."""
+"""Watch what takes long: networks that are trained side by side, and costs that are measured."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import ipywidgets
 from IPython.display import display
@@ -9,6 +10,8 @@ from IPython.display import display
 from ..miniature.training import Training
 from ..plots.reproduction import show_losses
 from .plate import Picture
+
+T = TypeVar("T")
 
 EVERY = 1.0
 """Seconds between two pictures: drawing one takes a twentieth of that."""
@@ -72,3 +75,24 @@ def race(trainings: Mapping[str, Training]) -> None:
     finally:
         if handle is not None:
             handle.update(shown)
+
+
+def watch(steps: Iterable[T], total: int, doing: str = "measuring") -> Iterator[T]:
+    """Go through steps with a progress bar, which leaves one line of text in the page.
+
+    Args:
+        steps: what is gone through.
+        total: how many there are.
+        doing: what is said beside the bar.
+
+    Yields:
+        The steps, one after another.
+    """
+    bar = ipywidgets.IntProgress(0, 0, total, description=doing, layout={"width": "60%"})
+    handle = display(bar, display_id=True)  # type: ignore[no-untyped-call]
+    for step in steps:
+        yield step
+        bar.value += 1
+    if handle is not None:
+        left = {"text/plain": f"{doing}: done, {bar.value} of {total}"}
+        handle.update(left, raw=True)

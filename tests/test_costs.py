@@ -1,0 +1,77 @@
+"""What systems cost: counted operations against a count by hand, and how time is taken."""
+
+import pytest
+import torch
+from torch import nn
+
+from lzu_viz.miniature.training import network_for
+from lzu_viz.reproduce.checkpoints import load_usual
+from lzu_viz.reproduce.costs import measure
+from lzu_viz.reproduce.results import Run
+
+UNIFORM = Run("detection", "uniform", 0.25, 0)
+
+
+def costs(*runs, **settings):
+    return measure(runs, load_usual(), rounds=1, **settings)
+
+
+def by_hand(task, image):
+    """Two operations a weight and place, over all convolutions of a network."""
+    network, counted = network_for(task).eval(), [0]
+
+    def count(layer, _, output):
+        counted[0] += 2 * layer.weight.numel() * output[0, 0].numel()
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        network.head(network.features(image))
+    return counted[0]
+
+
+@pytest.mark.parametrize("task", ["detection", "segmentation", "detection3d"])
+def test_operations_are_those_of_the_convolutions(task):
+    run = UNIFORM._replace(task=task)
+    (cost,) = costs(run).values()
+    assert cost.pixels == 48 * 160
+    assert cost.flops == by_hand(task, torch.zeros(1, 3, 48, 160))
+    assert cost.seconds > 0
+
+
+def test_warps_cost_no_counted_operations_but_finer_grids_do():
+    names = ("uniform", "lzu", "fovea", "lzu-full", "lzu-adaptive", "lzu-fine", "uniform-fine")
+    flops = {
+        run.system: cost.flops
+        for run, cost in costs(*(UNIFORM._replace(system=name) for name in names)).items()
+    }
+    assert len({flops[name] for name in names[:4]}) == 1
+    assert flops["uniform-fine"] == flops["lzu-fine"] > 1.5 * flops["lzu"]
+    # Its warp is made anew for every picture; in operations that is next to nothing.
+    assert flops["lzu"] <= flops["lzu-adaptive"] < 1.01 * flops["lzu"]
+
+
+def test_four_times_the_pixels_are_four_times_the_operations():
+    small, large = costs(UNIFORM, UNIFORM._replace(scale=0.5)).values()
+    assert large.pixels == 4 * small.pixels
+    assert large.flops == 4 * small.flops
+
+
+def test_all_take_turns():
+    turns = []
+
+    def bar(runs, total):
+        for run in runs:
+            turns.append(run)
+            yield run
+        assert len(turns) == total
+
+    runs = [UNIFORM, UNIFORM._replace(system="lzu")]
+    measure(runs, load_usual(), rounds=2, bar=bar)
+    assert turns == runs * 3
+
+
+def test_outlines_have_no_cost():
+    with pytest.raises(ValueError, match="the cost of 'edge' is not measured"):
+        costs(Run("segmentation", "edge", 0.25, 0))
