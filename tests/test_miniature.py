@@ -504,19 +504,30 @@ def test_the_masks_are_in_the_frame_of_the_head(name):
         assert agree >= (1 if SYSTEMS[name].in_source else 0.96) * rows * columns
 
 
-@pytest.mark.parametrize("name", STILL)
+@pytest.mark.parametrize("name", [*STILL, "edge"])
 def test_what_is_stored_is_what_would_be_made(name):
     ours = feed("segmentation" if name != "fovea" else "detection", name)
     batch, turned = ours.batch(FOUR, TURNED), torch.from_numpy(TURNED)
-    fresh = ours.warp.zoom(ours.image(FOUR, turned), SMALL)
+    fresh = batch.warp.zoom(ours.image(FOUR, turned), SMALL)
     torch.testing.assert_close(batch.zoomed, fresh, atol=0.51 / 255 + 1e-3, rtol=0)
     assert (batch.zoomed - fresh).abs().mean() < 0.3 / 255
     if name != "fovea":
         full = some().area(FOUR)
         full = torch.where(turned[:, None, None], full.flip(-1), full)
         # Ties between classes may be broken in another way.
-        assert (ours._in_frame(full, ours.warp) != batch.areas).float().mean() < 0.006
+        assert (ours._in_frame(full, batch.warp) != batch.areas).float().mean() < 0.006
     assert torch.equal(ours.batch(FOUR, TURNED).zoomed, batch.zoomed)  # nothing was turned in place
+
+
+def test_true_outlines_are_looked_at_and_turn_with_the_picture():
+    ours = feed("segmentation", "edge")
+    turned = torch.from_numpy(TURNED)
+    full = some().area(FOUR)
+    wanted = looks.warp_of(looks.edge_saliency(full)).grid
+    # Left and right change places, and the sign of x.
+    mirrored = wanted.flip(2) * torch.tensor([-1.0, 1.0])
+    wanted = torch.where(turned[:, None, None, None], mirrored, wanted)
+    torch.testing.assert_close(ours.batch(FOUR, TURNED).warp.grid, wanted, atol=1e-5, rtol=0)
 
 
 def checkerboard():

@@ -1,6 +1,6 @@
 """Feed a network: scenes, zoomed as the system wants, with their truth in the frame of its head."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ class Feed(nn.Module):
     """Scenes for a network in a system.
 
     What does not change from step to step is made once: where a system looks at the same place in
-    every picture, all pictures are zoomed beforehand.
+    every picture, or at what is always true of each, all pictures are zoomed beforehand.
 
     Args:
         task: what the network is for.
@@ -74,7 +74,9 @@ class Feed(nn.Module):
         self.boxes = boxes
         expects = system.look == "expected edges"
         self.outlines = looks.Outlines(size) if expects else None
-        self.zoomed, self.areas = self._store(self.warp) if self.warp else (None, None)
+        self.edges = self._edges() if system.look == "edges" else None
+        known = self.warp is not None or self.edges is not None
+        self.stored = self._store() if known else None
 
     def __len__(self) -> int:
         """Give how many scenes there are."""
@@ -95,10 +97,11 @@ class Feed(nn.Module):
         """
         turned = torch.from_numpy(mirrored)
         extra = torch.zeros(())
-        if self.warp and self.zoomed is not None and self.areas is not None:
-            warp = self.warp
-            zoomed = _mirror(self.zoomed[scenes], turned).float() / 255
-            areas = _mirror(self.areas[scenes], turned) if len(self.areas) else self.areas
+        if self.stored is not None:
+            warp = self._known_warp(scenes, turned)
+            images, masks = self.stored
+            zoomed = _mirror(images[scenes], turned).float() / 255
+            areas = _mirror(masks[scenes], turned) if len(masks) else masks
         else:
             image = self.image(scenes, turned)
             full = _mirror(self.streets.area(scenes), turned)
@@ -132,8 +135,6 @@ class Feed(nn.Module):
             logits = self.outlines(image)
             extra = self.outlines.loss(logits, areas)
             look = self.outlines.saliency(logits.detach())
-        elif self.system.look == "edges":
-            look = looks.edge_saliency(areas)
         else:
             if self.boxes is None:
                 raise ValueError(f"the system {self.system.name!r} looks at boxes; give them")
@@ -153,13 +154,29 @@ class Feed(nn.Module):
         weights = share.clamp(min=1e-4).rsqrt()
         return weights / weights.mean()
 
-    def _store(self, warp: Warp) -> tuple[Tensor | None, Tensor | None]:
+    def _some(self) -> Iterator[NDArray[np.int64]]:
+        for start in range(0, len(self), _AT_ONCE):
+            yield np.arange(start, min(start + _AT_ONCE, len(self)))
+
+    def _edges(self) -> Tensor:
+        """Look at the true outlines of each scene: `n 1 h w`."""
+        every = (looks.edge_saliency(self.streets.area(scenes)) for scenes in self._some())
+        return torch.cat(list(every))
+
+    def _known_warp(self, scenes: NDArray[np.int64], turned: Tensor) -> Warp:
+        """Give the warp of scenes for which it does not change from step to step."""
+        if self.warp is not None:
+            return self.warp
+        if self.edges is None:
+            raise ValueError(f"the system {self.system.name!r} looks elsewhere in every step")
+        return looks.warp_of(_mirror(self.edges[scenes], turned), self.system.separable)
+
+    def _store(self) -> tuple[Tensor, Tensor]:
         """Zoom all pictures, and bring all masks into the frame of the head."""
         zoomed, areas = [], []
-        nothing = torch.zeros(1, dtype=torch.bool)
-        for start in range(0, len(self), _AT_ONCE):
-            scenes = np.arange(start, min(start + _AT_ONCE, len(self)))
-            image = self.image(scenes, nothing.expand(len(scenes)))
+        for scenes in self._some():
+            nothing = torch.zeros(len(scenes), dtype=torch.bool)
+            image, warp = self.image(scenes, nothing), self._known_warp(scenes, nothing)
             zoomed.append((warp.zoom(image, self.size) * 255).round().byte())
             if self.task == "segmentation":
                 areas.append(self._in_frame(self.streets.area(scenes), warp))
