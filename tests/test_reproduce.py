@@ -280,7 +280,9 @@ def test_all_that_comes_along_is_whole_and_small() -> None:
     sums = json.loads((checkpoints.SHIPPED / "checksums.json").read_text())
     files = {path.name: path for path in checkpoints.SHIPPED.glob("*.safetensors")}
     assert files.keys() == sums.keys()
-    expected = {checkpoints.name_of(run) for run in core_runs() if run.seed == 0}
+    runs = [run for run in core_runs() if run.seed == 0]
+    runs += [Run("detection", system, 0.25, 0) for system in checkpoints.FURTHER]
+    expected = {checkpoints.name_of(run) for run in runs}
     assert files.keys() == expected | {"usual-far.safetensors"}
     for name, path in files.items():
         assert sha256(path.read_bytes()).hexdigest() == sums[name]

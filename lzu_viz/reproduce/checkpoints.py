@@ -14,7 +14,10 @@ from ..models import weights
 from .results import Run
 
 SHIPPED = Path(__file__).parents[1] / "data" / "miniature"
-"""The networks of the core systems at a quarter of the size, one seed."""
+"""Networks at a quarter of the size, one seed: of the core systems, and a few detectors more."""
+
+FURTHER = ("lzu-adaptive", "lzu-cascaded", "lzu-destroyed")
+"""The systems of these detectors."""
 
 
 def name_of(run: Run) -> str:
