@@ -61,6 +61,13 @@ NAMES = {
 }
 """What figures are called in figures."""
 
+TITLES = {
+    "detection": "2D detection",
+    "segmentation": "segmentation",
+    "detection3d": "monocular 3D detection",
+}
+"""What tasks are called in figures."""
+
 MAIN = {"detection": "ap", "segmentation": "miou", "detection3d": "ap"}
 """The figure by which a task is judged."""
 
@@ -164,7 +171,7 @@ def show_table(
     show_gains(right, ours, metric, there)
     right.set_yticklabels([])
     seeds = len({each.seed for each in ours if each.system in there})
-    figure.suptitle(f"{task} at {scale:g} of the size, seeds: {seeds}", color=INK)
+    figure.suptitle(f"{TITLES[task]} at {scale:g} of the size, seeds: {seeds}", color=INK)
 
 
 def show_frontier(
@@ -201,7 +208,7 @@ def show_frontier(
     show_pareto(axes[0], operations, "billions of operations a picture")
     show_pareto(axes[1], times, "milliseconds a picture, one thread")
     axes[0].set_ylabel(NAMES[metric])
-    figure.suptitle(task, color=INK)
+    figure.suptitle(TITLES[task], color=INK)
 
 
 Point = tuple[float, float]

@@ -1,0 +1,116 @@
+"""Pictures that were reduced before they are zoomed, and what is still found in them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ..check import Size
+from ..miniature.streets import Streets
+from ..miniature.upsampling import Seen, things_found
+from ..warp import Warp
+from .figures import close_up, draw_box, draw_boxes, show_image
+from .palette import FOVEA, INK, MARKERS, SERIES, TRUTH
+from .streets import class_legend, draw_labelled
+
+Look = Callable[[int, Size], Mapping[str, Seen]]
+"""From a scene and the size that it is reduced to, to what each network sees."""
+
+
+FEWEST = 10
+"""Things in a bin for a share of them to be drawn."""
+
+
+def show_thing(
+    axes: Sequence[Axes], zoomed: Tensor, warp: Warp, box: Tensor, title: str = ""
+) -> None:
+    """Show a zoomed picture `1 3 h w` with a thing marked, and beside it the thing enlarged.
+
+    Args:
+        axes: two.
+        zoomed: the picture.
+        warp: through which it was zoomed.
+        box: `4`, of the thing, in the source.
+        title: of the first.
+    """
+    there = warp.to_zoomed(box.reshape(1, 2, 2)).reshape(4)
+    for ax in axes:
+        show_image(ax, zoomed)
+    axes[0].set_title(title, color=INK)
+    draw_box(axes[0], there, FOVEA)
+    close_up(axes[1], there, 1.6)
+
+
+def show_upsampled(
+    figure: Figure, scene: int, kept: Size, score: float, *, streets: Streets, look: Look
+) -> None:
+    """Fill a figure with what networks find in a zoomed picture, one above the other.
+
+    Boxes are drawn where they are in the zoomed picture.
+
+    Args:
+        figure: empty.
+        scene: index into the streets.
+        kept: (rows, columns) that the scene is reduced to before the zoom.
+        score: from which on a box is shown.
+        streets: the scenes.
+        look: gives what each network sees.
+    """
+    truth, every = streets.truth[scene], look(scene, kept)
+    axes = figure.subplots(len(every), 1, squeeze=False)[:, 0]
+    for ax, (name, seen) in zip(axes, every.items(), strict=True):
+        sure = seen.found.scores >= score
+        right = int(things_found([seen.found], [truth], score).sum())
+        title = f"{name}: {right} of {len(truth.boxes)} found, {int(sure.sum()) - right} false"
+        show_image(ax, seen.zoomed, title)
+        true, said = (
+            seen.warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
+            for boxes in (truth.boxes, seen.found.boxes[sure])
+        )
+        draw_boxes(ax, true, TRUTH, 1)
+        draw_labelled(ax, said, seen.found.labels[sure])
+    class_legend(axes[-1], truth=True)
+
+
+def shares(heights: Tensor, there: Tensor, edges: Sequence[float]) -> Tensor:
+    """Give the share of things that are found, in bins of their heights: `len(edges) - 1`.
+
+    Example:
+        >>> shares(torch.tensor([1.0, 2.0, 5.0]), torch.tensor([True, False, True]), [0, 4, 9])
+        tensor([0.5000, 1.0000])
+    """
+    which = torch.bucketize(heights, torch.tensor(edges[1:-1], dtype=heights.dtype), right=True)
+    return torch.stack([there[which == each].float().mean() for each in range(len(edges) - 1)])
+
+
+def show_recall(
+    ax: Axes,
+    curves: Mapping[str, tuple[Tensor, Tensor]],
+    edges: Sequence[float],
+    label: str,
+) -> None:
+    """Draw the share of things that are found against their height, with its standard error.
+
+    Bins with fewer than `FEWEST` things are left out.
+
+    Args:
+        ax: to be drawn on.
+        curves: by name, for each thing its height and whether it was found.
+        edges: of the bins, rising.
+        label: what the height is.
+    """
+    places = range(len(edges) - 1)
+    for number, (name, (heights, there)) in enumerate(curves.items()):
+        values = shares(heights, there, edges)
+        counts = torch.histogram(heights.double(), torch.tensor(edges, dtype=torch.double)).hist
+        values = values.where(counts >= FEWEST, torch.nan)
+        error = (values * (1 - values) / counts.clamp(min=1)).sqrt()
+        ax.errorbar(places, values, error, color=SERIES[number], marker=MARKERS[number],
+                    linestyle=("-", "--", ":")[number % 3], capsize=3, label=name)  # fmt: skip
+    names = [f"{low:g}–{high:g}" for low, high in pairwise(edges[:-1])]
+    ax.set_xticks(list(places), [*names, f"over {edges[-2]:g}"])
+    ax.set(ylim=(0, 1), xlabel=label, ylabel="share found")
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
