@@ -18,7 +18,7 @@ from .detector3d import seen_at, shape_numbers
 from .streets import Streets, Truth
 from .systems import System, Task
 
-_AT_ONCE = 32
+_AT_ONCE = 8
 
 
 class Batch(NamedTuple):

@@ -45,10 +45,14 @@ def warp_of(look: Tensor, separable: bool = True) -> Warp:
     return Warp.from_saliency(look, PIECES, FWHM, separable=separable)
 
 
-def fixed_saliency(truth: Sequence[Truth]) -> Tensor:
+def fixed_saliency(truth: Sequence[Truth], spread: float = SPREAD) -> Tensor:
     """Look where things were in training: a bump for each thing's middle, and its mirror image.
 
     A thing weighs one over its height: the smaller it is, the more it needs to be magnified.
+
+    Args:
+        truth: of the scenes.
+        spread: standard deviation of the bumps, a part of the frame's side.
 
     Returns:
         `1 1 h w`, the same from left to right and from right to left.
@@ -57,7 +61,7 @@ def fixed_saliency(truth: Sequence[Truth]) -> Tensor:
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     both = torch.cat([middles, middles * torch.tensor([-1.0, 1.0])])
     weight = 1 / (boxes[:, 3] - boxes[:, 1]).repeat(2)
-    look = saliency.gaussian(both[None], width=SPREAD, weight=weight[None], size=NODES)
+    look = saliency.gaussian(both[None], width=spread, weight=weight[None], size=NODES)
     # Rounding must not keep a mirrored picture from having the mirrored warp.
     return (look + look.flip(-1)) / 2
 

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from ..miniature import looks
 from ..miniature.detector import Detector
 from ..miniature.feeding import Feed
-from ..miniature.judging import boxes_judged, found, judge
+from ..miniature.following import SURE, follow, precision_on
+from ..miniature.judging import found, judge
 from ..miniature.streets import BEFORE, Streets, streets
 from ..miniature.systems import SYSTEMS, TASKS, System, systems_of
 from ..miniature.training import Network, Recipe, Training, input_size
@@ -27,9 +28,6 @@ TRAINING, REPORTED = 1600, 300
 
 FILMS, FRAMES = 20, 8
 """Films on which saliency follows what was found, and their frames, `BEFORE` seconds apart."""
-
-SURE = 0.3
-"""Score from which a box of the last frame is looked at."""
 
 CORE_SCALE, CORE_SEEDS = 0.25, 3
 SCALES = (0.25, 0.5, 0.75)
@@ -239,16 +237,8 @@ def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, f
 
 def film_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
     """Give average precision on films, where boxes of the last frame say where to look in this."""
-    boxes = [one.boxes[:0] for one in scenes.films[0].truth]
-    every, truth = [], []
-    for frame, streets_now in enumerate(scenes.films):
-        seen = found(network, _feed_like(fed, streets_now, boxes))
-        boxes = [each.boxes[each.scores > SURE] for each in seen]
-        if frame:  # nothing was before the first
-            every += seen
-            truth += list(streets_now.truth)
-    joined = Streets(scenes.films[0].images, scenes.films[0].areas, truth)
-    return boxes_judged(every, joined)["ap"]
+    seen = follow(network, fed.system, scenes.films, fed.size, fed.usual, SURE)
+    return precision_on(scenes.films, list(seen))
 
 
 def _feed_like(fed: Feed, given: Streets, boxes: list[Tensor] | None = None) -> Feed:
