@@ -145,6 +145,13 @@ def leaves_a_picture(notebook: Notebook) -> Iterator[str]:
                 yield f"cell {place} shows a widget without a picture beside it"
 
 
+def is_written_in_plain_characters(notebook: Notebook) -> Iterator[str]:
+    r"""A formula whose `\t` or `\b` became a tab or a backspace does not render."""
+    for place, cell in enumerate(notebook["cells"]):
+        if any(ord(letter) < ord(" ") and letter != "\n" for letter in text(cell)):
+            yield f"cell {place} holds a control character; a backslash was lost"
+
+
 def gives_exercises(notebook: Notebook) -> Iterator[str]:
     """A page of the series ends with two exercises, each with a folded hint and a solution."""
     stubs = [place for place, cell in code_cells(notebook) if "exercise" in tags(cell)]
@@ -186,6 +193,7 @@ RULES: list[Rule] = [
     ran_from_top_to_bottom,
     ran_without_complaint,
     leaves_a_picture,
+    is_written_in_plain_characters,
 ]
 
 # --- the notebooks ------------------------------------------------------------------------------
@@ -347,6 +355,7 @@ CHECK = "# NBVAL_CHECK_OUTPUT\nprint(1)"
         (ran_from_top_to_bottom, with_cells(code("x", 1), code("x", None))),
         (ran_without_complaint, with_cells(code("x", 1, stream("stderr", "Warning")))),
         (ran_without_complaint, with_cells(code("x", 1, {"output_type": "error"}))),
+        (is_written_in_plain_characters, with_cells(prose("$\theta$"))),
         (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW, "text/plain")))),
         (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW), shown("image/png")))),
     ],
