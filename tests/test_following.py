@@ -12,9 +12,11 @@ from lzu_viz.miniature import following, looks
 from lzu_viz.miniature.detector import Detector
 from lzu_viz.miniature.feeding import Feed
 from lzu_viz.miniature.judging import boxes_judged, found
-from lzu_viz.miniature.streets import BEFORE, streets
+from lzu_viz.miniature.streets import BEFORE, Streets, streets
 from lzu_viz.miniature.systems import SYSTEMS
 from lzu_viz.plots.following import show_followed
+from lzu_viz.reproduce import checkpoints
+from lzu_viz.reproduce.results import Run
 from lzu_viz.scenes.driving import driving
 
 FULL, SIZE = (96, 320), (48, 160)
@@ -67,6 +69,24 @@ def test_sure_boxes_of_the_last_frame_are_looked_at():
 def test_a_fixed_look_does_not_follow():
     grids = [each.warp.grid for now in seen("lzu") for each in now]
     assert all(torch.equal(grid, grids[0]) for grid in grids)
+
+
+def test_films_are_judged_frame_by_frame():
+    """The same as feeding each moment with what was found in the last one."""
+    network = checkpoints.load(Run("detection", "lzu-adaptive", 0.25, 0))
+    system = SYSTEMS["lzu-adaptive"]
+    boxes, every, truth = [each.boxes[:0] for each in films()[0].truth], [], []
+    for moment, now in enumerate(films()):
+        there = found(network, Feed("detection", system, now, SIZE, usual(), boxes))
+        boxes = [each.boxes[each.scores > following.SURE] for each in there]
+        assert moment == 2 or 0 < len(boxes[0]) < len(there[0].boxes)
+        every += there if moment else []
+        truth += now.truth if moment else []
+    whole = Streets(films()[0].images, films()[0].areas, truth)
+    run = list(following.follow(network, system, films(), SIZE, usual()))
+    got = [each.found.boxes for now in run[1:] for each in now]
+    assert all(torch.equal(a, b.boxes) for a, b in zip(got, every, strict=True))
+    assert following.precision_on(films(), run) == boxes_judged(every, whole)["ap"]
 
 
 def test_precision_leaves_the_first_frame_out():
@@ -140,12 +160,12 @@ def test_told_boxes_move_by_a_part_and_keep_their_size():
     assert torch.equal(following.told(before, now, 0.0), before)
 
 
-def test_told_precision_is_that_of_a_feed():
+def test_precision_is_that_of_a_feed():
     there, network = films()[1], Detector().eval()
     boxes = [truth.before for truth in there.truth]
-    networks = {"it": (network, SYSTEMS["lzu-adaptive"])}
-    got = following.told_precision(networks, there, SIZE, "it", usual(), boxes)
-    feed = Feed("detection", SYSTEMS["lzu-adaptive"], there, SIZE, usual(), boxes)
+    system = SYSTEMS["lzu-adaptive"]
+    got = following.precision_of(network, system, there, SIZE, usual(), boxes)
+    feed = Feed("detection", system, there, SIZE, usual(), boxes)
     wanted = boxes_judged(found(network, feed), there)["ap"]
     assert got == pytest.approx(wanted, nan_ok=True)
 

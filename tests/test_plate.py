@@ -100,7 +100,7 @@ def test_what_takes_long_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
         return Handle()
 
     monkeypatch.setattr("lzu_viz.widgets.live.display", display)
-    stands = [(step, shown[0].value) for step in watch("abc", 3, "weighing")]
+    stands = [(step, shown[0].value) for step in watch("abc", 3)]
     assert stands == [("a", 0), ("b", 1), ("c", 2)]
-    assert (shown[0].max, shown[0].value, shown[0].description) == (3, 3, "weighing")
-    assert updates == [{"text/plain": "weighing: done, 3 of 3"}]
+    assert (shown[0].max, shown[0].value, shown[0].description) == (3, 3, "measuring")
+    assert updates == [{"text/plain": "measured 3 of 3"}]

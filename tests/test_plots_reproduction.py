@@ -1,7 +1,5 @@
 """Figures of recorded runs: what stands where."""
 
-import random
-
 import pytest
 from matplotlib.figure import Figure
 
@@ -69,25 +67,12 @@ def test_a_table_shows_what_is_there():
         plots.show_table(figure, TWO, ("segmentation", "miou"), "short table", 0.25)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_the_frontier_is_what_nothing_else_beats(seed):
-    draw = random.Random(seed)
-    points = [(draw.randint(0, 5), draw.randint(0, 5) / 10) for _ in range(12)]
-    best = plots.frontier(points)
-    beaten = [
-        (cost, value)
-        for cost, value in points
-        if any((c <= cost and v >= value and (c, v) != (cost, value)) for c, v in points)
-    ]
-    assert best == sorted(set(points) - set(beaten))
-
-
 def test_accuracy_stands_against_operations_and_against_time():
     results = [*TWO, result("lzu", 0, 0.5, ap=0.6)]
     costs = {
-        Run("detection", "uniform", 0.25, 0): Cost(100, 2_000_000_000, 0.010),
-        Run("detection", "lzu", 0.25, 0): Cost(100, 3_000_000_000, 0.020),
-        Run("detection", "lzu", 0.5, 0): Cost(400, 9_000_000_000, 0.090),
+        Run("detection", "uniform", 0.25, 0): Cost(2_000_000_000, 0.010),
+        Run("detection", "lzu", 0.25, 0): Cost(3_000_000_000, 0.020),
+        Run("detection", "lzu", 0.5, 0): Cost(9_000_000_000, 0.090),
     }
     figure = Figure()
     plots.show_frontier(figure, results, costs, "detection", ["uniform", "lzu", "lz"], [0.5, 0.25])

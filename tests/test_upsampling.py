@@ -46,7 +46,15 @@ def test_each_thing_is_found_by_one_sure_box_of_its_class() -> None:
     assert not upsampling.things_found([wrong], [truth], score=0.1).any()
 
 
-def test_some_takes_scenes_in_order() -> None:
-    part = upsampling.some(streets(), 1, 2)
+def test_a_part_has_its_scenes_in_order() -> None:
+    part = streets().part([2, 1])
     assert len(part) == len(part.images) == len(part.areas) == 2
-    assert np.array_equal(part.images, streets().images[1:])
+    assert np.array_equal(part.images, streets().images[[2, 1]])
+
+
+def test_shares_are_by_height_and_few_things_say_nothing() -> None:
+    heights = torch.arange(40.0) / 10
+    values, counts = upsampling.shares(heights, heights < 1, [0, 1, 2, 3.5, 9])
+    assert counts.tolist() == [10, 10, 15, 5]
+    assert values[:3].tolist() == [1, 0, 0]
+    assert bool(values[3].isnan())

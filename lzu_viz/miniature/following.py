@@ -19,10 +19,9 @@ from ..scenes.driving.scene import outline
 from ..scenes.driving.world import build
 from .detector import Detector
 from .feeding import Feed
-from .judging import boxes_judged, found, outputs_of
+from .judging import boxes_judged, found, found_through
 from .streets import BEFORE, FIRST_SEED, Streets, Truth
 from .systems import System
-from .training import in_system
 
 SURE = 0.3
 """Score from which a box of the last frame is looked at."""
@@ -39,7 +38,6 @@ def follow(
     films: Sequence[Streets],
     size: Size,
     usual: Tensor,
-    sure: float = SURE,
 ) -> Iterator[list[Seen]]:
     """Run a detector in its system on films; in the first frame there is nothing to look at.
 
@@ -49,7 +47,6 @@ def follow(
         films: for each moment all films.
         size: (rows, columns) of the network's input.
         usual: `1 1 h w`, where things usually are.
-        sure: score from which a box of the last frame is looked at.
 
     Yields:
         For each moment what was done in each film.
@@ -57,15 +54,10 @@ def follow(
     expected = [truth.boxes[:0] for truth in films[0].truth]
     for now in films:
         feed = Feed("detection", system, now, size, usual, expected)
-        seen: list[Seen] = []
-        for batch, outputs in outputs_of(network, feed):
-            placed = in_system(network, system, batch.warp, size)
-            every = placed.decoded(outputs, network.decode, batch.warp)
-            for row, each in enumerate(every):
-                warp = batch.warp[0 if len(batch.warp) == 1 else row]
-                seen.append(Seen(each, warp, expected[len(seen)]))
+        looked = zip(found_through(network, feed), expected, strict=True)
+        seen = [Seen(each, warp, boxes) for (each, warp), boxes in looked]
         yield seen
-        expected = [each.found.boxes[each.found.scores > sure] for each in seen]
+        expected = [each.found.boxes[each.found.scores > SURE] for each in seen]
 
 
 def precision_on(films: Sequence[Streets], seen: Sequence[Sequence[Seen]]) -> float:
@@ -103,23 +95,16 @@ class Followed:
         """Give what was done in each frame of a film."""
         if (name, film) not in self._seen:
             network, system = self.networks[name]
-            one = [part(each, [film]) for each in self.films]
+            one = [each.part([film]) for each in self.films]
             whole = follow(network, system, one, self.size, self.usual)
             self._seen[name, film] = [now[0] for now in whole]
         return self._seen[name, film]
 
 
-def part(streets: Streets, scenes: Sequence[int]) -> Streets:
-    """Give some of the scenes."""
-    chosen = list(scenes)
-    truth = [streets.truth[scene] for scene in chosen]
-    return Streets(streets.images[chosen], streets.areas[chosen], truth)
-
-
 # --- being told, with a motion that may be wrong -----------------------------------------------
 
 
-def outlines(seed: int, preset: str, size: Size, seconds: float) -> Tensor:
+def boxes_at(seed: int, preset: str, size: Size, seconds: float) -> Tensor:
     """Give the boxes of all things of a street at a time, found or not; nothing is drawn.
 
     Returns:
@@ -143,7 +128,7 @@ def moved(streets: Streets, split: str = "report", preset: str = "far") -> list[
     every = []
     for index, truth in enumerate(streets.truth):
         seed = FIRST_SEED[split] + index
-        then, now = (outlines(seed, preset, streets.size, s) for s in (-BEFORE, 0.0))
+        then, now = (boxes_at(seed, preset, streets.size, s) for s in (-BEFORE, 0.0))
         off = (truth.before[:, None] - then).abs().amax(-1).nan_to_num(4.0)
         nearest, thing = off.min(dim=1)
         if bool((nearest > 1e-4).any()):
@@ -167,25 +152,24 @@ def told(before: Tensor, now: Tensor, part_of: float) -> Tensor:
     return (before + part_of * _middles(now - before).repeat(1, 2)).clamp(-1, 1)
 
 
-def told_precision(
-    networks: Mapping[str, tuple[Detector, System]],
+def precision_of(
+    network: Detector,
+    system: System,
     streets: Streets,
     size: Size,
-    name: str,
     usual: Tensor,
     boxes: Sequence[Tensor] | None = None,
 ) -> float:
     """Give average precision of a detector that is told where to look.
 
     Args:
-        networks: by name, and the system of each.
+        network: trained.
+        system: how it is fed.
         streets: the scenes.
         size: (rows, columns) of the network's input.
-        name: of the network.
         usual: `1 1 h w`, where things usually are.
         boxes: at which it looks, for each scene; None for a system that looks at none.
     """
-    network, system = networks[name]
     feed = Feed("detection", system, streets, size, usual, boxes)
     return boxes_judged(found(network, feed), streets)["ap"]
 

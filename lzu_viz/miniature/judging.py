@@ -13,6 +13,7 @@ from ..metrics import boundary_f
 from ..precision import Precision, average_precision
 from ..precision3d import Detections3D, average_precision_3d
 from ..scenes.driving import AREAS, CLASSES
+from ..warp import Warp
 from .detector import Detector
 from .detector3d import Detector3D, lift, seen_at, to_source
 from .feeding import Batch, Feed
@@ -61,11 +62,15 @@ def outputs_of(network: Network, feed: Feed) -> Iterator[tuple[Batch, list[Tenso
 
 def found(network: Detector, feed: Feed) -> list[Detections]:
     """Give what is found in each scene."""
-    every: list[Detections] = []
+    return [each for each, _ in found_through(network, feed)]
+
+
+def found_through(network: Detector, feed: Feed) -> Iterator[tuple[Detections, Warp]]:
+    """Give what is found in each scene, and the warp through which it was seen."""
     for batch, outputs in outputs_of(network, feed):
         system = in_system(network, feed.system, batch.warp, feed.size)
-        every += system.decoded(outputs, network.decode, batch.warp)
-    return every
+        for row, each in enumerate(system.decoded(outputs, network.decode, batch.warp)):
+            yield each, batch.warp[0 if len(batch.warp) == 1 else row]
 
 
 def found_3d(network: Detector3D, feed: Feed) -> list[Detections3D]:

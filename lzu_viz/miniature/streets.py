@@ -85,6 +85,12 @@ class Streets:
         """Read semantic masks: `b h w`, uint8."""
         return torch.from_numpy(np.ascontiguousarray(self.areas[np.asarray(scenes)]))
 
+    def part(self, scenes: Sequence[int]) -> "Streets":
+        """Give some of the scenes."""
+        chosen = list(scenes)
+        truth = [self.truth[scene] for scene in chosen]
+        return Streets(self.images[chosen], self.areas[chosen], truth)
+
 
 def folder() -> Path:
     """Tell where scenes are kept: ``LZU_VIZ_CACHE``, or else the user's folder for caches."""

@@ -82,6 +82,33 @@ def things_found(
     return torch.cat(there)
 
 
+FEWEST = 10
+"""Things in a bin for a share of them to say anything."""
+
+
+def shares(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Give the share of things that are found, in bins of their heights.
+
+    Args:
+        heights: `n`, of things.
+        there: `n`, whether they are found.
+        edges: of the bins, rising; what is lower or higher than all is in the first or the last.
+
+    Returns:
+        The shares, NaN where there are fewer than `FEWEST` things, and how many there are: both of
+        one number less than the edges.
+
+    Example:
+        >>> heights = torch.arange(40.0) / 10
+        >>> shares(heights, heights < 1, [0, 2, 3.5, 9])
+        (tensor([0.5000, 0.0000,    nan]), tensor([20, 15,  5]))
+    """
+    which = torch.bucketize(heights, torch.tensor(edges[1:-1], dtype=heights.dtype), right=True)
+    counts = torch.bincount(which, minlength=len(edges) - 1)
+    hits = torch.bincount(which[there], minlength=len(edges) - 1)
+    return (hits / counts).where(counts >= FEWEST, torch.nan), counts
+
+
 class Seen(NamedTuple):
     """What a network saw of one scene.
 
@@ -94,12 +121,6 @@ class Seen(NamedTuple):
     zoomed: Tensor
     warp: Warp
     found: Detections
-
-
-def some(streets: Streets, first: int, count: int) -> Streets:
-    """Take scenes that follow one another."""
-    own = slice(first, first + count)
-    return Streets(streets.images[own], streets.areas[own], streets.truth[own])
 
 
 def seen_by(
@@ -120,7 +141,7 @@ def seen_by(
         scene: which.
         kept: (rows, columns) that the scene is reduced to before.
     """
-    source = reduced(some(streets, scene, 1), kept)
+    source = reduced(streets.part([scene]), kept)
     feed = Feed("detection", SYSTEMS["lzu"], source, size, usual)
     batch = feed.batch(np.array([0]), np.array([False]))
     return {

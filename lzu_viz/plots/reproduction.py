@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..reproduce.costs import Cost
+from ..reproduce.costs import Cost, Point, frontier
 from ..reproduce.results import Result, Run, gain, select, spread
 from .palette import INK, MARKERS, SERIES
 
@@ -101,7 +101,7 @@ def show_systems(
         ax.barh(row, mean, color=colour, alpha=0.35, height=0.7)
         values = [each.metrics.get(metric, np.nan) for each in some]
         ax.plot(values, [row] * len(values), "o", color=colour, markersize=5)
-        ax.annotate(f"{mean:.2f}", (high, row), (6, 0), textcoords="offset points",
+        ax.annotate(f"{mean:.3f}", (high, row), (6, 0), textcoords="offset points",
                     va="center", color=INK, fontsize="small")  # fmt: skip
     _name_rows(ax, systems)
     ax.margins(x=0.15)
@@ -110,32 +110,26 @@ def show_systems(
     ax.set_title(title, color=INK)
 
 
-def show_gains(
-    ax: Axes,
-    results: Sequence[Result],
-    metric: str,
-    systems: Sequence[str],
-    over: str = "uniform",
-) -> None:
-    """Draw by how much each system differs from another: a dot for each seed, their range a line.
+def show_gains(ax: Axes, results: Sequence[Result], metric: str, systems: Sequence[str]) -> None:
+    """Draw by how much each system differs from uniform: a dot the mean, a line the seeds' range.
 
-    Filled where all seeds are on one side of nothing, hollow where they are not.
+    The dot is filled where all seeds are on one side of nothing, hollow where they are not.
     """
     for row, system in enumerate(systems):
-        mean, low, high, seeds = gain(results, system, over, metric)
-        if system == over or not seeds:
+        mean, low, high, seeds = gain(results, system, "uniform", metric)
+        if system == "uniform" or not seeds:
             continue
         colour = colour_of(system)
         clear = low > 0 or high < 0
-        ax.plot([low, high], [row, row], color=colour, linewidth=3, solid_capstyle="butt")
-        ax.plot(mean, row, "o", color=colour, markersize=8,
+        ax.plot([low, high], [row, row], "|-", color=colour, linewidth=3, markersize=14)
+        ax.plot(mean, row, "o", color=colour, markersize=6,
                 markerfacecolor=colour if clear else "white")  # fmt: skip
         ax.annotate(f"{mean:+.3f}", (high, row), (8, 0), textcoords="offset points",
                     va="center", color=INK, fontsize="small")  # fmt: skip
     ax.axvline(0, color=INK, linewidth=1)
     _name_rows(ax, systems)
     ax.margins(x=0.25)
-    ax.set_xlabel(f"{NAMES.get(metric, metric)}, minus {over}'s")
+    ax.set_xlabel(f"{NAMES.get(metric, metric)}, minus uniform's")
 
 
 def _name_rows(ax: Axes, names: Sequence[str]) -> None:
@@ -198,35 +192,19 @@ def show_frontier(
     if not figures:
         raise ValueError(f"no run of {task} is chosen; choose systems that are made for it")
     axes = figure.subplots(1, 2, sharey=True)
-    operations, times = (
-        {
-            name: {scale: (cost[part] * factor, value) for scale, (cost, value) in row.items()}
+    for ax, part, unit, label in (
+        (axes[0], "flops", 1e9, "billions of operations a picture"),
+        (axes[1], "seconds", 1e-3, "milliseconds a picture, one thread"),
+    ):
+        points = {
+            name: {
+                scale: (getattr(cost, part) / unit, value) for scale, (cost, value) in row.items()
+            }
             for name, row in figures.items()
         }
-        for part, factor in ((1, 1e-9), (2, 1e3))
-    )
-    show_pareto(axes[0], operations, "billions of operations a picture")
-    show_pareto(axes[1], times, "milliseconds a picture, one thread")
+        show_pareto(ax, points, label)
     axes[0].set_ylabel(NAMES[metric])
     figure.suptitle(TITLES[task], color=INK)
-
-
-Point = tuple[float, float]
-"""Cost and accuracy."""
-
-
-def frontier(points: Sequence[Point]) -> list[Point]:
-    """Give the points that no other one beats: none is as cheap and better, or as good and cheaper.
-
-    Example:
-        >>> frontier([(1, 0.2), (2, 0.1), (3, 0.4)])
-        [(1, 0.2), (3, 0.4)]
-    """
-    best: list[Point] = []
-    for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not best or accuracy > best[-1][1]:
-            best.append((cost, accuracy))
-    return best
 
 
 def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, Point]], cost: str) -> None:

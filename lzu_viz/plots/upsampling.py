@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..check import Size
 from ..miniature.streets import Streets
-from ..miniature.upsampling import Seen, things_found
+from ..miniature.upsampling import Seen, shares, things_found
 from ..warp import Warp
 from .figures import close_up, draw_box, draw_boxes, show_image
 from .palette import FOVEA, INK, MARKERS, SERIES, TRUTH
@@ -18,10 +17,6 @@ from .streets import class_legend, draw_labelled
 
 Look = Callable[[int, Size], Mapping[str, Seen]]
 """From a scene and the size that it is reduced to, to what each network sees."""
-
-
-FEWEST = 10
-"""Things in a bin for a share of them to be drawn."""
 
 
 def show_thing(
@@ -75,17 +70,6 @@ def show_upsampled(
     class_legend(axes[-1], truth=True)
 
 
-def shares(heights: Tensor, there: Tensor, edges: Sequence[float]) -> Tensor:
-    """Give the share of things that are found, in bins of their heights: `len(edges) - 1`.
-
-    Example:
-        >>> shares(torch.tensor([1.0, 2.0, 5.0]), torch.tensor([True, False, True]), [0, 4, 9])
-        tensor([0.5000, 1.0000])
-    """
-    which = torch.bucketize(heights, torch.tensor(edges[1:-1], dtype=heights.dtype), right=True)
-    return torch.stack([there[which == each].float().mean() for each in range(len(edges) - 1)])
-
-
 def show_recall(
     ax: Axes,
     curves: Mapping[str, tuple[Tensor, Tensor]],
@@ -94,7 +78,7 @@ def show_recall(
 ) -> None:
     """Draw the share of things that are found against their height, with its standard error.
 
-    Bins with fewer than `FEWEST` things are left out.
+    Bins with too few things are left out.
 
     Args:
         ax: to be drawn on.
@@ -104,10 +88,8 @@ def show_recall(
     """
     places = range(len(edges) - 1)
     for number, (name, (heights, there)) in enumerate(curves.items()):
-        values = shares(heights, there, edges)
-        counts = torch.histogram(heights.double(), torch.tensor(edges, dtype=torch.double)).hist
-        values = values.where(counts >= FEWEST, torch.nan)
-        error = (values * (1 - values) / counts.clamp(min=1)).sqrt()
+        values, counts = shares(heights, there, edges)
+        error = (values * (1 - values) / counts).sqrt()
         ax.errorbar(places, values, error, color=SERIES[number], marker=MARKERS[number],
                     linestyle=("-", "--", ":")[number % 3], capsize=3, label=name)  # fmt: skip
     names = [f"{low:g}–{high:g}" for low, high in pairwise(edges[:-1])]

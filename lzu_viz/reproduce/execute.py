@@ -237,7 +237,7 @@ def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, f
 
 def film_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
     """Give average precision on films, where boxes of the last frame say where to look in this."""
-    seen = follow(network, fed.system, scenes.films, fed.size, fed.usual, SURE)
+    seen = follow(network, fed.system, scenes.films, fed.size, fed.usual)
     return precision_on(scenes.films, list(seen))
 
 

@@ -77,22 +77,21 @@ def race(trainings: Mapping[str, Training]) -> None:
             handle.update(shown)
 
 
-def watch(steps: Iterable[T], total: int, doing: str = "measuring") -> Iterator[T]:
+def watch(steps: Iterable[T], total: int) -> Iterator[T]:
     """Go through steps with a progress bar, which leaves one line of text in the page.
 
     Args:
         steps: what is gone through.
         total: how many there are.
-        doing: what is said beside the bar.
 
     Yields:
         The steps, one after another.
     """
-    bar = ipywidgets.IntProgress(0, 0, total, description=doing, layout={"width": "60%"})
+    bar = ipywidgets.IntProgress(0, 0, total, description="measuring", layout={"width": "60%"})
     handle = display(bar, display_id=True)  # type: ignore[no-untyped-call]
     for step in steps:
         yield step
         bar.value += 1
     if handle is not None:
-        left = {"text/plain": f"{doing}: done, {bar.value} of {total}"}
+        left = {"text/plain": f"measured {bar.value} of {total}"}
         handle.update(left, raw=True)
