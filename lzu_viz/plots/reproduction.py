@@ -104,7 +104,7 @@ def show_systems(
         ax.annotate(f"{mean:.3f}", (high, row), (6, 0), textcoords="offset points",
                     va="center", color=INK, fontsize="small")  # fmt: skip
     _name_rows(ax, systems)
-    ax.margins(x=0.15)
+    ax.margins(x=0.28)
     ax.set_xlim(left=0)
     ax.set_xlabel(NAMES.get(metric, metric))
     ax.set_title(title, color=INK)
