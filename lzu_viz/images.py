@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from . import check, decoding
-from .sampling import footprints, pixel_centres, pyramid, sample_antialiased
+from .sampling import footprints, pixel_centres, plan_areas, pyramid, sample_areas
 
 File = str | Path | bytes | bytearray | memoryview
 Source = File | NDArray[np.generic] | Image.Image | Tensor
@@ -274,7 +274,8 @@ def _from_rows(
         sides = footprints((rows, columns), points, torch.ones_like(points[..., 0])) / 2**level
         # Where a side was odd, the pyramid has gone beyond it.
         extent = [columns / (image.shape[-1] << level), rows / (image.shape[-2] << level)]
-        image = sample_antialiased(image, (points + 1) * points.new_tensor(extent) - 1, sides)
+        places = (points + 1) * points.new_tensor(extent) - 1
+        image = sample_areas(image, plan_areas(image.shape[-2:], places, sides))
     return image.expand(-1, 3, -1, -1).contiguous()
 
 

@@ -1,38 +1,35 @@
-r"""The warp backwards: from the source frame to the zoomed frame, in closed form on each piece.
+r"""The warp backwards: from the source frame to the zoomed frame.
 
 Separable: on each axis a monotone piecewise linear function; find the piece by bisection, then
     divide.
 
-Non-separable: which piece holds a point is found by comparing it with the bounding boxes of the
-pieces. In a piece, with q = p - P00 and the coefficients of :mod:`lzu_viz.bilinear`, eliminating u
-from q = u b + v c + u v d gives
+Non-separable: find the piece (:mod:`lzu_viz.raster` for the pixels of an image,
+:mod:`lzu_viz.search` for any points), then solve it (:mod:`lzu_viz.quadrilateral`). Each pixel
+certifies its own answer: mapped forward inside its piece, it has to come back to the pixel.
 
-.. math:: v^2 (d \times c) + v\, (b \times c + q \times d) + q \times b = 0
+Whatever way an answer z was found, its derivatives are those of the equation T(z) = p that it
+solves (implicit function theorem), with J the Jacobian of T at z:
 
-whose derivative at a solution is the Jacobian determinant. In a piece that is not folded that is
-positive, which tells the right root from the wrong one; written with the root in the denominator it
-also covers parallelograms (d = 0), where the equation is linear. Every answer is mapped forward
-again, and counts only if it comes back to its point.
+.. math:: dz = J^{-1} (dp - dT)
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from .bilinear import (
-    Located,
-    Pieces,
-    cross,
-    delocate,
-    determinant,
-    differentiate,
-    evaluate,
-    pieces_of,
-)
+from .bilinear import Pieces, cross, delocate, locate, pieces_of
+from .check import Size
+from .quadrilateral import solve
+from .raster import pieces_under
+from .sampling import axis_centres
+from .search import find, tolerance
 
-PAIRS_AT_ONCE = 1 << 20
-"""How many pairs of a point and a piece are held in memory together."""
+PIXELS_AT_ONCE = 1 << 14
+"""How many pixels a CPU solves together: few enough to stay in a core's cache."""
 
 
 def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
@@ -50,19 +47,25 @@ def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
         >>> invert_axis(nodes, torch.tensor([[-1.0, -0.25, 0.5, 0.75, 1.1]]))
         tensor([[-1.0000, -0.5000,  0.0000,  0.5000,     nan]])
     """
-    batch, count = max(len(nodes), len(points)), nodes.shape[-1] - 1
-    nodes, points = nodes.expand(batch, -1), points.expand(batch, -1)
+    count = nodes.shape[-1] - 1
+    if len(nodes) != len(points):
+        batch = max(len(nodes), len(points))
+        nodes, points = nodes.expand(batch, -1), points.expand(batch, -1)
     inner = nodes[:, 1:-1].detach().contiguous()
     piece = torch.searchsorted(inner, points.detach().contiguous(), right=True)
-    low, high = nodes.gather(1, piece), nodes.gather(1, piece + 1)
-    local = (points - low) / (high - low)
-    slack = tolerance(nodes)
-    known = (points >= nodes[:, :1] - slack) & (points <= nodes[:, -1:] + slack)
-    return torch.where(known, (piece + local.clamp(0, 1)) * (2 / count) - 1, torch.nan)
+    low = nodes.gather(1, piece)
+    step = nodes.gather(1, piece + 1) - low
+    local = (points - low) / step
+    inside = local.clamp(0, 1)
+    answer = (piece + inside) * (2 / count) - 1
+    if bool((local != inside).any()):
+        known = ((local - inside) * step).abs() <= tolerance(nodes)
+        answer = torch.where(known, answer, torch.nan)
+    return answer
 
 
 def invert_pieces(grid: Tensor, points: Tensor) -> Tensor:
-    """Undo a piecewise bilinear function.
+    """Undo a piecewise bilinear function at any points.
 
     Args:
         grid: `b rows+1 columns+1 2`, values at equally spaced nodes of the frame; no piece folded.
@@ -71,131 +74,141 @@ def invert_pieces(grid: Tensor, points: Tensor) -> Tensor:
     Returns:
         `b n 2` in [-1, 1], differentiable in both; NaN where no point has that value.
     """
-    rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     with torch.no_grad():
-        found = _search(grid.detach(), points.detach())
-        known = (found.row >= 0)[..., None]
-        answer = torch.where(known, delocate(found, rows, columns), 0.0).to(points.dtype)
-        slopes = differentiate(grid, answer)
-    # The derivative of the inverse, by the implicit function theorem, is that of one Newton step at
-    # the answer, whatever way the answer was found. The step itself is only rounding.
-    miss = points - evaluate(grid, answer)
-    along_x, along_y = slopes[..., 0], slopes[..., 1]
-    step = torch.stack([cross(miss, along_y), cross(along_x, miss)], dim=-1)
-    step = step / determinant(slopes)[..., None]
-    return torch.where(known, answer + (step - step.detach()), torch.nan)
+        piece, answer = _searched(grid.detach(), points.detach())
+    return _differentiable(grid, points, piece, answer)
 
 
-def tolerance(values: Tensor) -> float:
-    """Give how far, in the source frame, an answer mapped forward may miss its point.
+def invert_pixels(grid: Tensor, sizes: Sequence[Size]) -> list[Tensor]:
+    """Undo a piecewise bilinear function at the centres of all pixels, of several images at once.
 
-    16 units in the last place: 2e-6 of [-1, 1] in float32, half a thousandth of a pixel on 512.
+    Args:
+        grid: as in :func:`invert_pieces`.
+        sizes: (rows, columns) of each image, all over the same frame.
+
+    Returns:
+        For each image `b h w 2` in [-1, 1], differentiable in the grid; NaN where no point of the
+        zoomed frame is mapped to that pixel.
     """
-    return 16 * torch.finfo(values.dtype).eps * max(1.0, float(values.detach().abs().amax()))
+    with torch.no_grad():
+        piece = pieces_under(grid.detach(), sizes)
+        answer = _solved(grid.detach(), sizes, piece)
+    answer = _differentiable(grid, None, piece, answer)
+    parts = answer.split([height * width for height, width in sizes], dim=1)
+    return [part.unflatten(1, size) for part, size in zip(parts, sizes, strict=True)]
 
 
-def _search(grid: Tensor, points: Tensor) -> Located:
-    """Find the piece and the place in it of every point; row -1 where no piece holds it."""
+def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
+    """Solve pieces `b n` for all pixels; search for those whose answer is not certain.
+
+    Of these, ``piece`` is put right. Without a piece the answer is NaN.
+    """
+    slack = tolerance(grid) / 4
+    # What is read together lies together, here and in the table: all x, then all y.
+    centres = [_centres(size, grid) for size in sizes]
+    points = (torch.cat(centres, dim=1) if len(centres) > 1 else centres[0]).T
+    answer = grid.new_empty(len(grid), 2, len(points)).mT
+    at_once = PIXELS_AT_ONCE if grid.device.type == "cpu" else len(points)
+    # Memory that is asked for again and again takes longer to come than to fill.
+    read = grid.new_empty(10, min(at_once, len(points)))
+    for image, table in enumerate(_table(grid)):
+        for start in range(0, len(points), at_once):
+            some = slice(start, start + at_once)
+            mine, which = answer[image, some], piece[image, some]
+            if len(which) != read.shape[1]:
+                read = grid.new_empty(10, len(which))
+            torch.index_select(table, 1, which + 1, out=read)
+            *coefficients, corner = read.unflatten(0, (5, 2)).mT
+            u, v, miss = solve(Pieces(*coefficients), points[some])
+            torch.add(corner[:, 0], u, alpha=2 / (grid.shape[2] - 1), out=mine[:, 0])
+            torch.add(corner[:, 1], v, alpha=2 / (grid.shape[1] - 1), out=mine[:, 1])
+            certain = miss <= slack
+            if not bool(certain.all()):
+                index = ((which >= 0) & ~certain).nonzero()[:, 0]
+                again = points[some][index][None]
+                which[index], mine[index] = (
+                    each[0] for each in _searched(grid[image : image + 1], again)
+                )
+    return answer
+
+
+def _centres(size: Size, like: Tensor) -> Tensor:
+    """Give the centres of an image's pixels as `2 n`: all x, then all y."""
+    y, x = (axis_centres(count, like.device, like.dtype) for count in size)
+    return torch.stack(torch.broadcast_tensors(x, y[:, None])).flatten(1)
+
+
+def _table(grid: Tensor) -> Tensor:
+    """Give for each image the numbers of each piece: `b 10 pieces+1`; the first is none, all NaN.
+
+    They are its coefficients and its corner in the zoomed frame; x and y of each.
+    """
+    pieces = grid.shape[1] - 1, grid.shape[2] - 1
+    corner = _corners(pieces, grid.device, grid.dtype).expand(len(grid), -1, -1, -1)
+    numbers = torch.cat([*pieces_of(grid), corner], dim=-1).flatten(1, 2).mT
+    return F.pad(numbers, (1, 0), value=torch.nan).contiguous()
+
+
+@lru_cache(maxsize=64)
+def _corners(pieces: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Give the first corner of each piece in the zoomed frame: `rows columns 2`."""
+    with torch.inference_mode(False):
+        y, x = (torch.arange(n, dtype=dtype, device=device) * (2 / n) - 1 for n in pieces)
+        return torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
+
+
+def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the piece `b n`, -1 for none, and the inverse `b n 2`, NaN for none, of any points."""
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
-    batch, count = points.shape[:2]
-    slack = tolerance(grid)
-    # In a piece that is nearly a triangle, float32 loses points that lie well inside.
-    grid, points = grid.double(), points.double()
-    pieces = Pieces(*(each.reshape(-1, 2) for each in pieces_of(grid)))
-    flat = points.reshape(-1, 2)
-    best = flat.new_full((batch * count,), torch.inf)
-    piece = torch.full_like(best, -1, dtype=torch.long)
-    u, v = torch.zeros_like(best), torch.zeros_like(best)
-    for of_piece, of_point in _candidates(grid, points, slack):
-        near = Pieces(*(each[of_piece] for each in pieces))
-        place_u, place_v, residual = _solve(near, flat[of_point])
-        closest = best.scatter_reduce(0, of_point, residual, "amin")
-        wins = ((residual == closest[of_point]) & (residual < best[of_point])).nonzero()[:, 0]
-        # On a shared edge two pieces may answer alike; one of them is taken, for all three values.
-        taken = torch.full_like(piece, -1)
-        taken[of_point[wins]] = wins
-        index = (taken >= 0).nonzero()[:, 0]
-        pair = taken[index]
-        piece[index], u[index], v[index] = of_piece[pair], place_u[pair], place_v[pair]
-        best = closest
-    piece = torch.where(best <= slack, piece, -1)
-    row = torch.where(piece >= 0, piece % (rows * columns) // columns, -1)
-    shape = (batch, count)
-    return Located(row.view(shape), (piece % columns).view(shape), u.view(shape), v.view(shape))
+    found = find(grid, points)
+    known = found.row >= 0
+    answer = torch.where(known[..., None], delocate(found, rows, columns), torch.nan)
+    piece = torch.where(known, found.row * columns + found.column, -1)
+    return piece.int(), answer.to(points.dtype)
 
 
-def _solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Solve `n` pieces for `n 2` points: u and v in [0, 1], and how far T(u, v) misses."""
-    origin, b, c, d = pieces
-    q = points - origin
-    square, linear, constant = cross(d, c), cross(b, c) + cross(q, d), cross(q, b)
-    root = (linear**2 - 4 * square * constant).clamp(min=0).sqrt()
-    # Of the two ways to write the same root, the one that does not subtract nearly equal numbers.
-    v = torch.where(linear >= 0, -2 * constant / (linear + root), (root - linear) / (2 * square))
-    v = v.nan_to_num(0.5).clamp(0, 1)
-    side = b + v[:, None] * d
-    u = ((q - v[:, None] * c) * side).sum(dim=-1) / side.square().sum(dim=-1)
-    u = u.clamp(0, 1)
-    # A Newton step mends what cancellation took; kept only where it helps.
-    miss = points - pieces.at(u, v)
-    along_u, along_v = pieces.slopes(u, v)
-    area = cross(along_u, along_v)
-    better_u = (u + cross(miss, along_v) / area).clamp(0, 1)
-    better_v = (v + cross(along_u, miss) / area).clamp(0, 1)
-    after = (points - pieces.at(better_u, better_v)).abs().amax(dim=-1)
-    before = miss.abs().amax(dim=-1)
-    helps = after < before
-    return (
-        torch.where(helps, better_u, u),
-        torch.where(helps, better_v, v),
-        torch.where(helps, after, before),
-    )
+def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, answer: Tensor) -> Tensor:
+    """Connect answers `b n 2` in pieces `b n` with the grid and points that they follow from."""
+    moving = grid.requires_grad or (points is not None and points.requires_grad)
+    if not (torch.is_grad_enabled() and moving):
+        return answer
+    pieces = grid.shape[1] - 1, grid.shape[2] - 1
+    coefficients = torch.cat([each.flatten(1, 2) for each in pieces_of(grid)], dim=-1).mT
+    connected: Tensor = _Inverse.apply(coefficients, points, piece, answer, pieces)  # type: ignore[no-untyped-call]
+    return connected
 
 
-def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pair each point with the pieces whose bounding box holds it.
+class _Inverse(torch.autograd.Function):
+    """Pass on answers that were found, with the derivatives of the equation that they solve."""
 
-    The source frame is cut into bins and the points are sorted by bin. The points in one row of
-    bins under a bounding box are then one run of the sorted list.
+    @staticmethod
+    def forward(
+        ctx: Any, coefficients: Tensor, points: Tensor, piece: Tensor, answer: Tensor, pieces: Size
+    ) -> Tensor:
+        answer = answer.view_as(answer)
+        ctx.save_for_backward(coefficients, piece, answer)
+        ctx.pieces = pieces
+        return answer
 
-    Yields:
-        Pairs (index of the piece, index of the point), both flat over the batch, some at a time.
-    """
-    batch, count = points.shape[:2]
-    bins = min(max(round((count / 4) ** 0.5), 1), 512)
-    corners = torch.stack([grid[:, :-1, :-1], grid[:, :-1, 1:], grid[:, 1:, :-1], grid[:, 1:, 1:]])
-    low = corners.amin(dim=0).reshape(-1, 2) - slack
-    high = corners.amax(dim=0).reshape(-1, 2) + slack
-    image = torch.arange(batch, device=points.device)
-
-    flat = points.reshape(-1, 2)
-    bin_x, bin_y = _bin(flat, bins).unbind(-1)
-    bin_of_point, order = ((image.repeat_interleave(count) * bins + bin_y) * bins + bin_x).sort()
-
-    (first_x, first_y), (last_x, last_y) = _bin(low, bins).unbind(-1), _bin(high, bins).unbind(-1)
-    piece, step = _ragged(last_y - first_y + 1)
-    bin_row = (
-        image.repeat_interleave(len(low) // batch)[piece] * bins + first_y[piece] + step
-    ) * bins
-    start = torch.searchsorted(bin_of_point, bin_row + first_x[piece])
-    length = torch.searchsorted(bin_of_point, bin_row + last_x[piece], right=True) - start
-
-    chunk = (length.cumsum(0) // PAIRS_AT_ONCE).unique_consecutive(return_counts=True)[1]
-    for runs in torch.arange(len(length), device=length.device).split(chunk.tolist()):
-        run, step = _ragged(length[runs])
-        of_point = order[start[runs][run] + step]
-        of_piece = piece[runs][run]
-        place = flat[of_point]
-        inside = ((place >= low[of_piece]) & (place <= high[of_piece])).all(dim=-1)
-        yield of_piece[inside], of_point[inside]
-
-
-def _bin(points: Tensor, bins: int) -> Tensor:
-    """Give each coordinate's bin, of ``bins`` in [-1, 1]; the outermost for what is outside."""
-    return ((points + 1) * (bins / 2)).floor().clamp(0, bins - 1).long()
-
-
-def _ragged(lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Count up to each length in turn: (2, 0, 1) gives runs (0, 0, 2) and steps (0, 1, 0)."""
-    run = torch.repeat_interleave(lengths)
-    return run, torch.arange(len(run), device=run.device) - (lengths.cumsum(0) - lengths)[run]
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        coefficients, piece, answer = ctx.saved_tensors
+        rows, columns = ctx.pieces
+        known = (piece >= 0)[..., None]
+        # Where there is no answer any place serves, and nothing flows.
+        place = locate(torch.where(known, answer, 0.0), rows, columns)
+        index = piece.clamp(min=0).long()
+        u = place.u + place.column - index % columns
+        v = place.v + place.row - index.div(columns, rounding_mode="floor")
+        index = index[:, None].expand(-1, 8, -1)
+        mine = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
+        along_u, along_v = mine.slopes(u, v)
+        by_u, by_v = torch.where(known, gradient, 0.0).unbind(-1)
+        by_u, by_v = by_u * (2 / columns), by_v * (2 / rows)
+        x = by_u * along_v[..., 1] - by_v * along_u[..., 1]
+        y = by_v * along_u[..., 0] - by_u * along_v[..., 0]
+        back = torch.stack([x, y], dim=1) / cross(along_u, along_v)[:, None]
+        weights = torch.stack([torch.ones_like(u), u, v, u * v], dim=1)
+        share = (weights[:, :, None] * back[:, None]).flatten(1, 2)
+        total = torch.zeros_like(coefficients).scatter_add(2, index, share)
+        return -total, back.mT if ctx.needs_input_grad[1] else None, None, None, None

@@ -14,8 +14,10 @@ LZU: Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal, Protocol, Self
 
+import torch
 from torch import Tensor, nn
 
 from . import check
@@ -170,6 +172,15 @@ class LZU(LZ):
     Where the warp crops, unzoomed maps are 0; a decoder that is given the warp knows that from
     :meth:`Warp.coverage`.
 
+    With a fixed warp it is a program for ``torch.compile``, ``torch.export.export`` and
+    ``torch.onnx.export``, for images of one size: call it once on such an image before, as a
+    compiled program takes the warp's maps as they are. It does not look for NaN in the image. With
+    a warp that is made from the image, compile the network alone.
+
+    A network that is laid out channels last (``network.to(memory_format=torch.channels_last)``)
+    has its features unzoomed faster, too; features that come otherwise are laid out so only where
+    they are read at more than three times as many points as they have cells.
+
     Example:
         >>> import torch
         >>> from lzu_viz import saliency
@@ -193,13 +204,10 @@ class LZU(LZ):
         return decode(outputs, warp, size=self.size)
 
     def _unzoomed(self, levels: Levels, warp: Warp) -> Levels:
-        if not isinstance(levels, Tensor):
-            return [self._unzoom_one(level, warp) for level in levels]
-        return self._unzoom_one(levels, warp)
-
-    def _unzoom_one(self, level: Tensor, warp: Warp) -> Tensor:
-        rows, columns = level.shape[-2:]
-        return warp.unzoom(level, (rows * self.finer, columns * self.finer))
+        every = [levels] if isinstance(levels, Tensor) else list(levels)
+        sizes = [(level.shape[-2] * self.finer, level.shape[-1] * self.finer) for level in every]
+        unzoomed = warp.unzoom_levels(every, sizes)
+        return unzoomed[0] if isinstance(levels, Tensor) else unzoomed
 
 
 class Uniform(LZU):
@@ -210,7 +218,7 @@ class Uniform(LZU):
 
     def warp_for(self, image: Tensor) -> Warp:
         """Give the identity."""
-        return Warp.identity((1, 1), device=image.device)
+        return _identity(image.device)
 
     def forward(self, image: Tensor, warp: Warp | None = None) -> Levels:
         """Run the network on the plainly downsampled image, whatever the warp."""
@@ -218,4 +226,11 @@ class Uniform(LZU):
 
     def decoded(self, outputs: list[Tensor], decode: Decode, warp: Warp) -> list[Detections]:
         """Decode in the source frame, which is the frame that the network saw."""
-        return super().decoded(outputs, decode, Warp.identity((1, 1), device=outputs[0].device))
+        return super().decoded(outputs, decode, _identity(outputs[0].device))
+
+
+@lru_cache(maxsize=8)
+def _identity(device: torch.device) -> Warp:
+    """Give the same identity every time, as it remembers its maps."""
+    with torch.inference_mode(False):  # it may be asked for anywhere
+        return Warp.identity((1, 1), device=device)

@@ -7,14 +7,19 @@ and every feature stride.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from kornia.geometry import create_meshgrid
-from kornia.geometry.transform import remap
 from torch import Tensor
 
 from . import check
+
+MANY_CHANNELS = 16
+"""From so many on, laying an image out channels last pays, if it is read at more points than it
+has pixels."""
 
 
 def pixel_centres(
@@ -42,39 +47,84 @@ def pixel_centres(
     return create_meshgrid(rows, columns, device=device, dtype=dtype, align_corners=False)
 
 
-def sample(image: Tensor, points: Tensor, fill: float = 0.0) -> Tensor:
+@lru_cache(maxsize=64)
+def axis_centres(count: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Give the centres of the pixels of one axis, `count` in ]-1, 1[; not to be written to."""
+    # A tensor that is made in inference mode may not be used outside it.
+    with torch.inference_mode(False):
+        return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
+
+
+def sample(
+    image: Tensor, points: Tensor, fill: float = 0.0, *, whole: bool | None = None
+) -> Tensor:
     """Read an image or a feature map at any points, bilinearly.
 
     Points within half a pixel of the border, and beyond it, take the border pixel's value.
 
     Args:
-        image: `b c h w`; a batch of 1 serves any batch of points.
+        image: `b c h w`; a batch of 1 serves any batch of points. What is laid out channels last is
+            read faster, if it has many channels.
         points: `b h' w' 2`, (x, y) in [-1, 1]; a batch of 1 serves any batch of images.
             NaN marks a point that lies nowhere in the image.
         fill: the value at points that are NaN.
+        whole: whether no point is NaN; looked for if None.
 
     Returns:
         `b c h' w'` in the image's dtype. The arithmetic is float32 or better.
     """
-    batch = check.same_batch(len(image), len(points), "image and points")
+    check.same_batch(len(image), len(points), "image and points")
+    # Looking is cheap; choosing, point by point and channel by channel, is not.
+    if is_whole(points) if whole is None else whole:
+        return _read(image, points)
     known = points.isfinite().all(dim=-1)
     # NaN must not enter the arithmetic: it would come back out of the gradients even where it is
     # masked.
-    x, y = torch.where(known[..., None], points, 0.0).expand(batch, -1, -1, -1).unbind(-1)
-    dtype = torch.promote_types(image.dtype, points.dtype)
-    values = remap(
-        image.to(dtype).expand(batch, -1, -1, -1),
-        x.to(dtype),
-        y.to(dtype),
-        padding_mode="border",
-        align_corners=False,
-        normalized_coordinates=True,
-    ).to(image.dtype)
+    values = _read(image, torch.where(known[..., None], points, 0.0))
     return torch.where(known[:, None], values, fill)
 
 
-def sample_antialiased(image: Tensor, points: Tensor, footprint: Tensor) -> Tensor:
-    """Read an image at any points, each as the mean over about the area that its pixel stands for.
+def is_whole(points: Tensor) -> bool:
+    """Tell whether all points are finite; a compiled program cannot look, and says no."""
+    return not torch.compiler.is_compiling() and bool(torch.isfinite(points.detach().sum()))
+
+
+def _read(image: Tensor, points: Tensor) -> Tensor:
+    """Do what :func:`sample` does for points that are all finite."""
+    batch = max(len(image), len(points))
+    dtype = torch.promote_types(image.dtype, points.dtype)
+    image, kept = image.to(dtype), image.dtype
+    pixels, wanted = image[0, 0].numel(), points[0, ..., 0].numel()
+    if image.device.type == "cpu" and image.shape[1] >= MANY_CHANNELS and wanted > 3 * pixels:
+        image = image.contiguous(memory_format=torch.channels_last)
+    return F.grid_sample(
+        image.expand(batch, -1, -1, -1),
+        points.to(dtype).expand(batch, -1, -1, -1),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    ).to(kept)
+
+
+class AreaPlan(NamedTuple):
+    """How to read an image at points that each stand for an area; made by :func:`plan_areas`.
+
+    Attributes:
+        points: `b h w 2`, where the image itself is read.
+        levels: `k b h w 2`, where the map that holds all further levels is read: for each point two
+            levels that follow one another, or one, or none.
+        shares: `k+1 b h w`, what the image and these count; together 1.
+        top: the last level.
+    """
+
+    points: Tensor
+    levels: Tensor
+    shares: Tensor
+    top: int
+
+
+def plan_areas(size: Sequence[int], points: Tensor, footprint: Tensor) -> AreaPlan:
+    """Plan how to read images of a size, each point as the mean over about the area of its pixel.
 
     A pyramid of 2x2 means; each point reads, trilinearly, the two levels whose pixels are nearest
     in size to its footprint (Williams, "Pyramidal parametrics", SIGGRAPH 1983). A footprint that is
@@ -82,24 +132,77 @@ def sample_antialiased(image: Tensor, points: Tensor, footprint: Tensor) -> Tens
     along one side, too little along the other.
 
     Args:
-        image: `b c h w`.
-        points: `b h' w' 2`, (x, y) in [-1, 1].
-        footprint: `b h' w'`, side in source pixels of the square that each point stands for; at
-            most 1: bilinear.
+        size: (rows, columns) of the image.
+        points: `b h w 2`, (x, y) in [-1, 1], none NaN.
+        footprint: `b h w`, side in source pixels of the square that each point stands for; at most
+            1: bilinear.
 
     Returns:
-        `b c h' w'` in the image's dtype.
+        What :func:`sample_areas` needs.
     """
-    highest = min(image.shape[-2:]).bit_length() - 1
+    highest = min(size).bit_length() - 1
     level = footprint.clamp(1.0, 2.0**highest).log2()
     # Where rounding alone lifts a level by 1e-7, no further level is read for it.
     top = int((level.detach().amax() - 1e-4).ceil().clamp(min=0))
     level = level.clamp(max=float(top))
-    total = torch.zeros((), dtype=image.dtype, device=image.device)
-    for index, (floor, extent) in enumerate(pyramid(image, top)):
-        weight = (1 - (level - index).abs()).clamp(min=0)[:, None].to(image.dtype)
-        total = total + weight * sample(floor, (points + 1) * extent.to(points) - 1)
+    lower = level.detach().floor().clamp(1, max(top - 1, 1))
+    itself, upper = (1 - level).clamp(min=0), (level - lower).clamp(min=0)
+    shares = torch.stack([itself, 1 - itself - upper, upper])[: min(top, 2) + 1]
+    rooms = points.new_tensor([*zip(*_rooms(size, top), strict=True)])
+    levels = [_in_map(points, rooms, (lower + k).long() - 1) for k in range(min(top, 2))]
+    return AreaPlan(points, torch.stack(levels) if levels else points[:0, None], shares, top)
+
+
+def sample_areas(image: Tensor, plan: AreaPlan) -> Tensor:
+    """Read an image `b c h w` as it was planned, to `b c h' w'` in the image's dtype."""
+    shares = plan.shares.to(image.dtype)[:, :, None]
+    total = shares[0] * _read(image, plan.points)
+    if plan.top:
+        levels = _map_of_levels(image, plan.top)
+        for share, points in zip(shares[1:], plan.levels, strict=True):
+            total = torch.addcmul(total, share, _read(levels, points))
     return total
+
+
+def _rooms(size: Sequence[int], top: int) -> list[tuple[float, ...]]:
+    """Tell where levels 1 to ``top`` of an image's pyramid lie in the map that holds them all.
+
+    They stand one below the other.
+
+    Returns:
+        For each level its first row and its rows and columns in the map's pixels, the number of
+        these that the image itself takes up, and in the last place the size of the map.
+    """
+    rows, columns = size
+    high, wide = float(rows), float(columns)
+    rooms: list[tuple[float, ...]] = []
+    first = 0
+    for _ in range(top):
+        rows, columns, high, wide = (rows + 1) // 2, (columns + 1) // 2, high / 2, wide / 2
+        rooms.append((first, rows, columns, high, wide))
+        first += rows
+    return [(*room, first, rooms[0][2]) for room in rooms]
+
+
+def _in_map(points: Tensor, rooms: Tensor, index: Tensor) -> Tensor:
+    """Say where in the map of levels points of the image lie, each in the level of its index."""
+    room = rooms.index_select(1, index.flatten()).unflatten(1, index.shape)
+    first, rows, columns, high, wide, all_rows, all_columns = room
+    # Not nearer to another level than half a pixel: beyond it the border's own values go on.
+    x = ((points[..., 0] + 1) / 2 * wide).clamp(min=0.5).minimum(columns - 0.5)
+    y = ((points[..., 1] + 1) / 2 * high).clamp(min=0.5).minimum(rows - 0.5) + first
+    return torch.stack([x / all_columns, y / all_rows], dim=-1) * 2 - 1
+
+
+def _map_of_levels(image: Tensor, top: int) -> Tensor:
+    """Put levels 1 to ``top`` of a pyramid one below the other: `b c h w`."""
+    rooms = _rooms(image.shape[-2:], top)
+    *_, rows, columns = rooms[0]
+    held = image.new_zeros(*image.shape[:2], int(rows), int(columns))
+    for room, (level, _) in zip(rooms, pyramid(image, top)[1:], strict=True):
+        first = int(room[0])
+        held[..., first : first + level.shape[-2], : level.shape[-1]] = level
+    return held
 
 
 def pyramid(image: Tensor, top: int) -> list[tuple[Tensor, Tensor]]:
@@ -122,9 +225,9 @@ def pyramid(image: Tensor, top: int) -> list[tuple[Tensor, Tensor]]:
         rows, columns = image.shape[-2:]
         if rows % 2 or columns % 2:
             image = F.pad(image, (0, columns % 2, 0, rows % 2), mode="replicate")
-        # Rows first: three to four times as fast as `avg_pool2d` on a CPU.
-        image = image[..., ::2, :] + image[..., 1::2, :]
-        image = (image[..., ::2] + image[..., 1::2]) / 4
+        # Rows first: four times as fast as `avg_pool2d` on a CPU.
+        image = torch.lerp(image[..., ::2, :], image[..., 1::2, :], 0.5)
+        image = torch.lerp(image[..., ::2], image[..., 1::2], 0.5)
         extent = (
             extent
             * torch.tensor([columns, rows])
@@ -151,14 +254,24 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
                 [10.5000, 12.5000]])
     """
     check.features(image, "image")
-    points = pixel_centres(
-        size, device=image.device, dtype=torch.promote_types(image.dtype, torch.float32)
-    )
+    dtype = torch.promote_types(image.dtype, torch.float32)
     if not antialias:
-        return sample(image, points)
-    return sample_antialiased(
-        image, points, footprints(image.shape[-2:], points, torch.ones_like(points[..., 0]))
-    )
+        return sample(image, pixel_centres(size, device=image.device, dtype=dtype))
+    rows, columns = image.shape[-2:]
+    plan = _even_plan((rows, columns), check.size(size), image.device, dtype)
+    return sample_areas(image, plan)
+
+
+@lru_cache(maxsize=32)
+def _even_plan(
+    source: check.Size, size: check.Size, device: torch.device, dtype: torch.dtype
+) -> AreaPlan:
+    """Plan to read for each pixel its equal share of an image; once for all images of a size."""
+    # A tensor that is made in inference mode may not be used outside it.
+    with torch.inference_mode(False):
+        points = pixel_centres(size, device=device, dtype=dtype)
+        area = torch.ones_like(points[..., 0])
+        return plan_areas(source, points, footprints(source, points, area))
 
 
 def footprints(source: Sequence[int], points: Tensor, determinant: Tensor) -> Tensor:

@@ -5,10 +5,11 @@ image at T of each zoomed pixel; unzooming reads zoomed features at the inverse 
 pixel (Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023).
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,8 +17,16 @@ from torch import Tensor
 from . import bilinear, check
 from .attraction import FWHM, attract_axes, attract_grid
 from .check import Size
-from .inverse import invert_axis, invert_pieces
-from .sampling import footprints, pixel_centres, sample, sample_antialiased
+from .inverse import invert_axis, invert_pieces, invert_pixels
+from .sampling import (
+    AreaPlan,
+    axis_centres,
+    footprints,
+    is_whole,
+    plan_areas,
+    sample,
+    sample_areas,
+)
 
 PIECES: Size = (32, 64)
 """(rows, columns) of pieces where none is asked for."""
@@ -26,10 +35,11 @@ FLAT = 1e-7
 """A piece whose Jacobian determinant falls to this is folded, or so flat that it has no inverse in
 float32."""
 
-CACHED_MAPS = 16
-"""How many dense maps a warp remembers, forwards and backwards together."""
+REMEMBERED = 16
+"""How many maps and plans for images of some size a warp remembers."""
 
 Frame = Literal["source", "zoomed"]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,9 +68,7 @@ class Warp:
 
     grid: Tensor
     axes: tuple[Tensor, Tensor] | None = None
-    _memory: OrderedDict[tuple[Frame, Size, bool], Tensor] = field(
-        default_factory=OrderedDict, init=False
-    )
+    _memory: OrderedDict[tuple[Any, ...], Any] = field(default_factory=OrderedDict, init=False)
 
     def __post_init__(self) -> None:
         grid = self.grid
@@ -224,15 +232,9 @@ class Warp:
         """
         check.image(image)
         check.same_batch(len(self), len(image), "warp and image")
-        rows, columns = check.size(size)
-        points = self.source_map((rows, columns))
         if not antialias:
-            return sample(image, points)
-        centres = pixel_centres((rows, columns), device=self.grid.device, dtype=self.grid.dtype)
-        area = bilinear.determinant(self.jacobian(centres.flatten(1, 2))).unflatten(
-            1, (rows, columns)
-        )
-        return sample_antialiased(image, points, footprints(image.shape[-2:], points, area))
+            return sample(image, self.source_map(size), whole=True)
+        return sample_areas(image, self._area_plan(check.size(image.shape[-2:]), check.size(size)))
 
     def unzoom(self, features: Tensor, size: Sequence[int], fill: float = 0.0) -> Tensor:
         """Unzoom features: read them where each source pixel went.
@@ -248,17 +250,44 @@ class Warp:
         Raises:
             ValueError: if the warp is folded; it says where.
         """
-        check.features(features)
-        check.same_batch(len(self), len(features), "warp and features")
-        return sample(features, self.zoomed_map(size), fill)
+        return self.unzoom_levels([features], [size], fill)[0]
+
+    def unzoom_levels(
+        self, levels: Sequence[Tensor], sizes: Sequence[Sequence[int]], fill: float = 0.0
+    ) -> list[Tensor]:
+        """Unzoom all levels of a pyramid; their inverse maps are found together.
+
+        Args:
+            levels: each `b c h w`, as for :meth:`unzoom`.
+            sizes: for each level (rows, columns) wanted over the source frame.
+            fill: as in :meth:`unzoom`.
+
+        Returns:
+            For each level `b c *size`.
+        """
+        for features in levels:
+            check.features(features)
+            check.same_batch(len(self), len(features), "warp and features")
+        maps = self.zoomed_maps(sizes)
+        key = tuple(check.size(size) for size in sizes)
+        whole = self._once(("whole", key), lambda: [is_whole(points) for points in maps])
+        return [
+            sample(level, points, fill, whole=each)
+            for level, points, each in zip(levels, maps, whole, strict=True)
+        ]
 
     def source_map(self, size: Sequence[int]) -> Tensor:
         """Give T at every pixel of the zoomed image: `b *size 2`, (x, y) of the source frame."""
-        return self._dense("source", check.size(size))
+        return self._forward(check.size(size))[0]
 
     def zoomed_map(self, size: Sequence[int]) -> Tensor:
         """Give the inverse of T at every pixel of the source: `b *size 2`, NaN where none."""
-        return self._dense("zoomed", check.size(size))
+        return self.zoomed_maps([size])[0]
+
+    def zoomed_maps(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
+        """Give :meth:`zoomed_map` for several sizes; sooner than one after the other."""
+        wanted = tuple(check.size(size) for size in sizes)
+        return list(self._once(("zoomed", wanted), lambda: self._invert(wanted)))
 
     # Points and boxes.
 
@@ -375,6 +404,11 @@ class Warp:
         return folded.nonzero()
 
     def _refuse_folds(self) -> None:
+        if self.axes is not None:
+            # No piece is smaller than the least steps make one.
+            x, y = (float(axis.detach().diff(dim=-1).amin()) for axis in self.axes)
+            if x > 0 and x * y * self.pieces[0] * self.pieces[1] / 4 > FLAT:
+                return
         folded = self.folds()
         if len(folded):
             batch, row, column = folded[0].tolist()
@@ -398,29 +432,71 @@ class Warp:
             [by_axis(nodes, points[..., axis]) for axis, nodes in enumerate(self.axes)], dim=-1
         )
 
-    def _dense(self, frame: Frame, size: Size) -> Tensor:
-        """Map every pixel's centre to a frame; remembered, unless a gradient has to flow."""
-        # A tensor made in inference mode may not be used outside it.
-        key = (frame, size, torch.is_inference_mode_enabled())
-        if key in self._memory and not self.grid.requires_grad:
-            self._memory.move_to_end(key)
-            return self._memory[key]
-        centres = pixel_centres(size, device=self.grid.device, dtype=self.grid.dtype)
+    def _forward(self, size: Size) -> tuple[Tensor, Tensor]:
+        """Map every pixel's centre of the zoomed image, and give the determinants there."""
+
+        def make() -> tuple[Tensor, Tensor]:
+            y, x = (axis_centres(count, self.grid.device, self.grid.dtype) for count in size)
+            if self.axes is None:
+                return bilinear.on_product(self.grid, x, y)
+            pairs = [(nodes, at) for nodes, at in zip(self.axes, (x, y), strict=True)]
+            places = [bilinear.evaluate_axis(nodes, at[None]) for nodes, at in pairs]
+            across, down = (bilinear.slopes_of_axis(nodes, at) for nodes, at in pairs)
+            return _outer(*places), across[:, None, :] * down[:, :, None]
+
+        return self._once(("source", size), make)
+
+    def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
+        """Map every pixel's centre of source images of some sizes to the zoomed frame."""
+        self._refuse_folds()
         if self.axes is None:
-            dense = self._map(frame, centres.flatten(1, 2)).reshape(-1, *size, 2)
-        else:
-            if frame == "zoomed":
-                self._refuse_folds()
-            by_axis, _ = _TO[frame]
-            x = by_axis(self.axes[0], centres[:, 0, :, 0])
-            y = by_axis(self.axes[1], centres[:, :, 0, 1])
-            dense = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=-1)
-            dense = _whole(dense)
-        if not self.grid.requires_grad:
-            self._memory[key] = dense
-            if len(self._memory) > CACHED_MAPS:
+            return invert_pixels(self.grid, sizes)
+        every = []
+        for size in sizes:
+            x, y = (
+                invert_axis(nodes, axis_centres(count, nodes.device, nodes.dtype)[None])
+                for nodes, count in zip(self.axes, (size[1], size[0]), strict=True)
+            )
+            dense = _outer(x, y)
+            known = math.isfinite(float(x.detach().sum()) + float(y.detach().sum()))
+            every.append(dense if known else _whole(dense))
+        return every
+
+    def _area_plan(self, source: Size, size: Size) -> AreaPlan:
+        """Plan how each pixel of a zoomed image reads the area of a source image it stands for."""
+
+        def make() -> AreaPlan:
+            points, area = self._forward(size)
+            return plan_areas(source, points, footprints(source, points, area))
+
+        return self._once(("areas", source, size), make)
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
+        """Give what is made from this warp and a key; remembered, unless a gradient has to flow."""
+        if self.grid.requires_grad:
+            return make()
+        if key not in self._memory:
+            if torch.compiler.is_compiling():
+                raise RuntimeError(
+                    "a compiled program takes a warp's maps as they are, and they have not been "
+                    "made for these sizes yet: call it once on an image of the same size, before "
+                    "it is compiled or exported"
+                )
+            # A tensor that is made in inference mode may not be used outside it.
+            with torch.inference_mode(False):
+                self._memory[key] = make()
+        made: Made = self._memory[key]
+        if not torch.compiler.is_compiling():
+            self._memory.move_to_end(key)
+            if len(self._memory) > REMEMBERED:
                 self._memory.popitem(last=False)
-        return dense
+        return made
+
+
+def _outer(x: Tensor, y: Tensor) -> Tensor:
+    """Give all pairs of `b w` and `b h`: `b h w 2`."""
+    # All x and then all y is quicker to write than pair by pair, and as quick to read.
+    return torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=1).movedim(1, -1)
 
 
 _TO: dict[Frame, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {

@@ -68,6 +68,25 @@ def invert_point(grid: Array, target: Array) -> Array | None:
     return np.mean(centres, axis=0) if centres else None
 
 
+def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
+    """Give (row, column) of all pieces whose four straight edges go round `target`, or touch it."""
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    found = []
+    for row in range(rows):
+        for column in range(columns):
+            corners = grid[[row, row, row + 1, row + 1], [column, column + 1, column + 1, column]]
+            way, edge = target - corners, np.roll(corners, -1, axis=0) - corners
+            # A piece may have a corner that points inwards: count crossings of a ray to the right.
+            crosses = (corners[:, 1] > target[1]) != (np.roll(corners[:, 1], -1) > target[1])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                right = way[:, 0] < way[:, 1] * edge[:, 0] / edge[:, 1]
+            near = np.abs(edge[:, 0] * way[:, 1] - edge[:, 1] * way[:, 0]) < 1e-9
+            inside = (corners.min(0) - 1e-9 <= target) & (target <= corners.max(0) + 1e-9)
+            if (crosses & right).sum() % 2 or (near.any() and inside.all()):
+                found.append((row, column))
+    return found
+
+
 def _corners(grid: Array, x: float, y: float, width: float, height: float) -> Array:
     # A hair inside the patch, so that the corners belong to its own piece.
     low, high = 1e-15, 1 - 1e-15

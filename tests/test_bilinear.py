@@ -37,6 +37,25 @@ def test_nodes_and_ends_are_met_exactly() -> None:
     assert torch.allclose(bilinear.evaluate(grid, nodes), grid.flatten(1, 2), atol=1e-6)
 
 
+def test_points_on_a_product_of_axes_are_the_same_points() -> None:
+    grid = torch.cat([random_grid(), random_grid()])
+    x, y = (torch.rand(count, dtype=torch.float64) * 2 - 1 for count in (7, 5))
+    points = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1).flatten(0, 1)[None]
+    values, area = bilinear.on_product(grid, x, y)
+    assert torch.equal(values, bilinear.evaluate(grid, points).view(2, 5, 7, 2))
+    wanted = bilinear.determinant(bilinear.differentiate(grid, points)).view(2, 5, 7)
+    assert torch.allclose(area, wanted, rtol=1e-12)
+
+
+def test_slopes_of_an_axis_are_its_derivative() -> None:
+    nodes, points = torch.randn(2, 6, dtype=torch.float64), torch.rand(9, dtype=torch.float64)
+    points = points.requires_grad_()
+    for row in range(2):
+        values = bilinear.evaluate_axis(nodes[[row]], points[None])
+        (wanted,) = torch.autograd.grad(values.sum(), points)
+        assert torch.allclose(bilinear.slopes_of_axis(nodes, points.detach())[row], wanted)
+
+
 def test_locate_and_delocate_are_a_pair() -> None:
     points = torch.rand(2, 100, 2, dtype=torch.float64) * 2 - 1
     place = bilinear.locate(points, 5, 7)

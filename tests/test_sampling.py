@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lzu_viz import Warp
-from lzu_viz.sampling import pixel_centres, pyramid, resize, sample
+from lzu_viz.sampling import pixel_centres, plan_areas, pyramid, resize, sample, sample_areas
 from oracles import sample_point
 
 
@@ -109,3 +109,48 @@ def test_bad_images_are_refused() -> None:
         resize(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), (4, 4))
     with pytest.raises(ValueError, match=r"size must be \(rows, columns\).*got \(0, 4\)"):
         resize(torch.rand(1, 3, 8, 8), (0, 4))
+
+
+def trilinear(image: torch.Tensor, points: torch.Tensor, sides: torch.Tensor) -> torch.Tensor:
+    """Read every level of the pyramid at every point, and weigh them: what a plan does shorter."""
+    level = sides.clamp(1.0, 2.0 ** (min(image.shape[-2:]).bit_length() - 1)).log2()
+    total = torch.zeros(())
+    for index, (floor, extent) in enumerate(pyramid(image, int(level.max().ceil()))):
+        weight = (1 - (level - index).abs()).clamp(min=0)[:, None]
+        total = total + weight * sample(floor, (points + 1) * extent.to(points) - 1)
+    return total
+
+
+@pytest.mark.parametrize("size", [(64, 96), (37, 53), (5, 40), (2, 2)])
+@pytest.mark.parametrize("widest", [0.5, 2.0, 3.9, 30.0])
+def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float) -> None:
+    image = torch.rand(2, 3, *size, dtype=torch.float64)
+    points = torch.rand(1, 9, 11, 2, dtype=torch.float64) * 2 - 1
+    sides = torch.rand(1, 9, 11, dtype=torch.float64) * widest
+    read = sample_areas(image, plan_areas(size, points, sides))
+    assert torch.allclose(read, trilinear(image, points, sides), atol=1e-12)
+
+
+def test_areas_are_differentiable() -> None:
+    image = torch.rand(1, 1, 12, 9, dtype=torch.float64, requires_grad=True)
+    points = (torch.rand(1, 2, 3, 2, dtype=torch.float64) * 1.4 - 0.7).requires_grad_()
+    sides = (torch.rand(1, 2, 3, dtype=torch.float64) * 3 + 0.5).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda i, p, s: sample_areas(i, plan_areas((12, 9), p, s)), (image, points, sides)
+    )
+
+
+def test_many_channels_are_read_alike_in_any_layout() -> None:
+    features, points = torch.rand(2, 32, 6, 8), pixel_centres((24, 32))
+    other = features.contiguous(memory_format=torch.channels_last)
+    one_by_one = torch.cat([sample(features[:, [k]], points) for k in range(32)], dim=1)
+    assert torch.allclose(sample(features, points), one_by_one, atol=1e-6)
+    assert torch.allclose(sample(other, points), one_by_one, atol=1e-6)
+
+
+def test_a_plan_made_in_inference_mode_serves_training() -> None:
+    image = torch.rand(1, 1, 33, 35, requires_grad=True)
+    with torch.inference_mode():
+        resize(image.detach(), (7, 9))
+    resize(image, (7, 9)).sum().backward()
+    assert image.grad is not None

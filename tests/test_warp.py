@@ -14,7 +14,7 @@ from torch import Tensor
 from grids import random_warp
 from lzu_viz import Warp, attract, saliency
 from lzu_viz.sampling import pixel_centres
-from lzu_viz.warp import CACHED_MAPS
+from lzu_viz.warp import REMEMBERED
 from oracles import evaluate_point
 
 
@@ -235,7 +235,7 @@ def test_dense_maps_are_remembered_within_bounds() -> None:
     assert warp.zoomed_map((10, 10)) is warp.zoomed_map((10, 10))
     for side in range(2, 60):
         warp.zoomed_map((side, side))
-    assert len(warp._memory) == CACHED_MAPS
+    assert len(warp._memory) == REMEMBERED
 
 
 def test_what_is_remembered_never_stands_in_for_a_gradient() -> None:
@@ -318,3 +318,37 @@ def test_bad_input_is_refused() -> None:
     for bad in (torch.zeros(4), torch.zeros(1, 4).long(), torch.tensor([[0.5, 0.0, 0.1, 0.1]])):
         with pytest.raises(ValueError, match="boxes must be"):
             warp.boxes_to_source(bad)
+
+
+def test_all_levels_of_a_pyramid_are_unzoomed_together() -> None:
+    warp = Warp.from_grid(fovea_warp().grid)
+    levels = [torch.rand(2, 4, 8, 16), torch.rand(2, 4, 4, 8)]
+    sizes = [(16, 32), (8, 16)]
+    for got, level, size in zip(warp.unzoom_levels(levels, sizes), levels, sizes, strict=True):
+        assert torch.equal(got, Warp.from_grid(warp.grid).unzoom(level, size))
+    with pytest.raises(ValueError, match="`b c h w`"):
+        warp.unzoom_levels([levels[0][0]], [(4, 4)])
+
+
+def test_what_an_image_is_read_by_is_made_once() -> None:
+    warp, image = fovea_warp(), torch.rand(1, 3, 60, 80)
+    with torch.inference_mode():
+        zoomed = warp.zoom(image, (15, 20))
+    remembered = list(warp._memory.values())
+    assert torch.equal(warp.zoom(image, (15, 20)), zoomed)
+    assert all(a is b for a, b in zip(warp._memory.values(), remembered, strict=True))
+    image.requires_grad_()
+    warp.zoom(image, (15, 20)).sum().backward()
+    assert image.grad is not None
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_autocast_does_not_reach_coordinates(separable: bool) -> None:
+    look = saliency.mix(saliency.uniform(), saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1))
+    image = torch.rand(1, 3, 90, 160)
+    with torch.autocast("cpu", torch.bfloat16):
+        warp = Warp.from_saliency(look, separable=separable)
+        within = warp.grid, warp.zoomed_map((45, 80)), warp.zoom(image, (45, 80))
+    plain = Warp.from_saliency(look, separable=separable)
+    without = plain.grid, plain.zoomed_map((45, 80)), plain.zoom(image, (45, 80))
+    assert all(torch.equal(a, b) for a, b in zip(within, without, strict=True))

@@ -150,20 +150,19 @@ def recorded(path: Path = TABLE) -> dict[tuple[str, str], dict[str, str]]:
 # --- running --------------------------------------------------------------------------------------
 
 
-def commands(copy: Path, room: str, by: str) -> Iterator[list[str]]:
-    """Give the runs that look for a fault in a module: the likeliest first, then all."""
+def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
+    """Give the runs that look for a fault, if one is planted: the likeliest first, then all."""
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if by == "notebooks":
-        yield [*pytest, "--nbval-lax", *likeliest(copy, room)]
+        yield [*pytest, "--nbval-lax", *likeliest(copy, fault.room if fault else "")]
         return
     left_out = [f"--ignore={name}" for name in LEFT_OUT]
     left_out += [f"--deselect={name}" for name in BOOKKEEPING]
-    # The doctests and the test of the module itself, where it has one, see most faults at once.
-    own = [
-        name for name in (f"lzu_viz/{room}.py", f"tests/test_{room}.py") if (copy / name).exists()
-    ]
-    if own:
-        yield [*pytest, *own]
+    if fault:
+        # The doctests and the tests of the module and of its room see most faults at once.
+        stem = Path(fault.file).stem
+        own = [f"lzu_viz/{fault.file}", f"tests/test_{stem}.py", f"tests/test_{fault.room}.py"]
+        yield [*pytest, *(name for name in dict.fromkeys(own) if (copy / name).exists())]
     yield [*pytest, *left_out, "tests", "lzu_viz"]
 
 
@@ -179,7 +178,7 @@ def likeliest(copy: Path, room: str) -> list[str]:
     return [str(path.relative_to(copy)) for path in sorted(paths, key=said, reverse=True)]
 
 
-def look(copy: Path, room: str, by: str) -> str:
+def look(copy: Path, fault: Fault | None, by: str) -> str:
     """Run until something fails; give its name, or nothing."""
     environment = {
         **os.environ,
@@ -188,7 +187,7 @@ def look(copy: Path, room: str, by: str) -> str:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environment.pop("CI", None)
-    for command in commands(copy, room, by):
+    for command in commands(copy, fault, by):
         try:
             run = subprocess.run(
                 command,
@@ -270,14 +269,14 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
             nonlocal done
             copy = of_this_thread()
             if fault is None:
-                if failed := look(copy, "", by):
+                if failed := look(copy, None, by):
                     raise SystemExit(f"with no fault planted, {by} already fails: {failed}")
                 return
             path = copy / "lzu_viz" / fault.file
             sound = path.read_text(encoding="utf-8")
             try:
                 path.write_text(fault.planted_in(sound), encoding="utf-8")
-                seen = look(copy, fault.room, by)
+                seen = look(copy, fault, by)
             finally:
                 path.write_text(sound, encoding="utf-8")
             key = tree.key(fault, by, seen)
