@@ -188,7 +188,8 @@ def test_constraints_hold_what_pyproject_asks_for() -> None:
 def test_everything_imported_is_asked_for() -> None:
     here = {"lzu_viz", *sys.stdlib_module_names}
     # ipywidgets needs IPython itself
-    distribution = {"PIL": "pillow", "IPython": "ipywidgets", "websocket": "websocket-client"}
+    distribution = {"PIL": "pillow", "IPython": "ipywidgets", "websocket": "websocket-client",
+                    "skimage": "scikit-image"}  # fmt: skip
     asked = set(required(PROJECT["dependencies"]))
     with_extra = asked | set(required(PROJECT["optional-dependencies"]["test"]))
     for path in SOURCES:

@@ -1,0 +1,79 @@
+"""A system with a fixed warp as a compiled program: the same outputs for images of that size."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lzu_viz import LZU, Warp, saliency
+
+FULL, SIZE = (96, 160), (32, 64)
+
+
+class Network(nn.Module):
+    """Two levels and a head, small enough to be compiled in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 4, 4), nn.Conv2d(4, 4, 3, 2, 1)
+        self.predict = nn.Conv2d(4, 2, 1)
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        first = self.first(image)
+        return [first, self.second(first)]
+
+    def head(self, levels: list[Tensor]) -> list[Tensor]:
+        return [self.predict(level) for level in levels]
+
+
+def system(separable: bool) -> LZU:
+    fovea = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.1)
+    look = saliency.mix(saliency.uniform(), fovea)
+    network = Network()
+    warp = Warp.from_saliency(look, separable=separable)
+    return LZU(network.features, network.head, warp, size=SIZE, finer=2).eval()
+
+
+def images() -> list[Tensor]:
+    return [torch.rand(1, 3, *FULL) for _ in range(2)]
+
+
+def agree(one: list[Tensor], other: list[Tensor]) -> bool:
+    return all(torch.allclose(a, b, atol=1e-5) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_exported(separable: bool) -> None:
+    ours, (first, second) = system(separable), images()
+    ours(first)
+    program = torch.export.export(ours, (first,)).module()
+    assert agree(program(second), ours(second))
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_compiled_as_one_graph(separable: bool) -> None:
+    ours, (first, second) = system(separable), images()
+    ours(first)
+    program = torch.compile(ours, fullgraph=True, backend="aot_eager")
+    assert agree(program(first), ours(first))
+    assert agree(program(second), ours(second))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of the exporter about itself
+def test_onnx_in_another_runtime(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    ours, (first, second) = system(separable=False), images()
+    ours(first)
+    path = tmp_path / "lzu.onnx"
+    torch.onnx.export(ours, (first,), path, dynamo=True, verbose=False)
+    session = runtime.InferenceSession(path)
+    outputs = session.run(None, {session.get_inputs()[0].name: second.numpy()})
+    assert agree([torch.from_numpy(each) for each in outputs], ours(second))
+
+
+def test_a_warp_that_has_not_been_used_says_what_to_do() -> None:
+    ours, (first, _) = system(separable=False), images()
+    with pytest.raises(RuntimeError, match="call it once on an image of the same size"):
+        torch.export.export(ours, (first,))
