@@ -5,10 +5,14 @@ import random
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from lzu_viz import costs as stagewise
+from lzu_viz.costs import STAGES, Setting, frontier
 from lzu_viz.miniature.training import network_for
+from lzu_viz.models import NanoDet
 from lzu_viz.reproduce.checkpoints import load_usual
-from lzu_viz.reproduce.costs import frontier, measure
+from lzu_viz.reproduce.costs import measure
 from lzu_viz.reproduce.results import Run
 
 UNIFORM = Run("detection", "uniform", 0.25, 0)
@@ -88,3 +92,52 @@ def test_the_frontier_is_what_nothing_else_beats(seed):
         if any((c <= cost and v >= value and (c, v) != (cost, value)) for c, v in points)
     ]
     assert best == sorted(set(points) - set(beaten))
+
+
+# --- stage by stage -----------------------------------------------------------------------------
+
+SMALL = Setting("detector", (64, 96), source=(90, 160))
+
+
+def test_a_fixed_saliency_is_paid_for_once():
+    (fixed,) = stagewise.measure([SMALL], rounds=1).values()
+    assert tuple(fixed) == STAGES
+    assert [stage for stage in STAGES if fixed[stage].seconds == 0] == [
+        "saliency",
+        "grid",
+        "inverse",
+    ]
+    (plain,) = stagewise.measure([SMALL._replace(look="nowhere")], rounds=1).values()
+    assert [stage for stage in STAGES if plain[stage].seconds] == ["zoom", "network", "head"]
+    for look in ("boxes", "image"):
+        for separable in (True, False):
+            asked = SMALL._replace(look=look, separable=separable)
+            (cost,) = stagewise.measure([asked], rounds=1).values()
+            assert all(cost[stage].seconds > 0 for stage in STAGES), asked
+
+
+def test_operations_are_the_networks_and_resampling_counts_as_none():
+    (cost,) = stagewise.measure([SMALL], rounds=1).values()
+    assert cost["zoom"].flops == cost["unzoom"].flops == 0
+    network, image = NanoDet(), torch.rand(1, 3, 64, 96)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(image)
+    assert cost["network"].flops + cost["head"].flops == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("network", ["detector", "segmenter"])
+def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
+    size = (128, 128)  # the segmenter's own shape
+    base = SMALL._replace(network=network, size=size, unzoom="features")
+    asked = [base, base._replace(finer=2), base._replace(unzoom="outputs", finer=2)]
+    plain, features, outputs = stagewise.measure(asked, rounds=1).values()
+    assert features["head"].flops > 2 * plain["head"].flops
+    assert outputs["head"].flops == plain["head"].flops
+    assert features["network"].flops == plain["network"].flops == outputs["network"].flops
+
+
+def test_a_look_or_network_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"expected one of .*'boxes'.*got 'learnt'"):
+        stagewise.stages(SMALL._replace(look="learnt"))
+    with pytest.raises(ValueError, match=r"expected one of .*'detector'.*got 'resnet'"):
+        stagewise.stages(SMALL._replace(network="resnet"))

@@ -3,10 +3,10 @@
 import pytest
 from matplotlib.figure import Figure
 
+from lzu_viz.costs import Cost
 from lzu_viz.miniature.systems import SYSTEMS
 from lzu_viz.plots import reproduction as plots
 from lzu_viz.plots.palette import SERIES
-from lzu_viz.reproduce.costs import Cost
 from lzu_viz.reproduce.results import Result, Run, load, select, spread
 
 

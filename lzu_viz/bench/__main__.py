@@ -22,6 +22,23 @@ def parser() -> argparse.ArgumentParser:
     explorer.add_argument(
         "--updates", type=int, default=2000, help="to see whether memory grows; 0 skips (2000)"
     )
+    for name, what in (
+        ("inverse", "what the inverse of a warp costs, beside what others offer"),
+        ("zoom", "what making a warp, zooming and unzooming cost"),
+        ("models", "what each stage of a system costs, with both networks"),
+        ("all", "these three"),
+    ):
+        each = commands.add_parser(name, help=what)
+        each.add_argument("--rounds", type=_some, default=7, help="for each median (default 7)")
+        if name != "models":
+            each.add_argument(
+                "--official", type=Path, metavar="FOLDER",
+                help="a checkout of the official code, to be measured beside",
+            )  # fmt: skip
+        if name in ("inverse", "all"):
+            each.add_argument(
+                "--picture", type=Path, metavar="FILE", help="draw the inverse's, .png or .svg"
+            )
     for each in commands.choices.values():
         each.add_argument("--json", type=Path, help="store the figures in this file")
     return out
@@ -37,9 +54,9 @@ def _some(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; give the exit status."""
     options = vars(parser().parse_args(arguments))
-    name, path = options.pop("bench"), options.pop("json")
+    name, path, picture = (options.pop(key, None) for key in ("bench", "json", "picture"))
     try:
-        bench = import_module(f".{name}", __package__)
+        bench = import_module(f".{name if name != 'all' else 'together'}", __package__)
         said = bench.run(**options)
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("lzu_viz"):
@@ -52,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(bench.text(said))
     if path:
         report.write(said, path)
+    if picture:
+        bench.draw(said, picture)
     return 0
 
 

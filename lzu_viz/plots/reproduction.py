@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..reproduce.costs import Cost, Point, frontier
+from ..costs import Cost, Point, frontier
 from ..reproduce.results import Result, Run, gain, select, spread
 from .palette import INK, MARKERS, SERIES
 

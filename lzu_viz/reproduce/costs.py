@@ -1,41 +1,16 @@
-"""What a system costs for one picture, in operations and in time, and what is worth its cost."""
+"""What a system of the miniature costs for one picture, in operations and in time."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from statistics import median
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
+from ..costs import Bar, Cost, take_turns
 from ..miniature import looks
 from ..miniature.systems import SYSTEMS, TASKS
 from ..miniature.training import channels_last, in_system, input_size, network_for
 from ..scenes.driving import SIZE
 from .results import Run
-
-Bar = Callable[[Iterable[Run], int], Iterable[Run]]
-"""Goes through the runs, and shows how far it is: from the runs and how many they are."""
-
-
-Point = tuple[float, float]
-"""Cost and accuracy."""
-
-
-class Cost(NamedTuple):
-    """What one picture costs.
-
-    Attributes:
-        flops: floating point operations of convolutions and matrix products, as PyTorch's own
-            counter has them: a multiplication and an addition are two. Resampling is not among
-            them.
-        seconds: median over rounds, of resampling, network and unzoom, on the threads that torch
-            has; without decoding.
-    """
-
-    flops: int
-    seconds: float
 
 
 @torch.no_grad()
@@ -43,7 +18,7 @@ def measure(
     runs: Sequence[Run],
     usual: Tensor,
     rounds: int = 5,
-    bar: Bar = lambda runs, _: runs,
+    bar: Bar[Run] = lambda runs, _: runs,
 ) -> dict[Run, Cost]:
     """Measure what systems cost, with networks that need not be trained.
 
@@ -59,19 +34,7 @@ def measure(
         ValueError: a run's system is not one for which the cost is measured: who looks at outlines
             needs a truth or one more network.
     """
-    once = {run: _prepared(run, usual) for run in runs}
-    flops, seconds = {}, {run: list[float]() for run in runs}
-    turns = [*runs] * (rounds + 1)
-    for run in bar(turns, len(turns)):
-        if run not in flops:
-            with FlopCounterMode(display=False) as counter:
-                once[run]()
-            flops[run] = counter.get_total_flops()
-            continue
-        started = time.perf_counter()
-        once[run]()
-        seconds[run].append(time.perf_counter() - started)
-    return {run: Cost(flops[run], median(seconds[run])) for run in runs}
+    return take_turns({run: _prepared(run, usual) for run in runs}, rounds, bar)
 
 
 def _prepared(run: Run, usual: Tensor) -> Callable[[], object]:
@@ -93,17 +56,3 @@ def _prepared(run: Run, usual: Tensor) -> Callable[[], object]:
         return in_system(network, system, warp, size).run(warp.zoom(image, size), warp)
 
     return once
-
-
-def frontier(points: Sequence[Point]) -> list[Point]:
-    """Give the points that no other one beats: none is as cheap and better, or as good and cheaper.
-
-    Example:
-        >>> frontier([(1, 0.2), (2, 0.1), (3, 0.4)])
-        [(1, 0.2), (3, 0.4)]
-    """
-    best: list[Point] = []
-    for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not best or accuracy > best[-1][1]:
-            best.append((cost, accuracy))
-    return best

@@ -1,0 +1,135 @@
+"""`python -m lzu_viz.bench zoom`: what it costs to make a warp, to zoom by it and to unzoom.
+
+The unit of zooming is one bilinear sample a pixel, by PyTorch's `grid_sample` alone.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from kornia.geometry.transform import build_pyramid
+from torch import Tensor
+from torch.nn import functional as F
+
+from .. import saliency
+from ..sampling import sample
+from ..warp import Warp
+from .official import Official
+from .report import Progress, report, table
+from .rounds import medians
+
+PIECES, FWHM = (26, 47), 10
+"""Of the official code; the reach in its nodes."""
+
+ZOOMS = (
+    ((256, 512), (128, 256)), ((1024, 1024), (256, 256)), ((900, 1600), (225, 400)),
+    ((900, 1600), (450, 800)),
+)  # fmt: skip
+"""Sizes of source and zoomed image."""
+
+UNZOOMS = (((64, 128), (64, 128)), ((64, 128), (128, 256)), ((64, 128), (256, 512)))
+"""Sizes of features before and after."""
+
+CHANNELS = 256
+FINEST = 4
+"""Samples along each side of a pixel, for means that are taken the plain way."""
+
+
+def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
+    """Measure.
+
+    Args:
+        official: a checkout of the official code.
+        rounds: how often each is timed.
+
+    Returns:
+        A report; times in seconds.
+    """
+    theirs = Official(official) if official else None
+    progress = Progress(30)
+    rows = [
+        *_grids(theirs, rounds, progress),
+        *_zooms(rounds, progress),
+        *_unzooms(rounds, progress),
+    ]
+    progress.close()
+    return report("zoom", rows, {}, threads=torch.get_num_threads())
+
+
+def _look() -> Tensor:
+    spot = saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1, size=(27, 48))
+    return saliency.mix(saliency.uniform((27, 48)), spot)
+
+
+def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
+    """Time the way from saliency to grid."""
+    look, found = _look(), []
+    fwhm = (FWHM / look.shape[-2], FWHM / look.shape[-1])
+    for separable in (True, False):
+        contenders: dict[str, Callable[[], object]] = {
+            "ours": partial(Warp.from_saliency, look, PIECES, fwhm, separable)
+        }
+        if theirs:
+            contenders["official"] = theirs.grid_maker(look, FWHM, separable)
+        what = f"grid from saliency, {'separable' if separable else 'non-separable'}"
+        found.append(
+            {"what": what, "unit": "ours", "seconds": medians(contenders, rounds, progress, what)}
+        )
+    return found
+
+
+def _zooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
+    """Time zooming an image."""
+    found = []
+    for source, size in ZOOMS:
+        warp = Warp.from_saliency(_look())
+        image, points = torch.rand(1, 3, *source), warp.source_map(size)
+        finer = warp.source_map((size[0] * FINEST, size[1] * FINEST))
+        contenders: dict[str, Callable[[], object]] = {
+            "one sample": partial(F.grid_sample, image, points, align_corners=False),
+            "ours, plain": partial(warp.zoom, image, size, antialias=False),
+            "ours": partial(warp.zoom, image, size),
+            f"{FINEST}x{FINEST} samples": partial(_supersampled, image, finer),
+            "kornia's pyramid": partial(build_pyramid, image, 4),
+        }
+        what = f"zoom {source[0]}x{source[1]} to {size[0]}x{size[1]}"
+        seconds = medians(contenders, rounds, progress, what)
+        found.append({"what": what, "unit": "one sample", "seconds": seconds})
+    return found
+
+
+def _supersampled(image: Tensor, points: Tensor) -> Tensor:
+    return F.avg_pool2d(F.grid_sample(image, points, align_corners=False), FINEST)
+
+
+def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
+    """Time unzooming features, in both layouts, by an inverse that is known."""
+    found = []
+    for size, wanted in UNZOOMS:
+        warp = Warp.from_saliency(_look())
+        points, features = warp.zoomed_map(wanted), torch.rand(1, CHANNELS, *size)
+        last = features.contiguous(memory_format=torch.channels_last)
+        contenders: dict[str, Callable[[], object]] = {
+            "grid_sample": partial(F.grid_sample, features, points, align_corners=False),
+            "ours": partial(sample, features, points),
+            "ours, channels last": partial(sample, last, points),
+        }
+        what = f"unzoom {size[0]}x{size[1]} to {wanted[0]}x{wanted[1]}"
+        seconds = medians(contenders, rounds, progress, what)
+        found.append({"what": what, "unit": "grid_sample", "seconds": seconds})
+    return found
+
+
+def text(said: Mapping[str, Any]) -> str:
+    """Put a report into words: ratios first, milliseconds after them."""
+    parts = []
+    for row in said["rows"]:
+        unit = row["seconds"][row["unit"]]
+        lines = [
+            [name, f"{seconds / unit:.2f}", f"{seconds * 1e3:.2f}"]
+            for name, seconds in row["seconds"].items()
+        ]
+        parts.append("\n" + table([row["what"], f"of {row['unit']}", "ms"], lines))
+    return "\n".join([f"{said['threads']} threads", *parts])
