@@ -30,7 +30,7 @@ help:
 	@echo "make notebooks  run every notebook and store its outputs"
 	@echo "make picture    draw the picture of the README"
 	@echo "make evaluation measure over hundreds of scenes again what the notebooks show (half an hour)"
-	@echo "make reproduce  train the small networks of the paper in miniature again (half an hour)"
+	@echo "make reproduce  train the small networks of the paper in miniature again (half an hour or more)"
 	@echo "make mutants    plant faults in the library; who sees them, the tests or the notebooks?"
 	@echo "make site       the notebooks, executed, and the API as a website in build/site"
 	@echo "                REPOSITORY=owner/name  where Binder's launch buttons lead"
