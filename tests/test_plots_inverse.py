@@ -105,3 +105,9 @@ def test_hatched_is_what_the_mask_says(ax: Axes) -> None:
 def test_a_mask_that_is_empty_hatches_nothing(ax: Axes) -> None:
     drawn = inverse.hatch(ax, torch.zeros(1, 4, 4, dtype=torch.bool))
     assert sum(len(path.vertices) for path in drawn.get_paths()) == 0
+
+
+def test_neighbouring_pieces_differ_and_what_has_none_is_empty(ax: Axes) -> None:
+    pieces = torch.tensor([[0, 0, 1], [3, 4, -1]])
+    shade = inverse.show_pieces(ax, pieces, columns=3).get_array()
+    assert shade.filled(-1).tolist() == [[0, 0, 1], [1, 0, -1]]

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import ListedColormap
 from matplotlib.contour import QuadContourSet
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -162,6 +164,22 @@ def fill_pieces(ax: Axes, warp: Warp, places: Tensor, colour: str = FOLD) -> Pol
     shapes = PolyCollection(list(around), facecolor=colour, alpha=0.35)
     ax.add_collection(shapes)
     return shapes
+
+
+def show_pieces(ax: Axes, pieces: Tensor, columns: int) -> AxesImage:
+    """Show which piece each pixel of the source is in: neighbours differ, like a chessboard's.
+
+    Args:
+        ax: where to draw.
+        pieces: `h w`, number of the piece, row * columns + column; -1 where none is.
+        columns: of pieces.
+    """
+    parity = (pieces.div(columns, rounding_mode="floor") + pieces % columns) % 2
+    shade = parity.float().masked_fill(pieces < 0, torch.nan)
+    colours = ListedColormap(["white", MARK])
+    shown = ax.imshow(shade.numpy(), colours, alpha=0.5, vmin=0, vmax=1, extent=(-1, 1, 1, -1))
+    ax.set(aspect="auto", xlabel="x of the source", ylabel="y of the source")
+    return shown
 
 
 def hatch(ax: Axes, where: Tensor) -> QuadContourSet:
