@@ -840,10 +840,10 @@ def test_a_seed_gives_its_network(task, name):
     ("task", "name"), [("detection", "lzu-fine"), ("detection3d", "lzu"), ("segmentation", "lzu")]
 )
 def test_training_lowers_the_loss(task, name):
-    run = training(task, name, steps=20, batch=4)
-    assert len(run) == 20
+    run = training(task, name, steps=40, batch=4)
+    assert len(run) == 40
     assert list(run) == run.losses
-    assert len(run.losses) == 20
+    assert len(run.losses) == 40
     assert np.mean(run.losses[-4:]) < 0.75 * np.mean(run.losses[:3])
     assert not run.network.training
     assert not run.feed.training
