@@ -23,7 +23,7 @@ from ..plots.times import show_inverses
 from ..warp import Warp
 from .official import Official
 from .report import CannotRun, Progress, report, table
-from .rounds import medians, peak_mb, threads
+from .rounds import loaded, medians, peak_mb, threads
 
 SIZES = ((32, 64), (64, 128), (128, 256), (256, 512), (900, 1600))
 BATCHES = (1, 4)
@@ -59,8 +59,7 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     """
     theirs = Official(official) if official else None
     looks = _looks(theirs)
-    counts = sorted({1, torch.get_num_threads(), os.cpu_count() or 1})
-    counts = [counts[0], counts[-1]] if len(counts) > 1 else counts
+    counts = sorted({1, os.cpu_count() or 1})
     progress = Progress(len(counts) * (2 * len(looks) * len(SIZES) * len(BATCHES) * 5))
     rows = [
         row
@@ -173,13 +172,7 @@ def _general(warp: Warp, size: tuple[int, int]) -> dict[str, Callable[[], object
 
 def _obvious(warp: Warp, size: tuple[int, int]) -> float:
     """Time the obvious way of the tests, for a few points, and give what all would take."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("oracles", ORACLES)
-    if spec is None or spec.loader is None:
-        raise CannotRun(f"{ORACLES} cannot be loaded")
-    oracles = module_from_spec(spec)
-    spec.loader.exec_module(oracles)
+    oracles = loaded(ORACLES)
     points = np.random.default_rng(0).uniform(-1, 1, (POINTS, 2))
     grid = warp.grid[0].double().numpy()
     started = time.perf_counter()

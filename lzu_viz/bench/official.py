@@ -10,9 +10,8 @@ import pickletools
 import sys
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from .report import CannotRun
+from .rounds import loaded
 
 
 class Official:
@@ -43,8 +43,9 @@ class Official:
                 f"{folder} has no {', '.join(missing)}: --official wants a checkout of "
                 "https://github.com/tchittesh/lzu"
             )
-        self._invert = _loaded(folder / "lzu" / "invert_grid.py")
-        self._grid = _loaded(folder / "lzu" / "fixed_grid.py")
+        with _on_a_cpu():
+            self._invert = loaded(folder / "lzu" / "invert_grid.py")
+            self._grid = loaded(folder / "lzu" / "fixed_grid.py")
 
     def saliency(self) -> Tensor:
         """Read the fixed saliency of nuScenes: `1 1 h w`."""
@@ -64,17 +65,11 @@ class Official:
         inverse: Tensor = self._invert.invert_grid(grid, (len(grid), 1, *size), separable)
         return inverse
 
-    def grid(self, saliency: Tensor, fwhm: float, separable: bool) -> Tensor:
-        """Make a grid from saliency `1 1 h w`, with as many nodes as it has cells."""
-        with _on_a_cpu():
-            shape = tuple(saliency.shape[-2:])
-            maker = self._grid.RecasensSaliencyToGridMixin(
-                shape, shape, separable=separable, attraction_fwhm=fwhm
-            )
-            return _made(maker, saliency, separable)
+    def grid_maker(self, saliency: Tensor, fwhm: float, separable: bool) -> Callable[[], Tensor]:
+        """Give what makes a grid from saliency `1 1 h w`, with as many nodes as that has cells.
 
-    def grid_maker(self, saliency: Tensor, fwhm: float, separable: bool) -> Any:
-        """Give what makes the grid again and again, with all that is made once already made."""
+        All that is made once is already made.
+        """
         with _on_a_cpu():
             shape = tuple(saliency.shape[-2:])
             maker = self._grid.RecasensSaliencyToGridMixin(
@@ -93,17 +88,6 @@ def _made(maker: Any, saliency: Tensor, separable: bool) -> Tensor:
         _, grid = maker.nonseparable_saliency_to_grid(like, saliency, device)
     made: Tensor = grid
     return made
-
-
-def _loaded(path: Path) -> Any:
-    """Load one file as a module of its own."""
-    spec = spec_from_file_location(f"official_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise CannotRun(f"{path} cannot be loaded")
-    module = module_from_spec(spec)
-    with _on_a_cpu():
-        spec.loader.exec_module(module)
-    return module
 
 
 class _Registry:

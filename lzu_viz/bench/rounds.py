@@ -5,12 +5,14 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 
-from .report import Progress
+from .report import CannotRun, Progress
 
 Contenders = Mapping[str, Callable[[], object]]
 
@@ -79,6 +81,16 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def loaded(path: Path) -> Any:
+    """Load a file that belongs to no package, as a module of its own."""
+    spec = spec_from_file_location(f"measured_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise CannotRun(f"{path} cannot be loaded")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def peak_mb(run: Callable[[], object]) -> float | None:
