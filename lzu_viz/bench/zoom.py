@@ -48,7 +48,7 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
         A report; times in seconds.
     """
     theirs = Official(official) if official else None
-    progress = Progress(30)
+    progress = Progress(4 + 5 * len(ZOOMS) + 3 * len(UNZOOMS))
     rows = [
         *_grids(theirs, rounds, progress),
         *_zooms(rounds, progress),
