@@ -65,23 +65,33 @@ def features(tensor: Tensor, name: str = "features") -> None:
 
 
 def image(tensor: Tensor, name: str = "image") -> None:
-    """Refuse what is not a floating, finite `b c h w` of at least 2x2 pixels.
+    """Refuse what is not a floating, finite `b c h w` of at least 2x2 pixels."""
+    image_shape(tensor, name)
+    finite(tensor, tensor, name)
 
-    A compiled program is for any pixels, and does not look at them.
-    """
+
+def image_shape(tensor: Tensor, name: str = "image") -> None:
+    """Refuse what is not a floating `b c h w` of at least 2x2 pixels."""
     features(tensor, name)
-    # The sum is quick and finds them all; it alone may overflow.
-    if (
-        not torch.compiler.is_compiling()
-        and not bool(torch.isfinite(tensor.sum()))
-        and not bool(torch.isfinite(tensor).all())
-    ):
-        raise ValueError(f"{name} has NaN or infinite pixels; look at what made it")
     if min(tensor.shape[-2:]) < 2:
         raise ValueError(
             f"{name} must be at least 2x2 pixels, got {shape(tensor)}: "
             "one pixel has nothing to zoom into"
         )
+
+
+def finite(tensor: Tensor, means: Tensor, name: str = "image") -> None:
+    """Refuse NaN or infinite pixels, which show in the image's means too, if each pixel is in one.
+
+    A compiled program is for any pixels, and does not look at them.
+    """
+    # The sum is quick and finds them all; it alone may overflow.
+    if (
+        not torch.compiler.is_compiling()
+        and not bool(torch.isfinite(means.detach().sum()))
+        and not bool(torch.isfinite(tensor).all())
+    ):
+        raise ValueError(f"{name} has NaN or infinite pixels; look at what made it")
 
 
 def points(tensor: Tensor, name: str = "points") -> None:

@@ -106,20 +106,30 @@ def _read(image: Tensor, points: Tensor) -> Tensor:
     ).to(kept)
 
 
+class Reading(NamedTuple):
+    """One of the readings that are added up.
+
+    Attributes:
+        of_levels: whether the map that holds all further levels is read, or the image itself.
+        points: `b h w 2`, where.
+        share: `b 1 h w`, what it counts; those of all readings are together 1.
+    """
+
+    of_levels: bool
+    points: Tensor
+    share: Tensor
+
+
 class AreaPlan(NamedTuple):
     """How to read an image at points that each stand for an area; made by :func:`plan_areas`.
 
     Attributes:
-        points: `b h w 2`, where the image itself is read.
-        levels: `k b h w 2`, where the map that holds all further levels is read: for each point two
-            levels that follow one another, or one, or none.
-        shares: `k+1 b h w`, what the image and these count; together 1.
+        readings: the image's own, and two of levels that follow one another; those that count
+            nothing at any point are left out.
         top: the last level.
     """
 
-    points: Tensor
-    levels: Tensor
-    shares: Tensor
+    readings: tuple[Reading, ...]
     top: int
 
 
@@ -147,20 +157,41 @@ def plan_areas(size: Sequence[int], points: Tensor, footprint: Tensor) -> AreaPl
     level = level.clamp(max=float(top))
     lower = level.detach().floor().clamp(1, max(top - 1, 1))
     itself, upper = (1 - level).clamp(min=0), (level - lower).clamp(min=0)
-    shares = torch.stack([itself, 1 - itself - upper, upper])[: min(top, 2) + 1]
-    rooms = points.new_tensor([*zip(*_rooms(size, top), strict=True)])
-    levels = [_in_map(points, rooms, (lower + k).long() - 1) for k in range(min(top, 2))]
-    return AreaPlan(points, torch.stack(levels) if levels else points[:0, None], shares, top)
+    shares = [itself, 1 - itself - upper, upper][: min(top, 2) + 1]
+    places = [points]
+    if top:
+        rooms = points.new_tensor([*zip(*_rooms(size, top), strict=True)])
+        places += [_in_map(points, rooms, (lower + k).long() - 1) for k in range(min(top, 2))]
+    readings = [
+        Reading(of_levels=index > 0, points=place, share=share[:, None])
+        for index, (place, share) in enumerate(zip(places, shares, strict=True))
+        if bool(share.detach().any())
+    ]
+    return AreaPlan(tuple(readings), top)
 
 
-def sample_areas(image: Tensor, plan: AreaPlan) -> Tensor:
-    """Read an image `b c h w` as it was planned, to `b c h' w'` in the image's dtype."""
-    shares = plan.shares.to(image.dtype)[:, :, None]
-    total = shares[0] * _read(image, plan.points)
-    if plan.top:
-        levels = _map_of_levels(image, plan.top)
-        for share, points in zip(shares[1:], plan.levels, strict=True):
-            total = torch.addcmul(total, share, _read(levels, points))
+def sample_areas(image: Tensor, plan: AreaPlan, *, finite: bool = False) -> Tensor:
+    """Read an image as it was planned.
+
+    Args:
+        image: `b c h w`, of the size that was planned for.
+        plan: of :func:`plan_areas`.
+        finite: whether an image with NaN or infinite pixels is refused.
+
+    Returns:
+        `b c h' w'` in the image's dtype.
+    """
+    levels = _map_of_levels(image, plan.top) if plan.top else image
+    if finite:
+        # The last level is small, and every pixel is in it.
+        last = _rooms(image.shape[-2:], plan.top)[-1] if plan.top else (0,)
+        check.finite(image, levels[..., int(last[0]) :, :])
+    total: Tensor | None = None
+    for of_levels, points, share in plan.readings:
+        # In place: a new tensor of this size costs as much as the product.
+        share, values = share.to(image.dtype), _read(levels if of_levels else image, points)
+        total = values.mul_(share) if total is None else total.addcmul_(share, values)
+    assert total is not None, "shares add up to 1, so that some reading counts"
     return total
 
 
@@ -198,10 +229,18 @@ def _map_of_levels(image: Tensor, top: int) -> Tensor:
     """Put levels 1 to ``top`` of a pyramid one below the other: `b c h w`."""
     rooms = _rooms(image.shape[-2:], top)
     *_, rows, columns = rooms[0]
-    held = image.new_zeros(*image.shape[:2], int(rows), int(columns))
-    for room, (level, _) in zip(rooms, pyramid(image, top)[1:], strict=True):
-        first = int(room[0])
-        held[..., first : first + level.shape[-2], : level.shape[-1]] = level
+    held = image.new_empty(*image.shape[:2], int(rows), int(columns))
+    # Neither gradients nor compiled programs take a result that is written where it belongs.
+    in_place = not (image.requires_grad or torch.compiler.is_compiling())
+    for first, rows, columns in ([int(each) for each in room[:3]] for room in rooms):
+        # Beside a level nothing counts, but it is read, and must not be NaN by chance.
+        held[..., first : first + rows, columns:] = 0
+        room = held[..., first : first + rows, :columns]
+        if in_place:
+            image = _halve(image, into=room)
+        else:
+            image = _halve(image)
+            room[:] = image
     return held
 
 
@@ -223,11 +262,7 @@ def pyramid(image: Tensor, top: int) -> list[tuple[Tensor, Tensor]]:
     levels = [(image, extent)]
     for _ in range(top):
         rows, columns = image.shape[-2:]
-        if rows % 2 or columns % 2:
-            image = F.pad(image, (0, columns % 2, 0, rows % 2), mode="replicate")
-        # Rows first: four times as fast as `avg_pool2d` on a CPU.
-        image = torch.lerp(image[..., ::2, :], image[..., 1::2, :], 0.5)
-        image = torch.lerp(image[..., ::2], image[..., 1::2], 0.5)
+        image = _halve(image)
         extent = (
             extent
             * torch.tensor([columns, rows])
@@ -235,6 +270,16 @@ def pyramid(image: Tensor, top: int) -> list[tuple[Tensor, Tensor]]:
         )
         levels.append((image, extent))
     return levels
+
+
+def _halve(image: Tensor, into: Tensor | None = None) -> Tensor:
+    """Take 2x2 means of an image `b c h w`; a side that is odd is first repeated by one pixel."""
+    rows, columns = image.shape[-2:]
+    if rows % 2 or columns % 2:
+        image = F.pad(image, (0, columns % 2, 0, rows % 2), mode="replicate")
+    # Rows first: four times as fast as `avg_pool2d` on a CPU.
+    rows_halved = torch.lerp(image[..., ::2, :], image[..., 1::2, :], 0.5)
+    return torch.lerp(rows_halved[..., ::2], rows_halved[..., 1::2], 0.5, out=into)
 
 
 def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor:

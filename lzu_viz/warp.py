@@ -230,11 +230,13 @@ class Warp:
         Returns:
             `b 3 *size` in the image's dtype.
         """
-        check.image(image)
+        check.image_shape(image)
         check.same_batch(len(self), len(image), "warp and image")
-        if not antialias:
-            return sample(image, self.source_map(size), whole=True)
-        return sample_areas(image, self._area_plan(check.size(image.shape[-2:]), check.size(size)))
+        if antialias:
+            plan = self._area_plan(check.size(image.shape[-2:]), check.size(size))
+            return sample_areas(image, plan, finite=True)
+        check.finite(image, image)
+        return sample(image, self.source_map(size), whole=True)
 
     def unzoom(self, features: Tensor, size: Sequence[int], fill: float = 0.0) -> Tensor:
         """Unzoom features: read them where each source pixel went.

@@ -131,12 +131,45 @@ def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float
     assert torch.allclose(read, trilinear(image, points, sides), atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(40, 60), (37, 53)])
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_any_pixel_that_is_not_finite_is_found(size: tuple[int, int], bad: float) -> None:
+    points = pixel_centres((5, 7))
+    plan = plan_areas(size, points, torch.full((1, 5, 7), 8.0))
+    for row, column in [(0, 0), (size[0] - 1, size[1] - 1), (20, 0), (0, 30)]:
+        image = torch.rand(1, 2, *size)
+        assert sample_areas(image, plan, finite=True).isfinite().all()
+        image[0, 1, row, column] = bad
+        with pytest.raises(ValueError, match="image has NaN or infinite pixels"):
+            sample_areas(image, plan, finite=True)
+
+
+def test_large_values_are_not_taken_for_infinite() -> None:
+    plan = plan_areas((8, 8), pixel_centres((2, 2)), torch.full((1, 2, 2), 4.0))
+    image = torch.full((1, 1, 8, 8), torch.finfo(torch.float16).max, dtype=torch.float16)
+    assert sample_areas(image, plan, finite=True).isfinite().all()
+
+
+def test_no_level_is_read_that_counts_nowhere() -> None:
+    points = pixel_centres((4, 4))
+    assert [each.of_levels for each in plan_areas((64, 64), points, points[..., 0]).readings] == [
+        False
+    ]
+    far = plan_areas((64, 64), points, torch.full((1, 4, 4), 16.0)).readings
+    assert [each.of_levels for each in far] == [True]
+    assert bool((far[0].share == 1).all())
+
+
 def test_areas_are_differentiable() -> None:
     image = torch.rand(1, 1, 12, 9, dtype=torch.float64, requires_grad=True)
     points = (torch.rand(1, 2, 3, 2, dtype=torch.float64) * 1.4 - 0.7).requires_grad_()
     sides = (torch.rand(1, 2, 3, dtype=torch.float64) * 3 + 0.5).requires_grad_()
     assert torch.autograd.gradcheck(
         lambda i, p, s: sample_areas(i, plan_areas((12, 9), p, s)), (image, points, sides)
+    )
+    # An image that needs no gradient has its levels written in place.
+    assert torch.autograd.gradcheck(
+        lambda p, s: sample_areas(image.detach(), plan_areas((12, 9), p, s)), (points, sides)
     )
 
 
