@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -225,7 +226,9 @@ def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> No
     assert run(*wanted[:4], "0", *ARGUMENTS, "--out", tmp_path, "--workers", "1").returncode == 0
     before = file.read_text()
     command_line = [*COMMAND, *wanted, "--out", str(tmp_path), "--workers", "1"]
-    with subprocess.Popen(command_line, stderr=subprocess.PIPE) as process:
+    # A shell lets what it starts in the background ignore the key, and all that is started there.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command_line, stderr=subprocess.PIPE, preexec_fn=heeding) as process:
         assert process.stderr is not None
         seen = b""
         while b"/400" not in seen:  # of the progress bar: it is training now
