@@ -225,13 +225,13 @@ def copied(folder: Path) -> Path:
 def main() -> int:
     """Look for all faults that are not recorded yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--only", default="", help="faults whose name holds this")
+    parser.add_argument("--only", default="", help="faults whose name holds this (a pattern)")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1)))
     parser.add_argument("--by", default=",".join(WANTED), help="who looks for them")
     parser.add_argument("--table", action="store_true", help="only print what is recorded")
     options = parser.parse_args()
     tree, known = Tree(), recorded()
-    chosen = [fault for fault in faults() if options.only in fault.name]
+    chosen = [fault for fault in faults() if re.search(options.only, fault.name)]
     todo = [
         (fault, by)
         for by in options.by.split(",")
