@@ -152,9 +152,8 @@ def test_large_values_are_not_taken_for_infinite() -> None:
 
 def test_no_level_is_read_that_counts_nowhere() -> None:
     points = pixel_centres((4, 4))
-    assert [each.of_levels for each in plan_areas((64, 64), points, points[..., 0]).readings] == [
-        False
-    ]
+    near = plan_areas((64, 64), points, torch.ones(1, 4, 4)).readings
+    assert [each.of_levels for each in near] == [False]
     far = plan_areas((64, 64), points, torch.full((1, 4, 4), 16.0)).readings
     assert [each.of_levels for each in far] == [True]
     assert bool((far[0].share == 1).all())

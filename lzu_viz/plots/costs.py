@@ -30,6 +30,8 @@ def show_stages(
 ) -> list[BarContainer]:
     """Draw a bar a setting, its parts the milliseconds of the stages, in the order of the work.
 
+    The sum stands behind each bar.
+
     Args:
         ax: to draw on.
         costs: of each setting; the first one is drawn at the top.
@@ -46,6 +48,7 @@ def show_stages(
         bars.append(ax.barh(names, widths, left=ends, color=COLOURS[stage], label=stage,
                             edgecolor="white", linewidth=0.5))  # fmt: skip
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
+    ax.bar_label(bars[-1], [f"{end:.0f}" for end in ends], padding=3, fontsize="small", color=INK)
     ax.invert_yaxis()
     ax.set_xlabel("milliseconds for one picture")
     ax.set_title(title, color=INK)
