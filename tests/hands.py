@@ -110,5 +110,6 @@ def expect_near(page: Page | Locator, slack: float = 0.03, **values: float) -> N
             raise AssertionError(f"{label} is {slider.input_value()}, not {value} +- {slack}")
 
 
-def is_clean(lab: Lab) -> bool:
-    return lab.cell_errors() == [] and lab.errors == []
+def complaints(lab: Lab) -> list[str]:
+    """What went wrong so far, in cells and in the page."""
+    return [*map(str, lab.cell_errors()), *lab.errors]

@@ -18,12 +18,12 @@ from hands import (
     STALE,
     Place,
     at_rest,
+    complaints,
     control,
     drag,
     expect_near,
     expect_value,
     held,
-    is_clean,
     message,
     numbers,
     on_screen,
@@ -95,7 +95,7 @@ def test_foveas_are_dragged_added_widened_removed(shown: Lab) -> None:
     expect_value(page, fovea_x="0.2", fovea_y="0.4", fovea_width="6")
     settled(page)
     assert shown.picture_hash(zoomed) == before
-    assert is_clean(shown)
+    assert complaints(shown) == []
 
 
 def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path | None) -> None:
@@ -119,7 +119,7 @@ def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path |
     source.press("Delete")
     expect_near(page, box_x=0.2)
     settled(page)
-    assert is_clean(shown)
+    assert complaints(shown) == []
 
 
 def test_a_grid_folded_by_hand_is_red_at_once_everywhere(
@@ -223,7 +223,7 @@ def test_keyboard_alone(shown: Lab) -> None:
     page.keyboard.press("Control+z")
     expect_value(page, strength="75")
     settled(page)
-    assert is_clean(shown)
+    assert complaints(shown) == []
 
 
 def test_every_control_is_obeyed(shown: Lab) -> None:
@@ -269,7 +269,7 @@ def test_every_control_is_obeyed(shown: Lab) -> None:
     page.get_by_role("button", name="Stop").click()
     expect_value(page, morph="1")
     settled(page)
-    assert is_clean(shown)
+    assert complaints(shown) == []
 
 
 def test_touch(browser: Browser, lab_server: LabServer) -> None:
@@ -298,7 +298,7 @@ def test_touch(browser: Browser, lab_server: LabServer) -> None:
         assert moved["y"] < before - 60
         expect_near(page, fovea_x=0, fovea_y=0.2)
         settled(page)
-        assert is_clean(lab)
+        assert complaints(lab) == []
     lab_server.shut_down_kernels()
 
 
@@ -351,7 +351,7 @@ def test_all_views_show_something_and_are_linked(
     zoomed = at_rest(page, view(page, "zoomed"))
     page.mouse.move(*on_screen(zoomed, places["zoomed"]))
     assert mark_of(page, "source") == pytest.approx(ON_HER, abs=0.02)
-    assert is_clean(lab)
+    assert complaints(lab) == []
 
 
 def mark_of(page: Page, name: str) -> Place:
@@ -404,7 +404,7 @@ def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
         for panel in panels:
             assert panel is not None
             assert spread_of(frame, panel) > 15
-    assert is_clean(shown)
+    assert complaints(shown) == []
 
 
 def spread_of(frame: str, box: Any) -> float:
@@ -502,7 +502,7 @@ def test_two_views_of_one_explorer(lab: Lab, lab_server: LabServer) -> None:
         expect_value(each, fovea_x="0.2", fovea_y="0.4")
     settled(page)
     assert lab.picture_hash(view(second, "zoomed")) == before
-    assert is_clean(lab)
+    assert complaints(lab) == []
 
 
 def test_python_and_the_page_say_the_same(lab: Lab, lab_server: LabServer) -> None:
@@ -523,7 +523,7 @@ def test_python_and_the_page_say_the_same(lab: Lab, lab_server: LabServer) -> No
     run_cell(lab, 2)
     expect_value(page, strength="20")
     expect_near(page, fovea_x=-0.5)
-    assert is_clean(lab)
+    assert complaints(lab) == []
 
 
 def run_cell(lab: Lab, index: int) -> None:
@@ -551,7 +551,7 @@ def test_six_explorers_on_one_page(lab: Lab, lab_server: LabServer) -> None:
     expect_near(last, fovea_x=0.5, fovea_y=0.5)
     expect_value(explorers.nth(4), fovea_x="0", fovea_y="0")
     settled(page)
-    assert is_clean(lab)
+    assert complaints(lab) == []
 
 
 def test_kernel_restarted_in_mid_drag(shown: Lab, lab_server: LabServer) -> None:
@@ -587,7 +587,7 @@ def test_a_busy_kernel_is_seen_to_be_busy(lab: Lab, lab_server: LabServer) -> No
     expect(progress).to_be_visible()
     settled(page)
     expect(progress).to_be_hidden()
-    assert is_clean(lab)
+    assert complaints(lab) == []
 
 
 # --- photos of the reader's own ----------------------------------------------------------------
@@ -650,7 +650,7 @@ def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
         page.locator(".lzu-message, .lzu-numbers").filter(has_text=re.compile("cut.jpg|8660")).first
     ).to_be_visible()
     settled(page)
-    assert is_clean(shown)
+    assert complaints(shown) == []
 
 
 # --- in the long run ---------------------------------------------------------------------------
@@ -684,7 +684,7 @@ def test_memory_does_not_grow(lab: Lab, lab_server: LabServer) -> None:
     print(f"heap {before[0]:.1f} -> {after[0]:.1f} MB, kernel {before[1]} -> {after[1]} MB")
     assert after[0] < before[0] + 3
     assert after[1] < before[1] + 40
-    assert is_clean(lab)
+    assert complaints(lab) == []
 
 
 # Drag the fovea about, a step a frame, by events as the browser makes them.

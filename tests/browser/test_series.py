@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hands import at_rest, is_clean, settled, view
+from hands import at_rest, complaints, settled, view
 from lzu_viz.bench.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / f"{name[:2]}-moved.png")
-    assert is_clean(lab)
+    assert complaints(lab) == []
 
 
 @pytest.mark.parametrize("name", PLATES)
@@ -64,4 +64,4 @@ def test_a_figure_obeys_its_slider(lab: Lab, name: str, screenshots: Path | None
     if screenshots:
         picture.scroll_into_view_if_needed()
         lab.screenshot(screenshots / f"{name[:2]}-plate-moved.png")
-    assert is_clean(lab)
+    assert complaints(lab) == []
