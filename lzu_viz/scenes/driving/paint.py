@@ -300,16 +300,19 @@ def facade(
         up = -y
         colours = base * (1 + np.float32(0.07) * noise(along, up, 9.0))[:, None]
         column, row = along / np.float32(bay), up / np.float32(storey)
-        left, low = column - np.floor(column), row - np.floor(row)
-        window = (np.abs(left - 0.5) < 0.27) & (np.abs(low - 0.55) < 0.28)
-        window &= (up > storey) & (up < height - 0.6) & (face != TOP)
-        frame = window & ((np.abs(left - 0.5) > 0.22) | (np.abs(low - 0.55) > 0.24))
-        number = np.floor(column).astype(np.int32) * 71 + np.floor(row).astype(np.int32) * 37
+        bay_number, storey_number = np.floor(column), np.floor(row)
+        left = np.abs(column - bay_number - 0.5)
+        low = np.abs(row - storey_number - 0.55)
+        upright = face != TOP
+        window = (left < 0.27) & (low < 0.28) & (up > storey) & (up < height - 0.6) & upright
+        pane = np.flatnonzero(window)
+        frame = pane[(left[pane] > 0.22) | (low[pane] > 0.24)]
+        number = bay_number[pane].astype(np.int32) * 71 + storey_number[pane].astype(np.int32) * 37
         bright = TILE[number & 255, (number * 3) & 255] > np.float32(1 - 2 * lit)
-        colours[window] = panes
-        colours[window & bright] = lamp * np.float32(0.8)
+        colours[pane] = panes
+        colours[pane[bright]] = lamp * np.float32(0.8)
         colours[frame] = base * np.float32(1.25)
-        shop = (up < storey * 0.85) & (np.abs(left - 0.5) < 0.4) & (up > 0.4) & (face != TOP)
+        shop = (up < storey * 0.85) & (left < 0.4) & (up > 0.4) & upright
         colours[shop] = panes * np.float32(0.8)
         colours[(np.abs(up - storey) < 0.12) | (up > height - 0.45)] = base * np.float32(0.78)
         clipped: Array = np.clip(colours, 0, 1)
