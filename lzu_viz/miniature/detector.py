@@ -24,6 +24,9 @@ LONGEST = (8.0, 16.0)
 SIDE = 2.7
 """A box whose side is so many strides of its level long is foretold by the number 0."""
 
+NEAR = 0.4
+"""Cells where a thing's bump is higher than this say its numbers."""
+
 _CANDIDATES = 150
 _KEPT = 100
 _LEAST_SCORE = 0.02
@@ -118,25 +121,31 @@ class Detector(nn.Module):
             heat, numbers = output.float().split([self.classes, output.shape[1] - self.classes], 1)
             thing, bump = bumps(every.boxes, level, heat.shape[-2:], size)
             total = total + focal(heat, _heat(heat, bump, owner[thing], every.labels[thing]))
-            own = Things(*(each[thing] for each in every))
-            off = self.off(numbers[owner[thing]], own, level, size)
-            weight = torch.where(bump > 0.4, bump, 0.0)
-            total = total + ((off * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)).sum()
+            # Of thousands of cells only the few near a middle have to say numbers.
+            which, row, column = (bump > NEAR).nonzero(as_tuple=True)
+            near = thing[which]
+            said = numbers[owner[near], :, row, column]
+            own = Things(*(each[near] for each in every))
+            place = pixel_centres(heat.shape[-2:])[0, row, column]
+            off = self.off(said, own, place, stride(level, size))
+            weight = bump[which, row, column]
+            weights = torch.zeros(len(thing)).index_add(0, which, weight).clamp(min=1)
+            total = total + (off * weight / weights[which]).sum()
         return total / max(len(owner), 1)
 
-    def off(self, numbers: Tensor, own: Things, level: int, size: Size) -> Tensor:
-        """Tell how far numbers are off, seen from each cell.
+    def off(self, numbers: Tensor, own: Things, place: Tensor, step: Tensor) -> Tensor:
+        """Tell how far numbers are off.
 
         Args:
-            numbers: `k m h w`, for each thing those of its image.
-            own: the `k` things.
-            level: of the pyramid.
-            size: (rows, columns) of the network's input.
+            numbers: `n m`, said by `n` cells.
+            own: the thing near each cell.
+            place: `n 2`, the middle of each cell.
+            step: `2`, the stride of their level.
 
         Returns:
-            `k h w`.
+            `n`.
         """
-        wanted = box_numbers(own.boxes, level, numbers.shape[-2:], size)
+        wanted = box_numbers(own.boxes, place, step)
         return F.smooth_l1_loss(numbers[:, :4], wanted, reduction="none", beta=0.1).sum(dim=1)
 
     def decode(
@@ -214,7 +223,7 @@ def bumps(boxes: Tensor, level: int, shape: Sequence[int], size: Size) -> tuple[
     centres = pixel_centres((rows, columns))[0]
     x = (centres[0, :, 0] - middle[:, 0:1]) / spread[:, 0:1]
     y = (centres[:, 0, 1] - middle[:, 1:2]) / spread[:, 1:2]
-    return thing, torch.exp(-(x**2)[:, None, :] / 2 - (y**2)[:, :, None] / 2)
+    return thing, (-(x**2) / 2).exp()[:, None, :] * (-(y**2) / 2).exp()[:, :, None]
 
 
 def _heat(like: Tensor, bump: Tensor, image: Tensor, label: Tensor) -> Tensor:
@@ -225,21 +234,15 @@ def _heat(like: Tensor, bump: Tensor, image: Tensor, label: Tensor) -> Tensor:
     return empty.scatter_reduce(0, index, bump, "amax").view_as(like)
 
 
-def box_numbers(boxes: Tensor, level: int, shape: Sequence[int], size: Size) -> Tensor:
-    """Write boxes as each cell has to say them: `k 4 h w`.
+def box_numbers(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
+    """Write boxes `... 4` as a cell whose middle is at a place `... 2` has to say them: `... 4`.
 
     The way to the middle, in strides of the level; and log(side / stride / `SIDE`) of both sides.
     """
-    step = stride(level, size)
-    middle = offsets((boxes[:, :2] + boxes[:, 2:]) / 2, level, shape, size)
-    sides = ((boxes[:, 2:] - boxes[:, :2]) / step / SIDE).clamp(min=1e-3).log()
-    return torch.cat([middle, sides[..., None, None].expand(-1, -1, *shape)], dim=1)
-
-
-def offsets(points: Tensor, level: int, shape: Sequence[int], size: Size) -> Tensor:
-    """Give the way from each cell to points `k 2`, in strides of the level: `k 2 h w`."""
-    centres = pixel_centres(shape)[0].permute(2, 0, 1)
-    return (points[..., None, None] - centres) / stride(level, size)[:, None, None]
+    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    sides = ((boxes[..., 2:] - boxes[..., :2]) / step / SIDE).clamp(min=1e-3).log()
+    way = (middle - place) / step
+    return torch.cat([way, sides.expand_as(way)], dim=-1)
 
 
 def numbers_to_boxes(numbers: Tensor, place: Tensor, step: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ..boxes import Detections
 from ..check import Size
 from ..precision3d import Detections3D
 from ..warp import Warp
-from .detector import Detector, Things, offsets
+from .detector import Detector, Things
 
 DEPTH = 30.0
 """Metres; the number for a depth is log(depth / DEPTH)."""
@@ -49,15 +49,12 @@ class Detector3D(Detector):
     def __init__(self, classes: int = 3) -> None:
         super().__init__(classes, extra=8)
 
-    def off(self, numbers: Tensor, own: Things, level: int, size: Size) -> Tensor:
+    def off(self, numbers: Tensor, own: Things, place: Tensor, step: Tensor) -> Tensor:
         """Add to what the 2D numbers are off by how far the others are."""
-        point = offsets(own.middles, level, numbers.shape[-2:], size)
-        rest = own.numbers[..., None, None].expand(-1, -1, *numbers.shape[-2:])
-        # Near the middle, a picture's depth, size and angle are to be the same at each cell.
-        off = F.smooth_l1_loss(
-            numbers[:, 4:], torch.cat([point, rest], 1), reduction="none", beta=0.1
-        )
-        return super().off(numbers, own, level, size) + off.sum(dim=1)
+        # Depth, size and angle are to be the same, whichever cell near the middle says them.
+        wanted = torch.cat([(own.middles - place) / step, own.numbers], dim=1)
+        off = F.smooth_l1_loss(numbers[:, 4:], wanted, reduction="none", beta=0.1)
+        return super().off(numbers, own, place, step) + off.sum(dim=1)
 
     def see(self, outputs: Sequence[Tensor], size: Size) -> list[Seen3D]:
         """Find things; their 3D boxes come from :func:`lift`."""

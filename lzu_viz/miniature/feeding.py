@@ -173,21 +173,24 @@ class Feed(nn.Module):
 
     def _store(self) -> tuple[Tensor, Tensor]:
         """Zoom all pictures, and bring all masks into the frame of the head."""
-        zoomed, areas = [], []
+        masked = len(self) if self.task == "segmentation" else 0
+        # Kept one by one, between what is freed, they would hold gigabytes.
+        zoomed = torch.empty(len(self), 3, *self.size, dtype=torch.uint8)
+        areas = torch.empty(masked, *self.size, dtype=torch.uint8)
         for scenes in self._some():
             nothing = torch.zeros(len(scenes), dtype=torch.bool)
             image, warp = self.image(scenes, nothing), self._known_warp(scenes, nothing)
-            zoomed.append((warp.zoom(image, self.size) * 255).round().byte())
-            if self.task == "segmentation":
-                areas.append(self._in_frame(self.streets.area(scenes), warp))
-        return torch.cat(zoomed), torch.cat(areas) if areas else torch.zeros(0, dtype=torch.uint8)
+            zoomed[scenes] = (warp.zoom(image, self.size) * 255).round().byte()
+            if masked:
+                areas[scenes] = self._in_frame(self.streets.area(scenes), warp)
+        return zoomed, areas
 
     def _in_frame(self, areas: Tensor, warp: Warp) -> Tensor:
         """Give the class that is in the middle of each pixel of the input, in the head's frame."""
         through = Warp.identity((1, 1)) if self.system.in_source else warp
         classes = torch.arange(len(AREAS), dtype=torch.uint8)
         shares = (areas[:, None] == classes[:, None, None]).float()
-        return through.zoom(shares, self.size, antialias=False).argmax(dim=1).byte()
+        return through.zoom(shares, self.size, antialias=False).max(dim=1).indices.byte()
 
     def _things(self, truth: Truth, turn: bool, warp: Warp) -> Things:
         truth = mirror(truth, self.streets.size[1]) if turn else truth

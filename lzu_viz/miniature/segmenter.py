@@ -55,4 +55,4 @@ class Segmenter(nn.Module):
 
     def decode(self, outputs: Tensor, size: Sequence[int]) -> Tensor:
         """Give the most probable class of each pixel, `b *size`."""
-        return resize(outputs.float(), size, antialias=False).argmax(dim=1)
+        return resize(outputs.float(), size, antialias=False).max(dim=1).indices
