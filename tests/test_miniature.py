@@ -15,6 +15,8 @@ from lzu_viz.miniature import looks
 from lzu_viz.miniature import streets as disk
 from lzu_viz.miniature.detector import (
     LONGEST,
+    NEAR,
+    SIDE,
     Detector,
     Things,
     box_numbers,
@@ -169,19 +171,20 @@ def things_of(boxes, labels=None):
 @pytest.mark.parametrize("shape", [(12, 40), (7, 31)])
 def test_numbers_give_the_box_from_every_cell(level, shape):
     boxes = random_boxes(9)
-    numbers = box_numbers(boxes, level, shape, SMALL).permute(0, 2, 3, 1)
-    again = numbers_to_boxes(numbers, pixel_centres(shape), stride(level, SMALL))
+    places, step = pixel_centres(shape), stride(level, SMALL)
+    numbers = box_numbers(boxes[:, None, None], places, step)
+    again = numbers_to_boxes(numbers, places, step)
     wanted = boxes[:, None, None].expand_as(again)
     torch.testing.assert_close(again, wanted, atol=1e-5, rtol=0)
 
 
-def test_numbers_know_no_grid():
-    """A finer grid, as of `lzu-fine`, asks for the same numbers at the same place."""
-    boxes = random_boxes(5)
-    coarse = box_numbers(boxes, 1, (4, 8), SMALL)
-    torch.testing.assert_close(box_numbers(boxes, 1, (12, 24), SMALL)[..., 1::3, 1::3], coarse)
+def test_numbers_are_in_strides_of_the_level():
     step = 2 * Pyramid.strides[1]
     assert stride(1, SMALL).tolist() == pytest.approx([step / 160, step / 48])
+    box, place = torch.tensor([0.2, -0.5, 0.4, 0.1]), torch.tensor([0.275, -0.2])
+    x, y, width, height = box_numbers(box, place, torch.tensor([0.05, 0.1])).tolist()
+    assert (x, y) == pytest.approx((0.5, 0), abs=1e-5)
+    assert (width, height) == pytest.approx((math.log(4 / SIDE), math.log(6 / SIDE)), abs=1e-5)
 
 
 AT_THE_EDGE = torch.tensor(
@@ -245,11 +248,10 @@ def answers(things, network, size, finer=1):
                 row, column = divmod(int(own.argmax()), shape[1])
                 label = every.labels[index]
                 output[image, label, row, column] = 12
-                one = every.boxes[index : index + 1]
-                said = [box_numbers(one, level, shape, size)[0, :, row, column]]
+                place, step = pixel_centres(shape)[0, row, column], stride(level, size)
+                said = [box_numbers(every.boxes[index], place, step)]
                 if isinstance(network, Detector3D):
-                    place = pixel_centres(shape)[0, row, column]
-                    said += [(every.middles[index] - place) / stride(level, size)]
+                    said += [(every.middles[index] - place) / step]
                     said += [every.numbers[index]]
                 output[image, network.classes :, row, column] = torch.cat(said)
         outputs.append(output)
@@ -284,7 +286,8 @@ def test_what_finds_a_thing_again_is_suppressed_but_not_other_classes():
     outputs = answers([both], network, SMALL)
     level = next(index for index, output in enumerate(outputs) if output[0, 0].max() > 0)
     row, column = divmod(int(outputs[level][0, 0].argmax()), outputs[level].shape[-1])
-    again = box_numbers(box, level, outputs[level].shape[-2:], SMALL)[0, :, row, column + 3]
+    place = pixel_centres(outputs[level].shape[-2:])[0, row, column + 3]
+    again = box_numbers(box[0], place, stride(level, SMALL))
     outputs[level][0, 0, row, column + 3] = 5  # a less sure peak of the same box
     outputs[level][0, 3:7, row, column + 3] = again
     (got,) = network.decode(outputs, size=SMALL)
@@ -318,6 +321,38 @@ def test_loss_is_least_at_the_truth(network):
         assert network.loss(worse, things, SMALL) > best + 0.01
     swapped = network.loss(outputs, things[::-1], SMALL)
     assert swapped > best + 1
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+@pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
+def test_loss_is_that_of_a_loop_over_things_and_cells(network, finer):
+    things = [things_of(random_boxes(count)) for count in (7, 0, 12)]
+    things = [each._replace(numbers=torch.randn(len(each.boxes), 6)) for each in things]
+    outputs = [0.5 * torch.randn_like(each) for each in answers(things, network, SMALL, finer)]
+    total = 0.0
+    for level, output in enumerate(outputs):
+        shape, step = output.shape[-2:], stride(level, SMALL)
+        heat = torch.zeros(len(things), 3, *shape)
+        for image, every in enumerate(things):
+            for index, bump in zip(*bumps(every.boxes, level, shape, SMALL), strict=True):
+                map_of_class = heat[image, every.labels[index]]
+                torch.maximum(map_of_class, bump, out=map_of_class)
+                off = weights = 0.0
+                for row, column in (bump > NEAR).nonzero().tolist():
+                    place = pixel_centres(shape)[0, row, column]
+                    wanted = [box_numbers(every.boxes[index], place, step)]
+                    if isinstance(network, Detector3D):
+                        wanted += [(every.middles[index] - place) / step, every.numbers[index]]
+                    said, weight = output[image, 3:, row, column], bump[row, column]
+                    off += weight * F.smooth_l1_loss(
+                        said, torch.cat(wanted), reduction="sum", beta=0.1
+                    )
+                    weights += weight
+                assert weights >= 1
+                total += off / weights
+        total += focal(output[:, :3], heat)
+    loss = network.loss(outputs, things, SMALL)
+    torch.testing.assert_close(loss, total / 19, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
@@ -724,7 +759,7 @@ def test_scenes_are_drawn_once(monkeypatch):
     again = streets("train", 10, size=LARGE, quiet=True)
     assert np.array_equal(again.images, first.images)
     assert torch.equal(again.truth[3].boxes_3d, first.truth[3].boxes_3d)
-    for other in ({"preset": "near"}, {"size": (96, 336)}, {"seconds": 0.5}):
+    for other in ({"preset": "near"}, {"size": (96, 336)}, {"seconds": 0.5}, {"before": False}):
         with pytest.raises(AssertionError, match="drawn again"):
             streets("train", 10, **{"size": LARGE, **other})
     monkeypatch.setattr(disk, "_source", lambda: "other code")
@@ -767,10 +802,26 @@ def test_what_is_half_drawn_is_not_taken_for_whole(fresh, monkeypatch):
     assert len([path for path in fresh.iterdir() if path != left]) == 1
 
 
+def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
+    usual = streets("choose", 2, size=TINY, quiet=True)
+
+    def never(*args):
+        raise AssertionError("the frame before was drawn")
+
+    monkeypatch.setattr(disk, "truth_before", never)
+    without = streets("choose", 2, size=TINY, before=False, quiet=True)
+    assert [len(truth.before) for truth in without.truth] == [0, 0]
+    assert any(len(truth.before) for truth in usual.truth)
+    assert np.array_equal(without.images, usual.images)
+    for one, other in zip(without.truth, usual.truth, strict=True):
+        assert torch.equal(one.boxes, other.boxes)
+
+
 def test_who_comes_second_takes_what_is_there(fresh):
     first = streets("choose", 1, size=TINY, quiet=True)
     (there,) = fresh.iterdir()
-    what = {"split": "choose", "count": 1, "preset": "far", "size": TINY, "seconds": 0.0}
+    what = {"split": "choose", "count": 1, "preset": "far", "size": TINY, "seconds": 0.0,
+            "before": True}  # fmt: skip
     disk._draw(there, what, True)  # as if another process had been quicker
     assert list(fresh.iterdir()) == [there]
     assert np.array_equal(np.load(there / "images.npy"), first.images)

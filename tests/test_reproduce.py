@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +21,8 @@ from lzu_viz.miniature.systems import SYSTEMS, TASKS, Task
 from lzu_viz.miniature.training import Recipe, input_size, network_for
 from lzu_viz.reproduce import __main__ as command
 from lzu_viz.reproduce import checkpoints
-from lzu_viz.reproduce.execute import REPORTED, TRAINING, Plan, core_runs, execute, full_runs
+from lzu_viz.reproduce.__main__ import parse, workers_for
+from lzu_viz.reproduce.execute import FILMS, REPORTED, TRAINING, Plan, core_runs, execute, full_runs
 from lzu_viz.reproduce.results import Result, Run, append, gain, load, select, spread, table
 
 TINY = Plan(scenes=8, reported=4, films=1, recipe=Recipe(steps=2, batch=2))
@@ -211,6 +214,45 @@ def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_p
     assert one.metrics == pytest.approx(shared.metrics, nan_ok=True)
 
 
+@pytest.mark.parametrize(
+    ("runs", "cores", "processes"),
+    [(9, 2, 3), (8, 2, 2), (27, 2, 3), (9, 4, 5), (9, 8, 9), (3, 1, 1), (1, 8, 8)],
+)
+def test_processes_end_together(
+    monkeypatch: pytest.MonkeyPatch, runs: int, cores: int, processes: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert workers_for(runs, "cpu") == processes
+
+
+@pytest.mark.parametrize(
+    ("asked", "films"),
+    [([], 0), (["--full"], FILMS), (["--system", "lzu-adaptive"], FILMS), (["--films", "3"], 3),
+     (["--full", "--films", "0"], 0)],
+)  # fmt: skip
+def test_films_are_for_whoever_asks_for_more(asked: list[str], films: int) -> None:
+    assert parse(["detection", *asked]).films == films
+
+
+def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
+    wanted = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
+              "--workers", "1"]  # fmt: skip
+    few, more = [*ARGUMENTS[:4], *ARGUMENTS[6:], "--films", "0"], ARGUMENTS
+    file = tmp_path / "results.jsonl"
+    lines = []
+    for arguments in (few, more, few, more):
+        done = run(*wanted, *arguments)
+        assert done.returncode == 0, done.stderr
+        lines.append(len(load(file)))
+    assert lines == [1, 2, 2, 2]
+    short, long = load(file)
+    assert "film_ap" not in short.metrics
+    assert {"film_ap", "shifted_ap"} <= long.metrics.keys()
+    same = {name: long.metrics[name] for name in short.metrics}
+    assert short.metrics == pytest.approx(same, abs=0, nan_ok=True)
+    assert re.search(r"0\.25 uniform +1 ", done.stdout)  # one seed, not two
+
+
 def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
     wanted = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
@@ -275,7 +317,7 @@ def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: s
     feed = Feed(task, SYSTEMS[name], given, input_size(given.size, 0.25), usual)
     figure = "miou" if task == "segmentation" else "ap"
     (recorded,) = select(load(), **chosen._asdict())
-    # Another processor rounds bfloat16 otherwise; a scene or a class too many moves it by more.
+    # What was recorded was rounded to bfloat16; a scene or a class too many moves it by more.
     assert judge(network, feed)[figure] == pytest.approx(recorded.metrics[figure], abs=0.005)
 
 

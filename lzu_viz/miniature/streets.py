@@ -42,7 +42,7 @@ class Truth(NamedTuple):
         boxes: `n 4`, xyxy in [-1, 1].
         labels: `n`.
         boxes_3d: `n 7`.
-        before: `m 4`, the boxes in the frame before, `BEFORE` seconds ago.
+        before: `m 4`, the boxes in the frame before, `BEFORE` seconds ago; none if not asked for.
         camera: (focal, x, y) in pixels.
     """
 
@@ -106,6 +106,7 @@ def streets(
     *,
     size: tuple[int, int] = SIZE,
     seconds: float = 0.0,
+    before: bool = True,
     quiet: bool = False,
 ) -> Streets:
     """Give scenes of a split, drawn on all cores with a progress bar where they are not there yet.
@@ -116,6 +117,7 @@ def streets(
         preset: of `scenes.driving.PRESETS`.
         size: (rows, columns).
         seconds: when, see `driving`; the frames before are at ``-BEFORE``.
+        before: whether the boxes of the frame before are asked for, a quarter of the work.
         quiet: whether the progress bar is left out.
 
     Raises:
@@ -126,7 +128,8 @@ def streets(
             f"wanted a split of {sorted(FIRST_SEED)} and at least one scene, "
             f"got {split!r} and {count}"
         )
-    what = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds}
+    what = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds,
+            "before": before}  # fmt: skip
     made_by = [FORMAT, FIRST_SEED[split], BEFORE, _source()]
     name = hashlib.sha256(json.dumps([what, made_by]).encode()).hexdigest()[:16]
     kept = folder() / f"streets-{split}-{preset}-{count}-{name}"
@@ -190,7 +193,9 @@ def _draw_some(part: Path, what: dict[str, Any], start: int) -> dict[str, NDArra
     for index in range(start, min(start + _AT_ONCE, what["count"])):
         seed = FIRST_SEED[what["split"]] + index
         street = driving(seed, what["preset"], size=what["size"], seconds=what["seconds"])
-        before = truth_before(seed, what["preset"], what["size"], what["seconds"] - BEFORE)
+        before = street.boxes[:0]
+        if what["before"]:
+            before = truth_before(seed, what["preset"], what["size"], what["seconds"] - BEFORE)
         images[index] = (street.image[0].permute(1, 2, 0) * 255).round().byte().numpy()
         areas[index] = street.areas[0].numpy()
         focal, x, y = street.camera.intrinsics[0, [0, 0, 1], [0, 2, 2]].tolist()

@@ -2,10 +2,12 @@
 
 Each run trains one small network and judges it; it appends one line to `results.jsonl` in the
 folder that is named. What is there already is not run again. Without `--full` it runs the short
-table of each task: a few systems, a quarter of the size, three seeds.
+table of each task: a few systems, a quarter of the size, three seeds. Without `--full`, `--system`
+or `--films` detectors are not judged on films and on streets of another kind.
 """
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -52,10 +54,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER",
                         help=f"for results.jsonl and the networks (default: {FOLDER})")  # fmt: skip
     parser.add_argument("--workers", type=int, metavar="N",
-                        help="processes; default: one a core or GPU, at most 8")  # fmt: skip
+                        help="processes; default: about one a core, or one a GPU")  # fmt: skip
     parser.add_argument("--scenes", type=int, default=TRAINING, help="to train on")
     parser.add_argument("--reported", type=int, default=REPORTED, help="to judge on")
-    parser.add_argument("--films", type=int, default=FILMS, help="to judge on, likewise")
+    parser.add_argument("--films", type=int, metavar="N", help="to judge on, likewise; default: "
+                        f"{FILMS} with --full or --system, else 0")  # fmt: skip
     parser.add_argument("--steps", type=int, default=Recipe.steps, help="of training")
     parser.add_argument("--choose", action="store_true",
                         help="judge on the split on which settings are chosen")  # fmt: skip
@@ -64,6 +67,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     if unknown := set(chosen.tasks) - set(TASKS):
         parser.error(f"there is no task {sorted(unknown)}, only {list(TASKS)}")
     chosen.tasks = chosen.tasks or list(TASKS)
+    if chosen.films is None:
+        chosen.films = FILMS if chosen.full or chosen.system else 0
     return chosen
 
 
@@ -92,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     file = chosen.out / "results.jsonl"
     there = {result.run for result in _ours(file, chosen)}
     runs = [] if chosen.table else [run for run in wanted(chosen) if run not in there]
-    workers = min(chosen.workers or _units(chosen.device), max(len(runs), 1))
+    workers = min(chosen.workers or workers_for(len(runs), chosen.device), max(len(runs), 1))
     if "RANK" not in os.environ and workers > 1:
         _draw(runs, chosen)  # once, before there are several who would
         given = sys.argv[1:] if arguments is None else list(arguments)
@@ -108,9 +113,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _print(file, chosen)
 
 
-def _units(device: str) -> int:
+def workers_for(runs: int, device: str) -> int:
+    """Tell how many processes share runs: one a GPU; about one a core, so that all end together.
+
+    Of nine runs two cores would take five turns, the last with one core idle: three processes, each
+    with three runs and two thirds of a core, are done after four and a half.
+    """
+    if device.startswith("cuda"):
+        return torch.cuda.device_count()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return torch.cuda.device_count() if device.startswith("cuda") else min(cores or 1, 8)
+    cores = min(cores or 1, 8)
+    return min(range(cores, cores + cores // 2 + 1), key=lambda n: math.ceil(runs / n) * n)
 
 
 def _plan(chosen: argparse.Namespace) -> Plan:
@@ -120,11 +133,17 @@ def _plan(chosen: argparse.Namespace) -> Plan:
 
 
 def _ours(file: Path, chosen: argparse.Namespace) -> list[Result]:
-    """Give the results of a file that were made with the same settings."""
+    """Give the results of a file that were made with the same settings, and judged on as much."""
     asked = _plan(chosen).settings
-    return [
-        result for result in load(file) if {key: result.settings.get(key) for key in asked} == asked
+    films = asked.pop("films")
+    ours = [
+        result
+        for result in load(file)
+        if {key: result.settings.get(key) for key in asked} == asked
+        and result.settings.get("films", 0) >= films
     ]
+    # A run that was judged on films later stands there twice.
+    return list({result.run: result for result in ours}.values())
 
 
 def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
@@ -133,7 +152,7 @@ def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
         scenes = Scenes(_plan(chosen), preset)
         ours = [run for run in runs if run.preset == preset]
         _ = scenes.training, scenes.reported
-        if preset == "far" and any(run.task == "detection" for run in ours):
+        if preset == "far" and chosen.films and any(run.task == "detection" for run in ours):
             _ = scenes.shifted, scenes.films
         if any(SYSTEMS[run.system].look == "found" for run in ours):
             _ = scenes.before_training

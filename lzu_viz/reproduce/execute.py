@@ -40,7 +40,8 @@ class Plan:
     Attributes:
         scenes: trained on.
         reported: judged on.
-        films: judged on, where saliency follows what was found.
+        films: judged on, where saliency follows what was found; 0: neither on films nor on streets
+            of another kind.
         split: "report" for figures that are reported, "choose" to choose settings.
         recipe: of the training.
     """
@@ -73,12 +74,12 @@ class Scenes:
     @cached_property
     def training(self) -> Streets:
         """To train on."""
-        return streets("train", self.plan.scenes, self.preset)
+        return streets("train", self.plan.scenes, self.preset, before=False)
 
     @cached_property
     def before_training(self) -> Streets:
         """The frames before these."""
-        return streets("train", self.plan.scenes, self.preset, seconds=-BEFORE)
+        return streets("train", self.plan.scenes, self.preset, seconds=-BEFORE, before=False)
 
     @cached_property
     def reported(self) -> Streets:
@@ -88,7 +89,7 @@ class Scenes:
     @cached_property
     def shifted(self) -> Streets:
         """Streets of another kind, to judge on what was not trained for."""
-        return streets(self.plan.split, self.plan.reported, "shifted")
+        return streets(self.plan.split, self.plan.reported, "shifted", before=False)
 
     @cached_property
     def films(self) -> list[Streets]:
@@ -227,7 +228,8 @@ def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, f
     """Judge a network on reported scenes, and a detector also on films and on other streets."""
     feed = _feed_like(fed, scenes.reported, [one.before for one in scenes.reported.truth])
     metrics = judge(network, feed)
-    if run.task == "detection" and isinstance(network, Detector) and run.preset == "far":
+    further = scenes.plan.films > 0 and run.preset == "far"
+    if further and run.task == "detection" and isinstance(network, Detector):
         metrics["film_ap"] = film_judged(network, fed, scenes)
         if feed.system.still:
             elsewhere = _feed_like(fed, scenes.shifted)
