@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -251,6 +252,28 @@ def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_pa
     same = {name: long.metrics[name] for name in short.metrics}
     assert short.metrics == pytest.approx(same, abs=0, nan_ok=True)
     assert re.search(r"0\.25 uniform +1 ", done.stdout)  # one seed, not two
+
+
+def test_what_was_run_on_another_machine_is_brought_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "results.jsonl"
+    ours, theirs = result("uniform", ap=0.2, large=math.nan), result("lzu", ap=0.3)
+    on_films = replace(ours, settings={"films": 20}, metrics={"ap": 0.2, "film_ap": 0.1})
+    append(ours, file)
+
+    def gather(every: list[list[Result]], mine: list[Result]) -> None:
+        every[:] = [mine, [*mine, theirs, on_films, theirs]]
+
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(command.dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(command.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(command.dist, "barrier", lambda: None)
+    monkeypatch.setattr(command.dist, "all_gather_object", gather)
+    command._share([], parse(["detection", "--out", str(tmp_path)]), file)
+    assert [(each.system, each.settings) for each in load(file)] == [
+        ("uniform", {}), ("lzu", {}), ("uniform", {"films": 20}),
+    ]  # fmt: skip
 
 
 def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:

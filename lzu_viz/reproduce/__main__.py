@@ -7,6 +7,7 @@ or `--films` detectors are not judged on films and on streets of another kind.
 """
 
 import argparse
+import json
 import math
 import os
 import sys
@@ -169,13 +170,17 @@ def _share(runs: Sequence[Run], chosen: argparse.Namespace, file: Path) -> None:
     dist.all_gather_object(every, load(file))
     if rank == 0:
         # Machines that share no disk bring what the first one does not have.
-        there = {result.run for result in load(file)}
+        there = {_made(result) for result in load(file)}
         for results in every:
             for result in results:
-                if result.run not in there:
+                if _made(result) not in there:
                     append(result, file)
-                    there.add(result.run)
+                    there.add(_made(result))
         _print(file, chosen)
+
+
+def _made(result: Result) -> tuple[Run, str]:
+    return result.run, json.dumps(result.settings, sort_keys=True)
 
 
 def _run(runs: Sequence[Run], chosen: argparse.Namespace, file: Path) -> None:
