@@ -157,13 +157,13 @@ def _part_near(outline: Tensor, other: Tensor, tolerance: int) -> Tensor:
 
 
 def _grown(mask: Tensor, reach: int) -> Tensor:
-    """Add all pixels that lie up to ``reach`` rows and columns away: first along one axis."""
+    """Add all pixels up to ``reach`` rows and columns away, along one axis, then the other."""
     for axis in (-2, -1):
         line, length = mask, mask.shape[axis]
         mask = line.clone()
-        # Shifting bits is many times as fast as pooling their maximum.
+        # Shifted copies are many times as fast as pooling their maximum.
         for step in range(1, min(reach, length - 1) + 1):
-            low, high = (0, length - step), (step, length - step)
+            low, high = (0, length - step), (step, length - step)  # first, and how many
             for to, of in ((low, high), (high, low)):
                 mask.narrow(axis, *to).logical_or_(line.narrow(axis, *of))
     return mask

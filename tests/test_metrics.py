@@ -76,6 +76,14 @@ def test_boundary_f_against_its_definition(tolerance):
         assert boundary_f(first, second, tolerance).item() == pytest.approx(expected, abs=1e-6)
 
 
+def test_boundary_f_of_masks_narrower_than_the_tolerance():
+    truth = torch.tensor([[[[True, False]] * 7], [[[False, True]] * 7]])
+    assert boundary_f(truth, truth.flip(-1), tolerance=9).tolist() == [1, 1]
+    assert boundary_f(truth, truth.flip(-1), tolerance=0).tolist() == [0, 0]
+    dot = torch.ones(1, 1, 1, 1, dtype=torch.bool)
+    assert boundary_f(dot, dot, tolerance=3).item() == 1
+
+
 def test_boundary_f_of_nothing():
     empty = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
     full = ~empty

@@ -327,7 +327,13 @@ def test_loss_is_least_at_the_truth(network):
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
 def test_loss_is_that_of_a_loop_over_things_and_cells(network, finer):
     things = [things_of(random_boxes(count)) for count in (7, 0, 12)]
-    things = [each._replace(numbers=torch.randn(len(each.boxes), 6)) for each in things]
+    things = [
+        each._replace(
+            middles=each.middles + 0.1 * torch.randn(len(each.boxes), 2),
+            numbers=torch.randn(len(each.boxes), 6),
+        )
+        for each in things
+    ]
     outputs = [0.5 * torch.randn_like(each) for each in answers(things, network, SMALL, finer)]
     total = 0.0
     for level, output in enumerate(outputs):

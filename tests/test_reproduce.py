@@ -7,11 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -235,6 +236,23 @@ def test_films_are_for_whoever_asks_for_more(asked: list[str], films: int) -> No
     assert parse(["detection", *asked]).films == films
 
 
+@pytest.mark.parametrize(
+    ("task", "preset", "left"), [("detection", "far", 1), ("detection", "near", 0),
+                                 ("segmentation", "far", 0), ("detection3d", "far", 0)],
+)  # fmt: skip
+def test_only_who_would_be_judged_on_films_is_run_again_for_them(
+    task: str, preset: str, left: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "results.jsonl"
+    short = [task, "--seeds", "0", "--preset", preset, "--out", str(tmp_path)]
+    settings = command._plan(parse(short)).settings
+    append(Result(task, "uniform", 0.25, 0, preset, {}, settings, {}, 1.0), file)
+    asked = parse([*short, "--system", "uniform"])
+    assert asked.films > settings["films"]
+    assert len(command._left(file, asked)) == left
+    assert len(command._ours(file, asked)) == 1  # a table shows it all the same
+
+
 def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
     wanted = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
@@ -254,26 +272,55 @@ def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_pa
     assert re.search(r"0\.25 uniform +1 ", done.stdout)  # one seed, not two
 
 
+Gather = Callable[[list[Any], list[Any]], None]
+
+
+@pytest.fixture
+def other_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Gather], None]:
+    """Let this be the first of two machines that share no disk; the test says what they gather."""
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(command.dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(command.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(command.dist, "barrier", lambda: None)
+
+    def gathers(gather: Gather) -> None:
+        monkeypatch.setattr(command.dist, "all_gather_object", gather)
+
+    return gathers
+
+
 def test_what_was_run_on_another_machine_is_brought_over(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "results.jsonl"
     ours, theirs = result("uniform", ap=0.2, large=math.nan), result("lzu", ap=0.3)
     on_films = replace(ours, settings={"films": 20}, metrics={"ap": 0.2, "film_ap": 0.1})
     append(ours, file)
+    monkeypatch.setattr(command, "_run", lambda *_: None)
 
-    def gather(every: list[list[Result]], mine: list[Result]) -> None:
-        every[:] = [mine, [*mine, theirs, on_films, theirs]]
+    def gather(every: list[Any], mine: list[Any]) -> None:
+        every[:] = [mine, [*mine, theirs, on_films, theirs] if mine else []]
 
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    monkeypatch.setattr(command.dist, "get_rank", lambda: 0)
-    monkeypatch.setattr(command.dist, "get_world_size", lambda: 2)
-    monkeypatch.setattr(command.dist, "barrier", lambda: None)
-    monkeypatch.setattr(command.dist, "all_gather_object", gather)
-    command._share([], parse(["detection", "--out", str(tmp_path)]), file)
+    other_machine(gather)
+    command._share(parse(["detection", "--out", str(tmp_path), "--table"]), file)
     assert [(each.system, each.settings) for each in load(file)] == [
         ("uniform", {}), ("lzu", {}), ("uniform", {"films": 20}),
     ]  # fmt: skip
+
+
+def test_what_one_machine_has_is_run_by_none(
+    other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taken: list[Run] = []
+    monkeypatch.setattr(command, "_run", lambda runs, *_: taken.extend(runs))
+
+    def gather(every: list[Any], mine: list[Any]) -> None:
+        every[:] = [mine, mine[1:]]  # it has run the first
+
+    other_machine(gather)
+    chosen = parse(["detection", "--out", str(tmp_path)])
+    command._share(chosen, tmp_path / "results.jsonl")
+    assert taken == core_runs(["detection"])[1::2]
 
 
 def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:

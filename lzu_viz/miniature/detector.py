@@ -129,7 +129,7 @@ class Detector(nn.Module):
             place = pixel_centres(heat.shape[-2:])[0, row, column]
             off = self.off(said, own, place, stride(level, size))
             weight = bump[which, row, column]
-            weights = torch.zeros(len(thing)).index_add(0, which, weight).clamp(min=1)
+            weights = torch.zeros(len(thing)).index_add(0, which, weight)
             total = total + (off * weight / weights[which]).sum()
         return total / max(len(owner), 1)
 

@@ -74,7 +74,7 @@ def in_system(network: Network, system: System, warp: Warp, size: Size) -> LZ:
 def run(network: Network, system: System, zoomed: Tensor, warp: Warp, size: Size) -> list[Tensor]:
     """Run a network in a system, on the device where it is.
 
-    In float32: few processors multiply bfloat16 any faster, many more slowly, and all round alike.
+    In float32: most CPUs are no faster in bfloat16, many are slower.
 
     Truth and losses stay on the CPU: outputs are small, and what cannot differ cannot go wrong.
 

@@ -3,7 +3,7 @@
 Each run trains one small network and judges it; it appends one line to `results.jsonl` in the
 folder that is named. What is there already is not run again. Without `--full` it runs the short
 table of each task: a few systems, a quarter of the size, three seeds. Without `--full`, `--system`
-or `--films` detectors are not judged on films and on streets of another kind.
+or `--films` detectors are judged neither on films nor on streets of another kind.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ from .execute import (
     core_runs,
     execute,
     full_runs,
+    goes_further,
 )
 from .results import Result, Run, append, load, table
 
@@ -55,11 +57,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER",
                         help=f"for results.jsonl and the networks (default: {FOLDER})")  # fmt: skip
     parser.add_argument("--workers", type=int, metavar="N",
-                        help="processes; default: about one a core, or one a GPU")  # fmt: skip
+                        help="processes; default: one a GPU, or about one a core, "
+                        "of at most 8")  # fmt: skip
     parser.add_argument("--scenes", type=int, default=TRAINING, help="to train on")
     parser.add_argument("--reported", type=int, default=REPORTED, help="to judge on")
-    parser.add_argument("--films", type=int, metavar="N", help="to judge on, likewise; default: "
-                        f"{FILMS} with --full or --system, else 0")  # fmt: skip
+    parser.add_argument("--films", type=int, metavar="N",
+                        help="to judge detectors on; 0: nor on other streets; "
+                        f"default: {FILMS} with --full or --system, else 0")  # fmt: skip
     parser.add_argument("--steps", type=int, default=Recipe.steps, help="of training")
     parser.add_argument("--choose", action="store_true",
                         help="judge on the split on which settings are chosen")  # fmt: skip
@@ -70,6 +74,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     chosen.tasks = chosen.tasks or list(TASKS)
     if chosen.films is None:
         chosen.films = FILMS if chosen.full or chosen.system else 0
+    if chosen.films < 0:
+        parser.error(f"--films must not be negative, got {chosen.films}")
     return chosen
 
 
@@ -96,8 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is wanted and not there yet, on all cores, and print the tables."""
     chosen = parse(arguments)
     file = chosen.out / "results.jsonl"
-    there = {result.run for result in _ours(file, chosen)}
-    runs = [] if chosen.table else [run for run in wanted(chosen) if run not in there]
+    runs = [] if chosen.table else _left(file, chosen)
     workers = min(chosen.workers or workers_for(len(runs), chosen.device), max(len(runs), 1))
     if "RANK" not in os.environ and workers > 1:
         _draw(runs, chosen)  # once, before there are several who would
@@ -105,8 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         torchrun(["--standalone", f"--nproc-per-node={workers}", "-m", "lzu_viz.reproduce", *given])
         return
     if "RANK" in os.environ:
-        dist.init_process_group("gloo")
-        _share(runs, chosen, file)
+        # Who is done early waits for the longest run.
+        dist.init_process_group("gloo", timeout=timedelta(days=7))
+        _share(chosen, file)
         dist.destroy_process_group()
         return
     _draw(runs, chosen)
@@ -118,7 +124,8 @@ def workers_for(runs: int, device: str) -> int:
     """Tell how many processes share runs: one a GPU; about one a core, so that all end together.
 
     Of nine runs two cores would take five turns, the last with one core idle: three processes, each
-    with three runs and two thirds of a core, are done after four and a half.
+    with three runs and two thirds of a core, are done after four and a half. Of many cores eight
+    are used, as each process takes a gigabyte of memory.
     """
     if device.startswith("cuda"):
         return torch.cuda.device_count()
@@ -134,17 +141,24 @@ def _plan(chosen: argparse.Namespace) -> Plan:
 
 
 def _ours(file: Path, chosen: argparse.Namespace) -> list[Result]:
-    """Give the results of a file that were made with the same settings, and judged on as much."""
+    """Give the results of a file that were made with the same settings, on however many films."""
     asked = _plan(chosen).settings
-    films = asked.pop("films")
+    del asked["films"]
     ours = [
-        result
-        for result in load(file)
-        if {key: result.settings.get(key) for key in asked} == asked
-        and result.settings.get("films", 0) >= films
+        result for result in load(file) if {key: result.settings.get(key) for key in asked} == asked
     ]
     # A run that was judged on films later stands there twice.
     return list({result.run: result for result in ours}.values())
+
+
+def _left(file: Path, chosen: argparse.Namespace) -> list[Run]:
+    """Give the runs that are wanted and not there, or not judged on as many films as are asked."""
+    films = {result.run: result.settings.get("films", 0) for result in _ours(file, chosen)}
+    return [
+        run
+        for run in wanted(chosen)
+        if run not in films or (goes_further(run) and films[run] < chosen.films)
+    ]
 
 
 def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
@@ -153,15 +167,19 @@ def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
         scenes = Scenes(_plan(chosen), preset)
         ours = [run for run in runs if run.preset == preset]
         _ = scenes.training, scenes.reported
-        if preset == "far" and chosen.films and any(run.task == "detection" for run in ours):
+        if chosen.films and any(map(goes_further, ours)):
             _ = scenes.shifted, scenes.films
         if any(SYSTEMS[run.system].look == "found" for run in ours):
             _ = scenes.before_training
 
 
-def _share(runs: Sequence[Run], chosen: argparse.Namespace, file: Path) -> None:
+def _share(chosen: argparse.Namespace, file: Path) -> None:
     """Run every n-th; under torchrun, on this machine or on many."""
     rank, world = dist.get_rank(), dist.get_world_size()
+    # Machines that share no disk do not have the same runs left; what one has is not run again.
+    lists: list[list[Run]] = [[] for _ in range(world)]
+    dist.all_gather_object(lists, [] if chosen.table else _left(file, chosen))
+    runs = [run for run in lists[0] if all(run in each for each in lists)]
     if int(os.environ["LOCAL_RANK"]) == 0:
         _draw(runs, chosen)
     dist.barrier()

@@ -224,12 +224,16 @@ def _boxes_to_look_at(
     return [each.boxes[each.scores > SURE] for each in found(network, feed)]
 
 
+def goes_further(run: Run) -> bool:
+    """Tell whether a run is also judged on films and other streets, where that is asked for."""
+    return run.task == "detection" and run.preset == "far"
+
+
 def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, float]:
-    """Judge a network on reported scenes, and a detector also on films and on other streets."""
+    """Judge a network on reported scenes, and where it is asked for also on others."""
     feed = _feed_like(fed, scenes.reported, [one.before for one in scenes.reported.truth])
     metrics = judge(network, feed)
-    further = scenes.plan.films > 0 and run.preset == "far"
-    if further and run.task == "detection" and isinstance(network, Detector):
+    if scenes.plan.films and goes_further(run) and isinstance(network, Detector):
         metrics["film_ap"] = film_judged(network, fed, scenes)
         if feed.system.still:
             elsewhere = _feed_like(fed, scenes.shifted)
