@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 RECORDED = Path(__file__).parents[1] / "data" / "miniature" / "results.jsonl"
 """The runs that come with the package: trained and judged with products rounded to bfloat16.
 
-Runs are in float32 by now, which most CPUs do faster; figures differ by less than those of seeds.
+Runs are in float32 by now, which most CPUs do faster; figures differ no more than those of seeds.
 """
 
 
