@@ -77,6 +77,7 @@ class Feed(nn.Module):
         self.edges = self._edges() if system.look == "edges" else None
         known = self.warp is not None or self.edges is not None
         self.stored = self._store() if known else None
+        self._known: dict[tuple[int, bool], Things] = {}
 
     def __len__(self) -> int:
         """Give how many scenes there are."""
@@ -109,8 +110,8 @@ class Feed(nn.Module):
             zoomed = warp.zoom(image, self.size)
             areas = self._in_frame(full, warp) if self.task == "segmentation" else full[:0]
         things = [
-            self._things(self.streets.truth[scene], bool(turn), warp[0 if len(warp) == 1 else row])
-            for row, (scene, turn) in enumerate(zip(scenes, turned, strict=True))
+            self._things(scene, turn, warp, row)
+            for row, (scene, turn) in enumerate(zip(scenes.tolist(), turned.tolist(), strict=True))
         ]
         return Batch(zoomed, warp, things, areas, extra)
 
@@ -194,7 +195,17 @@ class Feed(nn.Module):
         # As `argmax`, in a fifth of the time.
         return through.zoom(shares, self.size, antialias=False).max(dim=1).indices.byte()
 
-    def _things(self, truth: Truth, turn: bool, warp: Warp) -> Things:
+    def _things(self, scene: int, turn: bool, warp: Warp, row: int) -> Things:
+        """Give what there is in a scene, worked out once where it is the same in every step."""
+        stays = self.system.in_source or self.warp is not None
+        if stays and (scene, turn) in self._known:
+            return self._known[scene, turn]
+        things = self._seen(self.streets.truth[scene], turn, warp[0 if len(warp) == 1 else row])
+        if stays:
+            self._known[scene, turn] = things
+        return things
+
+    def _seen(self, truth: Truth, turn: bool, warp: Warp) -> Things:
         truth = mirror(truth, self.streets.size[1]) if turn else truth
         middles = seen_at(truth.boxes_3d, truth.camera, self.streets.size)
         boxes = truth.boxes
