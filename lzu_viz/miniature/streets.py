@@ -177,8 +177,9 @@ def _workers(count: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
     """Give one process a core; none for so few scenes that starting them would take longer."""
     if count <= 4 * _AT_ONCE:
         return nullcontext()
-    # Spawned, not forked: a fork of a process in which torch has threads may hang.
-    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
+    # Spawned, not forked: a fork of a process in which torch has threads may hang. One thread each:
+    # more would wait for one another.
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), torch.set_num_threads, (1,))
 
 
 def _joined(parts: Sequence[dict[str, NDArray[Any]]]) -> dict[str, Any]:
