@@ -15,8 +15,8 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from PIL import Image
 
-LARGEST_MB = 1280
-"""Peak memory that a notebook may take, on whatever processor; Binder gives 2048."""
+LARGEST_MB = 1024
+"""Peak memory that a notebook may take: half of what Binder gives."""
 
 WIDE = 360
 """Pixels across of a picture on the map."""
