@@ -77,7 +77,7 @@ class Feed(nn.Module):
         self.edges = self._edges() if system.look == "edges" else None
         known = self.warp is not None or self.edges is not None
         self.stored = self._store() if known else None
-        self._known: dict[tuple[int, bool], Things] = {}
+        self._kept: dict[tuple[int, bool], Things] = {}
 
     def __len__(self) -> int:
         """Give how many scenes there are."""
@@ -198,11 +198,11 @@ class Feed(nn.Module):
     def _things(self, scene: int, turn: bool, warp: Warp, row: int) -> Things:
         """Give what there is in a scene, worked out once where it is the same in every step."""
         stays = self.system.in_source or self.warp is not None
-        if stays and (scene, turn) in self._known:
-            return self._known[scene, turn]
+        if stays and (scene, turn) in self._kept:
+            return self._kept[scene, turn]
         things = self._seen(self.streets.truth[scene], turn, warp[0 if len(warp) == 1 else row])
         if stays:
-            self._known[scene, turn] = things
+            self._kept[scene, turn] = things
         return things
 
     def _seen(self, truth: Truth, turn: bool, warp: Warp) -> Things:
