@@ -5,6 +5,7 @@ the next frame's boxes. What it misses once, it will look at less the next time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -68,7 +69,8 @@ def follow(
         expected = motion(before, last).clamp(-1, 1) if motion and len(last) else last
         warp = look(expected)
         (found,) = system.detect(frame, decode, warp)
-        yield Seen(found, warp, expected)
+        # A copy leaves behind what the warp remembers, megabytes a frame.
+        yield Seen(found, copy(warp), expected)
         boxes = found.boxes[found.labels == label]
         missed = 0 if len(boxes) else missed + 1
         if len(boxes):

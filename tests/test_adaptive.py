@@ -44,6 +44,20 @@ def test_it_looks_where_it_found_in_the_last_frame():
     assert torch.equal(seen[1].found.boxes, second)
 
 
+def test_past_frames_remember_no_maps():
+    kept = []
+
+    def looking(boxes):
+        kept.append(look(boxes))
+        return kept[-1]
+
+    system = Fovea(lambda x: x, lambda x: x, Warp.identity(), size=(16, 24))
+    seen = list(follow(system, [FRAME] * 2, answering([BOX, BOX]), looking))
+    assert all(each._memory for each in kept)  # it had made some
+    assert not any(each.warp._memory for each in seen)
+    assert [torch.equal(a.warp.grid, b.grid) for a, b in zip(seen, kept, strict=True)] == [True] * 2
+
+
 def test_it_does_not_look_at_other_things():
     assert all(not len(each.expected) for each in run([BOX, BOX, BOX], labels=7))
     assert len(run([BOX, BOX], labels=7, label=7)[1].expected) == 1

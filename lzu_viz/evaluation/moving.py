@@ -5,6 +5,7 @@ and in how hard: the strong warp is the best for a single picture, the gentle on
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from itertools import pairwise
 from typing import Any
 
@@ -111,7 +112,7 @@ def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list
     for boxes, scene in zip(expected, scenes, strict=True):
         warp = looking(boxes)
         (found,) = lzu.detect(scene.image, decode, warp)
-        seen.append(Seen(found, warp, boxes))
+        seen.append(Seen(found, copy(warp), boxes))
     return seen
 
 
