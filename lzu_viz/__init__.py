@@ -5,4 +5,4 @@ from .geometry.attraction import attract
 from .geometry.warp import Warp
 from .systems.lzu import LZ, LZU, Fovea, Uniform
 
-__all__ = ["LZ", "LZU", "Fovea", "Uniform", "Warp", "attract", "boxes", "saliency", "sampling"]
+__all__ = ["LZ", "LZU", "Fovea", "Uniform", "Warp", "attract", "boxes", "resampling", "saliency"]

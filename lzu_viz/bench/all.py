@@ -7,7 +7,7 @@ from typing import Any
 from . import inverse, stages, zoom
 from .report import report
 
-EACH = {"inverse": inverse, "zoom": zoom, "models": stages}
+EACH = {"inverse": inverse, "zoom": zoom, "stages": stages}
 
 
 def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     said = {
         "inverse": inverse.run(official, rounds),
         "zoom": zoom.run(official, rounds),
-        "models": stages.run(rounds),
+        "stages": stages.run(rounds),
     }
     return report("all", [], {}, **said)
 

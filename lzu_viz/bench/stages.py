@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.bench models`: what each stage of a system costs, with both networks."""
+"""`python -m lzu_viz.bench stages`: what each stage of a system costs, with both networks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
@@ -44,7 +44,7 @@ def run(rounds: int = 7) -> dict[str, Any]:
         for setting, costs in measure(settings, rounds, bar).items()
     ]  # fmt: skip
     progress.close()
-    return report("models", rows, {}, threads=torch.get_num_threads())
+    return report("stages", rows, {}, threads=torch.get_num_threads())
 
 
 def text(said: Mapping[str, Any]) -> str:

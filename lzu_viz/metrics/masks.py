@@ -1,15 +1,9 @@
-"""Figures of merit, each a number that says how well something was done."""
-
-from collections.abc import Sequence
+"""Metrics of masks: intersection over union, and the F-score of outlines."""
 
 import torch
-from kornia.metrics import psnr as _psnr
 from torch import Tensor
 
 from ..geometry import check
-from ..geometry.attraction import FWHM, attract_axes, attract_grid
-from ..geometry.resampling import pixel_centres
-from ..geometry.warp import Warp
 
 
 def mask_iou(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -72,66 +66,6 @@ def boundary_f(predicted: Tensor, truth: Tensor, tolerance: int = 3) -> Tensor:
     equal = (predicted == truth).flatten(1).all(dim=1)
     both = precision + recall
     return torch.where(equal, 1.0, torch.where(both > 0, 2 * precision * recall / both, 0.0))
-
-
-def psnr(image: Tensor, reference: Tensor) -> Tensor:
-    """Peak signal to noise ratio, 10 log10(1 / mean squared error), in dB: higher is nearer.
-
-    Args:
-        image: of any shape, in 0..1.
-        reference: of the same shape.
-
-    Returns:
-        A scalar, over all pixels; infinite for equal images.
-
-    Example:
-        >>> psnr(torch.full((1, 3, 8, 8), 0.6), torch.full((1, 3, 8, 8), 0.5))
-        tensor(20.0000)
-    """
-    return _psnr(image, reference, max_val=1.0)
-
-
-def approximation_error(
-    warp: Warp,
-    saliency: Tensor,
-    fwhm: float | Sequence[float] = FWHM,
-    anti_crop: bool = True,
-    *,
-    size: Sequence[int],
-    samples: Sequence[int] = (128, 128),
-) -> Tensor:
-    """Tell how far a warp lands from the continuous map that it stands for, in source pixels.
-
-    Args:
-        warp: made by :meth:`Warp.from_saliency` from the next three.
-        saliency: `b 1 h w`.
-        fwhm: as in :func:`lzu_viz.attract`.
-        anti_crop: as in :func:`lzu_viz.attract`.
-        size: (rows, columns) of the source image, which gives the unit.
-        samples: (rows, columns) of places in the zoomed frame to look at.
-
-    Returns:
-        `b *samples`, the distance between the two.
-
-    Example:
-        >>> from lzu_viz import saliency
-        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), width=0.1)
-        >>> coarse, fine = (Warp.from_saliency(fovea, (k, k)) for k in (8, 32))
-        >>> errors = [approximation_error(w, fovea, size=(512, 512)).mean() for w in (coarse, fine)]
-        >>> bool(errors[0] > 10 * errors[1])
-        True
-    """
-    rows, columns = check.size(size)
-    centres = pixel_centres(samples, device=warp.grid.device, dtype=warp.grid.dtype)
-    x, y = centres[0, 0, :, 0], centres[0, :, 0, 1]
-    if warp.separable:
-        across, down = attract_axes(x, y, saliency, fwhm, anti_crop)
-        exact = torch.stack(torch.broadcast_tensors(across[:, None, :], down[:, :, None]), dim=-1)
-    else:
-        exact = attract_grid(x, y, saliency, fwhm, anti_crop)
-    pixels = exact.new_tensor([columns / 2, rows / 2])
-    miss = (warp.source_map(samples) - exact) * pixels
-    return miss.square().sum(dim=-1).sqrt()
 
 
 def _check_masks(predicted: Tensor, truth: Tensor) -> None:

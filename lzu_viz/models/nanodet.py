@@ -190,7 +190,7 @@ class NanoDet(nn.Module):
         trained behind the unzoom, as in the paper, learns both. Without training, run the head on
         the zoomed features, unzoom its outputs on a finer grid, and scale the sizes: that comes
         near to what mapping the corners of boxes gives. AP at IoU 0.5 of persons on 300 controlled
-        scenes (:mod:`lzu_viz.experiments.frozen.pretrained_detector`), warp from the true boxes, by rows of the input:
+        scenes (`experiments.frozen.pretrained_detector`), warp from the true boxes, by rows of input:
 
         =============================================== ==== ==== ====
         frozen detector                                  128  192  256

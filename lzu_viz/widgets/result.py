@@ -10,6 +10,7 @@ from torch import Tensor
 from .. import metrics
 from ..datasets.scenes import Scene
 from ..geometry import boxes
+from ..geometry.approximation import approximation_error
 from ..geometry.resampling import resize
 from ..geometry.warp import Warp
 from ..models import COCO_CLASSES
@@ -109,7 +110,7 @@ def explore(
     warp = moved(smooth, state).morph(state.morph)
     side = (state.input_size, state.input_size)
     # The continuous warp is bent as far as the pieces are, so that their distance shrinks as much.
-    error = state.morph * metrics.approximation_error(
+    error = state.morph * approximation_error(
         smooth, look, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
     )
     magnification = warp.magnification((120, 180))

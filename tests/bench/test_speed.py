@@ -194,7 +194,7 @@ def test_models_reports_each_stage_of_both_networks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(stages, "SIZES", {"detector": ((64, 96),), "segmenter": ((128, 128),)})
-    assert main(["models", "--rounds", "1"]) == 0
+    assert main(["stages", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
     for name in ("64x96, fixed, separable", "128x128, image, full", "GFLOPs", "inverse"):
         assert name in printed

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from lzu_viz.metrics.masks.masks import mask_iou
 
 from lzu_viz import images, saliency
 from lzu_viz.datasets.scenes import (
@@ -17,6 +16,7 @@ from lzu_viz.datasets.scenes import (
 )
 from lzu_viz.geometry.resampling import resize
 from lzu_viz.geometry.warp import Warp
+from lzu_viz.metrics.masks import mask_iou
 from lzu_viz.models import SelfieSegmenter
 
 SIZE = (120, 180)

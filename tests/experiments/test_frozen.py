@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from lzu_viz.metrics.masks.detection import average_precision
 
 from lzu_viz.datasets.scenes import far_person
 from lzu_viz.experiments.frozen import (
@@ -25,18 +24,23 @@ from lzu_viz.experiments.frozen import (
 )
 from lzu_viz.experiments.frozen import __main__ as command
 from lzu_viz.geometry.boxes import Detections
+from lzu_viz.metrics.detection import average_precision
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)
 def test_the_kept_figures_were_made_by_this_code(name):
-    assert load(name).source == results_store.source_hash(name), (
-        f"the code has changed since; make them anew with `python -m lzu_viz.experiments.frozen {name}`"
+    assert load(name).source == results_store.source_hash(EVALUATIONS[name]), (
+        "the code has changed since; make them anew with "
+        f"`python -m lzu_viz.experiments.frozen {name}`"
     )
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)
 def test_settings_and_scenes_are_those_kept(name):
-    module, stored = importlib.import_module(f"lzu_viz.experiments.frozen.{name}"), load(name)
+    module, stored = (
+        importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}"),
+        load(name),
+    )
     settings = {"scenes": module.SCENES, **module.SETTINGS}
     assert stored.settings == json.loads(json.dumps(settings))
     assert {record["seed"] for record in stored.records} == set(range(module.SCENES))
@@ -44,7 +48,7 @@ def test_settings_and_scenes_are_those_kept(name):
 
 @pytest.mark.parametrize("name", ["sizes", "detector", "segmenter", "limits"])
 def test_a_part_made_again_is_what_was_kept(name):
-    module = importlib.import_module(f"lzu_viz.experiments.frozen.{name}")
+    module = importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}")
     stored = load(name).records
     seeds = {record["seed"] for record in stored}
     for seed in (min(seeds), max(seeds)):
@@ -140,10 +144,12 @@ def test_words_do_not_change_the_hash():
 def test_the_hash_rests_on_what_is_imported():
     files = {
         path.name
-        for path in results_store._rests_on(results_store.PACKAGE / "evaluation/limits.py", set())
+        for path in results_store._rests_on(
+            results_store.PACKAGE / "experiments/frozen/limits.py", set()
+        )
     }
-    assert {"warp.py", "inverse.py", "nanodet.py", "selfie.py", "controlled.py"} <= files
-    assert not files & {"figures.py", "explorer.py", "adaptive.py"}
+    assert {"warp.py", "invert.py", "nanodet.py", "selfie.py", "controlled.py"} <= files
+    assert not files & {"figures.py", "explorer.py", "video.py"}
 
 
 # --- what is measured -----------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from lzu_viz.metrics.masks.detection3d import Detections3D
 from torch.nn import functional as F
 
 from lzu_viz.datasets import streets as disk
@@ -29,6 +28,7 @@ from lzu_viz.experiments.training.trainer import Recipe, Training, input_size, n
 from lzu_viz.experiments.training.warped_dataset import Feed, mirror, mirror_boxes
 from lzu_viz.geometry.boxes import Detections, iou
 from lzu_viz.geometry.resampling import pixel_centres, resize
+from lzu_viz.metrics.detection3d import Detections3D
 from lzu_viz.models.small.detector import (
     LONGEST,
     NEAR,

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from lzu_viz.metrics.masks.detection import average_precision, precision_interval
 from torch import Tensor
 
 from lzu_viz.geometry.boxes import Detections
+from lzu_viz.metrics.detection import average_precision, precision_interval
 
 SIZE = (200, 300)
 LARGE = torch.tensor([[-0.5, -0.8, 0.5, 0.8]])  # 150 x 160 pixels

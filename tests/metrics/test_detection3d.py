@@ -6,14 +6,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from lzu_viz.metrics.masks.detection3d import (
+from torch import Tensor
+
+from lzu_viz.metrics.detection3d import (
     Detections3D,
     Precision3D,
     average_precision_3d,
     precision_interval_3d,
 )
-from torch import Tensor
-
 from lzu_viz.metrics.masks import detection3d
 
 CAR = (0.0, 1.0, 20.0, 1.8, 1.5, 4.0, 0.0)

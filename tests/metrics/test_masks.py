@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from lzu_viz.metrics.masks.masks import approximation_error, boundary_f, mask_iou, psnr
 
 from lzu_viz import Warp, attract, saliency
+from lzu_viz.geometry.approximation import approximation_error
 from lzu_viz.geometry.resampling import pixel_centres
+from lzu_viz.metrics import boundary_f, mask_iou, psnr
 
 
 def test_mask_iou_by_hand():

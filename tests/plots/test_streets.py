@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from lzu_viz.metrics.masks.detection3d import Detections3D
 from matplotlib.figure import Figure
 
 from lzu_viz.datasets.driving import AREAS, CLASSES, driving, driving_film
 from lzu_viz.datasets.streets import Truth
+from lzu_viz.metrics.detection3d import Detections3D
 from lzu_viz.plots import reproduction as results_plots
 from lzu_viz.plots import streets as plots
 

@@ -27,7 +27,7 @@ Array = NDArray[Any]
 Numbers = dict[str, Any]
 Said = dict[str, Array]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODULE = FRONT / "warp.js"
 DRIVER = ROOT / "tests" / "front" / "driver.mjs"
 

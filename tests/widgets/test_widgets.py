@@ -28,7 +28,7 @@ from lzu_viz.widgets.state import Control, controls, lists
 from lzu_viz.widgets.state_to_warp import warp_of
 from lzu_viz.widgets.views import VIEWS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONTROLS = controls()
 MAPS = ("approximation", "round_trip", "features_zoomed", "features_unzoomed")
 FOLDED = State(separable=False, pieces=8, nodes=(Node(4, 4, 0.9, 0.0),))

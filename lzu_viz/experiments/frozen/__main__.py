@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.experiments.frozen [NAME ...]`: evaluate, and keep the figures in the repository."""
+"""`python -m lzu_viz.experiments.frozen [NAME ...]`: evaluate, and store the figures."""
 
 import argparse
 import importlib
@@ -24,14 +24,14 @@ def main() -> None:
 
 def evaluate(name: str) -> Kept:
     """Run one evaluation over all its scenes."""
-    module = importlib.import_module(f".{name}", __package__)
+    module = importlib.import_module(f".{EVALUATIONS[name]}", __package__)
     records: list[Record] = []
     for seed in tqdm(range(module.SCENES), desc=name, unit="scene"):
         records += module.measure(seed)
     settings = {"scenes": module.SCENES, **module.SETTINGS}
     # Most tables are made from the records in a moment; what takes longer is kept, too.
     summary = module.summarise(records) if hasattr(module, "summarise") else []
-    return Kept(name, source_hash(name), settings, records, summary)
+    return Kept(name, source_hash(EVALUATIONS[name]), settings, records, summary)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-PACKAGE = Path(__file__).parents[1]
-FOLDER = PACKAGE / "data" / "evaluations"
+PACKAGE = Path(__file__).parents[2]
+FOLDER = PACKAGE / "experiments" / "data" / "evaluations"
 
 REPEATS = 1000
 """How often scenes are drawn anew for an interval of a mean."""
@@ -165,13 +165,13 @@ def select(records: Sequence[Record], **wanted: Any) -> list[Record]:
     ]
 
 
-def source_hash(name: str) -> str:
-    """Hash the code that an evaluation rests on: its module and all of the package it imports.
+def source_hash(module: str) -> str:
+    """Return the hash of an evaluation's module and of all of the package that it imports.
 
     Words do not count: comments, docstrings and empty lines are left out.
     """
     digest = hashlib.sha256()
-    for path in sorted(_rests_on(Path(__file__).with_name(f"{name}.py"), set())):
+    for path in sorted(_rests_on(Path(__file__).with_name(f"{module}.py"), set())):
         digest.update(path.relative_to(PACKAGE).as_posix().encode())
         digest.update(without_words(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.experiments.reproduce [TASK ...]`: the argument of the paper in miniature, run again.
+"""`python -m lzu_viz.experiments.reproduce [TASK ...]`: the paper in miniature, run again.
 
 Each run trains one small network and judges it; it appends one line to `results.jsonl` in the
 folder that is named. What is there already is not run again. Without `--full` it runs the short

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...datasets.driving import AREAS
 from ...datasets.streets import Streets
 from ...geometry.check import Size
 from ...geometry.warp import Warp
@@ -40,7 +41,7 @@ class Recipe:
 def network_for(task: Task) -> Network:
     """Give an untrained network for a task."""
     if task == "segmentation":
-        return Segmenter()
+        return Segmenter(len(AREAS))
     return Detector() if task == "detection" else Detector3D()
 
 

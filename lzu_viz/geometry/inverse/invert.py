@@ -3,9 +3,9 @@ r"""The warp backwards: from the source frame to the zoomed frame.
 Separable: on each axis a monotone piecewise linear function; find the piece by bisection, then
     divide.
 
-Non-separable: find the piece (:mod:`lzu_viz.geometry.inverse.rasterize` for the pixels of an image,
-:mod:`lzu_viz.geometry.inverse.point_location` for any points), then solve it (:mod:`lzu_viz.geometry.inverse.inverse_bilinear`). Each pixel
-certifies its own answer: mapped forward inside its piece, it has to come back to the pixel.
+Non-separable: find the piece (`rasterize` for the pixels of an image, `point_location` for any
+points), then solve it (`inverse_bilinear`). Each pixel certifies its own answer: mapped forward
+inside its piece, it has to come back to the pixel.
 
 Whatever way an answer z was found, its derivatives are those of the equation T(z) = p that it
 solves (implicit function theorem), with J the Jacobian of T at z:

@@ -1,8 +1,8 @@
 """Search: which piece of a grid holds a point, wherever it lies; slow, sure, in double precision.
 
 The piece is found by comparing the point with the bounding boxes of the pieces, and the place in it
-by :mod:`lzu_viz.geometry.inverse.inverse_bilinear`. Every answer is mapped forward again, and counts only if it comes
-back to its point.
+by :mod:`lzu_viz.geometry.inverse.inverse_bilinear`. Every answer is mapped forward again, and
+counts only if it comes back to its point.
 """
 
 from collections.abc import Iterator

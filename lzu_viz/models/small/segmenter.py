@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...datasets.driving import AREAS
 from ...geometry.resampling import resize
 from .pyramid import CHANNELS, Pyramid, block, with_places
 
@@ -22,7 +21,7 @@ class Segmenter(nn.Module):
         (1, 9, 24, 80)
     """
 
-    def __init__(self, classes: int = len(AREAS)) -> None:
+    def __init__(self, classes: int = 9) -> None:
         super().__init__()
         self.pyramid = Pyramid(levels=1, pooling=True)
         self.tower = block(CHANNELS + 2, CHANNELS)
