@@ -166,7 +166,13 @@ def test_tests_mirror_the_rooms() -> None:
     assert tested - {"browser"} <= set(ROOMS)
     assert {*ROOMS} - {"site"} <= tested  # the site is tested in a browser
     loose = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
-    assert loose <= {"test_project", "test_notebooks", "test_mutants", "test_packaging"}
+    assert loose <= {
+        "test_project",
+        "test_notebooks",
+        "test_mutants",
+        "test_packaging",
+        "test_registries",
+    }
 
 
 def test_importing_the_package_draws_nothing() -> None:

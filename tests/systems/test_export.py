@@ -32,7 +32,7 @@ def system(separable: bool) -> LZU:
     look = saliency.mix(saliency.uniform(), fovea)
     network = Network()
     warp = Warp.from_saliency(look, separable=separable)
-    return LZU(network.features, network.head, warp, size=SIZE, finer=2).eval()
+    return LZU(network.features, network.head, warp, size=SIZE, upsample_factor=2).eval()
 
 
 def images() -> list[Tensor]:
