@@ -29,6 +29,7 @@ from .sampling import (
     sample,
     sample_areas,
 )
+from .threads import threads
 
 PIECES: Size = (32, 64)
 """(rows, columns) of pieces where none is asked for."""
@@ -457,6 +458,12 @@ class Warp:
     def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
         """Map every pixel's centre of source images of some sizes to the zoomed frame."""
         self._refuse_folds()
+        # Made of small operations: more threads do not make it faster, but wait for one another
+        # where the machine is busy.
+        with threads(1):
+            return self._inverse_maps(sizes)
+
+    def _inverse_maps(self, sizes: Sequence[Size]) -> list[Tensor]:
         if self.axes is None:
             return invert_pixels(self.grid, sizes)
         every = []
@@ -490,7 +497,7 @@ class Warp:
                 bilinear.evaluate_axis(nodes.to("cpu", torch.float64), axis_edges(count)[None])
                 for nodes, count in zip((y, x), size, strict=True)
             )
-            return plan_means(source, rows, columns, torch.finfo(x.dtype).eps, x.device)
+            return plan_means(source, rows, columns, x.dtype, x.device)
 
         return self._once(("means", source, size), make)
 

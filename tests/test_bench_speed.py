@@ -95,13 +95,6 @@ def test_what_is_quick_is_run_several_times_a_turn(monkeypatch: pytest.MonkeyPat
     assert clock[0] == pytest.approx(0.001 + 2 * rounds.LEAST)
 
 
-def test_threads_are_given_back() -> None:
-    before = torch.get_num_threads()
-    with rounds.threads(1):
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
-
-
 def test_memory_is_what_a_run_needs_at_its_peak() -> None:
     grown = rounds.peak_mb(lambda: torch.ones(32 << 18))
     if grown is None:

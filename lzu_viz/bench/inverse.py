@@ -20,10 +20,11 @@ from torch.nn import functional as F
 from .. import saliency
 from ..inverse import invert_pixels
 from ..plots.times import show_inverses
+from ..threads import threads
 from ..warp import Warp
 from .official import Official
 from .report import CannotRun, Progress, report, table
-from .rounds import loaded, medians, peak_mb, threads
+from .rounds import loaded, medians, peak_mb
 
 SIZES = ((32, 64), (64, 128), (128, 256), (256, 512), (900, 1600))
 BATCHES = (1, 4)
