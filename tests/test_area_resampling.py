@@ -127,27 +127,27 @@ def test_batches_of_warps_and_images_serve_each_other() -> None:
 
 @pytest.mark.parametrize(("images", "plans"), [(1, 1), (2, 1), (1, 2), (2, 2)])
 def test_first_and_second_derivatives(images: int, plans: int) -> None:
-    image = torch.rand(images, 2, 5, 7, dtype=torch.float64, requires_grad=True)
-    rows, columns = (edges(count, plans).requires_grad_() for count in (3, 9))
+    image = torch.rand(images, 1, 4, 5, dtype=torch.float64, requires_grad=True)
+    rows, columns = (edges(count, plans).requires_grad_() for count in (2, 6))
 
     def means(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        return area_means(image, plan((5, 7), rows, columns))
+        return area_means(image, plan((4, 5), rows, columns))
 
     assert torch.autograd.gradcheck(means, (image, rows, columns))
     assert torch.autograd.gradgradcheck(means, (image, rows, columns))
-    fixed, still = image.detach(), plan((5, 7), rows.detach(), columns.detach())
+    fixed, still = image.detach(), plan((4, 5), rows.detach(), columns.detach())
     assert torch.autograd.gradcheck(lambda r: means(fixed, r, columns.detach()), (rows,))
     assert torch.autograd.gradcheck(lambda i: area_means(i, still), (image,))
 
 
 def test_the_gradient_reaches_the_saliency() -> None:
     look = (torch.rand(1, 1, 6, 8, dtype=torch.float64) + 0.5).requires_grad_()
-    image = torch.rand(2, 1, 30, 40, dtype=torch.float64, requires_grad=True)
+    image = torch.rand(2, 1, 30, 40, dtype=torch.float64)
 
-    def zoom(look: Tensor, image: Tensor) -> Tensor:
+    def zoom(look: Tensor) -> Tensor:
         return Warp.from_saliency(look, (4, 4), 0.4).zoom(image, (7, 9))
 
-    assert torch.autograd.gradcheck(zoom, (look, image))
+    assert torch.autograd.gradcheck(zoom, (look,))
 
 
 def test_blocks_and_bags_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ def test_another_thread_keeps_its_number() -> None:
 
     def run() -> None:
         torch.set_num_threads(2)
+        assert torch.get_num_threads() == 2
         started.set()
         changed.wait(10)
         seen.append(torch.get_num_threads())
