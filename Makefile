@@ -36,13 +36,15 @@ help:
 	@echo "                REPOSITORY=owner/name  where Binder's launch buttons lead"
 	@echo "make clean      remove .venv and all caches"
 
+# One thread a kernel: on a busy machine, threads that wait for one another take many times longer
+# than they save.
 lab: $(LAB_STAMP) $(SETTINGS)
-	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
 	    $(if $(PORT),--port=$(PORT) --ServerApp.port_retries=0) \
 	    $(if $(filter no,$(BROWSER)),--no-browser) \
 	    $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# One thread a kernel: on few cores, threads that wait for one another take longer than they save.
+# One thread a kernel, as in the lab.
 test: $(TEST_STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .

@@ -26,11 +26,12 @@ def parser() -> argparse.ArgumentParser:
         ("inverse", "what the inverse of a warp costs, beside what others offer"),
         ("zoom", "what making a warp, zooming and unzooming cost"),
         ("stages", "what each stage of a system costs, with both networks"),
-        ("all", "these three"),
+        ("busy", "how much slower inverse and zoom get on a busy machine"),
+        ("all", "inverse, zoom and stages"),
     ):
         each = commands.add_parser(name, help=what)
         each.add_argument("--rounds", type=_some, default=7, help="for each median (default 7)")
-        if name != "stages":
+        if name not in ("stages", "busy"):
             each.add_argument(
                 "--official", type=Path, metavar="FOLDER",
                 help="a checkout of the official code, to be measured beside",
