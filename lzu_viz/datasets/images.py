@@ -249,8 +249,8 @@ def _from_rows(
 ) -> Tensor:
     """Make an image of what `read(top, bottom)` returns, and reduce it.
 
-    The same as :func:`lzu_viz.geometry.resampling.resize` of the whole, strip by strip: as floats, a large
-    photo would fill the memory.
+    The same as :func:`lzu_viz.geometry.resampling.resize` of the whole image, strip by strip: as
+    floats, a large photo would fill the memory.
     """
     rows, columns = shape
     size = _reduced((rows, columns), max_pixels)

@@ -228,9 +228,8 @@ class Warp:
             image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels.
             size: (rows, columns) of the zoomed image.
             antialias: whether pixels that stand for more than one source pixel take the mean over
-                their area, exactly if the warp is separable (:mod:`lzu_viz.geometry.area_resampling`), and
-                about it otherwise (:func:`lzu_viz.geometry.resampling.plan_areas`); if False, each pixel is
-                one bilinear sample.
+                their area: the exact mean if the warp is separable (`area_resampling`), that of a
+                mipmap otherwise. If False, each pixel is one bilinear sample.
 
         Returns:
             `b 3 *size` in the image's dtype.
