@@ -21,7 +21,10 @@ const LOOKS = {
   pixels: (size, { boxes, amplitude, bandwidth, frame }) =>
     front.fromBoxesInPixels(size, boxes, amplitude, bandwidth, frame),
   mix: (size, { looks, weights }) =>
-    front.mix(looks.map((look) => LOOKS[look.kind](size, look)), weights),
+    front.mix(
+      looks.map((look) => LOOKS[look.kind](size, look)),
+      weights,
+    ),
 };
 
 function run(state) {

@@ -16,21 +16,32 @@ class Model {
     this.listeners = {};
     this.sent = [];
   }
-  get(name) { return this.values[name]; }
+  get(name) {
+    return this.values[name];
+  }
   set(name, value) {
     this.values[name] = value;
     this.last = [name, value];
     for (const listener of this.listeners[`change:${name}`] ?? []) listener();
   }
-  on(event, listener) { (this.listeners[event] ??= []).push(listener); }
-  save_changes() { this.sent.push(this.last); }
-  answer(serial) { this.set("_answer", { serial }); }
-  get pieces() { return this.sent.map(([, value]) => value.pieces); }
+  on(event, listener) {
+    (this.listeners[event] ??= []).push(listener);
+  }
+  save_changes() {
+    this.sent.push(this.last);
+  }
+  answer(serial) {
+    this.set("_answer", { serial });
+  }
+  get pieces() {
+    return this.sent.map(([, value]) => value.pieces);
+  }
 }
 
 const serialOf = (model, k) => model.sent[k][1].serial;
 
-{ // While one state is with the kernel only the newest waits.
+{
+  // While one state is with the kernel only the newest waits.
   const model = new Model();
   const shared = new Shared(model);
   for (const pieces of [2, 3, 4, 5]) shared.change({ pieces });
@@ -41,8 +52,12 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   assert.deepEqual(model.pieces, [2, 5]);
 }
 
-{ // A lost answer is given up, for a state and for a photo alike.
-  for (const [name, value] of [["_state", { pieces: 2 }], ["_upload", { file: 0 }]]) {
+{
+  // A lost answer is given up, for a state and for a photo alike.
+  for (const [name, value] of [
+    ["_state", { pieces: 2 }],
+    ["_upload", { file: 0 }],
+  ]) {
     const model = new Model();
     const shared = new Shared(model);
     shared.send(name, value);
@@ -55,7 +70,8 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   }
 }
 
-{ // An answer that comes after it was given up still lets the newest state through.
+{
+  // An answer that comes after it was given up still lets the newest state through.
   const model = new Model();
   const shared = new Shared(model);
   shared.change({ pieces: 2 });
@@ -65,7 +81,8 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   assert.deepEqual(model.pieces, [2, 3]);
 }
 
-{ // A photo that is sent meanwhile does not pass for the state that was still to be told.
+{
+  // A photo that is sent meanwhile does not pass for the state that was still to be told.
   const model = new Model();
   const shared = new Shared(model);
   shared.change({ pieces: 2 });
@@ -77,7 +94,8 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   assert.equal(model.pieces[2], 3);
 }
 
-{ // While the hand moves the kernel rests between answers; as soon as it lets go, it is told.
+{
+  // While the hand moves the kernel rests between answers; as soon as it lets go, it is told.
   const model = new Model();
   const shared = new Shared(model);
   shared.change({ pieces: 2 }, false);
@@ -95,7 +113,8 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   assert.deepEqual(model.pieces, [2, 5, 6]);
 }
 
-{ // What another page says is taken, even if it has sent as many messages; one's own echo is not.
+{
+  // What another page says is taken, even if it has sent as many messages; one's own echo is not.
   const model = new Model();
   const shared = new Shared(model);
   shared.change({ pieces: 2 });
@@ -105,7 +124,8 @@ const serialOf = (model, k) => model.sent[k][1].serial;
   assert.equal(shared.state.pieces, 6);
 }
 
-{ // A state that Python sets is taken, is not sent back, and can be undone.
+{
+  // A state that Python sets is taken, is not sent back, and can be undone.
   const model = new Model();
   const shared = new Shared(model);
   model.set("_state", { pieces: 9, foveas: [] });

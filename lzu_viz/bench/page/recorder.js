@@ -27,7 +27,16 @@ globalThis.lzuBench = (() => {
 
   /** Forget all notes; what is seen now is the start. */
   function mark() {
-    notes = { since: performance.now(), moves: [], down: [], up: [], pictures: [], fresh: [], frames: 0, cost: 0 };
+    notes = {
+      since: performance.now(),
+      moves: [],
+      down: [],
+      up: [],
+      pictures: [],
+      fresh: [],
+      frames: 0,
+      cost: 0,
+    };
   }
 
   function note(event) {
@@ -37,16 +46,19 @@ globalThis.lzuBench = (() => {
     else {
       // Moves that came while the page was busy are handed over as one: each keeps its own time.
       const all = event.getCoalescedEvents();
-      for (const each of all.length ? all : [event]) notes.moves.push([each.timeStamp, each.clientX]);
+      for (const each of all.length ? all : [event])
+        notes.moves.push([each.timeStamp, each.clientX]);
     }
   }
-  for (const type of ["pointerdown", "pointermove", "pointerup"]) addEventListener(type, note, true);
+  for (const type of ["pointerdown", "pointermove", "pointerup"])
+    addEventListener(type, note, true);
 
   function hashFile(image) {
     const known = files.get(image);
     if (known?.src === image.src) return known.hash;
     let hash = image.src.length;
-    for (let k = 0; k < image.src.length; k += 61) hash = (Math.imul(hash, 31) + image.src.charCodeAt(k)) | 0;
+    for (let k = 0; k < image.src.length; k += 61)
+      hash = (Math.imul(hash, 31) + image.src.charCodeAt(k)) | 0;
     files.set(image, { src: image.src, hash });
     return hash;
   }
@@ -61,7 +73,8 @@ globalThis.lzuBench = (() => {
 
   function hash(selector) {
     const found = document.querySelector(selector);
-    if (found instanceof HTMLImageElement) return found.complete && found.naturalWidth ? hashFile(found) : null;
+    if (found instanceof HTMLImageElement)
+      return found.complete && found.naturalWidth ? hashFile(found) : null;
     return found?.width ? hashPixels(found) : null;
   }
 
@@ -116,8 +129,11 @@ globalThis.lzuBench = (() => {
       return new Promise((resolve) => {
         waiting = (now) => {
           const last = Math.max(notes.since, notes.pictures.at(-1)?.[0] ?? 0);
-          const good = now - last >= quiet && (!change || notes.pictures.length > 0) &&
-            (!wanted || wanted.includes(String(seen.keys[0]))) && (!answered || seen.fresh);
+          const good =
+            now - last >= quiet &&
+            (!change || notes.pictures.length > 0) &&
+            (!wanted || wanted.includes(String(seen.keys[0]))) &&
+            (!answered || seen.fresh);
           if (!good && now - start < limit) return false;
           resolve(good);
           return true;

@@ -19,7 +19,9 @@
     }
 
     send(data) {
-      setTimeout(() => { if (this.readyState === WebSocket.OPEN) super.send(data); }, DELAY_MS);
+      setTimeout(() => {
+        if (this.readyState === WebSocket.OPEN) super.send(data);
+      }, DELAY_MS);
     }
   };
 })();

@@ -15,7 +15,10 @@ const PLAY_MS = 2000;
 const MOST_RATIO = 2;
 
 const GESTURES = [
-  ["drag", "moves a fovea, a box or a node of the grid; a box is resized by its edge, and a new one drawn on an empty place"],
+  [
+    "drag",
+    "moves a fovea, a box or a node of the grid; a box is resized by its edge, and a new one drawn on an empty place",
+  ],
   ["double click", "adds a fovea or a box, or takes it away; puts a node back"],
   ["wheel, pinch, + and −", "make a fovea or a box wider or narrower"],
   ["arrow keys", "move the selected one, with Shift ten times as far"],
@@ -32,7 +35,11 @@ class Explorer {
     this.model = shared.model;
     this.limits = this.model.get("_lists");
     this.colours = { ...this.model.get("_colours") };
-    this.colours.map = new Uint8Array(this.colours.map.buffer, this.colours.map.byteOffset, this.colours.map.byteLength);
+    this.colours.map = new Uint8Array(
+      this.colours.map.buffer,
+      this.colours.map.byteOffset,
+      this.colours.map.byteLength,
+    );
     this.selected = { foveas: 0, boxes: 0, node: { row: 0, column: 0 } };
     this.panels = new Map();
     this.inputs = {};
@@ -69,7 +76,11 @@ class Explorer {
     root.addEventListener("keydown", (event) => {
       // JupyterLab takes these keys for itself, even from a slider, if it hears of them.
       if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation();
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && event.target.type !== "text") {
+      if (
+        (event.ctrlKey || event.metaKey) &&
+        event.key.toLowerCase() === "z" &&
+        event.target.type !== "text"
+      ) {
         event.preventDefault();
         event.stopPropagation();
         this.shared.undo();
@@ -135,12 +146,25 @@ class Explorer {
       bar.append(node("span", "", "0"), colours, top, read);
       cell.append(bar);
     }
-    const panel = { view, cell, canvas, mark, read, top, scale: 1, sheet: new Sheet(), context: canvas.getContext("2d") };
+    const panel = {
+      view,
+      cell,
+      canvas,
+      mark,
+      read,
+      top,
+      scale: 1,
+      sheet: new Sheet(),
+      context: canvas.getContext("2d"),
+    };
     this.panels.set(view.name, panel);
     canvas.addEventListener("pointermove", (event) => this.hover(panel, event));
     canvas.addEventListener("pointerleave", () => this.hover(panel, null));
     if (view.name === "source") {
-      canvas.setAttribute("aria-label", `${view.caption}. Arrow keys move, plus and minus resize, N selects the next.`);
+      canvas.setAttribute(
+        "aria-label",
+        `${view.caption}. Arrow keys move, plus and minus resize, N selects the next.`,
+      );
       this.gestures = new Gestures(this, canvas);
     }
     return cell;
@@ -167,7 +191,10 @@ class Explorer {
     const help = node("details", "lzu-help");
     const list = node("dl");
     const shown = this.model.get("_controls").filter((each) => each.shown);
-    for (const [name, effect] of [...GESTURES, ...shown.map(({ label, legend }) => [label, legend])]) {
+    for (const [name, effect] of [
+      ...GESTURES,
+      ...shown.map(({ label, legend }) => [label, legend]),
+    ]) {
       const entry = node("div");
       entry.append(node("dt", "", name), node("dd", "", effect));
       list.append(entry);
@@ -178,11 +205,22 @@ class Explorer {
 
   buildButtons() {
     const buttons = node("div", "lzu-buttons");
-    const shown = (name) => this.model.get("_controls").some((each) => each.name === name && each.shown);
-    this.play = button("▶ Play", "Bend the sheet from uniform to zoomed and back", () => this.togglePlay());
+    const shown = (name) =>
+      this.model.get("_controls").some((each) => each.name === name && each.shown);
+    this.play = button("▶ Play", "Bend the sheet from uniform to zoomed and back", () =>
+      this.togglePlay(),
+    );
     this.undo = button("↶ Undo", "Take the last change back (Ctrl+Z)", () => this.shared.undo());
-    this.add = button("+ Add", "Add a fovea or a box in the middle (Insert, or double click the source)", () => this.gestures.add(0, 0));
-    this.remove = button("− Remove", "Remove the selected fovea or box; put the selected node back (Delete)", () => this.gestures.remove());
+    this.add = button(
+      "+ Add",
+      "Add a fovea or a box in the middle (Insert, or double click the source)",
+      () => this.gestures.add(0, 0),
+    );
+    this.remove = button(
+      "− Remove",
+      "Remove the selected fovea or box; put the selected node back (Delete)",
+      () => this.gestures.remove(),
+    );
     this.play.hidden = !shown("morph");
     const chooser = this.model.get("_upload") ? this.buildChooser() : [];
     buttons.append(this.play, this.undo, ...chooser, this.add, this.remove);
@@ -200,7 +238,9 @@ class Explorer {
       try {
         await this.shared.upload(file);
       } catch (error) {
-        this.say(`${file.name} cannot be shown: ${error.message}. Nothing was changed; choose a JPEG, PNG or WebP.`);
+        this.say(
+          `${file.name} cannot be shown: ${error.message}. Nothing was changed; choose a JPEG, PNG or WebP.`,
+        );
       }
     });
     return [button("Photo …", "Explore a photo of your own", () => input.click()), input];
@@ -219,10 +259,12 @@ class Explorer {
     } else {
       input = node("input");
       input.type = control.step ? "range" : "checkbox";
-      if (control.step) Object.assign(input, { min: control.low, max: control.high, step: control.step });
+      if (control.step)
+        Object.assign(input, { min: control.low, max: control.high, step: control.step });
     }
     const out = node("output");
-    const read = () => (input.type === "checkbox" ? input.checked : isChoice ? input.value : Number(input.value));
+    const read = () =>
+      input.type === "checkbox" ? input.checked : isChoice ? input.value : Number(input.value);
     input.addEventListener("input", () => this.said(control, read(), false));
     input.addEventListener("change", () => this.said(control, read(), true));
     row.append(node("span", "lzu-label", control.label), input, out);
@@ -244,7 +286,9 @@ class Explorer {
       this.schedule();
     } else if (list === "nodes") this.gestures.shiftNode({ [field]: value }, done);
     else if (field) {
-      const things = state[list].map((each, i) => (i === this.selected[list] ? { ...each, [field]: value } : each));
+      const things = state[list].map((each, i) =>
+        i === this.selected[list] ? { ...each, [field]: value } : each,
+      );
       this.shared.change({ [list]: things }, done);
     } else this.shared.change({ [name]: value, ...consequence(name, value) }, done);
   }
@@ -253,13 +297,17 @@ class Explorer {
   valueOf(name) {
     const [list, field] = name.split(".");
     if (!field) return this.shared.state[list];
-    return list === "nodes" ? this.node()[field] : this.shared.state[list][this.selected[list]][field];
+    return list === "nodes"
+      ? this.node()[field]
+      : this.shared.state[list][this.selected[list]][field];
   }
 
   /** The selected node, as the state holds it, or would. */
   node() {
     const { row, column } = this.selected.node;
-    const moved = this.shared.state.nodes.find((each) => each.row === row && each.column === column);
+    const moved = this.shared.state.nodes.find(
+      (each) => each.row === row && each.column === column,
+    );
     return moved ?? { row, column, dx: 0, dy: 0 };
   }
 
@@ -274,7 +322,8 @@ class Explorer {
     if (!this.shared.pyramid) return; // nothing is drawn yet
     let source = null;
     if (event) {
-      const box = panel.view.name === "source" ? this.gestures.box() : panel.canvas.getBoundingClientRect();
+      const box =
+        panel.view.name === "source" ? this.gestures.box() : panel.canvas.getBoundingClientRect();
       const times = panel.canvas.width / box.width;
       const at = [(event.clientX - box.left) * times, (event.clientY - box.top) * times];
       const place = fromCanvas(frameOf(panel.view, panel.canvas), ...at);
@@ -322,9 +371,13 @@ class Explorer {
     const { width, height } = this.shared.size;
     for (const panel of this.panels.values()) {
       const across = Math.max(80, panel.canvas.parentElement.clientWidth);
-      const size = { width: Math.round(across * this.ratio), height: Math.round((across * this.ratio * height) / width) };
+      const size = {
+        width: Math.round(across * this.ratio),
+        height: Math.round((across * this.ratio * height) / width),
+      };
       panel.scale = this.ratio;
-      if (panel.canvas.width !== size.width || panel.canvas.height !== size.height) Object.assign(panel.canvas, size);
+      if (panel.canvas.width !== size.width || panel.canvas.height !== size.height)
+        Object.assign(panel.canvas, size);
     }
     this.draw();
   }
@@ -356,8 +409,10 @@ class Explorer {
   draw() {
     const { state } = this.shared;
     this.drawn = state;
-    for (const list of ["foveas", "boxes"]) this.selected[list] = Math.min(this.selected[list], state[list].length - 1);
-    if (Math.max(this.selected.node.row, this.selected.node.column) > state.pieces) this.centreNode();
+    for (const list of ["foveas", "boxes"])
+      this.selected[list] = Math.min(this.selected[list], state[list].length - 1);
+    if (Math.max(this.selected.node.row, this.selected.node.column) > state.pieces)
+      this.centreNode();
     for (const panel of this.panels.values()) drawPanel(panel, this);
     this.syncControls();
     this.syncWords();
@@ -375,7 +430,9 @@ class Explorer {
     if (this.message.textContent !== text) this.message.textContent = text;
     if (this.lines !== answer.lines) {
       this.lines = answer.lines;
-      this.numbers.replaceChildren(...(answer.lines ?? []).map((line, i) => node(i ? "div" : "strong", "", line)));
+      this.numbers.replaceChildren(
+        ...(answer.lines ?? []).map((line, i) => node(i ? "div" : "strong", "", line)),
+      );
     }
     this.numbers.classList.toggle("lzu-stale", !this.shared.fresh());
   }
@@ -452,7 +509,9 @@ function initialize({ model }) {
 }
 
 function render({ model, el }) {
-  const missing = ["OffscreenCanvas", "createImageBitmap", "ResizeObserver"].filter((name) => !(name in globalThis));
+  const missing = ["OffscreenCanvas", "createImageBitmap", "ResizeObserver"].filter(
+    (name) => !(name in globalThis),
+  );
   if (missing.length) {
     el.textContent = `The explorer needs a newer browser: this one has no ${missing.join(", ")}.`;
     return undefined;

@@ -80,13 +80,19 @@ export class Gestures {
   hitBox({ x, y, px }, reach) {
     const order = this.state.boxes.map((_, index) => index);
     // The selected box lies on top.
-    order.sort((a, b) => (b === this.explorer.selected.boxes) - (a === this.explorer.selected.boxes));
+    order.sort(
+      (a, b) => (b === this.explorer.selected.boxes) - (a === this.explorer.selected.boxes),
+    );
     for (const index of order) {
       const [left, top, right, bottom] = sidesOf(this.state.boxes[index]);
       const [across, down] = px.map((pixel) => pixel * reach);
       if (x < left - across || x > right + across || y < top - down || y > bottom + down) continue;
       const side = (place, low, high, slack) => {
-        if (Math.min(Math.abs(place - low), Math.abs(place - high)) > Math.min(slack, (high - low) / 3 + slack / 2)) return 0;
+        if (
+          Math.min(Math.abs(place - low), Math.abs(place - high)) >
+          Math.min(slack, (high - low) / 3 + slack / 2)
+        )
+          return 0;
         return Math.abs(place - low) < Math.abs(place - high) ? -1 : 1;
       };
       return { index, across: side(x, left, right, across), down: side(y, top, bottom, down) };
@@ -110,9 +116,13 @@ export class Gestures {
 
   press(event) {
     if (event.button !== 0 || !this.list) return;
-    if (event.pointerType === "touch") this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+    if (event.pointerType === "touch")
+      this.touches.set(event.pointerId, [event.clientX, event.clientY]);
     if (this.touches.size === 2) {
-      this.pinch = { span: this.span(), thing: this.state[this.list][this.explorer.selected[this.list]] };
+      this.pinch = {
+        span: this.span(),
+        thing: this.state[this.list][this.explorer.selected[this.list]],
+      };
       this.drag = null;
       return;
     }
@@ -138,13 +148,16 @@ export class Gestures {
       selected.boxes = hit.index;
       return { start: at, was: this.state.boxes[hit.index], across: hit.across, down: hit.down };
     }
-    selected.foveas = hit ? hit.index : nearest(this.state.foveas, ({ x, y }) => Math.hypot(x - at.x, y - at.y));
+    selected.foveas = hit
+      ? hit.index
+      : nearest(this.state.foveas, ({ x, y }) => Math.hypot(x - at.x, y - at.y));
     const fovea = this.state.foveas[selected.foveas];
     return hit ? { dx: fovea.x - at.x, dy: fovea.y - at.y } : { dx: 0, dy: 0 };
   }
 
   move(event) {
-    if (this.touches.has(event.pointerId)) this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+    if (this.touches.has(event.pointerId))
+      this.touches.set(event.pointerId, [event.clientX, event.clientY]);
     if (this.pinch && this.touches.size === 2) {
       this.resize(this.pinch.thing, this.span() / this.pinch.span, false);
       return;
@@ -155,11 +168,13 @@ export class Gestures {
     }
     // A click that trembles is no drag.
     const [fromX, fromY] = this.drag.from;
-    if (!this.drag.moved && Math.hypot(event.clientX - fromX, event.clientY - fromY) < TREMBLE) return;
+    if (!this.drag.moved && Math.hypot(event.clientX - fromX, event.clientY - fromY) < TREMBLE)
+      return;
     this.drag.moved = true;
     const at = this.place(event);
     if (this.list === "nodes") this.moveNode(at.x + this.drag.dx, at.y + this.drag.dy, false);
-    else if (this.list === "foveas") this.set({ x: limited(at.x + this.drag.dx), y: limited(at.y + this.drag.dy) }, false);
+    else if (this.list === "foveas")
+      this.set({ x: limited(at.x + this.drag.dx), y: limited(at.y + this.drag.dy) }, false);
     else if (this.list === "boxes") this.dragBox(at);
   }
 
@@ -184,7 +199,12 @@ export class Gestures {
     const hit = this.list && this.hit(event);
     if (!hit) return this.list === "boxes" ? "crosshair" : "default";
     if (this.list !== "boxes") return "grab";
-    const names = { "-1-1": "nwse-resize", "11": "nwse-resize", "1-1": "nesw-resize", "-11": "nesw-resize" };
+    const names = {
+      "-1-1": "nwse-resize",
+      11: "nwse-resize",
+      "1-1": "nesw-resize",
+      "-11": "nesw-resize",
+    };
     if (hit.across && hit.down) return names[`${hit.across}${hit.down}`];
     return hit.across ? "ew-resize" : hit.down ? "ns-resize" : "grab";
   }
@@ -210,7 +230,12 @@ export class Gestures {
 
   key(event) {
     const step = event.shiftKey ? 0.1 : 0.01;
-    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const moves = {
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
+    };
     const next = event.shiftKey ? -1 : 1;
     if (!this.list) return;
     if (moves[event.key]) this.nudge(...moves[event.key]);
@@ -230,7 +255,9 @@ export class Gestures {
   /** Change the selected one. */
   set(part, done = true) {
     const index = this.explorer.selected[this.list];
-    const things = this.state[this.list].map((each, i) => (i === index ? { ...each, ...part } : each));
+    const things = this.state[this.list].map((each, i) =>
+      i === index ? { ...each, ...part } : each,
+    );
     this.shared.change({ [this.list]: things }, done);
   }
 
@@ -265,7 +292,11 @@ export class Gestures {
   dragBox(at) {
     const { corner, start, was, across, down } = this.drag;
     if (corner) return this.drawBox(corner, at);
-    if (!across && !down) return this.set({ x: limited(was.x + at.x - start.x), y: limited(was.y + at.y - start.y) }, false);
+    if (!across && !down)
+      return this.set(
+        { x: limited(was.x + at.x - start.x), y: limited(was.y + at.y - start.y) },
+        false,
+      );
     const sides = sidesOf(was);
     if (across) sides[across < 0 ? 0 : 2] += at.x - start.x;
     if (down) sides[down < 0 ? 1 : 3] += at.y - start.y;
@@ -274,19 +305,29 @@ export class Gestures {
 
   /** Draw a new box from corner to corner; it is added as soon as it is large enough to be meant. */
   drawBox(corner, at) {
-    const far = Math.min(Math.abs(at.x - corner.x) / at.px[0], Math.abs(at.y - corner.y) / at.px[1]);
+    const far = Math.min(
+      Math.abs(at.x - corner.x) / at.px[0],
+      Math.abs(at.y - corner.y) / at.px[1],
+    );
     if (!this.drag.drawn) {
       if (far < LEAST_BOX || !this.mayAdd()) return;
       this.drag.drawn = true;
       this.explorer.selected.boxes = this.state.boxes.length;
-      this.shared.change({ boxes: [...this.state.boxes, boxOf([corner.x, corner.y, at.x, at.y])] }, false);
+      this.shared.change(
+        { boxes: [...this.state.boxes, boxOf([corner.x, corner.y, at.x, at.y])] },
+        false,
+      );
       return;
     }
     this.set(boxOf([corner.x, corner.y, at.x, at.y]), false);
   }
 
   mayAdd() {
-    return this.list && this.list !== "nodes" && this.state[this.list].length < this.explorer.limits[this.list][1];
+    return (
+      this.list &&
+      this.list !== "nodes" &&
+      this.state[this.list].length < this.explorer.limits[this.list][1]
+    );
   }
 
   mayRemove() {
@@ -338,7 +379,8 @@ export class Gestures {
   /** Move the selected node to a place of the source. */
   moveNode(x, y, done) {
     const { morph } = this.state;
-    if (morph < 0.05) return this.explorer.say("The sheet is flat: take morph up before you move its nodes.");
+    if (morph < 0.05)
+      return this.explorer.say("The sheet is flat: take morph up before you move its nodes.");
     const [nowX, nowY] = this.nodePlace();
     const { dx, dy } = this.explorer.node();
     // A node that is morphed part of the way follows the hand only if it goes further than it.

@@ -11,7 +11,12 @@ export const whole = (canvas) => ({ left: 0, top: 0, width: canvas.width, height
 /** The largest square in the middle of a canvas, where the zoomed frame is drawn. */
 export function square(canvas) {
   const side = Math.min(canvas.width, canvas.height);
-  return { left: (canvas.width - side) / 2, top: (canvas.height - side) / 2, width: side, height: side };
+  return {
+    left: (canvas.width - side) / 2,
+    top: (canvas.height - side) / 2,
+    width: side,
+    height: side,
+  };
 }
 
 /** From a place to canvas pixels. */
@@ -81,10 +86,19 @@ export function drawFolds(context, frame, warp, folded, inSource, colour) {
   context.lineWidth = 2;
   for (const [row, column] of folded) {
     context.beginPath();
-    for (const [down, across] of [[0, 0], [0, 1], [1, 1], [1, 0]]) {
+    for (const [down, across] of [
+      [0, 0],
+      [0, 1],
+      [1, 1],
+      [1, 0],
+    ]) {
       const place = inSource
         ? corner(frame, warp, row + down, column + across)
-        : toCanvas(frame, (2 * (column + across)) / warp.columns - 1, (2 * (row + down)) / warp.rows - 1);
+        : toCanvas(
+            frame,
+            (2 * (column + across)) / warp.columns - 1,
+            (2 * (row + down)) / warp.rows - 1,
+          );
       context.lineTo(...place);
     }
     context.closePath();
@@ -96,7 +110,10 @@ export function drawFolds(context, frame, warp, folded, inSource, colour) {
 
 /** Draw twice, so that the line is seen on dark and on bright. */
 function outlined(context, colours, width, scale, path) {
-  for (const [colour, more] of [[colours.ink, 2], [colours.fovea, 0]]) {
+  for (const [colour, more] of [
+    [colours.ink, 2],
+    [colours.fovea, 0],
+  ]) {
     context.strokeStyle = colour;
     context.lineWidth = (width + more) * scale;
     context.beginPath();
@@ -128,7 +145,12 @@ export function drawBox(context, frame, box, selected, colours, scale) {
   if (!selected) return;
   const half = 4 * scale;
   context.fillStyle = colours.fovea;
-  for (const [across, down] of [[x, y], [end, y], [x, low], [end, low]]) {
+  for (const [across, down] of [
+    [x, y],
+    [end, y],
+    [x, low],
+    [end, low],
+  ]) {
     context.fillRect(across - half, down - half, 2 * half, 2 * half);
   }
 }
@@ -168,11 +190,17 @@ export function drawTag(context, text, x, y, colour, scale) {
 export function drawInset(context, frame, [left, top, right, bottom], scale) {
   const { canvas } = context;
   const [x, y] = toCanvas(frame, (left + right) / 2, (top + bottom) / 2);
-  const longer = Math.max(((right - left) / 2) * canvas.width, ((bottom - top) / 2) * canvas.height);
+  const longer = Math.max(
+    ((right - left) / 2) * canvas.width,
+    ((bottom - top) / 2) * canvas.height,
+  );
   const half = Math.min(Math.max(8, longer) * 0.75, canvas.width / 2, canvas.height / 2);
   const [cx, cy] = [clamp(x, half, canvas.width - half), clamp(y, half, canvas.height - half)];
   const side = Math.round(canvas.height * 0.42);
-  const to = [x > canvas.width / 2 ? 0 : canvas.width - side, y > canvas.height / 2 ? 0 : canvas.height - side];
+  const to = [
+    x > canvas.width / 2 ? 0 : canvas.width - side,
+    y > canvas.height / 2 ? 0 : canvas.height - side,
+  ];
   context.imageSmoothingEnabled = true;
   context.drawImage(canvas, cx - half, cy - half, 2 * half, 2 * half, ...to, side, side);
   context.strokeStyle = "white";
@@ -210,7 +238,8 @@ export function drawMap(context, sheet, frame, { values, rows, columns }, top, c
 /** The colours of maps as a CSS gradient. */
 export function gradient({ map }) {
   const stops = [];
-  for (let k = 0; k <= 255; k += 15) stops.push(`rgb(${map[3 * k]} ${map[3 * k + 1]} ${map[3 * k + 2]})`);
+  for (let k = 0; k <= 255; k += 15)
+    stops.push(`rgb(${map[3 * k]} ${map[3 * k + 1]} ${map[3 * k + 2]})`);
   return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 

@@ -4,7 +4,18 @@
  * The model holds the state (what the controls say) and the last answer (what only the kernel can
  * know: the networks' outputs, maps of errors, and the numbers). The picture never waits for it.
  */
-import { buildPyramid, folds, fromBoxes, fromBoxesInPixels, fromFoveas, makeWarp, mix, morph, moveNodes, zoomPicture } from "./warp.js";
+import {
+  buildPyramid,
+  folds,
+  fromBoxes,
+  fromBoxesInPixels,
+  fromFoveas,
+  makeWarp,
+  mix,
+  morph,
+  moveNodes,
+  zoomPicture,
+} from "./warp.js";
 import { sidesOf } from "./paint.js";
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -21,7 +32,10 @@ const MOST_BYTES = 200_000_000;
 export function same(first, second) {
   if (Object(first) !== first || Object(second) !== second) return first === second;
   const keys = (each) => Object.keys(each).filter((key) => key !== "serial");
-  return keys(first).length === keys(second).length && keys(first).every((key) => same(first[key], second[key]));
+  return (
+    keys(first).length === keys(second).length &&
+    keys(first).every((key) => same(first[key], second[key]))
+  );
 }
 
 /**
@@ -40,7 +54,8 @@ export function saliencyOf(state, size, found) {
     const foveas = state.foveas.map(({ x, y, width }) => ({ x, y, width: width / 100 }));
     return { ...map, cells: fromFoveas(map, foveas, share) };
   }
-  if (state.kind === "boxes") return { ...map, cells: fromBoxes(map, boxes, amplitude, state.spread / 100) };
+  if (state.kind === "boxes")
+    return { ...map, cells: fromBoxes(map, boxes, amplitude, state.spread / 100) };
   if (state.kind === "boxes in pixels") {
     const frame = [size.height, size.width];
     return { ...map, cells: fromBoxesInPixels(map, boxes, amplitude, state.bandwidth, frame) };
@@ -105,16 +120,22 @@ export class Shared {
 
   /** Send a photo of the reader's own, made small enough for the way to the kernel. */
   async upload(file) {
-    if (file.size > MOST_BYTES) throw new Error(`it has ${Math.round(file.size / 1e6)} MB, at most ${MOST_BYTES / 1e6} are read`);
+    if (file.size > MOST_BYTES)
+      throw new Error(
+        `it has ${Math.round(file.size / 1e6)} MB, at most ${MOST_BYTES / 1e6} are read`,
+      );
     // The size comes from the head of the file: a small file may claim to be a huge picture.
     const { width, height } = await measure(file);
     if (Math.min(width, height) < 2) throw new Error("one pixel has nothing to zoom into");
     if (width * height > MOST_OPENED) {
-      throw new Error(`it has ${Math.round((width * height) / 1e6)} megapixels, at most ${MOST_OPENED / 1e6} are read`);
+      throw new Error(
+        `it has ${Math.round((width * height) / 1e6)} megapixels, at most ${MOST_OPENED / 1e6} are read`,
+      );
     }
     const scale = Math.min(1, Math.sqrt(MOST_SENT / (width * height)));
     const [across, down] = [width, height].map((side) => Math.max(2, Math.floor(side * scale)));
-    const smaller = scale < 1 ? { resizeWidth: across, resizeHeight: down, resizeQuality: "high" } : {};
+    const smaller =
+      scale < 1 ? { resizeWidth: across, resizeHeight: down, resizeQuality: "high" } : {};
     const picture = await createImageBitmap(file, smaller);
     const canvas = new OffscreenCanvas(across, down);
     const context = canvas.getContext("2d");
@@ -162,7 +183,11 @@ export class Shared {
     if (this.waiting !== null || same(this.told, this.state)) return;
     const rest = this.gestureStart ? this.restUntil - performance.now() : 0;
     if (rest > 0) {
-      if (!this.resting) setTimeout(() => { this.resting = false; this.tell(); }, rest);
+      if (!this.resting)
+        setTimeout(() => {
+          this.resting = false;
+          this.tell();
+        }, rest);
       this.resting = true;
       return;
     }
@@ -178,13 +203,20 @@ export class Shared {
     this.model.set(name, { ...value, serial });
     this.model.save_changes();
     // A kernel that was restarted never answers; the next change asks again.
-    setTimeout(() => { if (this.waiting === serial) { this.waiting = null; this.told = null; this.redraw(); } }, ANSWER_WITHIN_MS);
+    setTimeout(() => {
+      if (this.waiting === serial) {
+        this.waiting = null;
+        this.told = null;
+        this.redraw();
+      }
+    }, ANSWER_WITHIN_MS);
   }
 
   answered() {
     const { serial, took_ms: took = 0 } = this.model.get("_answer");
     if (serial === this.waiting) this.waiting = null;
-    this.restUntil = performance.now() + Math.min(Math.max(REST_TIMES * took, LEAST_REST_MS), MOST_REST_MS);
+    this.restUntil =
+      performance.now() + Math.min(Math.max(REST_TIMES * took, LEAST_REST_MS), MOST_REST_MS);
     this.keep();
     // Also after an answer that came too late: what changed meanwhile still has to be told.
     this.tell();
@@ -222,10 +254,12 @@ export class Shared {
     const found = this.found[state.kind] ?? null;
     if (this.known?.state === state && this.known.found === found) return this.known;
     // While the kernel has still to find the saliency, the last one stays.
-    const map = saliencyOf(state, size, found) ?? this.known?.map ?? { rows: 1, columns: 2, cells: Float64Array.of(0.5, 0.5) };
+    const map = saliencyOf(state, size, found) ??
+      this.known?.map ?? { rows: 1, columns: 2, cells: Float64Array.of(0.5, 0.5) };
     const warp = warpOf(state, map);
     const side = state.input_size;
-    if (this.buffer?.length !== side * side * 4) this.buffer = new Uint8ClampedArray(side * side * 4);
+    if (this.buffer?.length !== side * side * 4)
+      this.buffer = new Uint8ClampedArray(side * side * 4);
     const zoomed = { width: side, height: side, data: this.buffer };
     zoomPicture(this.pyramid, warp, side, side, state.antialias, this.buffer);
     this.known = { state, found, map, warp, zoomed, folded: folds(warp) };

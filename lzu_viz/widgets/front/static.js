@@ -32,7 +32,8 @@ class PreparedModel {
     const found = this.prepared.find((each) => equal(each.state, state));
     const answer = found ? found.answer : { lines: NO_PYTHON, state: null };
     this.set("_answer", { ...answer, serial });
-    for (const each of choices.children) each.setAttribute("aria-pressed", each.textContent === found?.title);
+    for (const each of choices.children)
+      each.setAttribute("aria-pressed", each.textContent === found?.title);
   }
 }
 
@@ -44,7 +45,10 @@ const NO_PYTHON = [
 function equal(first, second) {
   if (Object(first) !== first || Object(second) !== second) return first === second;
   const keys = Object.keys(first);
-  return keys.length === Object.keys(second).length && keys.every((key) => equal(first[key], second[key]));
+  return (
+    keys.length === Object.keys(second).length &&
+    keys.every((key) => equal(first[key], second[key]))
+  );
 }
 
 /** Bytes are written as {"bytes": base64}. */

@@ -6,7 +6,19 @@
  */
 import { identityWarp, magnification, unzoomPicture, zoomPicture } from "./warp.js";
 import {
-  drawBox, drawFolds, drawFovea, drawGrid, drawInset, drawLabel, drawMap, drawNodes, drawRectangle, drawTag, nice, square, whole,
+  drawBox,
+  drawFolds,
+  drawFovea,
+  drawGrid,
+  drawInset,
+  drawLabel,
+  drawMap,
+  drawNodes,
+  drawRectangle,
+  drawTag,
+  nice,
+  square,
+  whole,
 } from "./paint.js";
 import { copied } from "./shared.js";
 
@@ -25,7 +37,14 @@ export function drawPanel(panel, explorer) {
   panel.values = null;
   (DRAW[view.name] ?? drawKernelMap)(panel, explorer);
   const { warp, folded } = explorer.shared.seen();
-  drawFolds(context, frameOf(view, canvas), warp, folded, view.frame === "source", explorer.colours.fold);
+  drawFolds(
+    context,
+    frameOf(view, canvas),
+    warp,
+    folded,
+    view.frame === "source",
+    explorer.colours.fold,
+  );
   panel.cell.classList.toggle("lzu-folded", folded.length > 0);
 }
 
@@ -49,7 +68,9 @@ function source(panel, explorer) {
   const { state, pyramid } = explorer.shared;
   const { warp } = explorer.shared.seen();
   const frame = whole(canvas);
-  remembered(panel, pyramid, (data) => zoomPicture(pyramid, IDENTITY, canvas.height, canvas.width, true, data));
+  remembered(panel, pyramid, (data) =>
+    zoomPicture(pyramid, IDENTITY, canvas.height, canvas.width, true, data),
+  );
   const byHand = state.hand === "nodes";
   drawGrid(context, frame, warp, byHand ? Infinity : MOST_LINES, explorer.colours.grid, scale);
   if (byHand) {
@@ -150,7 +171,10 @@ function saliency(panel, explorer) {
 
 function magnified(panel, explorer) {
   const { canvas } = panel;
-  const [rows, columns] = [Math.round(canvas.height / panel.scale / 3), Math.round(canvas.width / panel.scale / 3)];
+  const [rows, columns] = [
+    Math.round(canvas.height / panel.scale / 3),
+    Math.round(canvas.width / panel.scale / 3),
+  ];
   const values = magnification(explorer.shared.seen().warp, rows, columns);
   showMap(panel, explorer, { values, rows, columns }, true);
 }
@@ -161,13 +185,25 @@ function drawKernelMap(panel, explorer) {
   context.clearRect(0, 0, canvas.width, canvas.height);
   const sent = explorer.model.get("_answer").maps?.[view.name];
   if (!sent) {
-    drawTag(context, "no answer to show", 6 * scale, canvas.height - 8 * scale, explorer.colours.answer, scale);
+    drawTag(
+      context,
+      "no answer to show",
+      6 * scale,
+      canvas.height - 8 * scale,
+      explorer.colours.answer,
+      scale,
+    );
     return;
   }
   if (panel.sent !== sent) {
     const bytes = new Uint8Array(copied(sent.data));
-    const values = Float32Array.from(bytes, (byte) => (byte === NO_NUMBER ? NaN : (byte / (NO_NUMBER - 1)) * sent.most));
-    Object.assign(panel, { sent, map: { values, rows: sent.rows, columns: sent.columns, most: sent.most } });
+    const values = Float32Array.from(bytes, (byte) =>
+      byte === NO_NUMBER ? NaN : (byte / (NO_NUMBER - 1)) * sent.most,
+    );
+    Object.assign(panel, {
+      sent,
+      map: { values, rows: sent.rows, columns: sent.columns, most: sent.most },
+    });
   }
   context.save();
   context.globalAlpha = explorer.shared.fresh() ? 1 : PALE;
@@ -178,7 +214,15 @@ function drawKernelMap(panel, explorer) {
 function showMap(panel, explorer, map, smooth) {
   const most = map.most ?? map.values.reduce((a, b) => (b > a ? b : a), 0);
   const top = nice(most);
-  drawMap(panel.context, panel.sheet, frameOf(panel.view, panel.canvas), map, top, explorer.colours, smooth);
+  drawMap(
+    panel.context,
+    panel.sheet,
+    frameOf(panel.view, panel.canvas),
+    map,
+    top,
+    explorer.colours,
+    smooth,
+  );
   panel.values = map;
   const text = `${Number(top.toPrecision(3))} ${panel.view.unit}`;
   if (panel.top.textContent !== text) panel.top.textContent = text;
