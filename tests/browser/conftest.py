@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from lzu_viz.bench.lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
-from needed import needed
+from lzu_viz.bench.browser.lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
+from requirements import needed
 
 ROOT = Path(__file__).parents[2]
 LOG = pytest.StashKey[LabServer]()

@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from hands import at_rest, complaints, drag, expect_near, expect_value, numbers, settled, view
-from lzu_viz.bench.lab import Lab
+from browser_helpers import (
+    at_rest,
+    complaints,
+    drag,
+    expect_near,
+    expect_value,
+    numbers,
+    settled,
+    view,
+)
+from lzu_viz.bench.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 

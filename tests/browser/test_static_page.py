@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from hands import control, drag, expect_near, message, numbers, view
-from lzu_viz.scenes import far_person
+from browser_helpers import control, drag, expect_near, message, numbers, view
+from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import VIEWS, Explorer, State, to_html
 
 pytestmark = pytest.mark.browser
