@@ -16,6 +16,7 @@ from kornia.geometry import create_meshgrid
 from torch import Tensor
 
 from . import check
+from .area_resampling import MeanPlan, area_means, plan_means
 
 MANY_CHANNELS = 16
 """From so many on, laying an image out channels last pays, if it is read at more points than it
@@ -53,6 +54,13 @@ def axis_centres(count: int, device: torch.device, dtype: torch.dtype) -> Tensor
     # A tensor that is made in inference mode may not be used outside it.
     with torch.inference_mode(False):
         return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
+
+
+@lru_cache(maxsize=64)
+def axis_edges(count: int) -> Tensor:
+    """Return the edges of the pixels of one axis, `count+1` in float64; not to be written to."""
+    with torch.inference_mode(False):
+        return torch.linspace(-1, 1, count + 1, dtype=torch.float64)
 
 
 def sample(
@@ -288,7 +296,8 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
     Args:
         image: `b c h w`, floating.
         size: (rows, columns) wanted.
-        antialias: whether a smaller image takes means; otherwise it picks bilinear samples.
+        antialias: whether pixels of a smaller image are means over the areas that they stand for;
+            otherwise each is one bilinear sample. See :mod:`lzu_viz.area_resampling`.
 
     Returns:
         `b c *size`.
@@ -299,24 +308,21 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
                 [10.5000, 12.5000]])
     """
     check.features(image, "image")
-    dtype = torch.promote_types(image.dtype, torch.float32)
     if not antialias:
+        dtype = torch.promote_types(image.dtype, torch.float32)
         return sample(image, pixel_centres(size, device=image.device, dtype=dtype))
     rows, columns = image.shape[-2:]
-    plan = _even_plan((rows, columns), check.size(size), image.device, dtype)
-    return sample_areas(image, plan)
+    plan = _even_plan((rows, columns), check.size(size), image.device)
+    return area_means(image, plan)
 
 
 @lru_cache(maxsize=32)
-def _even_plan(
-    source: check.Size, size: check.Size, device: torch.device, dtype: torch.dtype
-) -> AreaPlan:
+def _even_plan(source: check.Size, size: check.Size, device: torch.device) -> MeanPlan:
     """Plan to read for each pixel its equal share of an image; once for all images of a size."""
     # A tensor that is made in inference mode may not be used outside it.
     with torch.inference_mode(False):
-        points = pixel_centres(size, device=device, dtype=dtype)
-        area = torch.ones_like(points[..., 0])
-        return plan_areas(source, points, footprints(source, points, area))
+        rows, columns = (axis_edges(count)[None] for count in size)
+        return plan_means(source, rows, columns, torch.finfo(torch.float64).eps, device)
 
 
 def footprints(source: Sequence[int], points: Tensor, determinant: Tensor) -> Tensor:

@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from . import bilinear, check
+from .area_resampling import MeanPlan, area_means, plan_means
 from .attraction import FWHM, attract_axes, attract_grid
 from .check import Size
 from .inverse.invert import invert_axis, invert_pieces, invert_pixels
 from .resampling import (
     AreaPlan,
     axis_centres,
+    axis_edges,
     footprints,
     is_whole,
     plan_areas,
@@ -224,8 +226,10 @@ class Warp:
         Args:
             image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels.
             size: (rows, columns) of the zoomed image.
-            antialias: whether pixels that stand for more than one source pixel take a mean;
-                otherwise each is one bilinear sample.
+            antialias: whether pixels that stand for more than one source pixel take the mean over
+                their area, exactly if the warp is separable (:mod:`lzu_viz.area_resampling`), and
+                about it otherwise (:func:`lzu_viz.sampling.plan_areas`); if False, each pixel is
+                one bilinear sample.
 
         Returns:
             `b 3 *size` in the image's dtype.
@@ -233,8 +237,10 @@ class Warp:
         check.image_shape(image)
         check.same_batch(len(self), len(image), "warp and image")
         if antialias:
-            plan = self._area_plan(check.size(image.shape[-2:]), check.size(size))
-            return sample_areas(image, plan, finite=True)
+            sizes = check.size(image.shape[-2:]), check.size(size)
+            if self.axes is not None:
+                return area_means(image, self._mean_plan(*sizes), finite=True)
+            return sample_areas(image, self._area_plan(*sizes), finite=True)
         check.finite(image, image)
         return sample(image, self.source_map(size), whole=True)
 
@@ -472,6 +478,21 @@ class Warp:
             return plan_areas(source, points, footprints(source, points, area))
 
         return self._once(("areas", source, size), make)
+
+    def _mean_plan(self, source: Size, size: Size) -> MeanPlan:
+        """Plan the same for a separable warp, whose areas are rectangles."""
+        assert self.axes is not None, "only separable warps map pixels to rectangles"
+        x, y = self.axes
+
+        def make() -> MeanPlan:
+            # In float64, and where whatever the weights are worked out from is at hand.
+            rows, columns = (
+                bilinear.evaluate_axis(nodes.to("cpu", torch.float64), axis_edges(count)[None])
+                for nodes, count in zip((y, x), size, strict=True)
+            )
+            return plan_means(source, rows, columns, torch.finfo(x.dtype).eps, x.device)
+
+        return self._once(("means", source, size), make)
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
         """Give what is made from this warp and a key; remembered, unless a gradient has to flow."""
