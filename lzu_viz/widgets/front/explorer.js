@@ -3,9 +3,9 @@
  *
  * The page computes the warp itself and never waits for a kernel; see `store.js`.
  *
- * @import { BinaryData, Colours, Control, ListName, Model, NodeState } from "./types.d.ts"
+ * @import { Colours, Control, ListName, Model, NodeState } from "./types.d.ts"
  * @import { Point, State, View } from "./types.d.ts"
- * @import { Panel } from "./views.js"
+ * @import { Mask, Panel } from "./views.js"
  *
  * @typedef {object} ControlRow a control on the page.
  * @property {Control} control
@@ -61,7 +61,7 @@ export class Explorer {
     this.panels = new Map();
     /** @type {ControlRow[]} */
     this.rows = [];
-    /** @type {Record<string, {bytes: BinaryData, image: ?ImageBitmap}>} */
+    /** @type {Record<string, Mask>} */
     this.masks = {};
     this.notice = "";
     this.isScheduled = false;
@@ -360,9 +360,7 @@ export class Explorer {
    */
   selectedNode() {
     const { row, column } = this.selected.node;
-    const moved = this.store.state.nodes.find(
-      (node) => node.row === row && node.column === column,
-    );
+    const moved = this.store.state.nodes.find((node) => node.row === row && node.column === column);
     return moved ?? { row, column, dx: 0, dy: 0 };
   }
 
@@ -386,7 +384,10 @@ export class Explorer {
       const isSource = view.name === "source";
       const bounds = isSource ? this.gestures.bounds() : canvas.getBoundingClientRect();
       const scale = canvas.width / bounds.width;
-      const position = [(event.clientX - bounds.left) * scale, (event.clientY - bounds.top) * scale];
+      const position = [
+        (event.clientX - bounds.left) * scale,
+        (event.clientY - bounds.top) * scale,
+      ];
       const place = fromCanvas(frameOf(view, canvas), position[0], position[1]);
       source = view.frame === "zoomed" ? toSource(this.store.derive().warp, ...place) : place;
     }

@@ -3,7 +3,7 @@
  *
  * @import { Axes, Bytes, Level, Picture, Rgb, Warp } from "./types.d.ts"
  */
-import { zoomByAreas } from "./box_filter.js";
+import { zoomByAreas } from "./area_resampling.js";
 import { invertPixels, zoomedMap } from "./inverse.js";
 import { addSample, toLevel, writePixel } from "./mipmap.js";
 import { analyze, determinant, evaluate, locatePixels } from "./warp.js";

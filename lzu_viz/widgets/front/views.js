@@ -19,6 +19,10 @@
  * @property {?{key: unknown, image: ImageData}} background see `putCached`.
  * @property {?{sent: KernelMap, map: NumberMap}} decoded the last map from the kernel.
  *
+ * @typedef {object} Mask a PNG, and the image that is shown for it.
+ * @property {BinaryData} bytes
+ * @property {?ImageBitmap} image
+ *
  * @typedef {(panel: Panel, explorer: Explorer) => void} Draw
  */
 import { squareFrame, wholeFrame } from "./frames.js";
@@ -229,7 +233,7 @@ function drawNote({ context, canvas, scale }, explorer, text) {
 function decodeMask(explorer, which, bytes) {
   const previous = explorer.masks[which];
   if (previous?.bytes === bytes) return previous.image;
-  /** @type {{bytes: BinaryData, image: ?ImageBitmap}} */
+  /** @type {Mask} */
   const mask = { bytes, image: previous?.image ?? null };
   explorer.masks[which] = mask;
   explorer.decodingCount += 1;
