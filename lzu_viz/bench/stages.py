@@ -1,14 +1,14 @@
 """`python -m lzu_viz.bench stages`: what each stage of a system costs, with both networks."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from ..experiments.profiling import STAGES, Setting, Stage, measure
 from .report import Progress, report, table
 
-SIZES: Mapping[Literal["detector", "segmenter"], tuple[tuple[int, int], ...]] = {
+SIZES: Mapping[str, tuple[tuple[int, int], ...]] = {
     "detector": ((128, 192), (192, 288), (256, 384), (448, 800)),
     "segmenter": ((128, 128), (256, 256), (384, 384)),
 }
@@ -24,10 +24,10 @@ def run(rounds: int = 7) -> dict[str, Any]:
         A report; times in seconds.
     """
     settings = [
-        Setting(network, size, look=look, separable=separable)
+        Setting(network, size, saliency=saliency, separable=separable)
         for network, sizes in SIZES.items()
         for size in sizes
-        for look in ("fixed", "boxes", "image")
+        for saliency in ("fixed", "boxes", "edges")
         for separable in (True, False)
     ]
     progress = Progress(len(settings) * len(STAGES) * (rounds + 1))
@@ -58,7 +58,7 @@ def text(said: Mapping[str, Any]) -> str:
                 continue
             seconds = row["seconds"]
             kind = "separable" if row["separable"] else "full"
-            name = f"{row['size'][0]}x{row['size'][1]}, {row['look']}, {kind}"
+            name = f"{row['size'][0]}x{row['size'][1]}, {row['saliency']}, {kind}"
             shares = [f"{seconds[s] / seconds['network']:.1%}" for s in STAGES if s != "network"]
             whole = f"{sum(seconds.values()) * 1e3:.1f}"
             lines.append([name, *shares, whole, f"{sum(row['flops'].values()) / 1e9:.2f}"])

@@ -18,6 +18,7 @@ from ..geometry.warp import Warp
 from . import weights as _weights
 from .coco import COCO_CLASSES
 from .inputs import check_image
+from .registry import NETWORKS, NetworkEntry
 
 SHIPPED = Path(__file__).with_name("nanodet_g.safetensors")
 SHA256 = "fcc4cfe6fe5e89f7d9d854e999d2327cb878631139b34908a05129b9112ffc99"
@@ -92,6 +93,7 @@ class NanoDet(nn.Module):
     """
 
     strides: ClassVar[tuple[int, int, int]] = (8, 16, 32)
+    classes: ClassVar[tuple[str, ...]] = COCO_CLASSES
 
     mean: Tensor
     deviation: Tensor
@@ -190,7 +192,7 @@ class NanoDet(nn.Module):
         trained behind the unzoom, as in the paper, learns both. Without training, run the head on
         the zoomed features, unzoom its outputs on a finer grid, and scale the sizes: that comes
         near to what mapping the corners of boxes gives. AP at IoU 0.5 of persons on 300 controlled
-        scenes (`experiments.frozen.pretrained_detector`), warp from the true boxes, by rows of input:
+        scenes, warp from the true boxes, by rows of the input:
 
         =============================================== ==== ==== ====
         frozen detector                                  128  192  256
@@ -344,3 +346,15 @@ def _select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, top: in
     apart = box.detach().double() + 4 * label[:, None]
     keep = nms(apart, score.detach(), iou)[:top]
     return Detections(box[keep], label[keep], score[keep])
+
+
+NETWORKS.register(
+    "detector",
+    NetworkEntry(
+        NanoDet,
+        "detection",
+        "boxes around 80 kinds of objects",
+        NanoDet.strides,
+        unzoom={"unzoom": "outputs", "upsample_factor": 2},
+    ),
+)

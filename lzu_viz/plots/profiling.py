@@ -19,10 +19,10 @@ COLOURS: Mapping[Stage, str] = {
 
 def name_of(setting: Setting) -> str:
     """Write what distinguishes a setting: size, saliency, kind of warp."""
-    if setting.look == "nowhere":
+    if setting.saliency == "uniform":
         return f"{setting.size[0]}×{setting.size[1]}, uniform"
     kind = "separable" if setting.separable else "non-separable"
-    return f"{setting.size[0]}×{setting.size[1]}, {setting.look}, {kind}"
+    return f"{setting.size[0]}×{setting.size[1]}, {setting.saliency}, {kind}"
 
 
 def show_stages(

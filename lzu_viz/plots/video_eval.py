@@ -34,7 +34,7 @@ def show_followed(
     rows, columns = followed.size
     title = f"what the network saw, {columns} × {rows} pixels"
     show_image(below, seen.warp.zoom(streets.image([film]), followed.size), title)
-    if followed.networks[system][1].look in ("boxes", "found") and len(seen.expected):
+    if followed.networks[system][1].policy.boxes and len(seen.expected):
         expected = seen.warp.to_zoomed(seen.expected.reshape(1, -1, 2)).reshape(-1, 4)
         for patch in draw_boxes(below, expected, FOVEA, 1.5):
             patch.set_linestyle("--")

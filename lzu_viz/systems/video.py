@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..geometry.boxes import Detections, iou
 from ..geometry.warp import Warp
-from .lzu import LZ, Decode
+from .base import Decode, System
 
 Motion = Callable[[Tensor, Tensor], Tensor]
 """From the boxes `n 4` of the frame before last and `m 4` of the last, to `m 4` of this one."""
@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 def follow(
-    system: LZ,
+    system: System,
     frames: Iterable[Tensor],
     decode: Decode,
     look: Callable[[Tensor], Warp],

@@ -12,7 +12,8 @@ from torch.nn.functional import max_pool2d
 from ..datasets.scenes import Scene
 from ..plots.palette import ANSWER, TRUTH
 from .result import Answer, Result
-from .state_to_warp import found_in
+from .state import PAGE_KINDS
+from .state_to_warp import saliency_from_image
 
 NOTHING = 255
 """The byte of a cell of a map where there is no number; 0 to 254 are its numbers."""
@@ -21,14 +22,14 @@ NOTHING = 255
 def answer_to_page(result: Result, image: Tensor) -> dict[str, Any]:
     """Give all that the page cannot know by itself of a result."""
     state = result.state
-    needs_image = state.kind in ("edges", "network")
+    needs_kernel = state.kind not in PAGE_KINDS
     return {
         "state": state.to_page(),
         "lines": lines(result),
         "uniform": _answer(result.uniform),
         "zoom": _answer(result.zoom),
         "maps": maps_to_page(result.maps),
-        "look": _look(found_in(image, state)) if needs_image else None,
+        "look": _look(saliency_from_image(state, image)) if needs_kernel else None,
     }
 
 

@@ -13,13 +13,10 @@ from ..geometry import boxes
 from ..geometry.approximation import approximation_error
 from ..geometry.resampling import resize
 from ..geometry.warp import Warp
-from ..models import COCO_CLASSES
-from ..systems.lzu import LZU
-from .state import State
-from .state_to_warp import detector, moved, saliency_of, segmenter, smooth_warp
-
-FINER = 2
-"""How much finer than the detector's own grid its outputs are unzoomed."""
+from ..models import NETWORKS, network
+from ..systems import LZU, Decode, Trace, Uniform
+from .state import NO_NETWORK, State
+from .state_to_warp import saliency_of, smooth_warp, with_moved_nodes
 
 MASK_SIDE = 640
 """The longest side of a mask, in pixels: fine enough for its overlap, and quick."""
@@ -105,33 +102,32 @@ def explore(
     Raises:
         ValueError: the warp is folded.
     """
-    look = saliency_of(state, image)
-    smooth = smooth_warp(state, look)
-    warp = moved(smooth, state).morph(state.morph)
-    side = (state.input_size, state.input_size)
+    found = saliency_of(state, image)
+    smooth = smooth_warp(state, found)
+    warp = with_moved_nodes(smooth, state).morph(state.morph)
     # The continuous warp is bent as far as the pieces are, so that their distance shrinks as much.
     error = state.morph * approximation_error(
-        smooth, look, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
+        smooth, found, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
     )
     magnification = warp.magnification((120, 180))
-    zoomed = warp.zoom(image, side, state.antialias)
-    levels = _features(zoomed, state)
-    shown = levels[_level(state)] if levels else None
+    trace = _trace(LZU, image, warp, state)
+    levels = _level_list(trace)
+    shown = levels[_level(state, len(levels))] if levels else None
     makers: dict[str, Callable[[], Tensor]] = {
         "approximation": lambda: error[0],
-        "round_trip": lambda: _round_trip(image, zoomed, warp),
+        "round_trip": lambda: _round_trip(image, trace.zoomed, warp),
     }
     if shown is not None:
         makers["features_zoomed"] = lambda: _strength(shown)
         makers["features_unzoomed"] = lambda: _strength(warp.unzoom(shown, shown.shape[-2:]))
     return Result(
         state=state,
-        saliency=look,
+        saliency=found,
         warp=warp,
-        zoomed=zoomed,
+        zoomed=trace.zoomed,
         uniform=_uniform_answer(image, _for_network(state), truth),
-        zoom=_answer(image, levels, warp, state, truth),
-        input_pixels=side[0] * side[1],
+        zoom=_answer(trace, state, truth),
+        input_pixels=state.input_size**2,
         peak_magnification=float(magnification[magnification.isfinite()].amax()),
         error_rms=float(error.square().mean().sqrt()),
         error_worst=float(error.amax()),
@@ -140,18 +136,31 @@ def explore(
     )
 
 
-def _features(zoomed: Tensor, state: State) -> list[Tensor]:
-    """Give the network's feature maps, one a stride; none where there is no network."""
-    if state.network == "none":
-        return []
-    if state.network == "segmenter":
-        return [segmenter().features(zoomed)]
-    return detector().features(zoomed)
+def _trace(kind: type[LZU], image: Tensor, warp: Warp, state: State) -> Trace:
+    """Run a state's network through a warp; where there is none, only zoom."""
+    size = (state.input_size, state.input_size)
+    if state.network == NO_NETWORK:
+        zoomed = warp.zoom(image, size, state.antialias)
+        return Trace(warp, zoomed, [], [], [], [], None)
+    entry, module = NETWORKS[state.network], network(state.network)
+    decode: Decode = module.decode
+    if entry.task == "detection":
+        decode = partial(module.decode, threshold=state.score / 100)
+    options = {"size": size, "decode": decode, "antialias": state.antialias, **entry.unzoom}
+    system = kind.from_network(module, warp, **options)
+    return system.trace(image, warp, source_size=_at_most(image, MASK_SIDE))
 
 
-def _level(state: State) -> int:
-    """Give the index of the feature map that the state chooses."""
-    return detector().strides.index(int(state.stride)) if state.network == "detector" else 0
+def _level_list(trace: Trace) -> list[Tensor]:
+    """Return the network's feature maps, one a stride; none where there is no network."""
+    return [trace.features] if isinstance(trace.features, Tensor) else list(trace.features)
+
+
+def _level(state: State, count: int) -> int:
+    """Return the index of the feature map that the state chooses."""
+    strides = NETWORKS[state.network].strides
+    stride = int(state.stride)
+    return strides.index(stride) if count > 1 and stride in strides else 0
 
 
 def _strength(features: Tensor) -> Tensor:
@@ -196,30 +205,21 @@ def _for_network(state: State) -> State:
 # While a fovea is dragged the uniform answer stays the same; tensors are compared by identity.
 @lru_cache(maxsize=16)
 def _uniform_answer(image: Tensor, state: State, truth: Scene | None) -> Answer:
-    still = Warp.identity()
-    plain = still.zoom(image, (state.input_size, state.input_size), state.antialias)
-    return _answer(image, _features(plain, state), still, state, truth)
+    return _answer(_trace(Uniform, image, Warp.identity((1, 1)), state), state, truth)
 
 
-def _answer(
-    image: Tensor, levels: list[Tensor], warp: Warp, state: State, truth: Scene | None
-) -> Answer:
-    if state.network == "none":
+def _answer(trace: Trace, state: State, truth: Scene | None) -> Answer:
+    predictions = trace.predictions
+    if predictions is None:
         return Answer()
-    if state.network == "segmenter":
-        seen = segmenter().decode(segmenter().head(levels[0]))
-        size = _at_most(image, MASK_SIDE)
-        mask = warp.unzoom(seen, size) > state.probability / 100
+    if isinstance(predictions, Tensor):
+        mask = predictions > state.probability / 100
+        size = (mask.shape[-2], mask.shape[-1])
         iou = float(metrics.mask_iou(mask, _true_mask(truth, size))) if truth else None
         return Answer(mask, iou=iou)
-    network = detector()
-    side = (state.input_size, state.input_size)
-    # The features are there already: the system only unzooms what the head makes of them.
-    system = LZU(lambda _: levels, network.head, warp, size=side, unzoom="outputs", finer=FINER)
-    outputs = system.run(image, warp)
-    decode = partial(network.decode, threshold=state.score / 100)
-    (found,) = system.decoded([*outputs], decode, warp)
-    names = [COCO_CLASSES[label] for label in found.labels.tolist()]
+    (found,) = predictions
+    classes = network(state.network).classes
+    names = [classes[label] for label in found.labels.tolist()]
     labels = tuple(f"{name} {score:.2f}" for name, score in zip(names, found.scores, strict=True))
     return Answer(None, found.boxes, labels, _person_iou(found.boxes, names, truth))
 

@@ -9,10 +9,44 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-Kind = Literal["foveas", "boxes", "boxes in pixels", "edges", "network"]
+from ..models.registry import NETWORKS, Task
+from ..systems.saliency_policies import SALIENCY_POLICIES
+
 Hand = Literal["saliency", "nodes"]
-Network = Literal["segmenter", "detector", "none"]
-Stride = Literal["8", "16", "32"]
+
+BOX_KINDS = ("boxes", "boxes in pixels")
+"""Kinds of saliency that are made from the state's boxes."""
+
+PAGE_KINDS = ("foveas", *BOX_KINDS)
+"""Kinds of saliency that the page computes by itself."""
+
+NO_NETWORK = "none"
+"""The option of the network's control that runs none."""
+
+
+def saliency_kinds() -> tuple[str, ...]:
+    """Return the kinds of saliency that can be chosen: a registered policy is one."""
+    own = (*PAGE_KINDS, "edges", "network")
+    # These are baselines, or are made from boxes as the kind "boxes" is.
+    return (*own, *(n for n in SALIENCY_POLICIES if n not in (*own, "uniform", "fixed")))
+
+
+def network_options() -> tuple[str, ...]:
+    """Return the names of the networks that can be chosen."""
+    shown_first = sorted(NETWORKS, key=lambda name: NETWORKS[name].task, reverse=True)
+    return (*shown_first, NO_NETWORK)
+
+
+def networks_for(task: Task) -> tuple[str, ...]:
+    """Return the names of the networks for a task."""
+    return tuple(name for name in NETWORKS if NETWORKS[name].task == task)
+
+
+def stride_options() -> tuple[str, ...]:
+    """Return the strides of all feature maps of detectors, in pixels of a network's input."""
+    strides = {int(s) for name in networks_for("detection") for s in NETWORKS[name].strides}
+    return tuple(str(stride) for stride in sorted(strides))
+
 
 LOOK, WARP, NETWORK = "Where to look", "Warp", "Network"
 """The groups in which the controls stand."""
@@ -32,7 +66,7 @@ class Control(NamedTuple):
         high: largest value.
         step: between values; 0 for a switch or a choice.
         unit: behind the value.
-        options: of a choice.
+        options: of a choice; a function where they depend on what is registered.
         group: where it stands.
         when: the control is shown only while the field of this name has one of these values.
     """
@@ -44,9 +78,17 @@ class Control(NamedTuple):
     high: float = 1
     step: float = 0
     unit: str = ""
-    options: tuple[str, ...] = ()
+    options: Any = ()
     group: str = ""
-    when: tuple[str, tuple[str, ...]] | None = None
+    when: tuple[str, Any] | None = None
+
+    def resolved(self, name: str) -> "Control":
+        """Return the control of a field, with the options that are registered by now."""
+        options = self.options() if callable(self.options) else self.options
+        when = self.when
+        if when is not None and callable(when[1]):
+            when = (when[0], when[1]())
+        return self._replace(name=name, options=options, when=when)
 
 
 def _control(group: str, *control: Any, **more: Any) -> dict[str, Control]:
@@ -55,15 +97,15 @@ def _control(group: str, *control: Any, **more: Any) -> dict[str, Control]:
 
 
 _FOVEAS = ("kind", ("foveas",))
-_BOXES = ("kind", ("boxes", "boxes in pixels"))
+_BOXES = ("kind", BOX_KINDS)
 _NODES = ("hand", ("nodes",))
-_SEGMENTER = ("network", ("segmenter",))
-_DETECTOR = ("network", ("detector",))
+_SEGMENTER = ("network", lambda: networks_for("segmentation"))
+_DETECTOR = ("network", lambda: networks_for("detection"))
 
 
 def _own_controls(kind: type) -> list[Control]:
     return [
-        each.metadata["control"]._replace(name=each.name)
+        each.metadata["control"].resolved(each.name)
         for each in fields(kind)
         if "control" in each.metadata
     ]
@@ -80,7 +122,7 @@ class _Checked:
         for control in _own_controls(type(self)):
             value = getattr(self, control.name)
             if control.options:
-                good = value in control.options
+                good = isinstance(value, str) and value in control.options
                 wanted = f"one of {control.options}"
             elif control.step:
                 good = _is_number(value) and control.low <= value <= control.high
@@ -226,14 +268,14 @@ class State(_Checked):
         State(strength=50, pieces=8)
     """
 
-    kind: Kind = field(
+    kind: str = field(
         default="foveas",
         metadata=_control(
             LOOK,
             "saliency from",
             "foveas or boxes, which one drags; the picture's edges; or what the network finds in "
             "the uniform picture",
-            options=get_args(Kind),
+            options=saliency_kinds,
         ),
     )
     foveas: tuple[Fovea, ...] = field(default=(Fovea(),), metadata={"list": (Fovea, 1, 8)})
@@ -320,13 +362,13 @@ class State(_Checked):
         ),
     )
     nodes: tuple[Node, ...] = field(default=(), metadata={"list": (Node, 0, MOST_NODES)})
-    network: Network = field(
+    network: str = field(
         default="segmenter",
         metadata=_control(
             NETWORK,
             "network",
             "a mask of people, or boxes around 80 kinds of things",
-            options=get_args(Network),
+            options=network_options,
         ),
     )
     input_size: int = field(
@@ -375,13 +417,13 @@ class State(_Checked):
             when=_DETECTOR,
         ),
     )
-    stride: Stride = field(
+    stride: str = field(
         default="8",
         metadata=_control(
             NETWORK,
             "feature stride",
             "which of the network's feature maps is shown, in pixels of its input a cell",
-            options=get_args(Stride),
+            options=stride_options,
             when=_DETECTOR,
         ),
     )
@@ -452,7 +494,7 @@ def controls() -> list[Control]:
     found = []
     for each in fields(State):
         if "control" in each.metadata:
-            found.append(each.metadata["control"]._replace(name=each.name))
+            found.append(each.metadata["control"].resolved(each.name))
         else:
             kind, _, _ = each.metadata["list"]
             found += [own._replace(name=f"{each.name}.{own.name}") for own in _own_controls(kind)]

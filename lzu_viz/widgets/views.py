@@ -13,7 +13,7 @@ from ..plots import panels
 from ..plots.palette import FOVEA, TRUTH
 from ..plots.panels import Picture
 from .result import Answer, Result
-from .state import State
+from .state import BOX_KINDS, State
 
 STILL_SIDE = 720
 """The long side of a panel in the picture that is left behind, in pixels."""
@@ -99,7 +99,7 @@ def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
     if state.kind == "foveas":
         for fovea in state.foveas:
             drawn = panels.with_fovea(drawn, (fovea.x, fovea.y), fovea.width / 100)
-    elif state.kind in ("boxes", "boxes in pixels"):
+    elif state.kind in BOX_KINDS:
         drawn = panels.with_boxes(
             drawn, torch.tensor([box.sides for box in state.boxes]), colour=FOVEA
         )

@@ -107,11 +107,11 @@ def test_a_fixed_saliency_is_paid_for_once():
         "grid",
         "inverse",
     ]
-    (plain,) = stagewise.measure([SMALL._replace(look="nowhere")], rounds=1).values()
+    (plain,) = stagewise.measure([SMALL._replace(saliency="uniform")], rounds=1).values()
     assert [stage for stage in STAGES if plain[stage].seconds] == ["zoom", "network", "head"]
-    for look in ("boxes", "image"):
+    for name in ("boxes", "edges"):
         for separable in (True, False):
-            asked = SMALL._replace(look=look, separable=separable)
+            asked = SMALL._replace(saliency=name, separable=separable)
             (cost,) = stagewise.measure([asked], rounds=1).values()
             assert all(cost[stage].seconds > 0 for stage in STAGES), asked
 
@@ -129,7 +129,11 @@ def test_operations_are_the_networks_and_resampling_counts_as_none():
 def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
     size = (128, 128)  # the segmenter's own shape
     base = SMALL._replace(network=network, size=size, unzoom="features")
-    asked = [base, base._replace(finer=2), base._replace(unzoom="outputs", finer=2)]
+    asked = [
+        base,
+        base._replace(upsample_factor=2),
+        base._replace(unzoom="outputs", upsample_factor=2),
+    ]
     plain, features, outputs = stagewise.measure(asked, rounds=1).values()
     assert features["head"].flops > 2 * plain["head"].flops
     assert outputs["head"].flops == plain["head"].flops
@@ -137,7 +141,7 @@ def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
 
 
 def test_a_look_or_network_that_is_none_is_refused():
-    with pytest.raises(ValueError, match=r"expected one of .*'boxes'.*got 'learnt'"):
-        stagewise.stages(SMALL._replace(look="learnt"))
-    with pytest.raises(ValueError, match=r"expected one of .*'detector'.*got 'resnet'"):
+    with pytest.raises(ValueError, match=r"no saliency policy 'learnt', only .*'boxes'"):
+        stagewise.stages(SMALL._replace(saliency="learnt"))
+    with pytest.raises(ValueError, match=r"no network 'resnet', only .*'detector'"):
         stagewise.stages(SMALL._replace(network="resnet"))

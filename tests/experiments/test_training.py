@@ -56,7 +56,7 @@ from lzu_viz.models.small.segmenter import Segmenter
 from oracles import evaluate_point
 
 LARGE, SMALL = (96, 320), (48, 160)
-STILL = [name for name, system in SYSTEMS.items() if system.still]
+STILL = [name for name, system in SYSTEMS.items() if system.policy.is_static]
 EVERY = [(task, system.name) for task in TASKS for system in systems_of(task)]
 TURNED = np.array([False, True, True, False])
 FOUR = np.array([3, 0, 5, 3])
@@ -103,7 +103,7 @@ def last_boxes():
 @cache
 def feed(task, name):
     """Only for tests that change nothing in it."""
-    boxes = last_boxes() if SYSTEMS[name].look in ("boxes", "found") else None
+    boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
     made = Feed(task, SYSTEMS[name], some(), SMALL, usual(), boxes)
     made.eval()
     return made
@@ -487,7 +487,7 @@ def test_batches_have_their_shapes(task, name):
     assert batch.zoomed.shape == (4, 3, *SMALL)
     assert batch.zoomed.dtype == torch.float32
     assert 0 <= batch.zoomed.min() < batch.zoomed.max() <= 1 + 1e-6
-    assert len(batch.warp) == (1 if SYSTEMS[name].still else 4)
+    assert len(batch.warp) == (1 if SYSTEMS[name].policy.is_static else 4)
     assert len(batch.warp.folds()) == 0
     assert batch.extra.isfinite()
     assert (batch.extra > 0) == (name == "edge-expected")
@@ -516,7 +516,7 @@ def test_the_truth_is_in_the_frame_of_the_head(task, name):
         if not SYSTEMS[name].in_source:
             # What expects outlines, untrained, looks nearly everywhere alike.
             assert (boxes - truth.boxes).abs().max() > (0.02 if name != "edge-expected" else 1e-4)
-            warp = batch.warp[0 if SYSTEMS[name].still else row]
+            warp = batch.warp[0 if SYSTEMS[name].policy.is_static else row]
             boxes = warp.boxes_to_source(boxes)
             middles = warp.to_source(middles.clamp(-1, 1)[None])[0]
         torch.testing.assert_close(boxes, truth.boxes, atol=1e-4, rtol=0)
@@ -533,7 +533,7 @@ def test_the_masks_are_in_the_frame_of_the_head(name):
         full = some().areas[FOUR[row]]
         full = full[:, ::-1] if TURNED[row] else full
         got, agree = batch.areas[row].numpy(), 0
-        warp = batch.warp[0 if SYSTEMS[name].still else row].grid[0].double().numpy()
+        warp = batch.warp[0 if SYSTEMS[name].policy.is_static else row].grid[0].double().numpy()
         for y, x in itertools.product(range(rows), range(columns)):
             if SYSTEMS[name].in_source:
                 # Of 2x2 pixels as many as of any other class.
@@ -874,7 +874,7 @@ def test_the_cache_is_where_one_says(monkeypatch, tmp_path):
 
 
 def training(task, name, seed=0, steps=3, batch=2, rate=8e-3):
-    boxes = last_boxes() if SYSTEMS[name].look in ("boxes", "found") else None
+    boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
     return Training(task, SYSTEMS[name], 0.5, seed, some(), Recipe(steps, batch, rate), boxes)
 
 
@@ -908,9 +908,9 @@ def test_training_lowers_the_loss(task, name):
 
 def test_the_network_of_outlines_is_trained_too():
     run = training("segmentation", "edge-expected", steps=2)
-    before = [each.clone() for each in run.feed.outlines.parameters()]
+    before = [each.clone() for each in run.feed.policy.parameters()]
     list(run)
-    after = list(run.feed.outlines.parameters())
+    after = list(run.feed.policy.parameters())
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
@@ -926,7 +926,7 @@ def test_a_system_may_not_be_made_for_a_task(task, name):
 def test_systems_are_named_and_listed():
     assert all(name == system.name for name, system in SYSTEMS.items())
     for task in TASKS:
-        core = systems_of(task, core=True)
+        core = systems_of(task, short=True)
         assert {"uniform", "lzu"} < {system.name for system in core}
         assert all(system in systems_of(task) for system in core)
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from lzu_viz.metrics import detection3d
 from lzu_viz.metrics.detection3d import (
     Detections3D,
     Precision3D,
     average_precision_3d,
     precision_interval_3d,
 )
-from lzu_viz.metrics.masks import detection3d
 
 CAR = (0.0, 1.0, 20.0, 1.8, 1.5, 4.0, 0.0)
 Truth = tuple[Tensor, Tensor]

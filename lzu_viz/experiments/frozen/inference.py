@@ -1,6 +1,6 @@
 """What networks answer in a scene, and how near it comes to the truth."""
 
-from functools import lru_cache
+from typing import Any
 
 from torch import Tensor
 
@@ -9,8 +9,8 @@ from ...geometry import saliency
 from ...geometry.boxes import Detections, iou, to_pixels
 from ...geometry.warp import Warp
 from ...metrics.masks import mask_iou
-from ...models import NanoDet, SelfieSegmenter
-from ...systems.lzu import LZ
+from ...models import NanoDet, SelfieSegmenter, network
+from ...systems import LZU, System
 
 # Chosen on scenes 10000 to 10039, which no evaluation looks at, among 1, 3, 9 and 0.5, 1.
 AMPLITUDE = 3.0
@@ -29,16 +29,18 @@ MARGIN = 0.25
 """About a person's box, in sides of it: where a mask is compared with hers."""
 
 
-@lru_cache(maxsize=1)
 def detector() -> NanoDet:
-    """Give the pretrained detector."""
-    return NanoDet()
+    """Return the pretrained detector, built once."""
+    built = network("detector")
+    assert isinstance(built, NanoDet)
+    return built
 
 
-@lru_cache(maxsize=1)
 def segmenter() -> SelfieSegmenter:
-    """Give the pretrained segmenter."""
-    return SelfieSegmenter()
+    """Return the pretrained segmenter, built once."""
+    built = network("segmenter")
+    assert isinstance(built, SelfieSegmenter)
+    return built
 
 
 def towards(boxes: Tensor, separable: bool = True) -> Warp:
@@ -47,10 +49,15 @@ def towards(boxes: Tensor, separable: bool = True) -> Warp:
     return Warp.from_saliency(look, separable=separable)
 
 
-def detecting(kind: type[LZ], size: tuple[int, int], finer: int = 1) -> LZ:
-    """Give a system around the detector that unzooms its outputs; its warp comes with each call."""
-    network, still = detector(), Warp.identity()
-    return kind(network.features, network.head, still, size=size, unzoom="outputs", finer=finer)
+def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 1) -> System:
+    """Return a system around the detector; its warp comes with each call.
+
+    LZU and Uniform unzoom the detector's outputs, on grids of ``upsample_factor``.
+    """
+    options: dict[str, Any] = {"size": size}
+    if issubclass(kind, LZU):
+        options |= {"unzoom": "outputs", "upsample_factor": upsample_factor}
+    return kind.from_network(detector(), Warp.identity((1, 1)), **options)
 
 
 def people_in(found: Detections) -> Detections:
@@ -69,19 +76,25 @@ def best_iou(found: Detections, truth: Tensor) -> list[float]:
 
 
 def detect(
-    kind: type[LZ], image: Tensor, warp: Warp, size: tuple[int, int], finer: int = 1
+    kind: type[System],
+    image: Tensor,
+    warp: Warp,
+    size: tuple[int, int],
+    upsample_factor: int = 1,
 ) -> Detections:
     """Detect by one of the systems, at the detector's usual threshold."""
-    (found,) = detecting(kind, size, finer).detect(image, detector().decode, warp)
+    (found,) = detecting(kind, size, upsample_factor).detect(image, warp=warp)
     return found
 
 
 def segment(image: Tensor, warp: Warp | None, size: tuple[int, int]) -> Tensor:
     """Segment people through a warp, uniformly where it is None: a mask as large as the image."""
-    warp = warp or Warp.identity((1, 1))
-    network = segmenter()
-    answer = network.decode(network(warp.zoom(image, size)))
-    return warp.unzoom(answer, image.shape[-2:]) > 0.5
+    system = LZU.from_network(
+        segmenter(), warp or Warp.identity((1, 1)), size=size, unzoom="predictions"
+    )
+    probabilities = system.trace(image, source_size=image.shape[-2:]).predictions
+    assert isinstance(probabilities, Tensor)
+    return probabilities > 0.5
 
 
 def person_ious(mask: Tensor, scene: Scene) -> list[float]:

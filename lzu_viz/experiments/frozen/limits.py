@@ -13,7 +13,7 @@ from torch import Tensor
 from ...datasets.scenes import Scene, controlled
 from ...geometry.warp import Warp
 from ...metrics.masks import mask_iou
-from ...systems.lzu import LZU
+from ...systems import LZU
 from . import inference, pretrained_segmenter
 from .results_store import Record
 
@@ -100,7 +100,7 @@ def shifted(box: Tensor, shift: float, seed: int) -> Tensor:
 
 def _told(scene: Scene, warp: Warp) -> Record:
     mask = inference.segment(scene.image, warp, SEGMENTER)
-    found = inference.detect(LZU, scene.image, warp, DETECTOR, finer=2)
+    found = inference.detect(LZU, scene.image, warp, DETECTOR, upsample_factor=2)
     return {
         "heights": inference.heights_in(scene),
         "found": [round(iou, 3) for iou in inference.best_iou(found, scene.box)],

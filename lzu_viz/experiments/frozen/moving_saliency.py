@@ -15,7 +15,7 @@ from torch import Tensor
 from ...datasets.scenes import Scene, moving
 from ...geometry import saliency
 from ...geometry.warp import Warp
-from ...systems.lzu import LZ, LZU, Uniform
+from ...systems import LZU, System, Uniform
 from ...systems.video import Seen, drift, follow
 from . import inference
 from .results_store import Record
@@ -87,7 +87,7 @@ def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str
 
     return {
         "uniform": list(
-            follow(inference.detecting(Uniform, SIZE, finer=2), frames, decode, gently)
+            follow(inference.detecting(Uniform, SIZE, upsample_factor=2), frames, decode, gently)
         ),
         "strong": followed(inference.towards),
         "gentle": followed(gently),
@@ -101,9 +101,9 @@ def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str
     }
 
 
-def system() -> LZ:
+def system() -> System:
     """Give LZU around the frozen detector: outputs unzoomed on a grid twice as fine."""
-    return inference.detecting(LZU, SIZE, finer=2)
+    return inference.detecting(LZU, SIZE, upsample_factor=2)
 
 
 def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list[Seen]:

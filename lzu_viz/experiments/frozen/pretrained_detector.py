@@ -4,6 +4,7 @@ All see as many pixels. The warp looks at the true boxes: it is the best salienc
 be, and tells what each way of feeding the network makes of it.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from ...datasets.scenes import Scene, controlled
 from ...geometry.boxes import Detections, from_pixels, to_pixels
 from ...geometry.warp import Warp
 from ...metrics.detection import Precision, average_precision, precision_interval
+from ...systems import LZ, LZU, Fovea, Predictions, Uniform
 from . import inference
 from .results_store import Record
 
@@ -73,21 +75,34 @@ def measure(seed: int) -> list[Record]:
 def detect_all(image: Tensor, warp: Warp, size: tuple[int, int]) -> dict[str, Detections]:
     """Detect by every system; the network runs twice, once on each picture."""
     network = inference.detector()
-    features = network.features(warp.zoom(image, size))
-    outputs = network.head(features)
-    zoomed = _decoded(outputs, None, size)
-    unzoomed = network.head(_unzoomed(features, warp, 1))
-    return {
-        "uniform": _decoded(network(Warp.identity((1, 1)).zoom(image, size)), None, size),
-        "LZ": zoomed,
-        "FOVEA": zoomed._replace(boxes=warp.boxes_to_source(zoomed.boxes)),
-        "features": _decoded(unzoomed, None, size),
-        "features, sizes": _decoded(unzoomed, warp, size),
-        **{
-            f"outputs x{finer}": _decoded(_unzoomed(outputs, warp, finer), warp, size)
-            for finer in (1, 2, 4)
-        },
+    decode = partial(network.decode, threshold=THRESHOLD, top=TOP)
+    options: dict[str, Any] = {"size": size, "decode": decode}
+    uniform = Uniform.from_network(network, **options)
+    zoomed = LZ.from_network(network, warp, **options)
+    trace = zoomed.trace(image)
+    fovea = Fovea.from_network(network, warp, **options)
+    unzoomed = LZU.from_network(network, warp, **options, unzoom="features")
+    outputs = unzoomed.head(unzoomed.unzoom(trace.features, warp))
+    found = {
+        "uniform": uniform.trace(image).predictions,
+        "LZ": trace.predictions,
+        "FOVEA": fovea.decode(trace.outputs, warp),
+        "features": zoomed.decode(outputs, warp),
+        "features, sizes": unzoomed.decode(outputs, warp),
     }
+    for factor in (1, 2, 4):
+        system = LZU.from_network(
+            network, warp, **options, unzoom="outputs", upsample_factor=factor
+        )
+        found[f"outputs x{factor}"] = system.decode(system.unzoom(trace.outputs, warp), warp)
+    return {name: _only(predictions) for name, predictions in found.items()}
+
+
+def _only(predictions: Predictions | None) -> Detections:
+    """Return the detections in a single image."""
+    assert isinstance(predictions, list)
+    (found,) = predictions
+    return found
 
 
 def summarise(records: list[Record]) -> list[Record]:
@@ -121,17 +136,6 @@ def answers_and_truth(
 def scene_of(seed: int) -> Scene:
     """Give the scene of a seed: one to three persons."""
     return controlled(seed, persons=1 + seed % 3, heights=HEIGHTS)
-
-
-def _decoded(outputs: list[Tensor], warp: Warp | None, size: tuple[int, int]) -> Detections:
-    (found,) = inference.detector().decode(outputs, warp, size=size, threshold=THRESHOLD, top=TOP)
-    return found
-
-
-def _unzoomed(levels: list[Tensor], warp: Warp, finer: int) -> list[Tensor]:
-    return [
-        warp.unzoom(level, (finer * level.shape[-2], finer * level.shape[-1])) for level in levels
-    ]
 
 
 def _in_pixels(boxes: Tensor) -> list[list[float]]:

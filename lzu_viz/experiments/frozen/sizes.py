@@ -13,7 +13,7 @@ from torch import Tensor
 from ...datasets.scenes import Scene, controlled
 from ...geometry.boxes import Detections, to_pixels
 from ...geometry.warp import Warp
-from ...systems.lzu import Fovea, Uniform
+from ...systems import Fovea, Uniform
 from . import inference
 from .results_store import Record
 

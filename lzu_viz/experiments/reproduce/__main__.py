@@ -87,7 +87,9 @@ def wanted(chosen: argparse.Namespace) -> list[Run]:
         return core_runs(chosen.tasks)
     runs = []
     for task in chosen.tasks:
-        named = chosen.system or [name for name, each in SYSTEMS.items() if task in each.core]
+        named = chosen.system or [
+            name for name, each in SYSTEMS.items() if task in each.in_short_table
+        ]
         runs += [
             Run(task, name, scale, seed, chosen.preset)
             for scale in chosen.scale or [CORE_SCALE]
@@ -179,7 +181,7 @@ def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
         _ = scenes.training, scenes.reported
         if chosen.films and any(map(goes_further, ours)):
             _ = scenes.shifted, scenes.films
-        if any(SYSTEMS[run.system].look == "found" for run in ours):
+        if any(SYSTEMS[run.system].policy.boxes == "detected" for run in ours):
             _ = scenes.before_training
 
 

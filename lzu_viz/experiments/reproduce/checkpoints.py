@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ...models import weights
-from ..training.trained_systems import TASKS
-from ..training.trainer import Network, channels_last, network_for
+from ..training.trained_systems import TASKS, Network
+from ..training.trainer import channels_last, network_for
 from .results import Run
 
 SHIPPED = Path(__file__).parents[1] / "data" / "miniature"

@@ -16,8 +16,8 @@ from ...datasets.streets import BEFORE, Streets, streets
 from ...models.small.detector import Detector
 from ..training import policies
 from ..training.evaluate import found, judge
-from ..training.trained_systems import SYSTEMS, TASKS, System, systems_of
-from ..training.trainer import Network, Recipe, Training, input_size
+from ..training.trained_systems import SYSTEMS, TASKS, Network, TrainedSystem, systems_of
+from ..training.trainer import Recipe, Training, input_size
 from ..training.video_eval import SURE, follow, precision_on
 from ..training.warped_dataset import Feed
 from . import checkpoints
@@ -201,12 +201,12 @@ def trained(
 
 
 def _boxes_to_look_at(
-    run: Run, system: System, plan: Plan, scenes: Scenes, folder: Path | None, device: str
+    run: Run, system: TrainedSystem, plan: Plan, scenes: Scenes, folder: Path | None, device: str
 ) -> list[Tensor] | None:
     """Give the boxes that a system looks at in training, if it looks at boxes."""
-    if system.look == "boxes":
+    if system.policy.boxes == "ground truth":
         return [truth.boxes for truth in scenes.training.truth]
-    if system.look != "found":
+    if system.policy.boxes != "detected":
         return None
     # What a detector with a fixed look finds in the frames before; it is trained if there is none.
     first = run._replace(task="detection", system="lzu")
@@ -235,7 +235,7 @@ def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, f
     metrics = judge(network, feed)
     if scenes.plan.films and goes_further(run) and isinstance(network, Detector):
         metrics["film_ap"] = film_judged(network, fed, scenes)
-        if feed.system.still:
+        if feed.policy.is_static:
             elsewhere = _feed_like(fed, scenes.shifted)
             metrics["shifted_ap"] = judge(network, elsewhere)["ap"]
     return metrics
@@ -250,5 +250,5 @@ def film_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
 def _feed_like(fed: Feed, given: Streets, boxes: list[Tensor] | None = None) -> Feed:
     """Feed other scenes, as those of the training were fed."""
     feed = Feed(fed.task, fed.system, given, fed.size, fed.usual, boxes)
-    feed.outlines = fed.outlines
+    feed.policy = fed.policy
     return feed

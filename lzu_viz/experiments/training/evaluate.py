@@ -17,8 +17,9 @@ from ...metrics.masks import boundary_f
 from ...models.small.detector import Detector
 from ...models.small.detector3d import Detector3D, lift, seen_at, to_source
 from ...models.small.segmenter import Segmenter
-from ...systems.lzu import Fovea
-from .trainer import Network, in_system, run
+from ...systems import Fovea
+from .trained_systems import Network
+from .trainer import run
 from .warped_dataset import Batch, Feed
 
 Metrics = dict[str, float]
@@ -68,8 +69,9 @@ def found(network: Detector, feed: Feed) -> list[Detections]:
 def found_through(network: Detector, feed: Feed) -> Iterator[tuple[Detections, Warp]]:
     """Give what is found in each scene, and the warp through which it was seen."""
     for batch, outputs in outputs_of(network, feed):
-        system = in_system(network, feed.system, batch.warp, feed.size)
-        for row, each in enumerate(system.decoded(outputs, network.decode, batch.warp)):
+        system = feed.system.around(network, batch.warp, feed.size)
+        predictions = system.decode(outputs, batch.warp)
+        for row, each in enumerate(predictions):
             yield each, batch.warp[0 if len(batch.warp) == 1 else row]
 
 
@@ -147,7 +149,7 @@ def masks_judged(network: Segmenter, feed: Feed) -> Metrics:
     fits: dict[str, list[float]] = {name: [] for name in FINE}
     scene = 0
     for batch, (outputs,) in outputs_of(network, feed):
-        if feed.system.unzooms_masks:
+        if feed.policy.unzooms_masks:
             outputs = batch.warp.unzoom(outputs, feed.streets.size)
         areas = network.decode(outputs, feed.streets.size)
         truth = feed.streets.area(range(scene, scene + len(areas))).long()

@@ -1,6 +1,7 @@
 """Where the systems look: saliency from training scenes, from boxes and from outlines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,8 @@ from ...geometry import saliency
 from ...geometry.resampling import resize
 from ...geometry.warp import Warp
 from ...models.small.pyramid import block
-from .trained_systems import System, Task
+
+Boxes = Literal["ground truth", "detected"]
 
 NODES = (32, 32)
 """Cells of every saliency map."""
@@ -24,7 +26,7 @@ FWHM = (0.2, 0.4)
 SPREAD = 0.04
 """Standard deviation of a thing's bump in the fixed saliency, a part of the frame's side."""
 
-EVENLY: dict[Task, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
+EVENLY: Mapping[str, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
 """Share of the even map in the fixed saliency: a mask has to be right everywhere."""
 
 AMPLITUDE = 1.0
@@ -66,20 +68,10 @@ def fixed_saliency(truth: Sequence[Truth], spread: float = SPREAD) -> Tensor:
     return (look + look.flip(-1)) / 2
 
 
-def evened(fixed: Tensor, task: Task) -> Tensor:
+def evened(fixed: Tensor, task: str) -> Tensor:
     """Look everywhere alike for a part, as large as the task wants: `1 1 h w`."""
     share = EVENLY[task]
     return saliency.mix(saliency.uniform(NODES), fixed, weights=(share, 1 - share))
-
-
-def still_warp(system: System, fixed: Tensor) -> Warp:
-    """Give the warp of a system that looks at the same place in every picture."""
-    if system.look == "nowhere":
-        return Warp.identity((1, 1))
-    look = fixed
-    if system.look == "wrong":
-        look = look.roll((NODES[0] // 2, NODES[1] // 2), (-2, -1))
-    return warp_of(look, system.separable)
 
 
 def box_saliency(boxes: Sequence[Tensor], fixed: Tensor) -> Tensor:
@@ -136,3 +128,121 @@ class Outlines(nn.Module):
     def loss(self, logits: Tensor, areas: Tensor) -> Tensor:
         """Compare with the true outlines of masks `b h w`."""
         return F.binary_cross_entropy_with_logits(logits, outlines(areas))
+
+
+# --- policies ---------------------------------------------------------------------------------
+
+
+class TrainingPolicy(nn.Module):
+    """Where a system looks while it is trained and evaluated; a subclass is one policy.
+
+    Args:
+        fixed: `1 1 h w`, the mean saliency of the training scenes, as the task wants it.
+        size: (rows, columns) of the network's input.
+
+    Attributes:
+        is_static: whether the map is the same for all images.
+        from_masks: whether the map of a scene follows from its ground truth masks alone, so that it
+            is computed once.
+        boxes: the boxes it needs: those of the "ground truth", those "detected" in the frame
+            before, or none.
+        unzooms_masks: whether masks that are predicted in the zoomed frame are unzoomed.
+    """
+
+    is_static: ClassVar[bool] = False
+    from_masks: ClassVar[bool] = False
+    boxes: ClassVar[Boxes | None] = None
+    unzooms_masks: ClassVar[bool] = False
+
+    def __init__(self, fixed: Tensor, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.fixed = fixed
+        self.size = size
+
+    def forward(
+        self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the saliency maps `b 1 h w` of images, and a loss of the policy's own.
+
+        Args:
+            image: `b 3 h w` in 0..1.
+            semantic_masks: `b h w`, ground truth classes, for losses and upper bounds.
+            boxes: `n 4` for each image, for a policy with `boxes`; otherwise empty.
+        """
+        return self.fixed, torch.zeros(())
+
+    def static_warp(self, separable: bool) -> Warp:
+        """Return the one warp of a static policy."""
+        return warp_of(self.fixed, separable)
+
+
+class UniformPolicy(TrainingPolicy):
+    """Uniform downsampling."""
+
+    is_static = True
+
+    def static_warp(self, separable: bool) -> Warp:
+        """Return the identity."""
+        return Warp.identity((1, 1))
+
+
+class FixedPolicy(TrainingPolicy):
+    """Where objects were in training."""
+
+    is_static = True
+
+
+class WrongPolicy(FixedPolicy):
+    """Where objects were not in training: the fixed saliency, half a frame off."""
+
+    def __init__(self, fixed: Tensor, size: tuple[int, int]) -> None:
+        super().__init__(fixed.roll((NODES[0] // 2, NODES[1] // 2), (-2, -1)), size)
+
+
+class BoxPolicy(TrainingPolicy):
+    """At boxes of the frame before; trained on ground truth boxes of this one, jittered."""
+
+    boxes: ClassVar[Boxes] = "ground truth"
+
+    def forward(
+        self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the saliency of boxes."""
+        return box_saliency(boxes, self.fixed), torch.zeros(())
+
+
+class DetectedBoxPolicy(BoxPolicy):
+    """At boxes of the frame before; trained on those that were detected in it, jittered."""
+
+    boxes: ClassVar[Boxes] = "detected"
+
+
+class EdgePolicy(TrainingPolicy):
+    """At ground truth outlines: an upper bound."""
+
+    from_masks = True
+    unzooms_masks = True
+
+    def forward(
+        self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the saliency of outlines."""
+        return edge_saliency(semantic_masks), torch.zeros(())
+
+
+class ExpectedEdgePolicy(TrainingPolicy):
+    """At the outlines that a small network predicts, trained beside the segmenter."""
+
+    unzooms_masks = True
+
+    def __init__(self, fixed: Tensor, size: tuple[int, int]) -> None:
+        super().__init__(fixed, size)
+        self.outlines = Outlines(size)
+
+    def forward(
+        self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the saliency of predicted outlines, and the loss of their prediction."""
+        logits = self.outlines(image)
+        loss = self.outlines.loss(logits, semantic_masks)
+        return self.outlines.saliency(logits.detach()), loss

@@ -15,12 +15,9 @@ from ...geometry.warp import Warp
 from ...models.small.detector import Detector
 from ...models.small.detector3d import Detector3D
 from ...models.small.segmenter import Segmenter
-from ...systems.lzu import LZ
 from .policies import fixed_saliency
-from .trained_systems import System, Task
+from .trained_systems import Network, Task, TrainedSystem
 from .warped_dataset import Feed
-
-Network = Detector | Segmenter
 
 
 @dataclass(frozen=True)
@@ -67,12 +64,9 @@ def channels_last(network: Network) -> Network:
     return network
 
 
-def in_system(network: Network, system: System, warp: Warp, size: Size) -> LZ:
-    """Put a network into a system."""
-    return system.kind(network.features, network.head, warp, size=size, finer=system.finer)
-
-
-def run(network: Network, system: System, zoomed: Tensor, warp: Warp, size: Size) -> list[Tensor]:
+def run(
+    network: Network, system: TrainedSystem, zoomed: Tensor, warp: Warp, size: Size
+) -> list[Tensor]:
     """Run a network in a system, on the device where it is.
 
     In float32: most CPUs are no faster in bfloat16, many are slower.
@@ -83,9 +77,9 @@ def run(network: Network, system: System, zoomed: Tensor, warp: Warp, size: Size
         One map a level on the CPU.
     """
     device = next(network.parameters()).device
-    placed = in_system(network, system, warp.to(device), size)
+    warp = warp.to(device)
     image = zoomed.to(device, memory_format=torch.channels_last)
-    outputs = placed.run(image, placed.warp_for(image))
+    outputs = system.around(network, warp, size).forward_zoomed(image, warp)
     levels = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     return [level.cpu() for level in levels]
 
@@ -114,7 +108,7 @@ class Training:
     def __init__(
         self,
         task: Task,
-        system: System,
+        system: TrainedSystem,
         scale: float,
         seed: int,
         streets: Streets,

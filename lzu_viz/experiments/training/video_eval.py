@@ -20,7 +20,7 @@ from ...geometry.check import Size
 from ...models.small.detector import Detector
 from ...systems.video import Seen
 from .evaluate import boxes_judged, found, found_through
-from .trained_systems import System
+from .trained_systems import TrainedSystem
 from .warped_dataset import Feed
 
 SURE = 0.3
@@ -34,7 +34,7 @@ COMPARED = ("uniform", "lzu", "lzu-adaptive", "lzu-cascaded")
 
 def follow(
     network: Detector,
-    system: System,
+    system: TrainedSystem,
     films: Sequence[Streets],
     size: Size,
     usual: Tensor,
@@ -83,7 +83,7 @@ class Followed:
 
     def __init__(
         self,
-        networks: Mapping[str, tuple[Detector, System]],
+        networks: Mapping[str, tuple[Detector, TrainedSystem]],
         films: Sequence[Streets],
         size: Size,
         usual: Tensor,
@@ -154,7 +154,7 @@ def told(before: Tensor, now: Tensor, part_of: float) -> Tensor:
 
 def precision_of(
     network: Detector,
-    system: System,
+    system: TrainedSystem,
     streets: Streets,
     size: Size,
     usual: Tensor,

@@ -16,7 +16,7 @@ from ...geometry.warp import Warp
 from ...models.small.detector import Things
 from ...models.small.detector3d import seen_at, shape_numbers
 from . import policies
-from .trained_systems import System, Task
+from .trained_systems import Task, TrainedSystem
 
 _AT_ONCE = 8
 
@@ -54,13 +54,13 @@ class Feed(nn.Module):
         boxes: for a system that looks at boxes, those of each scene.
 
     Attributes:
-        outlines: the network that expects them, for the system that needs it, else None.
+        policy: where the system looks; it may hold a network that is trained, too.
     """
 
     def __init__(
         self,
         task: Task,
-        system: System,
+        system: TrainedSystem,
         streets: Streets,
         size: Size,
         usual: Tensor,
@@ -69,12 +69,11 @@ class Feed(nn.Module):
         super().__init__()
         self.task, self.system, self.streets, self.size = task, system, streets, size
         self.usual = usual
-        self.fixed = policies.evened(usual, task)
-        self.warp = policies.still_warp(system, self.fixed) if system.still else None
+        self.policy = system.policy(policies.evened(usual, task), size)
+        static = self.policy.is_static
+        self.warp = self.policy.static_warp(system.separable) if static else None
         self.boxes = boxes
-        expects = system.look == "expected edges"
-        self.outlines = policies.Outlines(size) if expects else None
-        self.edges = self._edges() if system.look == "edges" else None
+        self.edges = self._edges() if self.policy.from_masks else None
         known = self.warp is not None or self.edges is not None
         self.stored = self._store() if known else None
         self._kept: dict[tuple[int, bool], Things] = {}
@@ -118,7 +117,7 @@ class Feed(nn.Module):
     def image(self, scenes: NDArray[np.int64], turned: Tensor) -> Tensor:
         """Give the pictures as far as the system may know them."""
         image = self.streets.image(scenes)
-        if self.system.destroyed:
+        if self.system.predownsampled:
             image = resize(resize(image, self.size), image.shape[-2:])
         return _mirror(image, turned)
 
@@ -131,12 +130,8 @@ class Feed(nn.Module):
         jitter: torch.Generator | None,
     ) -> tuple[Warp, Tensor]:
         """Give the warp for each picture, and the loss of a network that says where to look."""
-        extra = torch.zeros(())
-        if self.outlines is not None:
-            logits = self.outlines(image)
-            extra = self.outlines.loss(logits, areas)
-            look = self.outlines.saliency(logits.detach())
-        else:
+        boxes: list[Tensor] = []
+        if self.policy.boxes:
             if self.boxes is None:
                 raise ValueError(f"the system {self.system.name!r} looks at boxes; give them")
             boxes = [
@@ -144,9 +139,9 @@ class Feed(nn.Module):
                 for scene, turn in zip(scenes, turned, strict=True)
             ]
             if jitter is not None:
-                boxes = [policies.jittered(each, jitter) for each in boxes]
-            look = policies.box_saliency(boxes, self.fixed)
-        return policies.warp_of(look, self.system.separable), extra
+                boxes = [policies.jittered(one, jitter) for one in boxes]
+        found, extra = self.policy(image, areas, boxes)
+        return policies.warp_of(found, self.system.separable), extra
 
     def weights(self) -> Tensor:
         """Give what a pixel of each class counts: one over the root of how often it is seen."""
