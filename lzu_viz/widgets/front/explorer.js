@@ -39,6 +39,8 @@ class Explorer {
     this.decoded = {};
     this.notice = "";
     this.scheduled = false;
+    this.requested = 0;
+    this.decoding = 0;
     this.ratio = 1;
     this.centreNode();
     element.append(this.build());
@@ -62,6 +64,7 @@ class Explorer {
 
   build() {
     const root = node("div", "lzu");
+    this.root = root;
     // A container cannot lay itself out by its own width: the grid stands inside it.
     const layout = node("div", "lzu-layout");
     layout.append(this.buildShow(), this.buildControls());
@@ -329,7 +332,13 @@ class Explorer {
     this.draw();
   }
 
+  /**
+   * Draw with the next frame. The root's `data-revision` counts these requests, and that of a canvas
+   * is the last request that it shows: where they are equal, the canvas is up to date.
+   */
   schedule() {
+    this.requested += 1;
+    this.root.dataset.revision = String(this.requested);
     if (this.scheduled) return;
     this.scheduled = true;
     requestAnimationFrame(() => {
@@ -362,6 +371,8 @@ class Explorer {
     this.syncControls();
     this.syncWords();
     this.refine();
+    if (this.decoding) return; // once its masks are decoded, it is drawn again
+    for (const { canvas } of this.panels.values()) canvas.dataset.revision = String(this.requested);
   }
 
   syncWords() {
@@ -378,6 +389,7 @@ class Explorer {
       this.numbers.replaceChildren(...(answer.lines ?? []).map((line, i) => node(i ? "div" : "strong", "", line)));
     }
     this.numbers.classList.toggle("lzu-stale", !this.shared.fresh());
+    this.numbers.setAttribute("aria-busy", String(!this.shared.answeredAll()));
   }
 
   showBusy() {

@@ -216,6 +216,11 @@ export class Shared {
     return Boolean(state) && same(state, this.state);
   }
 
+  /** Whether the kernel has answered, or refused, all that there is to tell. */
+  answeredAll() {
+    return this.waiting === null && same(this.told, this.state);
+  }
+
   /** What follows from the state, worked out once for all views and all redraws. */
   seen() {
     const { state, size } = this;

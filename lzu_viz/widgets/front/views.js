@@ -131,14 +131,17 @@ function decoded(explorer, which, bytes) {
   if (known?.bytes === bytes) return known.image;
   const made = { bytes, image: known?.image ?? null };
   explorer.decoded[which] = made;
-  createImageBitmap(new Blob([bytes], { type: "image/png" })).then((image) => {
-    // A newer mask may have come meanwhile; this one is then of no use.
-    if (explorer.decoded[which] !== made) image.close();
-    else {
-      made.image = image;
+  explorer.decoding += 1;
+  createImageBitmap(new Blob([bytes], { type: "image/png" }))
+    .then((image) => {
+      // A newer mask may have come meanwhile; this one is then of no use.
+      if (explorer.decoded[which] !== made) image.close();
+      else made.image = image;
+    })
+    .finally(() => {
+      explorer.decoding -= 1;
       explorer.schedule();
-    }
-  });
+    });
   return made.image;
 }
 
