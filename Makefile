@@ -52,17 +52,17 @@ test: $(TEST_STAMP)
 	OMP_NUM_THREADS=1 $(PY) -m pytest --nbval-lax notebooks
 
 notebooks: $(TEST_STAMP)
-	$(FIND_NOTEBOOKS) | xargs $(PY) -m lzu_viz.bench.series
+	$(FIND_NOTEBOOKS) | xargs $(PY) -m lzu_viz.bench.run_notebooks
 
 picture: $(LAB_STAMP)
-	$(PY) -c 'from lzu_viz.scenes import SCENES; from lzu_viz.widgets import Explorer; \
+	$(PY) -c 'from lzu_viz.datasets.scenes import SCENES; from lzu_viz.widgets import Explorer; \
 	    Explorer(SCENES["temple"]()).still().save("notebooks/explorer.jpg", quality=90)'
 
 evaluation: $(LAB_STAMP)
-	$(PY) -m lzu_viz.evaluation
+	$(PY) -m lzu_viz.experiments.frozen
 
 reproduce: $(LAB_STAMP)
-	$(PY) -m lzu_viz.reproduce
+	$(PY) -m lzu_viz.experiments.reproduce
 
 mutants: $(TEST_STAMP)
 	$(PY) tests/mutants/run.py

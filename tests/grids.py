@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lzu_viz import Warp, saliency
-from lzu_viz.bilinear import least_determinant
+from lzu_viz.geometry.bilinear import least_determinant
 
 KINDS = ("sharp", "edge", "boxes", "jittered", "strong")
 LEAST_DETERMINANT = 1e-3

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from needed import needed
+from requirements import needed
 
 FRONT = Path(__file__).parents[1] / "lzu_viz" / "widgets" / "front"
 DRIVERS = Path(__file__).parent / "front"

@@ -25,23 +25,65 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lzu_viz"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-# --- imports go only downwards: mathematics <- pictures <- widgets ---------------------------
+# --- rooms: one idea each, imports only downwards ---------------------------------------------
 
-DRAWING = {"matplotlib", "lzu_viz.plots"}
-WIDGETS = {"ipywidgets", "IPython", "anywidget", "lzu_viz.widgets"}
-# The benchmarks and the site stand beside the floors: they may import all, nothing imports them.
-BENCH = {"playwright", "psutil", "websocket", "sphinx", "nbclient", "lzu_viz.bench", "lzu_viz.site"}
+ROOMS = (
+    "geometry",
+    "metrics",
+    "models",
+    "datasets",
+    "systems",
+    "experiments",
+    "plots",
+    "widgets",
+    "bench",
+    "site",
+)
+"""The folders of the package; each imports only from those before it."""
+
+MAY_IMPORT = {
+    "matplotlib": {"plots", "widgets", "bench", "site"},
+    "ipywidgets": {"widgets", "bench", "site"},
+    "IPython": {"widgets", "bench", "site"},
+    "anywidget": {"widgets", "bench", "site"},
+    "playwright": {"bench"},
+    "psutil": {"bench"},
+    "websocket": {"bench"},
+    "nbclient": {"bench"},
+    "sphinx": {"site"},
+}
+"""Packages that only some rooms may import."""
+
+SAME_IDEA = {
+    "attraction",  # the continuous warp, and its figures
+    "explorer",  # the widget, and how fast it follows
+    "features",
+    "inverse",  # the inverse map, its figures and its benchmark
+    "limits",  # an evaluation, and its figures
+    "masks",  # metrics of masks, and their figures
+    "profiling",  # costs of each stage, and their figures
+    "sizes",  # an evaluation, and its figures
+    "streets",  # the dataset, and its figures
+    "upsampling",  # an experiment, and its figures
+    "video",  # the loop on video, and its figures
+    "video_eval",  # an evaluation, and its figures
+    "zoom",
+}
+"""File names that may stand in several rooms, as they present one idea there."""
 
 
-def floor(path: Path) -> str:
-    """The floor a module belongs to: a folder of the package, or the module's own name."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room(path: Path) -> str:
+    """The room that a module is in; empty for the package itself."""
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
 
 
 def forbidden_to(path: Path) -> set[str]:
-    """What a module may not import: all that belongs to the floors above its own."""
-    above = {"bench": set(), "site": set(), "widgets": BENCH, "plots": WIDGETS | BENCH}
-    return above.get(floor(path), DRAWING | WIDGETS | BENCH)
+    """What a module must not import: the rooms after its own, and packages of other rooms."""
+    here = room(path)
+    after = ROOMS[ROOMS.index(here) + 1 :] if here else ROOMS[ROOMS.index("systems") + 1 :]
+    packages = {name for name, rooms in MAY_IMPORT.items() if here not in rooms}
+    return {f"lzu_viz.{name}" for name in after} | packages
 
 
 def imported_names(source: str, package: str) -> set[str]:
@@ -84,7 +126,8 @@ def test_imports_only_downwards(path: Path) -> None:
         "from ..plots.axes import show",
         "import IPython",
         "from ipywidgets import VBox",
-        "from ..bench.lab import Lab",
+        "from ..bench.browser.lab import Lab",
+        "from ..systems import LZU",
         "from playwright.sync_api import Page",
     ],
 )
@@ -92,14 +135,38 @@ def test_the_wall_is_seen(source: str) -> None:
     assert breaches(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
 
 
-@pytest.mark.parametrize("module", ["widgets/x.py", "plots/x.py", "warp.py", "__init__.py"])
+@pytest.mark.parametrize(
+    "module", ["widgets/x.py", "plots/x.py", "geometry/warp.py", "__init__.py"]
+)
 def test_nothing_may_import_the_benchmarks(module: str) -> None:
-    assert forbidden_to(PACKAGE / module) >= BENCH
+    assert forbidden_to(PACKAGE / module) >= {"lzu_viz.bench", "lzu_viz.site", "playwright"}
 
 
 def test_the_wall_lets_neighbours_through() -> None:
-    source = "import torch\nfrom .. import warp, boxes\nfrom lzu_viz.lzu import LZU\n"
+    source = "import torch\nfrom ..geometry import boxes\nfrom lzu_viz.metrics import psnr\n"
     assert not breaches(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
+
+
+def test_the_package_holds_its_rooms_and_nothing_else() -> None:
+    entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert entries == {*ROOMS, "__init__.py", "py.typed"}
+
+
+def test_no_file_name_stands_for_two_ideas() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in SOURCES:
+        if not path.stem.startswith("__"):
+            homes.setdefault(path.stem, set()).add(str(path.relative_to(PACKAGE).parent))
+    repeated = {stem for stem, folders in homes.items() if len(folders) > 1}
+    assert repeated <= SAME_IDEA
+
+
+def test_tests_mirror_the_rooms() -> None:
+    tested = {path.name for path in (ROOT / "tests").iterdir() if list(path.glob("test_*.py"))}
+    assert tested - {"browser"} <= set(ROOMS)
+    assert {*ROOMS} - {"site"} <= tested  # the site is tested in a browser
+    loose = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
+    assert loose <= {"test_project", "test_notebooks", "test_mutants", "test_packaging"}
 
 
 def test_importing_the_package_draws_nothing() -> None:
@@ -196,7 +263,7 @@ def test_everything_imported_is_asked_for() -> None:
         package = ".".join(path.relative_to(ROOT).parent.parts)
         names = imported_names(path.read_text(encoding="utf-8"), package)
         imported = {name.split(".")[0] for name in names} - here
-        allowed = with_extra if floor(path) in ("bench", "site") else asked
+        allowed = with_extra if room(path) in ("bench", "site") else asked
         assert {distribution.get(name, name) for name in imported} <= allowed, path
 
 

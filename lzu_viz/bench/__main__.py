@@ -25,12 +25,12 @@ def parser() -> argparse.ArgumentParser:
     for name, what in (
         ("inverse", "what the inverse of a warp costs, beside what others offer"),
         ("zoom", "what making a warp, zooming and unzooming cost"),
-        ("models", "what each stage of a system costs, with both networks"),
+        ("stages", "what each stage of a system costs, with both networks"),
         ("all", "these three"),
     ):
         each = commands.add_parser(name, help=what)
         each.add_argument("--rounds", type=_some, default=7, help="for each median (default 7)")
-        if name != "models":
+        if name != "stages":
             each.add_argument(
                 "--official", type=Path, metavar="FOLDER",
                 help="a checkout of the official code, to be measured beside",
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     name, path, picture = (options.pop(key, None) for key in ("bench", "json", "picture"))
     try:
-        bench = import_module(f".{name if name != 'all' else 'together'}", __package__)
+        bench = import_module(f".{name}", __package__)
         said = bench.run(**options)
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("lzu_viz"):

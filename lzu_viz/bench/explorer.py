@@ -29,11 +29,11 @@ from typing import Any
 import psutil
 
 from . import notebooks
-from .drag import Figures, row
-from .hand import Point
-from .load import Load
+from .browser.browser_session import Room, Stage, room
+from .browser.drag import Figures, row
+from .browser.mouse import Point
+from .cpu_load import Load
 from .report import Progress, report, table
-from .stage import Room, Stage, room
 
 FROM, TO = -0.6, 0.6
 """Where a drag begins and ends, x in [-1, 1] of the photo."""

@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import saliency
-from ..inverse import invert_pixels
-from ..plots.times import show_inverses
-from ..warp import Warp
+from ..geometry import saliency
+from ..geometry.inverse.invert import invert_pixels
+from ..geometry.warp import Warp
+from ..plots.timings import show_inverses
 from .official import Official
 from .report import CannotRun, Progress, report, table
-from .rounds import loaded, medians, peak_mb, threads
+from .timing import loaded, medians, peak_mb, threads
 
 SIZES = ((32, 64), (64, 128), (128, 256), (256, 512), (900, 1600))
 BATCHES = (1, 4)

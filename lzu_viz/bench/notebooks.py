@@ -6,7 +6,7 @@ from typing import Any
 
 PHOTO = """
 from lzu_viz import images
-from lzu_viz.sampling import resize
+from lzu_viz.geometry.resampling import resize
 
 image = resize(images.load("coffee"), (1024, 2048)).clamp(0, 1)
 """

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .report import CannotRun
-from .rounds import loaded
+from .timing import loaded
 
 
 class Official:

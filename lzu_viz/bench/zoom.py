@@ -13,12 +13,12 @@ from kornia.geometry.transform import build_pyramid
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import saliency
-from ..sampling import sample
-from ..warp import Warp
+from ..geometry import saliency
+from ..geometry.resampling import sample
+from ..geometry.warp import Warp
 from .official import Official
 from .report import Progress, report, table
-from .rounds import medians
+from .timing import medians
 
 PIECES, FWHM = (26, 47), 10
 """Of the official code; the reach in its nodes."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .. import check
+from ..geometry import check
 
 
 def check_image(image: Tensor, multiple: int, dtype: torch.dtype) -> None:

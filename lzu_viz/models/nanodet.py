@@ -12,9 +12,9 @@ from kornia.geometry.bbox import nms
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..boxes import Detections
-from ..sampling import pixel_centres, resize
-from ..warp import Warp
+from ..geometry.boxes import Detections
+from ..geometry.resampling import pixel_centres, resize
+from ..geometry.warp import Warp
 from . import weights as _weights
 from .coco import COCO_CLASSES
 from .inputs import check_image
@@ -190,7 +190,7 @@ class NanoDet(nn.Module):
         trained behind the unzoom, as in the paper, learns both. Without training, run the head on
         the zoomed features, unzoom its outputs on a finer grid, and scale the sizes: that comes
         near to what mapping the corners of boxes gives. AP at IoU 0.5 of persons on 300 controlled
-        scenes (:mod:`lzu_viz.evaluation.detector`), warp from the true boxes, by rows of the input:
+        scenes (`experiments.frozen.pretrained_detector`), warp from the true boxes, by rows of input:
 
         =============================================== ==== ==== ====
         frozen detector                                  128  192  256

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..sampling import resize
-from ..warp import Warp
+from ..geometry.resampling import resize
+from ..geometry.warp import Warp
 from . import weights as _weights
 from .inputs import check_image
 

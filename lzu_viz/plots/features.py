@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.quiver import Quiver
 from torch import Tensor
 
-from ..warp import Warp
+from ..geometry.warp import Warp
 from .figures import log_axis
 from .palette import FOLD, GRID, INK, MARKERS, SERIES
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
-from ..warp import Warp
+from ..geometry.warp import Warp
 from .palette import ANSWER, GRID, INK, TRUTH
 
 

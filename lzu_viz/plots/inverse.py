@@ -16,8 +16,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from torch import Tensor
 
-from ..bilinear import Pieces
-from ..warp import Warp
+from ..geometry.bilinear import Pieces
+from ..geometry.warp import Warp
 from .palette import ANSWER, FOLD, GRID, INK, MARK, TRUTH
 
 

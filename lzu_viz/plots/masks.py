@@ -10,7 +10,7 @@ from matplotlib.contour import QuadContourSet
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from ..sampling import pixel_centres
+from ..geometry.resampling import pixel_centres
 from .figures import show_image
 from .intervals import Interval, beside, draw_intervals
 from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH

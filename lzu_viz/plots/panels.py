@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
-from ..warp import Warp
+from ..geometry.warp import Warp
 from .palette import ANSWER, FOVEA, GRID, INK, MAP, PAPER, TRUTH, nice
 
 Picture = Image.Image

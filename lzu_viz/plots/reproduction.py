@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..costs import Cost, Point, frontier
-from ..reproduce.results import Result, Run, gain, select, spread
+from ..experiments.profiling import Cost, Point, frontier
+from ..experiments.reproduce.results import Result, Run, gain, select, spread
 from .palette import INK, MARKERS, SERIES
 
 FAMILIES = {"uniform": 0, "lz": 3, "fovea": 1, "edge": 3, "lzu": 2}

@@ -14,10 +14,10 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..boxes import Detections, iou
-from ..miniature.streets import Streets, Truth
-from ..precision3d import Detections3D
-from ..scenes.driving import AREAS, CLASSES
+from ..datasets.driving import AREAS, CLASSES
+from ..datasets.streets import Streets, Truth
+from ..geometry.boxes import Detections, iou
+from ..metrics.detection3d import Detections3D
 from .figures import draw_box, draw_boxes, show_image
 from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, PAPER, TRUTH
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..check import Size
-from ..miniature.streets import Streets
-from ..miniature.upsampling import Seen, shares, things_found
-from ..warp import Warp
+from ..datasets.streets import Streets
+from ..experiments.training.upsampling import Seen, shares, things_found
+from ..geometry.check import Size
+from ..geometry.warp import Warp
 from .figures import close_up, draw_box, draw_boxes, show_image
 from .palette import FOVEA, INK, MARKERS, SERIES, TRUTH
 from .streets import class_legend, draw_labelled

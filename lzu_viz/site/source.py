@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 import lzu_viz
 
-from ..bench.series import execute
+from ..bench.run_notebooks import execute
 
 HERE = Path(__file__).parent
 NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"

@@ -1,10 +1,10 @@
 """Widgets: what a reader drags. A frozen state, a pure function from state to result, and views."""
 
 from .explorer import Explorer
-from .plate import Plate
+from .interactive_figure import Plate
 from .result import Result, explore
 from .state import Box, Fovea, Node, State
-from .static import to_html
+from .static_page import to_html
 from .views import VIEWS
 
 __all__ = [

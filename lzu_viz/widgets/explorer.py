@@ -13,12 +13,12 @@ import torch
 import traitlets
 from torch import Tensor
 
-from .. import images
+from ..datasets import images
+from ..datasets.scenes import Scene
 from ..plots import palette, panels
 from ..plots.panels import Picture
-from ..scenes import Scene
 from .front import STYLE, module_source
-from .page import answer_to_page, lines, truth_to_page
+from .protocol import answer_to_page, lines, truth_to_page
 from .result import Result, explore
 from .state import Box, State, controls, lists
 from .views import DEFAULT_VIEWS, VIEWS, still
@@ -35,8 +35,8 @@ class Explorer(anywidget.AnyWidget):
     the warp is folded.
 
     Args:
-        photo: a scene whose truth is known, or anything that :func:`lzu_viz.images.load` takes: the
-            path of your own photo, an array, an image tensor.
+        photo: a scene whose truth is known, or anything that :func:`lzu_viz.datasets.images.load`
+            takes: the path of your own photo, an array, an image tensor.
         state: to begin with; by default, for a scene, a fovea (and a box) lies on the person.
         views: which of ``VIEWS`` are shown, in order.
         controls: which fields of the state get controls, by name; all where None.
@@ -46,8 +46,8 @@ class Explorer(anywidget.AnyWidget):
         result: the tensors and numbers that are shown: of the last state that could be.
 
     Raises:
-        ValueError: the photo cannot be used (see :func:`lzu_viz.images.load`), or there is no such
-            view or control.
+        ValueError: the photo cannot be used (see :func:`lzu_viz.datasets.images.load`), or there
+            is no such view or control.
     """
 
     _esm = module_source()

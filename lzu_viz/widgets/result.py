@@ -7,14 +7,16 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from .. import boxes, metrics
-from ..lzu import LZU
+from .. import metrics
+from ..datasets.scenes import Scene
+from ..geometry import boxes
+from ..geometry.approximation import approximation_error
+from ..geometry.resampling import resize
+from ..geometry.warp import Warp
 from ..models import COCO_CLASSES
-from ..sampling import resize
-from ..scenes import Scene
-from ..warp import Warp
-from .looks import detector, moved, saliency_of, segmenter, smooth_warp
+from ..systems.lzu import LZU
 from .state import State
+from .state_to_warp import detector, moved, saliency_of, segmenter, smooth_warp
 
 FINER = 2
 """How much finer than the detector's own grid its outputs are unzoomed."""
@@ -108,7 +110,7 @@ def explore(
     warp = moved(smooth, state).morph(state.morph)
     side = (state.input_size, state.input_size)
     # The continuous warp is bent as far as the pieces are, so that their distance shrinks as much.
-    error = state.morph * metrics.approximation_error(
+    error = state.morph * approximation_error(
         smooth, look, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
     )
     magnification = warp.magnification((120, 180))

@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..datasets.scenes import Scene
+from ..geometry.resampling import resize
 from ..plots import panels
 from ..plots.palette import FOVEA, TRUTH
 from ..plots.panels import Picture
-from ..sampling import resize
-from ..scenes import Scene
 from .result import Answer, Result
 from .state import State
 

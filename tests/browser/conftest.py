@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from lzu_viz.bench.lab import ACTION_MS, CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
-from needed import needed
+from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
+from requirements import needed
 
 ROOT = Path(__file__).parents[2]
 LOG = pytest.StashKey[LabServer]()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 
-from hands import (
+from browser_helpers import (
     STALE,
     Place,
     answered,
@@ -35,14 +35,14 @@ from hands import (
     view,
     wait_until,
 )
-from lzu_viz.bench.lab import Lab, LabServer
+from lzu_viz.bench.browser.lab import Lab, LabServer
 from lzu_viz.widgets.views import VIEWS
 
 pytestmark = pytest.mark.browser
 
 SCENE = """\
 from dataclasses import replace
-from lzu_viz.scenes import far_person
+from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import *
 from lzu_viz.widgets.views import VIEWS
 scene = far_person(place=(0.2, 0.4), height=0.3, size=(427, 640))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hands import at_rest, changing, complaints, settled, view
-from lzu_viz.bench.lab import Lab
+from browser_helpers import at_rest, changing, complaints, settled, view
+from lzu_viz.bench.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 

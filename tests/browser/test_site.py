@@ -9,8 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
-from hands import control, drag, drawn, view, wait_until
-from lzu_viz.bench.lab import ACTION_MS
+from browser_helpers import control, drag, drawn, view, wait_until
+from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.site import __main__ as site
 from lzu_viz.site import show, source
 from lzu_viz.widgets import State
@@ -26,7 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells = [
         new_markdown_cell(f"# 00 · A page\n\n{ANSWER}"),
         new_code_cell(
-            "from lzu_viz.scenes import far_person\nfrom lzu_viz.widgets import Explorer\n"
+            "from lzu_viz.datasets.scenes import far_person\nfrom lzu_viz.widgets import Explorer\n"
             'Explorer(far_person(height=0.3, size=(120, 180)), views=("source", "zoomed"))'
         ),
         new_code_cell("1 + 1"),
@@ -113,17 +113,19 @@ def test_the_launch_button_leads_to_the_notebook(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     address = "https://mybinder.org/v2/gh/someone/lzu_viz/HEAD?urlpath=lab/tree/notebooks/00_page"
     assert address in page
-    assert "mybinder.org" not in (built / "api/lzu_viz.warp.html").read_text(encoding="utf-8")
+    assert "mybinder.org" not in (built / "api/lzu_viz.geometry.warp.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
     names = set(source.public_modules())
-    assert {"lzu_viz", "lzu_viz.warp", "lzu_viz.widgets.explorer"} <= names
+    assert {"lzu_viz", "lzu_viz.geometry.warp", "lzu_viz.widgets.explorer"} <= names
     assert not any(name.startswith(("lzu_viz.bench", "lzu_viz.site")) for name in names)
     for name in names:
         assert (built / f"api/{name}.html").is_file()
-    page = (built / "api/lzu_viz.warp.html").read_text(encoding="utf-8")
-    assert 'id="lzu_viz.warp.Warp.unzoom"' in page
+    page = (built / "api/lzu_viz.geometry.warp.html").read_text(encoding="utf-8")
+    assert 'id="lzu_viz.geometry.warp.Warp.unzoom"' in page
     assert "read them where each source pixel went" in page
 
 

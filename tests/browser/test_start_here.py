@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from hands import (
+from browser_helpers import (
     at_rest,
     changing,
     complaints,
@@ -17,7 +17,7 @@ from hands import (
     settled,
     view,
 )
-from lzu_viz.bench.lab import Lab
+from lzu_viz.bench.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from hands import control, drag, drawn, expect_near, message, numbers, settled, view
-from lzu_viz.bench.lab import ACTION_MS
-from lzu_viz.scenes import far_person
+from browser_helpers import control, drag, drawn, expect_near, message, numbers, settled, view
+from lzu_viz.bench.browser.lab import ACTION_MS
+from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import VIEWS, Explorer, State, to_html
 
 pytestmark = pytest.mark.browser

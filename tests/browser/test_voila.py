@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from hands import changing, drag, expect_near, numbers, settled, view, write_notebook
-from lzu_viz.bench.lab import RUN_MS, Lab, Server
+from browser_helpers import changing, drag, expect_near, numbers, settled, view, write_notebook
+from lzu_viz.bench.browser.lab import RUN_MS, Lab, Server
 
 pytestmark = pytest.mark.browser
 
 APP = """\
-from lzu_viz.scenes import far_person
+from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import Explorer
 
 Explorer(far_person(place=(0.2, 0.4), height=0.3, size=(256, 384)))

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lzu_viz.evaluation.kept import without_words
+from lzu_viz.experiments.frozen.results_store import without_words
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -36,14 +36,14 @@ LONGEST = 900
 
 LEFT_OUT = (
     "tests/browser",
-    "tests/test_bench.py",
+    "tests/bench/test_bench.py",
     "tests/test_mutants.py",
     "tests/test_notebooks.py",
-    "tests/test_series.py",
+    "tests/bench/test_run_notebooks.py",
 )
 BOOKKEEPING = (
-    "tests/test_evaluation.py::test_the_kept_figures_were_made_by_this_code",
-    "tests/test_evaluation.py::test_settings_and_scenes_are_those_kept",
+    "tests/experiments/test_frozen.py::test_the_kept_figures_were_made_by_this_code",
+    "tests/experiments/test_frozen.py::test_settings_and_scenes_are_those_kept",
 )
 
 
@@ -57,8 +57,13 @@ class Fault(NamedTuple):
 
     @property
     def room(self) -> str:
-        """Name the module, as its test is named."""
-        return self.file.split("/")[0].removesuffix(".py")
+        """The room of the package that holds the file."""
+        return self.file.split("/")[0]
+
+    @property
+    def stem(self) -> str:
+        """The name of the file's module."""
+        return Path(self.file).stem
 
     def planted_in(self, source: str) -> str:
         """Give the source with the fault in it."""
@@ -116,7 +121,7 @@ class Tree:
     """The project as it stands: what findings rest on."""
 
     def __init__(self) -> None:
-        above = ("bench", "evaluation", "plots", "site", "widgets")
+        above = ("bench", "plots", "site", "widgets")
         library = [name for name in files("lzu_viz") if name.endswith(".py")]
         # What faults are planted in; pages, drawings and evaluations come and go beside it.
         self._mathematics = hash_of(n for n in library if n.split("/")[1] not in above)
@@ -154,26 +159,26 @@ def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
     """Give the runs that look for a fault, if one is planted: the likeliest first, then all."""
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if by == "notebooks":
-        yield [*pytest, "--nbval-lax", *likeliest(copy, fault.room if fault else "")]
+        yield [*pytest, "--nbval-lax", *likeliest(copy, fault.stem if fault else "")]
         return
     left_out = [f"--ignore={name}" for name in LEFT_OUT]
     left_out += [f"--deselect={name}" for name in BOOKKEEPING]
     if fault:
         # The doctests and the tests of the module and of its room see most faults at once.
-        stem = Path(fault.file).stem
-        own = [f"lzu_viz/{fault.file}", f"tests/test_{stem}.py", f"tests/test_{fault.room}.py"]
+        room = f"tests/{fault.room}"
+        own = [f"lzu_viz/{fault.file}", f"{room}/test_{fault.stem}.py", room]
         yield [*pytest, *(name for name in dict.fromkeys(own) if (copy / name).exists())]
     yield [*pytest, *left_out, "tests", "lzu_viz"]
 
 
-def likeliest(copy: Path, room: str) -> list[str]:
+def likeliest(copy: Path, module: str) -> list[str]:
     """Give all notebooks, those first that speak most of a module."""
     folder = copy / "notebooks"
     paths = sorted([*folder.glob("*.ipynb"), *folder.glob("solutions/*.ipynb")])
 
     def said(path: Path) -> int:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return sum("".join(cell["source"]).count(room) for cell in cells) if room else 0
+        return sum("".join(cell["source"]).count(module) for cell in cells) if module else 0
 
     return [str(path.relative_to(copy)) for path in sorted(paths, key=said, reverse=True)]
 

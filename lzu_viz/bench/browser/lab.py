@@ -1,0 +1,395 @@
+"""JupyterLab as a reader has it: a server of its own, and a page to look at and to touch."""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+from urllib.error import HTTPError
+
+from playwright.sync_api import (
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Response,
+    WebSocket,
+    expect,
+)
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
+# --disable-gpu: without a GPU, headless Chromium composites the page three times slower with it.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+QUIET = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+}
+
+# Limits, not pauses: a wait ends as soon as its condition holds. They leave room for a machine
+# that is busy with other programs.
+START_S = 180
+ACTION_MS = 60_000
+RUN_MS = 900_000
+POLL_S = 0.05
+STILL, STILL_S = 3, 0.15
+"""An element is at rest if it was found so many times, so many seconds apart, at one place."""
+
+# The pixels of a picture as they are in the page, whatever covers them or scrolls them away.
+READ_PIXELS = """async element => {
+    if (element instanceof HTMLImageElement) await element.decode();
+    const canvas = document.createElement('canvas');
+    canvas.width = element.naturalWidth || element.width;
+    canvas.height = element.naturalHeight || element.height;
+    canvas.getContext('2d').drawImage(element, 0, 0);
+    return canvas.toDataURL('image/png');
+}"""
+
+
+def free_port() -> int:
+    """Give a port of the loopback interface that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    failure: str | Callable[[], str],
+    timeout_ms: float = ACTION_MS,
+) -> None:
+    """Wait until a condition holds.
+
+    Args:
+        condition: evaluated every 50 ms.
+        failure: the message of the error, or a function that returns it.
+        timeout_ms: how long to wait, in milliseconds.
+
+    Raises:
+        TimeoutError: the condition did not hold within this time.
+    """
+    end = time.monotonic() + timeout_ms / 1000
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(failure if isinstance(failure, str) else failure())
+        time.sleep(POLL_S)
+
+
+def at_rest(target: Locator) -> dict[str, float]:
+    """Scroll an element into view and wait until it no longer moves on the screen.
+
+    A notebook goes on moving for a while: cells that scroll into view are laid out only then.
+
+    Returns:
+        Its bounding box in pixels of the page: `x`, `y`, `width` and `height`.
+
+    Raises:
+        TimeoutError: it does not come to rest.
+    """
+    boxes: list[dict[str, float] | None] = []
+    end = time.monotonic() + ACTION_MS / 1000
+    while time.monotonic() < end:
+        target.scroll_into_view_if_needed()
+        found = target.bounding_box()
+        box = {key: float(found[key]) for key in ("x", "y", "width", "height")} if found else None
+        boxes.append(box)
+        if box is not None and boxes[-STILL:] == [box] * STILL:
+            return box
+        time.sleep(STILL_S)
+    raise TimeoutError(f"{target} does not come to rest on the screen")
+
+
+class Server:
+    """A server of this environment on a free loopback port, with nothing of the user's settings.
+
+    All that it reads and writes lies in `folder`.
+
+    Args:
+        folder: for its log, its settings and its kernels' files.
+        command: of Python, after `python -m`; `{port}` and `{token}` are filled in.
+        ready: what is asked for, after the server's own address, until it answers.
+        environment: more variables.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        ready: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.log = folder / "server.log"
+        self._ready = ready
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.token = secrets.token_hex()
+        clean = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("JUPYTER", "IPYTHON", "VOILA")) and key != "MPLBACKEND"
+        }
+        clean |= {
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "IPYTHONDIR": str(folder / "ipython"),
+        }
+        filled = [each.format(port=port, token=self.token) for each in command]
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *filled],
+                cwd=folder,
+                env={**clean, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        """Wait until the server answers."""
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the server and its kernels."""
+        self.stop()
+
+    def _wait(self) -> None:
+        end = time.monotonic() + START_S
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                self._ask("GET", self._ready)
+            except HTTPError:
+                return  # it answers, though not this
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        raise RuntimeError(f"no answer at {self.url}{self._ready}:\n{self.tail()}")
+
+    def _ask(self, method: str, path: str) -> bytes:
+        request = urllib.request.Request(
+            self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=ACTION_MS / 1000) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def stop(self) -> None:
+        """End the server's process group, gently first: it then ends its kernels itself."""
+        for sign, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+            if self._process.poll() is not None:
+                return
+            os.killpg(self._process.pid, sign)
+            try:
+                self._process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                continue
+
+    def tail(self, lines: int = 60) -> str:
+        """The end of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class LabServer(Server):
+    """A JupyterLab over a copy of some notebooks: those that are copied stay as they are.
+
+    Args:
+        folder: empty, for all that this server reads and writes.
+        notebooks: the folder of notebooks to copy.
+        overrides: a file of JupyterLab's settings; by default it only keeps the news away.
+    """
+
+    def __init__(self, folder: Path, notebooks: Path, overrides: Path | None = None) -> None:
+        self.root = folder / "served"
+        ignore = shutil.ignore_patterns(".ipynb_checkpoints")
+        shutil.copytree(notebooks, self.root, ignore=ignore)
+        settings = folder / "settings"
+        settings.mkdir()
+        said = overrides.read_text(encoding="utf-8") if overrides else json.dumps(QUIET)
+        (settings / "overrides.json").write_text(said, encoding="utf-8")
+        command = [
+            *("jupyterlab", "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", "--port={port}", "--ServerApp.port_retries=0"),
+            "--IdentityProvider.token={token}",
+            f"--ServerApp.root_dir={self.root}",
+            f"--LabApp.app_settings_dir={settings}",
+        ]
+        environment = {
+            "JUPYTERLAB_SETTINGS_DIR": str(folder / "user-settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        }
+        super().__init__(folder, command, "/api", environment)
+
+    def shut_down_kernels(self) -> None:
+        """End all sessions, so that the next notebook starts with a new kernel."""
+        for session in json.loads(self._ask("GET", "/api/sessions")):
+            self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def restart_kernels(self) -> None:
+        """Restart all kernels, as a reader may in the middle of anything."""
+        for session in json.loads(self._ask("GET", "/api/sessions")):
+            self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
+
+
+class Lab:
+    """One page of JupyterLab, driven as a reader would drive it.
+
+    Attributes:
+        page: the Playwright page.
+        errors: what went wrong so far: uncaught exceptions and console errors in the page,
+            refusals of the server, and exceptions in the kernel. JupyterLab does not show an
+            exception in a widget's callback, so these are read from the kernel's messages.
+    """
+
+    def __init__(self, page: Page, server: LabServer) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self._server = server
+        page.set_default_timeout(ACTION_MS)
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+        page.on("console", self._note_console)
+        page.on("response", self._note_response)
+        page.on("websocket", self._listen)
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        # A failed load is noted with its address by _note_response.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.errors.append(f"console: {message.text}")
+
+    def _note_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.errors.append(f"{response.status} {response.request.method} {response.url}")
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", self._note_kernel_error)
+
+    def _note_kernel_error(self, frame: str | bytes) -> None:
+        content = frame.encode() if isinstance(frame, str) else frame
+        found = re.search(rb'"ename": *"[^"]*", *"evalue": *"[^"]*"', content)
+        if found:
+            self.errors.append(f"kernel: {found[0].decode()}")
+
+    @property
+    def cells(self) -> Locator:
+        """The code cells of the notebook."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+
+    def open(self, notebook: str) -> None:
+        """Open a notebook, named from the folder of notebooks, and wait for its kernel."""
+        server = self._server
+        self.page.goto(f"{server.url}/lab/tree/{notebook}?reset&token={server.token}")
+        # The toolbar's mark says idle before any kernel is there; the status bar does not.
+        self._expect_idle(RUN_MS)
+        expect(self.page.locator(".jp-Dialog")).to_have_count(0)
+
+    def run_all(self) -> None:
+        """Clear all outputs, so that what is seen later is new; run all cells; wait for them."""
+        self._choose("Edit", "Clear Outputs of All Cells")
+        expect(self.cells.locator(".jp-InputPrompt", has_text=re.compile(r"\d"))).to_have_count(0)
+        self._choose("Run", "Run All Cells")
+        self.wait_idle()
+
+    def _choose(self, menu: str, entry: str) -> None:
+        self.page.get_by_role("menuitem", name=menu, exact=True).click()
+        self.page.get_by_role("menuitem", name=entry, exact=True).click()
+
+    def wait_idle(self) -> None:
+        """Wait until every code cell has a number and the kernel has nothing left to do."""
+        self.page.wait_for_function(
+            """selector => [...document.querySelectorAll(selector)]
+                .every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()))""",
+            arg=".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt",
+            timeout=RUN_MS,
+        )
+        self._expect_idle(RUN_MS)
+
+    def _expect_idle(self, timeout_ms: float) -> None:
+        status = self.page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
+        expect(status).to_be_visible(timeout=timeout_ms)
+
+    def prompts(self) -> list[str]:
+        """The text before each code cell, as `[3]:`."""
+        return self.cells.locator(".jp-InputPrompt").all_text_contents()
+
+    def cell_errors(self) -> list[str]:
+        """The text of every output that is an error or a warning."""
+        error = "application/vnd.jupyter.error"
+        stderr = "application/vnd.jupyter.stderr"
+        outputs = self.cells.locator(f'[data-mime-type="{error}"], [data-mime-type="{stderr}"]')
+        return outputs.all_text_contents()
+
+    def screenshot(self, path: Path) -> None:
+        """Store the page as it is now."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path)
+
+    def picture_hash(self, pictures: Locator) -> str:
+        """A hash over the pixels of all `img` and `canvas` elements that are found."""
+        digest = hashlib.sha256()
+        for picture in pictures.all():
+            digest.update(self._pixels(picture).encode())
+        return digest.hexdigest()
+
+    def _pixels(self, picture: Locator) -> str:
+        for _ in range(20):  # a picture that is replaced just now has nothing to read
+            try:
+                pixels: str = picture.evaluate(READ_PIXELS)
+            except Error:
+                self.page.wait_for_timeout(50)
+            else:
+                return pixels
+        raise TimeoutError(f"no pixels to read in {picture}")
+
+    def wait_for_change(self, pictures: Locator, before: str) -> None:
+        """Wait until the pictures no longer have the hash `before`."""
+        wait_until(lambda: self.picture_hash(pictures) != before, "the pictures did not change")
+
+    def wait_for_hash(self, pictures: Locator, wanted: str) -> None:
+        """Wait until the pictures have the hash `wanted`."""
+        wait_until(
+            lambda: self.picture_hash(pictures) == wanted, "the pictures are not those expected"
+        )
+
+    def middle(self, target: Locator) -> tuple[float, float]:
+        """Return the centre of an element in pixels of the page, once it is at rest there."""
+        box = at_rest(target)
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag(self, target: Locator, dx: float, dy: float, steps: int = 10) -> None:
+        """Press on the middle of the target, move by (dx, dy) screen pixels, and let go."""
+        x, y = self.middle(target)
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + dx, y + dy, steps=steps)
+        self.page.mouse.up()

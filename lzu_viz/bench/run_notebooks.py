@@ -1,0 +1,131 @@
+"""`make notebooks`: run notebooks, store their outputs, and print what each took."""
+
+import argparse
+import base64
+import io
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+from PIL import Image
+
+LARGEST_MB = 1024
+"""Peak memory that a notebook may take: half of what Binder gives."""
+
+WIDE = 360
+"""Pixels across of a picture on the map."""
+
+# Linux tells the peak since the program began; `getrusage` there counts what started it, too.
+# Elsewhere, on macOS, that counts in bytes.
+_PEAK = """
+import pathlib, re, resource
+status = pathlib.Path("/proc/self/status")
+if status.exists():
+    print(int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) >> 10)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20)
+"""
+
+
+class Ran(NamedTuple):
+    """What a run took.
+
+    Attributes:
+        seconds: from the start of the kernel to the last output.
+        peak_mb: resident memory of the kernel at its peak, in MiB.
+    """
+
+    seconds: float
+    peak_mb: int
+
+
+def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
+    """Run a notebook from top to bottom, in place.
+
+    Args:
+        notebook: its outputs are made anew.
+        folder: where its kernel runs.
+        before: code that is run first, and leaves nothing in the notebook.
+    """
+    cells = notebook.cells
+    hidden = [new_code_cell(code) for code in (before or "pass", _PEAK)]
+    notebook.cells = [hidden[0], *cells, hidden[1]]
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        store_widget_state=False,
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    # On few cores, threads that wait for one another take longer than they save.
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    start = time.perf_counter()
+    try:
+        client.execute(env=environment)
+        peak = int(notebook.cells[-1]["outputs"][0]["text"])
+    finally:
+        notebook.cells = cells
+    seconds = time.perf_counter() - start
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    for number, cell in enumerate(code, start=1):
+        cell["execution_count"] = number
+        for output in cell["outputs"]:
+            if "execution_count" in output:
+                output["execution_count"] = number
+    return Ran(seconds, peak)
+
+
+def run(paths: Sequence[Path]) -> dict[Path, Ran]:
+    """Run notebooks and store them; say of each what it took."""
+    width = max(len(str(path)) for path in paths)
+    print(f"{'notebook':<{width}}  seconds  peak MB", flush=True)
+    took = {}
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        took[path] = execute(notebook, path.parent)
+        notebook.metadata.pop("widgets", None)
+        nbformat.write(notebook, path)
+        draw(notebook, path.parent / "pictures" / f"{path.stem}.jpg")
+        print(f"{path!s:<{width}}  {took[path].seconds:7.1f}  {took[path].peak_mb:7d}", flush=True)
+    return took
+
+
+def draw(notebook: Any, path: Path) -> None:
+    """Store a notebook's first picture, small, for the map, if that has a folder for it."""
+    if not path.parent.is_dir():
+        return
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if jpeg := output.get("data", {}).get("image/jpeg"):
+                with Image.open(io.BytesIO(base64.b64decode(jpeg))) as picture:
+                    high = round(WIDE * picture.height / picture.width)
+                    small = picture.convert("RGB").resize((WIDE, high), Image.Resampling.LANCZOS)
+                small.save(path, quality=85)
+                return
+
+
+def main() -> int:
+    """Run the notebooks that are named; 1 if one takes too much memory."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lzu_viz.bench.run_notebooks", description=__doc__
+    )
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    took = run(parser.parse_args().notebooks)
+    total = sum(each.seconds for each in took.values())
+    largest = max(each.peak_mb for each in took.values())
+    print(f"all: {total:.0f} s; the largest took {largest} MB")
+    for path, each in took.items():
+        if each.peak_mb > LARGEST_MB:
+            print(f"{path} took {each.peak_mb} MB, more than {LARGEST_MB}", file=sys.stderr)
+    return int(largest > LARGEST_MB)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Datasets: photos, controlled scenes and streets, with their ground truth."""

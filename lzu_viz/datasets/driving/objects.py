@@ -1,0 +1,300 @@
+"""What stands in a street: cars, pedestrians and signs, and what is easily taken for them."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from . import textures
+from .solids import Ellipsoid, Extent, Solid, box, frustum, prism
+from .textures import Colour, Paint
+
+
+class Area(IntEnum):
+    """Classes of the semantic mask."""
+
+    ROAD = 0
+    PAVEMENT = 1
+    BUILDING = 2
+    GREEN = 3
+    SKY = 4
+    OTHER = 5
+    CAR = 6
+    PEDESTRIAN = 7
+    SIGN = 8
+
+
+CLASSES = ("car", "pedestrian", "sign")
+"""Classes of boxes, in the order of their labels."""
+
+AREAS = tuple(area.name.lower() for area in Area)
+"""Names of the classes of the semantic mask, in the order of `Area`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A solid with its paint.
+
+    Attributes:
+        solid: in the thing's own frame.
+        paint: how it looks.
+        area: its class in the semantic mask.
+        counts: whether the thing's boxes go around it; a sign's do not go around its pole.
+    """
+
+    solid: Solid
+    paint: Paint
+    area: Area
+    counts: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """A thing on the ground of the world, x to the right and z ahead, in metres.
+
+    Attributes:
+        parts: of which it is built.
+        x: where it stands at time 0.
+        z: likewise.
+        yaw: it faces (sin yaw, cos yaw).
+        velocity: (x, z) in metres a second.
+        label: index into `CLASSES`; -1 for what is not to be found.
+        shadow: (width, length) of the dark patch under it.
+    """
+
+    parts: tuple[Part, ...]
+    x: float = 0.0
+    z: float = 0.0
+    yaw: float = 0.0
+    velocity: tuple[float, float] = (0.0, 0.0)
+    label: int = -1
+    shadow: tuple[float, float] = (0.0, 0.0)
+
+    def at(self, seconds: float) -> "Thing":
+        """Give the thing, drawn as it stands at time 0, as it stands at another."""
+        if self.velocity == (0.0, 0.0):
+            return self
+        return replace(
+            self,
+            x=self.x + seconds * self.velocity[0],
+            z=self.z + seconds * self.velocity[1],
+        )
+
+    @property
+    def extent(self) -> Extent:
+        """Tell how far the parts that count reach, in the thing's own frame."""
+        parts = [part.solid.extent() for part in self.parts if part.counts]
+        x, y, z = (
+            (min(low for low, _ in axis), max(high for _, high in axis))
+            for axis in zip(*parts, strict=True)
+        )
+        return x, y, z
+
+    @property
+    def reach(self) -> float:
+        """Give the radius of the circle on the ground that holds it."""
+        return math.hypot(*(self.shadow if any(self.shadow) else (0.6, 0.6))) / 2
+
+
+_CAR_COLOURS: Sequence[Colour] = (
+    (0.82, 0.82, 0.83), (0.10, 0.10, 0.12), (0.45, 0.47, 0.50), (0.62, 0.08, 0.08),
+    (0.08, 0.18, 0.45), (0.75, 0.72, 0.62), (0.10, 0.32, 0.22), (0.85, 0.55, 0.10),
+)  # fmt: skip
+_CLOTHES: Sequence[Colour] = (
+    (0.75, 0.15, 0.15), (0.12, 0.22, 0.55), (0.9, 0.85, 0.3), (0.85, 0.85, 0.85),
+    (0.15, 0.45, 0.25), (0.25, 0.2, 0.35), (0.1, 0.1, 0.12), (0.85, 0.45, 0.55),
+)  # fmt: skip
+_SKIN: Sequence[Colour] = ((0.94, 0.76, 0.63), (0.76, 0.55, 0.41), (0.45, 0.30, 0.21))
+_HAIR: Sequence[Colour] = ((0.12, 0.08, 0.06), (0.40, 0.26, 0.14), (0.72, 0.56, 0.30))
+_WALLS: Sequence[Colour] = (
+    (0.62, 0.45, 0.36), (0.74, 0.68, 0.58), (0.55, 0.54, 0.53), (0.80, 0.76, 0.68),
+    (0.50, 0.36, 0.30), (0.66, 0.60, 0.62), (0.60, 0.62, 0.55),
+)  # fmt: skip
+
+
+def car(draw: random.Random) -> Thing:
+    """Give a car: body, cabin and four wheels; about one in five is a van."""
+    colour = draw.choice(_CAR_COLOURS)
+    length, width = draw.uniform(3.9, 4.7), draw.uniform(1.7, 1.85)
+    van = draw.random() < 0.2
+    base, height = (0.95, 2.0) if van else (0.85, draw.uniform(1.4, 1.55))
+    body = frustum((width, length), (width - 0.08, length - 0.15), base - 0.22, (0, -0.22, 0))
+    if van:
+        below, above, back = (width - 0.08, 0.82 * length), (width - 0.25, 0.72 * length), -0.2
+    else:
+        below, above, back = (width - 0.12, 0.62 * length), (width - 0.5, 0.36 * length), -0.15
+    cabin = frustum(below, above, height - base, (0, -base, back), shift=-0.05)
+    wheels = [
+        Part(Ellipsoid((x, -0.32, z), (0.12, 0.32, 0.32)), textures.wheel(), Area.CAR)
+        for x in (-width / 2 + 0.05, width / 2 - 0.05)
+        for z in (-1.35, 1.35)
+    ]
+    parts = (
+        Part(body, textures.car_body(colour, width, 1.35), Area.CAR),
+        Part(cabin, textures.car_cabin(colour, height, base), Area.CAR),
+        *wheels,
+    )
+    return Thing(parts, label=0, shadow=(width + 0.3, length + 0.3))
+
+
+def pedestrian(draw: random.Random) -> Thing:
+    """Give a person: head, torso, arms and legs, in the middle of a step."""
+    height = draw.uniform(1.55, 1.9)
+    scale = height / 1.75
+    shirt, trousers = draw.choice(_CLOTHES), draw.choice(_CLOTHES[1:])
+    step = draw.choice((-1, 1)) * draw.uniform(0.04, 0.2)
+
+    def ball(x: float, y: float, z: float, *radii: float) -> Ellipsoid:
+        a, b, c = radii
+        return Ellipsoid((scale * x, -scale * y, scale * z), (scale * a, scale * b, scale * c))
+
+    skin, hair = draw.choice(_SKIN), draw.choice(_HAIR)
+    shirted = textures.striped(shirt, draw.choice(_CLOTHES), 0.22) if draw.random() < 0.3 else None
+    shirted = shirted or textures.plain(shirt)
+    legs, arms = textures.plain(trousers), textures.plain(textures.shade(shirt, 0.9))
+    looks = (
+        (ball(0, 1.62, 0.02, 0.105, 0.135, 0.12), textures.head(skin, hair, -1.62 * scale)),
+        (ball(0, 1.16, 0, 0.23, 0.36, 0.15), shirted),
+        (ball(-0.26, 1.14, -step, 0.065, 0.32, 0.08), arms),
+        (ball(0.26, 1.14, step, 0.065, 0.32, 0.08), arms),
+        (ball(-0.1, 0.44, step, 0.095, 0.45, 0.11), legs),
+        (ball(0.1, 0.44, -step, 0.095, 0.45, 0.11), legs),
+    )
+    parts = tuple(Part(solid, look, Area.PEDESTRIAN) for solid, look in looks)
+    return Thing(parts, label=1, shadow=(0.7, 0.6))
+
+
+def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Paint]:
+    """Give a sign without its pole: a triangle, a square or a disc."""
+    kind = draw.randrange(4)
+    if kind == 0:
+        points = [(0.0, -radius), (0.95 * radius, 0.7 * radius), (-0.95 * radius, 0.7 * radius)]
+        shape = prism([(x, y - high) for x, y in points], 0.06)
+        return shape, textures.triangle_sign(radius, high)
+    if kind == 1:
+        side = 0.85 * radius
+        board = box(2 * side, 2 * side, 0.06, (0, side - high, 0))
+        return board, textures.square_sign(radius, high)
+    disc = Ellipsoid((0, -high, 0), (radius, radius, 0.05))
+    if kind == 2:
+        return disc, textures.round_sign(textures.RED, textures.WHITE, textures.DARK, radius, high)
+    return disc, textures.round_sign(textures.BLUE, textures.BLUE, textures.WHITE, radius, high)
+
+
+def sign(draw: random.Random) -> Thing:
+    """Give a traffic sign on its pole: it faces those who read it, its box has only the plate."""
+    radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
+    plate, look = _plate(draw, radius, high)
+    pole = Part(
+        box(0.09, high, 0.09, (0, 0, -0.1)), textures.plain(textures.GREY), Area.OTHER, counts=False
+    )
+    return Thing((Part(plate, look, Area.SIGN), pole), label=2, shadow=(0.4, 0.4))
+
+
+def blank_board(draw: random.Random) -> Thing:
+    """Give what is easily taken for a sign: a plain board, or a sign from its back."""
+    radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
+    plate, _ = _plate(draw, radius, high)
+    colour = draw.choice(
+        (textures.GREY, textures.GREY, textures.WHITE, (0.55, 0.20, 0.16), (0.2, 0.3, 0.5))
+    )
+    pole = box(0.09, high, 0.09, (0, 0, -0.1))
+    return Thing(
+        (
+            Part(plate, textures.plain(colour), Area.OTHER),
+            Part(pole, textures.plain(textures.GREY), Area.OTHER),
+        ),
+        shadow=(0.4, 0.4),
+    )
+
+
+def container(draw: random.Random) -> Thing:
+    """Give what is easily taken for a car: a container, or a heap of crates."""
+    width, length, height = draw.uniform(1.6, 1.9), draw.uniform(2.6, 4.4), draw.uniform(1.3, 1.7)
+    colour = draw.choice(_CAR_COLOURS)
+    if draw.random() < 0.6:
+        return Thing(
+            (Part(box(width, height, length), textures.container(colour), Area.OTHER),),
+            shadow=(width + 0.2, length + 0.2),
+        )
+    wood = (0.58, 0.44, 0.27)
+    parts = (
+        Part(box(width, 0.75, 0.6 * length), textures.crate(wood), Area.OTHER),
+        Part(
+            box(0.6 * width, 0.7, 0.35 * length, (0.1, -0.75, 0.2)),
+            textures.crate(wood),
+            Area.OTHER,
+        ),
+    )
+    return Thing(parts, shadow=(width + 0.2, 0.7 * length))
+
+
+def pillar(draw: random.Random) -> Thing:
+    """Give what is easily taken for a pedestrian: a pillar or a wrapped plant, striped or plain."""
+    height = draw.uniform(1.3, 1.9)
+    colours = (draw.choice(_CLOTHES), draw.choice(_CLOTHES))
+    look = (
+        textures.striped(*colours, 0.8) if draw.random() < 0.6 else textures.plain(colours[0], 0.2)
+    )
+    solid: Solid = (
+        box(0.45, height, 0.45)
+        if draw.random() < 0.5
+        else Ellipsoid((0, -height / 2, 0), (0.28, height / 2, 0.28))
+    )
+    return Thing((Part(solid, look, Area.OTHER),), shadow=(0.6, 0.6))
+
+
+def bush(draw: random.Random) -> Thing:
+    """Give a bush."""
+    green = _green(draw)
+    parts = []
+    for _ in range(3):
+        radius = draw.uniform(0.4, 0.9)
+        at = (draw.uniform(-0.7, 0.7), -0.6 * radius, draw.uniform(-0.7, 0.7))
+        parts.append(
+            Part(Ellipsoid(at, (radius, radius, radius)), textures.leaves(green), Area.GREEN)
+        )
+    return Thing(tuple(parts), shadow=(1.8, 1.8))
+
+
+def tree(draw: random.Random) -> Thing:
+    """Give a tree."""
+    green, high = _green(draw), draw.uniform(2.4, 3.4)
+    trunk = Part(box(0.28, high, 0.28), textures.plain((0.30, 0.22, 0.16), 0.3), Area.GREEN)
+    crown = []
+    for _ in range(4):
+        radius = draw.uniform(0.9, 1.6)
+        at = (draw.uniform(-0.8, 0.8), -high - draw.uniform(0.2, 1.6), draw.uniform(-0.8, 0.8))
+        crown.append(
+            Part(Ellipsoid(at, (radius, 0.85 * radius, radius)), textures.leaves(green), Area.GREEN)
+        )
+    return Thing((trunk, *crown), shadow=(2.6, 2.6))
+
+
+def lamp(draw: random.Random) -> Thing:
+    """Give a street lamp, whose arm reaches over the road."""
+    high, metal = draw.uniform(5.5, 7), textures.plain((0.28, 0.30, 0.32))
+    parts = (
+        Part(box(0.14, high, 0.14), metal, Area.OTHER),
+        Part(box(1.6, 0.1, 0.1, (0.7, -high, 0)), metal, Area.OTHER),
+        Part(
+            box(0.5, 0.12, 0.25, (1.5, 0.12 - high, 0)), textures.plain(textures.WHITE), Area.OTHER
+        ),
+    )
+    return Thing(parts, shadow=(0.5, 0.5))
+
+
+def building(draw: random.Random, length: float) -> Thing:
+    """Give a building of a length along the street; its width goes away from the street."""
+    red, green, blue = (min(1.0, part * draw.uniform(0.85, 1.15)) for part in draw.choice(_WALLS))
+    storey = draw.uniform(2.9, 3.5)
+    height = storey * draw.randint(2, 6) + 0.8
+    glass = draw.choice(((0.16, 0.20, 0.26), (0.22, 0.27, 0.32), (0.10, 0.12, 0.15)))
+    lit, bay = draw.uniform(0, 0.12), draw.uniform(2.2, 3.4)
+    look = textures.facade((red, green, blue), glass, lit, storey, bay, height)
+    return Thing((Part(box(12, height, length), look, Area.BUILDING),))
+
+
+def _green(draw: random.Random) -> Colour:
+    return draw.uniform(0.16, 0.30), draw.uniform(0.32, 0.46), draw.uniform(0.10, 0.18)

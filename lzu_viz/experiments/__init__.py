@@ -1,0 +1,1 @@
+"""Experiments: frozen networks, networks trained in each system, and what each stage costs."""

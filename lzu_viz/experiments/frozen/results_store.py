@@ -1,0 +1,218 @@
+"""What an evaluation keeps: its records, its summary, and the hash of the code that made them."""
+
+import ast
+import hashlib
+import io
+import json
+import tokenize
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PACKAGE = Path(__file__).parents[2]
+FOLDER = PACKAGE / "experiments" / "data" / "evaluations"
+
+REPEATS = 1000
+"""How often scenes are drawn anew for an interval of a mean."""
+
+Record = dict[str, Any]
+"""What one system did in one scene: names of columns and their values. `seed` names the scene."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An evaluation as it was stored.
+
+    Attributes:
+        name: of the evaluation.
+        source: hash of the code that made it, see :func:`source_hash`.
+        settings: all that was fixed.
+        records: one a scene and system.
+        summary: tables that take too long to compute anew on a page.
+    """
+
+    name: str
+    source: str
+    settings: dict[str, Any]
+    records: list[Record]
+    summary: list[Record]
+
+    def write(self, folder: Path = FOLDER) -> Path:
+        """Store it as JSON, one record a line, so that a change can be read."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
+        whole = asdict(self)
+        tables = {name: whole.pop(name) for name in ("records", "summary")}
+        text = json.dumps(whole, indent=1)[:-2]
+        for name, rows in tables.items():
+            lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
+            text += f',\n "{name}": [\n{lines}\n ]'
+        path.write_text(text + "\n}\n", encoding="utf-8")
+        return path
+
+
+def load(name: str, folder: Path = FOLDER) -> Kept:
+    """Read an evaluation.
+
+    Raises:
+        ValueError: there is none of this name, or its file is damaged.
+    """
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        there = sorted(each.stem for each in folder.glob("*.json"))
+        raise ValueError(
+            f"no evaluation {name!r} is kept, there are {there}; "
+            f"make it with `python -m lzu_viz.experiments.frozen {name}`"
+        )
+    try:
+        return Kept(**json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path.name} is damaged ({error}); "
+            f"make it anew with `python -m lzu_viz.experiments.frozen {name}`"
+        ) from error
+
+
+def differing(kept: Sequence[Record], again: Iterable[Record], tolerance: float) -> list[str]:
+    """Compare records made again with those kept of the same scenes.
+
+    Returns:
+        A line for each that differs: numbers by more than ``tolerance``, all else at all. Records
+        that are only on one side differ.
+    """
+    made = list(again)
+    seeds = {record["seed"] for record in made}
+    stored = [record for record in kept if record["seed"] in seeds]
+    said = []
+    if len(stored) != len(made):
+        said.append(f"{len(stored)} records are kept of these scenes, {len(made)} were made again")
+    for ours, theirs in zip(stored, made, strict=False):
+        if not _alike(ours, theirs, tolerance):
+            said.append(f"kept {ours}, made again {theirs}")
+    return said
+
+
+def _alike(first: Any, second: Any, tolerance: float) -> bool:
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(
+            _alike(first[key], second[key], tolerance) for key in first
+        )
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(
+            _alike(*each, tolerance) for each in zip(first, second, strict=True)
+        )
+    if isinstance(first, int | float) and isinstance(second, int | float):
+        return abs(first - second) <= tolerance
+    return bool(first == second)
+
+
+def mean_interval(
+    records: Sequence[Record], value: str, level: float = 0.95, seed: int = 0
+) -> tuple[float, float, float]:
+    """Give a mean over records, and the interval it falls into when other scenes are drawn.
+
+    Scenes are drawn anew, not records, as those of one scene are not independent (bootstrap).
+
+    Args:
+        records: each with a `seed`, its scene.
+        value: the column.
+        level: of the interval.
+        seed: of the drawing.
+
+    Returns:
+        The mean, and the lower and upper end of its interval.
+
+    Raises:
+        ValueError: there are no records.
+
+    Example:
+        >>> rows = [{"seed": n, "iou": n % 2} for n in range(100)]
+        >>> [round(each, 1) for each in mean_interval(rows, "iou")]
+        [0.5, 0.4, 0.6]
+    """
+    if not records:
+        raise ValueError(f"there are no records to take the mean {value} of")
+    scenes: dict[int, list[float]] = {}
+    for record in records:
+        scenes.setdefault(record["seed"], []).append(float(record[value]))
+    totals = np.array([(sum(values), len(values)) for values in scenes.values()])
+    draw = np.random.default_rng(seed)
+    drawn = totals[draw.integers(0, len(totals), (REPEATS, len(totals)))].sum(axis=1)
+    total, count = totals.sum(axis=0)
+    outside = (1 - level) / 2
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (outside, 1 - outside))
+    return float(total / count), float(low), float(high)
+
+
+def select(records: Sequence[Record], **wanted: Any) -> list[Record]:
+    """Give the records that have these values; a function is asked, any other value is compared.
+
+    Example:
+        >>> rows = [{"system": "uniform", "height": 20}, {"system": "zoom", "height": 90}]
+        >>> select(rows, height=lambda height: height < 50)
+        [{'system': 'uniform', 'height': 20}]
+    """
+    return [
+        record
+        for record in records
+        if all(
+            value(record[key]) if callable(value) else record[key] == value
+            for key, value in wanted.items()
+        )
+    ]
+
+
+def source_hash(module: str) -> str:
+    """Return the hash of an evaluation's module and of all of the package that it imports.
+
+    Words do not count: comments, docstrings and empty lines are left out.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_rests_on(Path(__file__).with_name(f"{module}.py"), set())):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode())
+        digest.update(without_words(path.read_text(encoding="utf-8")).encode())
+    return digest.hexdigest()[:16]
+
+
+def _rests_on(path: Path, known: set[Path]) -> set[Path]:
+    """Add a file, and all files of the package that it imports, to those known."""
+    if path in known:
+        return known
+    known.add(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            for target in (base, *(base / alias.name for alias in node.names)):
+                for file in (target.with_suffix(".py"), target / "__init__.py"):
+                    if file.is_file():
+                        _rests_on(file, known)
+    return known
+
+
+def without_words(source: str) -> str:
+    r"""Leave out the comments, docstrings and empty lines of Python code.
+
+    Example:
+        >>> without_words('def f():  # a comment\n    "A docstring."\n\n    return 1')
+        'def f():\n    return 1'
+    """
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else []:
+            # A string that stands alone does nothing: it documents what is before or around it.
+            if (
+                isinstance(statement, ast.Expr)
+                and isinstance(statement.value, ast.Constant)
+                and isinstance(statement.value.value, str)
+            ):
+                for row in range(statement.lineno - 1, statement.end_lineno or statement.lineno):
+                    lines[row] = ""
+    return "\n".join(line.rstrip() for line in lines if line.strip())

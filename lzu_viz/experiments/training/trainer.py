@@ -1,0 +1,173 @@
+"""Train one network in one system: the same recipe for all, so that only the resampling differs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...datasets.driving import AREAS
+from ...datasets.streets import Streets
+from ...geometry.check import Size
+from ...geometry.warp import Warp
+from ...models.small.detector import Detector
+from ...models.small.detector3d import Detector3D
+from ...models.small.segmenter import Segmenter
+from ...systems.lzu import LZ
+from .policies import fixed_saliency
+from .trained_systems import System, Task
+from .warped_dataset import Feed
+
+Network = Detector | Segmenter
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast is trained.
+
+    Attributes:
+        steps: of the optimiser.
+        batch: images a step.
+        rate: the highest rate of learning, reached after a fifth of the steps (one cycle).
+    """
+
+    steps: int = 600
+    batch: int = 16
+    rate: float = 8e-3
+
+
+def network_for(task: Task) -> Network:
+    """Give an untrained network for a task."""
+    if task == "segmentation":
+        return Segmenter(len(AREAS))
+    return Detector() if task == "detection" else Detector3D()
+
+
+def input_size(full: Size, scale: float) -> Size:
+    """Give the size of a network's input: multiples of 16 that are nearest to the scale.
+
+    Example:
+        >>> input_size((192, 640), 0.25)
+        (48, 160)
+    """
+    rows, columns = (max(16, 16 * round(side * scale / 16)) for side in full)
+    return rows, columns
+
+
+def _warming(steps: int) -> float:
+    """Give the part of the steps in which the rate grows; of a single one torch cannot make it."""
+    return 0.2 if steps != 5 else 0.3
+
+
+def channels_last(network: Network) -> Network:
+    """Lay a network's weights out so that convolutions are fastest on a CPU and on tensor cores."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def in_system(network: Network, system: System, warp: Warp, size: Size) -> LZ:
+    """Put a network into a system."""
+    return system.kind(network.features, network.head, warp, size=size, finer=system.finer)
+
+
+def run(network: Network, system: System, zoomed: Tensor, warp: Warp, size: Size) -> list[Tensor]:
+    """Run a network in a system, on the device where it is.
+
+    In float32: most CPUs are no faster in bfloat16, many are slower.
+
+    Truth and losses stay on the CPU: outputs are small, and what cannot differ cannot go wrong.
+
+    Returns:
+        One map a level on the CPU.
+    """
+    device = next(network.parameters()).device
+    placed = in_system(network, system, warp.to(device), size)
+    image = zoomed.to(device, memory_format=torch.channels_last)
+    outputs = placed.run(image, placed.warp_for(image))
+    levels = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    return [level.cpu() for level in levels]
+
+
+class Training:
+    """Train one network; iterating over it does so, step by step.
+
+    The same seed gives the same network on the same machine, whatever else runs there.
+
+    Args:
+        task: what it is for.
+        system: how it is fed.
+        scale: of its input to the picture.
+        seed: of its first weights and of the order of scenes.
+        streets: to train on.
+        recipe: how long and how fast.
+        boxes: for a system that looks at boxes, those of each scene.
+        device: where.
+
+    Attributes:
+        network: what is trained.
+        feed: what it is fed with.
+        losses: one for each step so far.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        system: System,
+        scale: float,
+        seed: int,
+        streets: Streets,
+        recipe: Recipe | None = None,
+        boxes: Sequence[Tensor] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if task not in system.tasks:
+            raise ValueError(f"{system.name} is not made for {task}, only for {list(system.tasks)}")
+        self.task, self.system, self.seed, self.device = task, system, seed, device
+        self.recipe = recipe or Recipe()
+        self.size = input_size(streets.size, scale)
+        torch.manual_seed(seed)
+        self.network = channels_last(network_for(task)).to(device)
+        usual = fixed_saliency(streets.truth)
+        self.feed = Feed(task, system, streets, self.size, usual, boxes)
+        self.weights = self.feed.weights()
+        self.losses: list[float] = []
+
+    def __len__(self) -> int:
+        """Give the number of steps."""
+        return self.recipe.steps
+
+    def __iter__(self) -> Iterator[float]:
+        """Train; give the loss of each step."""
+        recipe = self.recipe
+        trained = [*self.network.parameters(), *self.feed.parameters()]
+        optimiser = torch.optim.AdamW(trained, recipe.rate, weight_decay=0.01, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, recipe.rate, recipe.steps, pct_start=_warming(recipe.steps)
+        )
+        draw, jitter = np.random.default_rng(self.seed), torch.Generator().manual_seed(self.seed)
+        self.network.train()
+        self.feed.train()
+        for _ in range(recipe.steps):
+            scenes = draw.integers(0, len(self.feed), recipe.batch)
+            loss = self._loss(scenes, draw.random(recipe.batch) < 0.5, jitter)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            self.losses.append(loss.item())
+            yield self.losses[-1]
+        self.network.eval()
+        self.feed.eval()
+
+    def _loss(
+        self, scenes: NDArray[np.int64], mirrored: NDArray[np.bool_], jitter: torch.Generator
+    ) -> Tensor:
+        batch = self.feed.batch(scenes, mirrored, jitter)
+        outputs = run(self.network, self.system, batch.zoomed, batch.warp, self.size)
+        if isinstance(self.network, Segmenter):
+            loss = self.network.loss(outputs[0], batch.areas, self.weights)
+        else:
+            loss = self.network.loss(outputs, batch.things, self.size)
+        return loss + batch.extra

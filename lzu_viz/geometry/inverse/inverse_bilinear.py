@@ -1,0 +1,75 @@
+r"""Quadrilateral: one bilinear piece backwards, in closed form.
+
+With q = p - P00 and the coefficients of :mod:`lzu_viz.geometry.bilinear`, eliminating u from
+q = u b + v c + u v d gives
+
+.. math:: v^2 (d \times c) + v\, (b \times c + q \times d) + q \times b = 0
+
+whose derivative at a solution is the Jacobian determinant. In a piece that is not folded that is
+positive, which tells the right root from the wrong one; written with the root in the denominator it
+also covers parallelograms (d = 0), where the equation is linear.
+"""
+
+import torch
+from torch import Tensor
+
+from ..bilinear import Pieces, cross, dot
+
+
+def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find points in pieces, one in each.
+
+    Args:
+        pieces: of `n 2` coefficients; not folded.
+        points: `n 2`.
+
+    Returns:
+        u and v, `n` each in [0, 1], and how far T(u, v) misses, the larger of x and y; NaN where a
+        coefficient is.
+
+    Example:
+        >>> from lzu_viz.geometry.bilinear import pieces_of
+        >>> grid = torch.tensor([[[[0.0, 0.0], [2.0, 0.0]], [[0.0, 1.0], [4.0, 1.0]]]])
+        >>> piece = Pieces(*(each.view(1, 2) for each in pieces_of(grid)))
+        >>> [value.item() for value in solve(piece, torch.tensor([[0.75, 0.5]]))]
+        [0.25, 0.5, 0.0]
+    """
+    origin, b, c, d = pieces
+    q = points - origin
+    square, linear, constant = cross(d, c), cross(b, c) + cross(q, d), cross(q, b)
+    root = torch.addcmul(linear**2, square, constant, value=-4).clamp_(min=0).sqrt_()
+    v = constant / (linear + root) * -2
+    if bool((linear.amin() if len(linear) else linear.new_zeros(())) < 0):
+        # The other way to write the same root: here it does not subtract nearly equal numbers.
+        v = torch.where(linear >= 0, v, (root - linear) / (2 * square))
+    v = v.clamp_(0, 1)
+    side = torch.addcmul(b, v[:, None], d)
+    rest = torch.addcmul(q, v[:, None], c, value=-1)
+    u = (dot(rest, side) / dot(side, side)).clamp_(0, 1)
+    return u, v, torch.addcmul(rest, u[:, None], side, value=-1).abs_().amax(dim=-1)
+
+
+def refine(
+    pieces: Pieces, points: Tensor, u: Tensor, v: Tensor, miss: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mend by a Newton step what cancellation took; where that does not help, nothing changes.
+
+    Args:
+        pieces: as in :func:`solve`.
+        points: likewise.
+        u: as it returned it, and so the others.
+        v: likewise.
+        miss: likewise.
+    """
+    way = points - pieces.at(u, v)
+    along_u, along_v = pieces.slopes(u, v)
+    area = cross(along_u, along_v)
+    better_u = (u + cross(way, along_v) / area).clamp(0, 1)
+    better_v = (v + cross(along_u, way) / area).clamp(0, 1)
+    after = (points - pieces.at(better_u, better_v)).abs().amax(dim=-1)
+    helps = ~(after >= miss)
+    return (
+        torch.where(helps, better_u, u),
+        torch.where(helps, better_v, v),
+        torch.where(helps, after, miss),
+    )

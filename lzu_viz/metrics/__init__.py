@@ -1,0 +1,6 @@
+"""Metrics: of images and masks here, of detections in `detection` and `detection3d`."""
+
+from .image_quality import psnr
+from .masks import boundary_f, mask_iou
+
+__all__ = ["boundary_f", "mask_iou", "psnr"]

@@ -1,0 +1,132 @@
+"""A small backbone with a feature pyramid, the one body of all three networks."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...geometry.resampling import pixel_centres
+
+WIDTHS = (20, 32, 48, 64)
+"""Channels of the backbone at strides 2, 4, 8 and 16."""
+
+CHANNELS = 32
+"""Channels of every level of the pyramid."""
+
+GROUPS = 4
+"""Of channels that are normalised together in a head that all levels share."""
+
+BINS = (1, 2, 3, 6)
+"""Sides of the grids that pyramid pooling averages over."""
+
+
+def block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """Give convolution, batch normalisation and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def shared(inputs: int, outputs: int) -> nn.Sequential:
+    """Give convolution, group normalisation and ReLU, for a head that all levels share.
+
+    Batch normalisation would not do: in training each level has its own mean, and what is kept for
+    later is one for all of them, right for none.
+    """
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.GroupNorm(GROUPS, outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Residual(nn.Module):
+    """Two convolutions whose sum with their input goes on (He et al., CVPR 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = block(channels, channels)
+        self.second = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `b c h w` to the same shape."""
+        return F.relu(x + self.second(self.first(x)))
+
+
+class PyramidPooling(nn.Module):
+    """Add to each place what means over the whole picture say (Zhao et al., PSPNet, CVPR 2017)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        part = channels // len(BINS)
+        self.parts = nn.ModuleList(block(channels, part, kernel=1) for _ in BINS)
+        self.join = block(channels + part * len(BINS), channels, kernel=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `b c h w` to the same shape."""
+        pooled = [
+            F.interpolate(
+                part(F.adaptive_avg_pool2d(x, bins)), x.shape[-2:], mode="bilinear",
+                align_corners=False,
+            )
+            for part, bins in zip(self.parts, BINS, strict=True)
+        ]  # fmt: skip
+        out: Tensor = self.join(torch.cat([x, *pooled], dim=1))
+        return out
+
+
+class Pyramid(nn.Module):
+    """Backbone of strides 2 to 16, and on top of it levels of strides 2, 4 and 8.
+
+    Feature pyramid as by Lin et al., CVPR 2017; finer than there, as the pictures are so small.
+
+    Args:
+        levels: how many of these levels there are, the finest first.
+        pooling: whether the deepest map goes through pyramid pooling.
+    """
+
+    strides: ClassVar[tuple[int, int, int]] = (2, 4, 8)
+
+    def __init__(self, levels: int = 3, pooling: bool = False) -> None:
+        super().__init__()
+        inputs = (3, *WIDTHS[:-1])
+        self.stages = nn.ModuleList(
+            nn.Sequential(block(before, width, stride=2), Residual(width))
+            for before, width in zip(inputs, WIDTHS, strict=True)
+        )
+        self.pooling = PyramidPooling(WIDTHS[-1]) if pooling else nn.Identity()
+        self.lateral = nn.ModuleList(nn.Conv2d(width, CHANNELS, 1) for width in WIDTHS)
+        self.smooth = nn.ModuleList(block(CHANNELS, CHANNELS) for _ in range(levels))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Give the levels of an image `b 3 h w` in 0..1: `b 32 h/s w/s`, the finest first."""
+        x, maps = 4 * (image - 0.5), []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        top = self.lateral[-1](self.pooling(maps[-1]))
+        merged: list[Tensor] = []
+        for side, lateral in zip(maps[-2::-1], reversed(self.lateral[:-1]), strict=True):
+            top = lateral(side) + F.interpolate(top, side.shape[-2:], mode="nearest")
+            merged.insert(0, top)
+        return [smooth(level) for smooth, level in zip(self.smooth, merged, strict=False)]
+
+
+def with_places(level: Tensor) -> Tensor:
+    """Tell each cell where it is: two more channels, x and y.
+
+    How much a thing was magnified depends on its place, and so small a network cannot learn places
+    from the borders of its maps, as large ones do.
+    """
+    places = pixel_centres(level.shape[-2:], dtype=level.dtype, device=level.device)
+    return torch.cat([level, places.permute(0, 3, 1, 2).expand(len(level), -1, -1, -1)], dim=1)
+
+
+def parameters(network: nn.Module) -> int:
+    """Count the numbers that are trained."""
+    return sum(each.numel() for each in network.parameters())

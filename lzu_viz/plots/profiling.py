@@ -1,0 +1,128 @@
+"""What stages of a system cost, and what accuracy is bought for it."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.figure import Figure
+
+from ..experiments.frozen.pareto import Trade
+from ..experiments.profiling import STAGES, Cost, Setting, Stage, frontier
+from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, TRUTH
+
+COLOURS: Mapping[Stage, str] = {
+    "saliency": MARK, "grid": FOLD, "zoom": FOVEA, "network": "0.75", "inverse": ANSWER,
+    "unzoom": GRID, "head": TRUTH,
+}  # fmt: skip
+"""The work of the warp in colours, the network's in grey and yellow."""
+
+
+def name_of(setting: Setting) -> str:
+    """Write what distinguishes a setting: size, saliency, kind of warp."""
+    if setting.look == "nowhere":
+        return f"{setting.size[0]}×{setting.size[1]}, uniform"
+    kind = "separable" if setting.separable else "non-separable"
+    return f"{setting.size[0]}×{setting.size[1]}, {setting.look}, {kind}"
+
+
+def show_stages(
+    ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]], title: str = ""
+) -> list[BarContainer]:
+    """Draw a bar a setting, its parts the milliseconds of the stages, in the order of the work.
+
+    The sum stands behind each bar.
+
+    Args:
+        ax: to draw on.
+        costs: of each setting; the first one is drawn at the top.
+        title: of the axes.
+
+    Returns:
+        For each stage its part of all bars.
+    """
+    names = [name_of(setting) for setting in costs]
+    ends = [0.0] * len(names)
+    bars = []
+    for stage in STAGES:
+        widths = [cost[stage].seconds * 1e3 for cost in costs.values()]
+        bars.append(ax.barh(names, widths, left=ends, color=COLOURS[stage], label=stage,
+                            edgecolor="white", linewidth=0.5))  # fmt: skip
+        ends = [end + width for end, width in zip(ends, widths, strict=True)]
+    ax.bar_label(bars[-1], [f"{end:.0f}" for end in ends], padding=3, fontsize="small", color=INK)
+    ax.invert_yaxis()
+    ax.set_xlabel("milliseconds for one picture")
+    ax.set_title(title, color=INK)
+    ax.legend(ncols=len(STAGES), loc="upper center", bbox_to_anchor=(0.4, -0.2), frameon=False,
+              fontsize="small", columnspacing=1.0, handlelength=1.0)  # fmt: skip
+    return bars
+
+
+def show_shares(ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> list[BarContainer]:
+    """Draw, for each setting, the warp's part of the operations and of the time."""
+    names = [name_of(setting) for setting in costs]
+    places = range(len(names))
+    bars = []
+    for part, shift, colour, label in (
+        ("flops", -0.2, "0.75", "of the operations"),
+        ("seconds", 0.2, FOVEA, "of the time"),
+    ):
+        shares = [100 * warp_share(cost, part) for cost in costs.values()]
+        bars.append(
+            ax.barh([p + shift for p in places], shares, height=0.38, color=colour, label=label)
+        )
+        ax.bar_label(bars[-1], fmt="%.1f", padding=3, fontsize="small", color=INK)
+    ax.set_yticks([*places], names)
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.set_xlabel("per cent that are the warp's: saliency, grid, zoom, inverse, unzoom")
+    ax.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.4, -0.2), frameon=False)
+    return bars
+
+
+def warp_share(costs: Mapping[Stage, Cost], part: str) -> float:
+    """Give the part of the operations ("flops") or the time ("seconds") that is the warp's."""
+    every = {stage: float(getattr(cost, part)) for stage, cost in costs.items()}
+    return 1 - (every["network"] + every["head"]) / sum(every.values())
+
+
+def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
+    """Draw accuracy against operations and against time, side by side; a ring marks one size.
+
+    Args:
+        figure: empty.
+        rows: of the input, which are marked.
+        trade: what is drawn.
+    """
+    axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
+    for ax, part, unit, label in (
+        (axes[0], "flops", 1e9, "billions of operations for one picture"),
+        (axes[1], "seconds", 1e-3, "milliseconds for one picture"),
+    ):
+        points = {
+            name: {size: (getattr(cost, part) / unit, value) for size, (cost, value) in row.items()}
+            for name, row in trade.items()
+        }
+        every = [point for row in points.values() for point in row.values()]
+        front = frontier(every)
+        ax.plot(
+            *zip(*front, strict=True), color="0.85", linewidth=9, zorder=0, label="Pareto front"
+        )
+        for number, (name, row) in enumerate(points.items()):
+            ordered = [row[size] for size in sorted(row)]
+            colour = ("0.4", FOVEA, ANSWER, FOLD)[number % 4]
+            ax.plot(*zip(*ordered, strict=True), color=colour, label=name,
+                    marker=MARKERS[number % len(MARKERS)],
+                    linestyle=("-", "--", ":", "-.")[number % 4])  # fmt: skip
+            if rows in row:
+                ax.plot(*row[rows], "o", markersize=16, markerfacecolor="none",
+                        markeredgecolor=colour, markeredgewidth=2)  # fmt: skip
+        ax.set_xlim(left=0)
+        ax.margins(x=0.1, y=0.12)
+        ax.set_xlabel(label)
+    axes[0].set_ylabel("AP at IoU 0.5")
+    axes[1].legend(frameon=False, fontsize="small", loc="lower right")
+    sides = " · ".join(
+        f"{name} {row[rows][1]:.2f} for {row[rows][0].seconds * 1e3:.0f} ms"
+        for name, row in trade.items() if rows in row
+    )  # fmt: skip
+    figure.suptitle(f"{rows} rows: {sides}", color=INK, fontsize="medium")

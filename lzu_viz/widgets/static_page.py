@@ -1,0 +1,104 @@
+"""A page of its own: an explorer that can still be dragged where no kernel runs."""
+
+import base64
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .explorer import Explorer
+from .front import STYLE, static_source
+from .state import State
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ max-width: 1100px; margin: 16px auto; padding: 0 16px; font-family: sans-serif; }}
+#lzu-prepared {{ display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 14px; }}
+#lzu-prepared [aria-pressed="true"] {{ font-weight: bold; outline: 2px solid #0072B2; }}
+{style}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>Drag what is orange on the first picture, or move the controls: the small, zoomed picture is all
+that the network gets to see.</p>
+<div>Prepared states, with the networks' answers:</div>
+<div id="lzu-prepared"></div>
+<div id="lzu-explorer"></div>
+<noscript>This page draws in JavaScript, which is switched off.</noscript>
+<script type="application/json" id="lzu-data">{data}</script>
+<script type="module">
+{module}
+</script>
+</body>
+</html>
+"""
+
+
+def to_html(
+    explorer: Explorer,
+    path: str | Path,
+    states: Mapping[str, State] | None = None,
+    title: str = "Zoom and unzoom",
+) -> Path:
+    """Write an explorer to one self-contained HTML file, which can be dragged with no kernel.
+
+    The page draws the warp itself. What only a network can know is computed now, for the states
+    that are named; each gets a button. In any other state the page shows no answer.
+
+    Args:
+        explorer: its photo, views and state are taken.
+        path: of the file to write.
+        states: by the title of their button; the explorer's own state where there are none.
+        title: of the page.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: a state cannot be shown.
+    """
+    before = explorer.state
+    chosen = dict(states or {"start": before})
+    prepared = []
+    try:
+        for name, state in chosen.items():
+            explorer.state = state
+            answer = {
+                key: each
+                for key, each in explorer._answer.items()
+                if key not in ("serial", "took_ms")
+            }
+            if "error" in answer:
+                raise ValueError(f"{name!r} cannot be shown: {answer['error']}")
+            prepared.append({"title": name, "state": state.to_page(), "answer": answer})
+    finally:
+        explorer.state = before
+    names = ("_photo", "_truth", "_views", "_controls", "_lists", "_colours")
+    values = {name: getattr(explorer, name) for name in names}
+    values["_state"] = prepared[0]["state"]
+    data = json.dumps({"values": values, "prepared": prepared}, default=_plain)
+    path = Path(path)
+    path.write_text(
+        _PAGE.format(
+            title=html.escape(title),
+            style=STYLE.read_text(encoding="utf-8"),
+            # In a page, a closing tag ends a script even within a string.
+            data=data.replace("</", "<\\/"),
+            module=static_source(),
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+def _plain(value: Any) -> dict[str, str]:
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    raise TypeError(f"{type(value).__name__} has no place in a page")

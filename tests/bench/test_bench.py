@@ -1,0 +1,292 @@
+"""The benchmarks without a browser: figures, what they print, and what they say is missing."""
+
+import io
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import psutil
+import pytest
+
+from lzu_viz.bench import explorer, notebooks
+from lzu_viz.bench.__main__ import main
+from lzu_viz.bench.browser import browser_session
+from lzu_viz.bench.browser.drag import Notes, Picture, figures, row
+from lzu_viz.bench.cpu_load import Load
+from lzu_viz.bench.report import Progress, report, table, write
+
+FRAME = 1000 / 60
+XS = [100.0 + 3 * k for k in range(61)]
+LEARNED = [[f"picture {k}"] for k in range(61)]
+
+
+def notes(latency: float, every: int = 1, answered: float | None = None) -> Notes:
+    """A drag whose pictures come `latency` after their movement; only each `every`th is drawn."""
+    moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
+    drawn = range(every, 61, every)
+    pictures = tuple(Picture(k * FRAME + latency, f"picture {k}") for k in drawn)
+    return Notes(moves, pictures, up=61 * FRAME, answered=answered)
+
+
+# --- figures of a drag -------------------------------------------------------------------------
+
+
+def test_figures_of_a_page_that_keeps_up() -> None:
+    found = figures(notes(latency=20, answered=61 * FRAME + 80), XS, LEARNED)
+    assert len(found.latencies) == 60
+    assert all(each == pytest.approx(20) for each in found.latencies)
+    assert found.pictures_per_s == pytest.approx(59, abs=1)
+    assert found.settled == pytest.approx(20 - FRAME)
+    assert found.answer == pytest.approx(80)
+    assert found.moves_per_s == pytest.approx(60)
+    assert (found.known, found.whole) == (1, 1)
+
+
+def test_a_movement_that_was_left_out_waits_for_the_next_picture() -> None:
+    found = figures(notes(latency=20, every=3), XS, LEARNED)
+    assert sorted({round(each) for each in found.latencies}) == [20, 37, 53]
+    assert found.pictures_per_s == pytest.approx(20, abs=1.5)
+
+
+@pytest.mark.parametrize("behind", [3, 15])
+def test_a_backlog_is_seen(behind: int) -> None:
+    """Pictures come 60 a second, but each is that of some movements ago."""
+    found = figures(notes(latency=behind * FRAME), XS, LEARNED)
+    assert all(each == pytest.approx(behind * FRAME) for each in found.latencies)
+    assert found.settled == pytest.approx((behind - 1) * FRAME)
+
+
+def test_a_growing_backlog_is_seen() -> None:
+    """Twenty pictures a second, none left out: the last is two seconds late."""
+    moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
+    pictures = tuple(Picture(k * 50.0, f"picture {k}") for k in range(1, 61))
+    found = figures(Notes(moves, pictures, up=61 * FRAME), XS, LEARNED)
+    assert max(found.latencies) == pytest.approx(60 * (50 - FRAME))
+    assert found.settled == pytest.approx(60 * 50 - 61 * FRAME)
+    assert found.answer is None
+
+
+def test_places_that_look_the_same_are_not_waited_for() -> None:
+    learned = [*LEARNED[:30], LEARNED[29], *LEARNED[31:]]
+    found = figures(notes(latency=20), XS, learned)
+    assert len(found.latencies) == 59
+    assert max(found.latencies) == pytest.approx(20)
+
+
+def test_an_unknown_picture_counts_for_no_place() -> None:
+    """What never stood during the slow way, as one half drawn, proves nothing."""
+    sent = notes(latency=40)
+    odd = tuple(Picture(each.time - 30, "half drawn", whole=False) for each in sent.pictures)
+    both = tuple(sorted((*sent.pictures, *odd), key=lambda each: each.time))
+    found = figures(Notes(sent.moves, both, sent.up), XS, LEARNED)
+    assert min(found.latencies) == pytest.approx(40)
+    assert (found.known, found.whole) == (0.5, 0.5)
+
+
+def test_a_drag_that_shows_nothing_is_refused() -> None:
+    sent = notes(latency=20)
+    with pytest.raises(RuntimeError, match="no picture of place 60 was ever seen"):
+        figures(Notes(sent.moves, sent.pictures[:-1], sent.up), XS, LEARNED)
+    with pytest.raises(RuntimeError, match="did not move"):
+        figures(Notes(sent.moves[:1], sent.pictures, sent.up), XS, LEARNED)
+
+
+def test_notes_of_the_page_are_read() -> None:
+    said = {
+        "moves": [[1.0, 100.0], [2.0, 103.0]],
+        "pictures": [[3.0, "a", True]],
+        "up": [4.0],
+        "fresh": [[2.5, False], [9.0, True]],
+    }
+    assert Notes.from_page(said) == Notes(((1, 100), (2, 103)), (Picture(3, "a"),), 4, 9)
+    assert Notes.from_page({**said, "fresh": []}).answered is None
+    with pytest.raises(RuntimeError, match="2 movements of the pointer and 0 releases"):
+        Notes.from_page({**said, "up": []})
+
+
+def test_a_row_holds_medians_over_the_drags() -> None:
+    drags = [
+        figures(notes(latency=each, answered=each + 1100), XS, LEARNED) for each in (20, 30, 500)
+    ]
+    found = row("explorer", drags)
+    assert found["latency_ms"] == 30
+    assert found["latency_p90_ms"] == 30
+    assert found["answer_ms"] == pytest.approx(1130 - 61 * FRAME, abs=0.1)
+    assert (found["drags"], found["movements"]) == (3, 180)
+
+
+# --- what is printed and stored ----------------------------------------------------------------
+
+
+def said(latency: float = 20) -> dict[str, object]:
+    """A report from planted drags."""
+    sent = {
+        "explorer": notes(latency, answered=1100),
+        "explorer_slow_link": notes(1.05 * latency, answered=1400),
+        "baseline": notes(200, every=12),
+        "detector": notes(latency, answered=1500),
+    }
+    rows = {design: row(design, [figures(each, XS, LEARNED)]) for design, each in sent.items()}
+    memory = {
+        "updates": 2000,
+        "page_before_mb": 25.9,
+        "page_after_mb": 26.1,
+        "kernel_before_mb": 598.9,
+        "kernel_after_mb": 599.8,
+    }
+    return report(
+        "explorer",
+        explorer.compare(rows),
+        {"chromium": "1.2"},
+        panel="478 x 239",
+        others=0.02,
+        memory=memory,
+    )
+
+
+def test_report_has_the_shape_that_all_benchmarks_share(tmp_path: Path) -> None:
+    write(said(), tmp_path / "figures.json")
+    read = json.loads((tmp_path / "figures.json").read_text())
+    assert read["bench"] == "explorer"
+    assert {
+        "python",
+        "torch",
+        "jupyterlab",
+        "ipywidgets",
+        "anywidget",
+        "lzu_viz",
+        "chromium",
+    } <= set(read["versions"])
+    rows = {each["design"]: each for each in read["rows"]}
+    assert set(rows) == {"explorer", "explorer_slow_link", "baseline"}
+    for each in rows.values():
+        for name in ("latency_ms", "latency_p90_ms", "pictures_per_s", "settled_ms"):
+            assert math.isfinite(each[name])
+    assert rows["explorer"]["segmenter_ms"] == pytest.approx(83, abs=1)
+    assert rows["explorer"]["detector_ms"] == pytest.approx(483, abs=1)
+    assert rows["explorer"]["times_baseline"] > 4
+    assert rows["explorer_slow_link"]["latency_of_local"] == 1.05
+
+
+def test_table_says_what_is_wanted_and_whether_it_is_met() -> None:
+    printed = explorer.text(said())
+    lines = printed.splitlines()
+    for start, end in (
+        ("latency, median, ms", "20.0  21.0  291.7  at most 35: met"),
+        ("detector's answer after release, ms", "at most 400: MISSED"),
+        ("pictures a second / baseline's", "at least 4: met"),
+        ("pictures a second / local link's", "at least 0.9: met"),
+    ):
+        (line,) = [each for each in lines if each.startswith(start)]
+        assert re.sub(r" {2,}", "  ", line).endswith(end)
+    assert "page 25.9 -> 26.1, kernel 598.9 -> 599.8" in lines[-2]
+    assert "Other programs" not in printed
+    assert "Other programs took 75%" in explorer.text(said() | {"others": 0.75})
+    slow = explorer.text(said(latency=60))
+    assert "at most 35: MISSED" in slow
+    assert "at most 50: met" in slow
+
+
+def test_table_sets_columns() -> None:
+    assert table(["", "a"], [["x", "1.5"], ["long", "10"]]) == "        a\nx     1.5\nlong   10"
+
+
+def test_progress_says_each_step_once() -> None:
+    out = io.StringIO()
+    progress = Progress(4, out)
+    for what in ("open", "drag", "drag", "end"):
+        progress.step(what)
+    progress.close()
+    assert out.getvalue() == "  0% open\n 25% drag\n 75% end\n"
+
+
+def test_progress_is_one_line_on_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    progress = Progress(2, out)
+    progress.step("open")
+    progress.step("drag")
+    progress.close()
+    assert "\n" not in out.getvalue()
+    assert "[##########          ]  50% drag" in out.getvalue()
+
+
+def test_notebooks_are_valid_and_their_code_is_python(tmp_path: Path) -> None:
+    cells = [
+        notebooks.PHOTO,
+        notebooks.KERNEL,
+        notebooks.EXPLORER.format(network="detector", x=-0.6),
+        notebooks.BASELINE.format(width=400, height=200),
+        notebooks.SLIDERS.format(x=-0.6),
+    ]
+    notebooks.write(tmp_path / "all.ipynb", *cells)
+    nbformat.validate(nbformat.read(tmp_path / "all.ipynb", as_version=4))
+    for each in cells:
+        compile(each, "cell", "exec")
+
+
+def test_load_counts_others_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 10 s, two cores work for 10 s: we 2 s, our child 4 s, others 4 s."""
+    now = {"clock": 0.0, "all": 100.0, "we": 5.0, "child": 1.0}
+
+    class Process:
+        def __init__(self, name: str = "we") -> None:
+            self.name = name
+
+        def cpu_times(self) -> SimpleNamespace:
+            if self.name == "gone":
+                raise psutil.NoSuchProcess(1)
+            return SimpleNamespace(user=now[self.name], system=0.0)
+
+        def children(self, recursive: bool) -> list["Process"]:
+            return [Process("child"), Process("gone")]
+
+    monkeypatch.setattr(psutil, "Process", Process)
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(user=now["all"], system=0.0))
+    monkeypatch.setattr("time.monotonic", lambda: now["clock"])
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    load = Load()
+    now |= {"clock": 10.0, "all": 110.0, "we": 7.0, "child": 5.0}
+    assert load.others() == pytest.approx(0.2)
+
+
+# --- what may be missing -----------------------------------------------------------------------
+
+
+def test_says_that_a_browser_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(browser_session, "CHROMIUM", None)
+    assert main(["explorer"]) == 1
+    assert "needs Chromium or Chrome on PATH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["playwright", "psutil", "websocket"])
+def test_says_what_to_install(name: str) -> None:
+    code = (
+        f"import sys; sys.modules[{name!r}] = None; from lzu_viz.bench.__main__ import main; "
+        "sys.exit(main(['explorer']))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert name in run.stderr
+    assert "pip install 'lzu_viz[test]'" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["explorer", "--drags", "0"]])
+def test_refuses_what_it_does_not_know(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(arguments)
+    assert refused.value.code == 2
+    assert "usage" in capsys.readouterr().err

@@ -1,0 +1,145 @@
+"""What a reader's hands and eyes do with an explorer in a page."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import FrameLocator, Locator, Page, expect
+
+from lzu_viz.bench.browser.lab import Lab, LabServer, at_rest, wait_until
+
+STALE = re.compile("lzu-stale")
+Place = tuple[float, float]
+Scope = Page | Locator | FrameLocator
+"""Where explorers are looked for."""
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """Write a notebook of code cells."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
+    )
+    nbformat.write(notebook, path)
+
+
+def open_cells(lab: Lab, server: LabServer, *cells: str) -> None:
+    """Run cells in a notebook of their own, and wait until the first explorer has its answer."""
+    write_notebook(server.root / "explorer.ipynb", *cells)
+    lab.open("explorer.ipynb")
+    lab.run_all()
+    expect(numbers(lab.page).first).to_contain_text("Peak magnification")
+    settled(lab.page)
+
+
+def view(page: Scope, name: str) -> Locator:
+    """The canvas of a view."""
+    return page.locator(f'canvas[data-view="{name}"]')
+
+
+def control(page: Scope, label: str) -> Locator:
+    """The input behind a label."""
+    return page.locator(".lzu-control", has_text=re.compile(f"^{label}")).locator("input, select")
+
+
+def numbers(page: Scope) -> Locator:
+    return page.locator(".lzu-numbers")
+
+
+def message(page: Scope) -> Locator:
+    return page.locator(".lzu-message")
+
+
+# Whether every explorer shows its last change in all its views; false where there is none yet.
+DRAWN = """roots => roots.length > 0 && roots.every((root) => {
+    const views = [...root.querySelectorAll("canvas")];
+    return views.every((canvas) => canvas.dataset.revision === root.dataset.revision);
+})"""
+# And whether the kernel's last answer belongs to it.
+SETTLED = f"""roots => ({DRAWN})(roots)
+    && roots.every((root) => !root.querySelector(".lzu-numbers.lzu-stale"))"""
+# And whether the kernel has answered every message, if only to refuse it.
+ANSWERED = f"""roots => ({DRAWN})(roots)
+    && roots.every((root) => root.querySelector(".lzu-numbers").ariaBusy === "false")"""
+
+
+def _wait_for(page: Scope, condition: str, failure: str) -> None:
+    roots = page.locator(".lzu")
+    wait_until(lambda: bool(roots.evaluate_all(condition)), failure)
+
+
+def drawn(page: Scope) -> None:
+    """Wait until the last change is drawn, in every view of every explorer."""
+    _wait_for(page, DRAWN, "a change was not drawn")
+
+
+def settled(page: Scope) -> None:
+    """Wait until the last change is drawn and the kernel has answered it, in every explorer."""
+    _wait_for(page, SETTLED, "a change was not drawn and answered")
+
+
+def answered(page: Scope) -> None:
+    """Wait until the kernel has answered or refused the last change, in every explorer."""
+    _wait_for(page, ANSWERED, "a change was neither answered nor refused")
+
+
+@contextmanager
+def changing(lab: Lab, picture: Locator) -> Iterator[str]:
+    """Expect that the block changes a picture: wait until it is drawn before, and changes after.
+
+    Yields:
+        The hash of the picture before.
+    """
+    drawn(lab.page)
+    before = lab.picture_hash(picture)
+    yield before
+    lab.wait_for_change(picture, before)
+
+
+def on_screen(box: dict[str, float], place: Place) -> Place:
+    """Where a place in [-1, 1] of a canvas is on the screen."""
+    x, y = place
+    return box["x"] + (x + 1) / 2 * box["width"], box["y"] + (y + 1) / 2 * box["height"]
+
+
+@contextmanager
+def held(page: Page, canvas: Locator, start: Place, end: Place, steps: int = 8) -> Iterator[None]:
+    """Drag from place to place of a canvas, and let go at the end of the block."""
+    box = at_rest(canvas)
+    page.mouse.move(*on_screen(box, start))
+    page.mouse.down()
+    page.mouse.move(*on_screen(box, end), steps=steps)
+    yield
+    page.mouse.up()
+
+
+def drag(page: Page, canvas: Locator, start: Place, end: Place) -> None:
+    with held(page, canvas, start, end):
+        pass
+
+
+def expect_value(page: Scope, **values: str) -> None:
+    """Expect what the controls say: `fovea_x="0.1"`."""
+    for label, value in values.items():
+        expect(control(page, label.replace("_", " "))).to_have_value(value)
+
+
+def expect_near(page: Scope, slack: float = 0.03, **values: float) -> None:
+    """Expect what the controls say, but for a pixel or two."""
+    for label, value in values.items():
+        _expect_near(control(page, label.replace("_", " ")), value, slack)
+
+
+def _expect_near(slider: Locator, value: float, slack: float) -> None:
+    expect(slider).to_be_visible()
+    wait_until(
+        lambda: abs(float(slider.input_value()) - value) <= slack,
+        lambda: f"{slider} has the value {slider.input_value()}, not {value} +- {slack}",
+    )
+
+
+def complaints(lab: Lab) -> list[str]:
+    """What went wrong so far, in cells and in the page."""
+    return [*map(str, lab.cell_errors()), *lab.errors]

@@ -1,0 +1,253 @@
+"""The far person: is what the scene says true of its image?"""
+
+import pytest
+import torch
+
+from lzu_viz import images, saliency
+from lzu_viz.datasets.scenes import (
+    SCENES,
+    Person,
+    controlled,
+    cut_out,
+    cutout,
+    far_person,
+    moving,
+    people,
+)
+from lzu_viz.geometry.resampling import resize
+from lzu_viz.geometry.warp import Warp
+from lzu_viz.metrics.masks import mask_iou
+from lzu_viz.models import SelfieSegmenter
+
+SIZE = (120, 180)
+GREEN = torch.tensor([0.0, 1.0, 0.0]).view(1, 3, 1, 1).expand(1, 3, 50, 75)
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return SelfieSegmenter()
+
+
+def test_shapes_and_ranges():
+    scene = far_person(size=SIZE, height=0.3)
+    assert scene.image.shape == (1, 3, *SIZE)
+    assert scene.image.dtype == torch.float32
+    assert scene.image.min() >= 0
+    assert scene.image.max() <= 1
+    assert scene.mask.shape == (1, 1, *SIZE)
+    assert scene.mask.dtype == torch.bool
+    assert scene.box.shape == (1, 4)
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0), (-0.5, 0.4), (0.95, -0.9), (-1.0, 1.0)])
+def test_box_is_tight_about_the_mask(place):
+    scene = far_person(GREEN, place, 0.4, SIZE)
+    rows, columns = SIZE
+    hit = [(r, c) for r in range(rows) for c in range(columns) if scene.mask[0, 0, r, c]]
+    expected = (
+        2 * min(c for _, c in hit) / columns - 1,
+        2 * min(r for r, _ in hit) / rows - 1,
+        2 * (max(c for _, c in hit) + 1) / columns - 1,
+        2 * (max(r for r, _ in hit) + 1) / rows - 1,
+    )
+    assert scene.box[0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("height", [0.05, 0.15, 0.5, 1.0])
+def test_place_and_height_are_kept(height):
+    place = (0.1, -0.05) if height < 1 else (0.1, 0.0)
+    left, top, right, bottom = far_person(GREEN, place, height, (240, 360)).box[0].tolist()
+    assert (bottom - top) / 2 == pytest.approx(height, abs=1.5 / 240)
+    assert (left + right) / 2 == pytest.approx(place[0], abs=2 / 180)
+    assert (top + bottom) / 2 == pytest.approx(place[1], abs=2 / 120)
+
+
+def test_the_person_is_within_the_mask_and_the_background_outside():
+    scene = far_person(GREEN, (0.2, 0.1), 0.5, SIZE)
+    changed = (scene.image - GREEN[..., :1, :1]).abs().amax(dim=1, keepdim=True)
+    near = torch.nn.functional.max_pool2d(scene.mask.float(), 9, stride=1, padding=4) > 0
+    assert (changed[~near] < 0.01).all()
+    # She wears no pure green, so a pixel within the mask is more hers than the background's.
+    assert (changed[scene.mask] > 0.1).all()
+
+
+@pytest.mark.parametrize("height", [0.05, 0.2])
+def test_no_seam_dark_or_bright(height):
+    white = torch.ones(1, 3, 60, 90)
+    scene = far_person(white, (0.0, 0.0), height, (240, 360))
+    assert scene.image.max() < 1 + 1e-5
+    colour, alpha = cutout()[:, :3], cutout()[:, 3:]
+    expected = (colour * alpha + 1 - alpha).mean(dim=(-2, -1))
+    rows = slice(round(120 * (1 - height)), round(120 * (1 + height)))
+    columns = slice(180 - round(120 * height), 180 + round(120 * height))
+    found = scene.image[..., rows, columns].mean(dim=(-2, -1))
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+
+
+def test_background_keeps_its_shape():
+    wide = torch.zeros(1, 3, 40, 120)
+    wide[..., 40:80] = 1  # a white square in the middle
+    scene = far_person(wide, (-0.9, -0.9), 0.1, (80, 80))
+    assert (scene.image[..., 20:, 20:] > 0.9).all()
+
+
+def test_partly_outside_and_wholly_outside():
+    inside = far_person(GREEN, (0.0, 0.0), 0.4, SIZE).mask.sum()
+    cut = far_person(GREEN, (1.0, 0.0), 0.4, SIZE)
+    assert 0.3 < cut.mask.sum() / inside < 0.7
+    assert cut.box[0, 2] == 1
+    for place in ((1.4, 0.0), (0.0, -1.6), (5.0, 5.0), (-3.0, 0.0)):
+        with pytest.raises(ValueError, match="no part of the person lies in the frame"):
+            far_person(GREEN, place, 0.2, SIZE)
+
+
+def test_too_low():
+    assert far_person(GREEN, height=4 / 120, size=SIZE).mask.any()
+    for height in (3 / 120, 0.0, -1.0):
+        with pytest.raises(ValueError, match="at least 4 are needed"):
+            far_person(GREEN, height=height, size=SIZE)
+
+
+def test_the_cut_out_can_be_made_again(segmenter):
+    frozen, again = cutout(), cut_out(images.load("astronaut"), segmenter)
+    assert again.shape == frozen.shape
+    # The frozen file is rounded to 8 bits, and rounding elsewhere may move a few edge pixels.
+    assert mask_iou(again[:, 3:] > 0.5, frozen[:, 3:] > 0.5) > 0.999
+    assert (again - frozen).abs().mean() < 0.003
+
+
+def test_nobody_to_cut_out(segmenter):
+    with pytest.raises(ValueError, match="sees nobody"):
+        cut_out(torch.full((1, 3, 64, 64), 0.5), segmenter)
+
+
+def iou_of(scene, segmenter, warp):
+    probability = segmenter(warp.zoom(scene.image, (256, 256))).sigmoid()
+    mask = warp.unzoom(probability, scene.image.shape[-2:]) > 0.5
+    return float(mask_iou(mask, scene.mask))
+
+
+@torch.no_grad()
+def test_what_the_fixed_scenes_are_there_to_show(segmenter):
+    assert list(SCENES) == ["temple", "launch", "cup"]
+    results = {}
+    for name, make in SCENES.items():
+        scene = make()
+        assert scene.image.shape == (1, 3, 854, 1280)
+        look = saliency.from_boxes(scene.box, frame=scene.image.shape[-2:])
+        results[name] = [
+            iou_of(scene, segmenter, warp)
+            for warp in (Warp.identity(), Warp.from_saliency(look, pieces=(63, 63)))
+        ]
+    uniform, zoomed = results["temple"]
+    assert uniform < 0.2
+    assert zoomed > 0.8
+    uniform, zoomed = results["launch"]
+    assert uniform > 0.8
+    assert abs(zoomed - uniform) < 0.1
+    assert max(results["cup"]) < 0.2
+
+
+def test_segmenting_the_scene_plainly_is_the_uniform_system(segmenter):
+    scene = SCENES["launch"]()
+    plain = segmenter.segment(scene.image)
+    same = resize(segmenter.decode(segmenter(resize(scene.image, (256, 256)))), (854, 1280))
+    torch.testing.assert_close(plain, same.detach())
+
+
+def test_people_stand_in_front_of_one_another():
+    behind, before = Person((0.0, 0.0), 0.6), Person((0.25, 0.0), 0.6)
+    scene = people(GREEN, [behind, before], SIZE)
+    alone = [far_person(GREEN, each.place, each.height, SIZE) for each in (behind, before)]
+    assert scene.box.shape == (2, 4)
+    assert torch.equal(scene.box[1], alone[1].box[0])
+    assert scene.box[0, 2] < alone[0].box[0, 2]  # her right side is covered
+    assert torch.equal(scene.mask, alone[0].mask | alone[1].mask)
+    mirrored = people(GREEN, [behind._replace(mirrored=True)], SIZE)
+    assert torch.equal(mirrored.mask.flip(-1), alone[0].mask)
+
+
+def test_nobody_and_the_hidden_are_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        people(GREEN, [], SIZE)
+    with pytest.raises(ValueError, match="later ones stand before all of it"):
+        people(GREEN, [Person(height=0.1), Person(height=0.9)], SIZE)
+
+
+def test_controlled_scenes_are_as_they_are_asked_for():
+    scenes = [controlled(seed, persons=2, size=SIZE, heights=(0.1, 0.4)) for seed in range(20)]
+    again = controlled(7, persons=2, size=SIZE, heights=(0.1, 0.4))
+    assert torch.equal(again.image, scenes[7].image)
+    heights, places = [], []
+    for scene in scenes:
+        assert scene.box.shape == (2, 4)
+        assert (scene.box.abs() <= 1).all()
+        heights += ((scene.box[:, 3] - scene.box[:, 1]) / 2).tolist()
+        places += scene.box[:, 0].tolist()
+        (a, b), (c, d) = scene.box[0].view(2, 2), scene.box[1].view(2, 2)
+        assert bool(((torch.maximum(a, c) - torch.minimum(b, d)) >= -0.02).any())  # apart
+    assert min(heights) < 0.15 < 0.3 < max(heights) <= 0.41
+    assert min(places) < -0.5 < 0.3 < max(places)
+
+
+def test_controlled_scenes_refuse_what_cannot_be():
+    with pytest.raises(ValueError, match="heights must be"):
+        controlled(0, heights=(0.5, 0.2))
+    with pytest.raises(ValueError, match="no room"):
+        controlled(0, persons=9, heights=(0.9, 0.95))
+
+
+def test_controlled_scenes_keep_to_their_place():
+    within = (0.0, 0.2, 0.7, 0.6)
+    places = []
+    for seed in range(20):
+        left, top, right, bottom = controlled(seed, within=within, size=SIZE).box[0].tolist()
+        x, y = (left + right) / 2, (top + bottom) / 2
+        assert within[0] - 0.02 <= x <= within[2] + 0.02
+        assert within[1] - 0.02 <= y <= within[3] + 0.02
+        places.append(x)
+    assert max(places) - min(places) > 0.4
+    with pytest.raises(ValueError, match="in order"):
+        controlled(0, within=(0.5, 0.0, 0.2, 1.0))
+    with pytest.raises(ValueError, match="no room"):
+        controlled(0, within=(0.95, 0.95, 1.0, 1.0), heights=(0.4, 0.5), size=SIZE)
+
+
+@pytest.mark.parametrize(("speed", "pan"), [(0.0, 0.0), (0.03, 0.0), (0.0, 0.04), (0.03, 0.04)])
+def test_moving_scenes_move_as_asked(speed, pan):
+    size = (240, 360)
+    for seed in range(4):
+        frames = list(moving(seed, frames=40, speed=speed, pan=pan, size=size))
+        boxes = torch.cat([scene.box for scene in frames])
+        assert len(boxes) == 40  # one person a frame, wholly in view
+        assert boxes.abs().max() < 1
+        sides = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([360, 240])
+        assert (sides.amax(dim=0) - sides.amin(dim=0)).max() <= 1
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 4 * torch.tensor([360.0, 240.0])
+        steps = middles.diff(dim=0).norm(dim=-1)
+        # Rounding to pixels moves each place by up to half a pixel along each side.
+        assert steps.max() <= 360 * (speed + 1.2 * pan) + 2.5
+        if speed and not pan:
+            assert steps.median() == pytest.approx(360 * speed, abs=1.5)
+        if pan:
+            pictures = torch.cat([scene.image for scene in frames])
+            assert (pictures[1:] - pictures[:-1]).abs().amax(dim=(1, 2, 3)).min() > 0.1
+        if not speed and not pan:
+            assert torch.equal(frames[0].image, frames[-1].image)
+
+
+def test_the_background_moves_against_the_camera_as_the_person_does():
+    first, second = moving(1, frames=2, speed=0.0, pan=0.03, size=(240, 360))
+    shift = ((second.box - first.box)[0, :2] / 2 * torch.tensor([360, 240])).round().int().tolist()
+    rolled = first.image.roll((shift[1], shift[0]), (-2, -1))
+    inner = (rolled - second.image)[..., 20:-20, 20:-20].abs()
+    assert (inner.amax(dim=1) < 1e-3).float().mean() > 0.95
+
+
+def test_moving_scenes_refuse_what_cannot_be():
+    with pytest.raises(ValueError, match="heights"):
+        next(moving(0, heights=(0.2, 0.5)))
+    with pytest.raises(ValueError, match="frames"):
+        next(moving(0, frames=0))
+    with pytest.raises(ValueError, match="speed"):
+        next(moving(0, speed=-1))

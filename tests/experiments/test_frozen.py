@@ -1,0 +1,238 @@
+"""Evaluations: are the kept figures those of this code, and is the arithmetic about them right?"""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from lzu_viz.datasets.scenes import far_person
+from lzu_viz.experiments.frozen import (
+    EVALUATIONS,
+    Kept,
+    differing,
+    inference,
+    limits,
+    load,
+    mean_interval,
+    moving_saliency,
+    pretrained_detector,
+    results_store,
+    select,
+    sizes,
+)
+from lzu_viz.experiments.frozen import __main__ as command
+from lzu_viz.geometry.boxes import Detections
+from lzu_viz.metrics.detection import average_precision
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_the_kept_figures_were_made_by_this_code(name):
+    assert load(name).source == results_store.source_hash(EVALUATIONS[name]), (
+        "the code has changed since; make them anew with "
+        f"`python -m lzu_viz.experiments.frozen {name}`"
+    )
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_settings_and_scenes_are_those_kept(name):
+    module, stored = (
+        importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}"),
+        load(name),
+    )
+    settings = {"scenes": module.SCENES, **module.SETTINGS}
+    assert stored.settings == json.loads(json.dumps(settings))
+    assert {record["seed"] for record in stored.records} == set(range(module.SCENES))
+
+
+@pytest.mark.parametrize("name", ["sizes", "detector", "segmenter", "limits"])
+def test_a_part_made_again_is_what_was_kept(name):
+    module = importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}")
+    stored = load(name).records
+    seeds = {record["seed"] for record in stored}
+    for seed in (min(seeds), max(seeds)):
+        # Processors differ in the last digits, which may tip a box or a pixel over a threshold.
+        assert not differing(
+            stored, module.measure(seed), tolerance=0.02 if name != "detector" else 1
+        )
+
+
+def test_the_summary_of_the_detector_follows_from_its_records():
+    stored = load("detector")
+    first = stored.summary[0]
+    found, truth = pretrained_detector.answers_and_truth(
+        stored.records, first["rows"], first["system"]
+    )
+    assert average_precision(found, truth, pretrained_detector.SOURCE).ap == pytest.approx(
+        first["ap"], abs=6e-4
+    )
+    assert len(stored.summary) == len(pretrained_detector.SIZES) * len(pretrained_detector.SYSTEMS)
+    for row in stored.summary:
+        assert row["ap low"] <= row["ap"] <= row["ap high"]
+
+
+# --- keeping --------------------------------------------------------------------------------------
+
+KEPT = Kept("x", "abc", {"scenes": 2}, [{"seed": 0, "iou": 0.5}, {"seed": 1, "iou": 0.25}], [])
+
+
+def test_what_is_kept_can_be_loaded(tmp_path):
+    assert KEPT.write(tmp_path) == tmp_path / "x.json"
+    assert load("x", tmp_path) == KEPT
+
+
+def test_missing_and_damaged_files_are_told(tmp_path):
+    with pytest.raises(ValueError, match="no evaluation 'y' is kept"):
+        load("y", tmp_path)
+    path = KEPT.write(tmp_path)
+    for damage in (path.read_text()[:-20], "[]", '{"name": "x"}'):
+        path.write_text(damage)
+        with pytest.raises(ValueError, match=r"x\.json is damaged"):
+            load("x", tmp_path)
+
+
+def test_differences_are_seen():
+    rows = [{"seed": 3, "system": "a", "boxes": [[1.0, 2.0]], "first": True}]
+    other = {"seed": 4, "system": "a", "boxes": [], "first": True}
+    assert not differing([other, *rows], rows, 0.0)
+    for change in (
+        {"system": "b"},
+        {"boxes": [[1.0, 2.2]]},
+        {"boxes": []},
+        {"first": False},
+        {"more": 1},
+    ):
+        assert len(differing(rows, [{**rows[0], **change}], 0.1)) == 1
+    assert not differing(rows, [{**rows[0], "boxes": [[1.0, 2.05]]}], 0.1)
+    assert differing(rows, [*rows, *rows], 0.1)
+    assert differing([], rows, 0.1)
+
+
+def test_intervals_draw_scenes_not_records():
+    draw = np.random.default_rng(0)
+    values = draw.normal(size=50)
+    once = [{"seed": seed, "v": value} for seed, value in enumerate(values)]
+    often = [record for record in once for _ in range(10)]
+    mean, low, high = mean_interval(once, "v")
+    assert mean == pytest.approx(values.mean())
+    # As wide as the normal approximation says, whatever the number of records a scene.
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 50**0.5, rel=0.15)
+    assert mean_interval(often, "v") == pytest.approx((mean, low, high))
+    with pytest.raises(ValueError, match="no records"):
+        mean_interval([], "v")
+
+
+def test_select_compares_and_asks():
+    rows = [{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 2, "b": 3}]
+    assert select(rows, a=1, b=lambda b: b > 2) == [rows[1]]
+    assert select(rows) == rows
+
+
+def test_words_do_not_change_the_hash():
+    code = 'X = "#"\n\n\ndef f(a):\n    return a  # why\n'
+    worded = f'"""What it is."""\n# more\n{code}"""An attribute\n\ndocumented."""\n'
+    assert results_store.without_words(code) == results_store.without_words(worded)
+    assert results_store.without_words(code) != results_store.without_words(
+        code.replace("return a", "return -a")
+    )
+    assert results_store.without_words(code) != results_store.without_words(
+        code.replace('"#"', '"##"')
+    )
+
+
+def test_the_hash_rests_on_what_is_imported():
+    files = {
+        path.name
+        for path in results_store._rests_on(
+            results_store.PACKAGE / "experiments/frozen/limits.py", set()
+        )
+    }
+    assert {"warp.py", "invert.py", "nanodet.py", "selfie.py", "controlled.py"} <= files
+    assert not files & {"figures.py", "explorer.py", "video.py"}
+
+
+# --- what is measured -----------------------------------------------------------------------------
+
+
+def test_a_window_keeps_to_its_size_and_to_the_source():
+    source, size = (640, 960), (192, 288)
+    middle = torch.tensor([-0.05, -0.05, 0.05, 0.05])
+    assert sizes.window(middle, size, source) == (336, 224, 624, 416)
+    left, top, right, bottom = sizes.window(middle + 0.94, size, source)
+    assert (right, bottom) == (960, 640)
+    assert (right - left, bottom - top) == (288, 192)
+    large = torch.tensor([-0.5, -0.5, 0.5, 0.5])
+    left, top, right, bottom = sizes.window(large, size, source)
+    assert 320 / (bottom - top) == pytest.approx(sizes.FILL, abs=0.01)
+    assert (right - left) / (bottom - top) == pytest.approx(1.5, abs=0.01)
+    assert sizes.window(torch.tensor([-1.0, -1.0, 1.0, 1.0]), size, source) == (0, 0, 960, 640)
+
+
+def test_boxes_come_back_from_a_window(monkeypatch):
+    scene = far_person("china", place=(0.5, -0.3), height=0.1, size=(640, 960))
+    left, top, right, bottom = sizes.window(scene.box[0], (192, 288), (640, 960))
+    whole = Detections(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]), torch.tensor([0]), torch.ones(1))
+    monkeypatch.setattr(sizes.answers, "detect", lambda *_: whole)
+    found = sizes.detect_in_window(scene, (192, 288)).boxes
+    pixels = (found + 1) / 2 * torch.tensor([960, 640, 960, 640])
+    assert pixels[0].tolist() == pytest.approx([left, top, right, bottom], abs=1e-3)
+
+
+def test_masks_are_compared_about_each_person():
+    scene = far_person("china", place=(0.5, -0.3), height=0.1, size=(320, 480))
+    elsewhere = scene.mask.clone()
+    elsewhere[..., :10, :10] = True  # far from her: not held against her
+    assert inference.person_ious(elsewhere, scene) == [1.0]
+    assert inference.person_ious(~scene.mask, scene) == [0.0]
+
+
+def test_heights_are_in_source_pixels():
+    scene = far_person("china", place=(0.5, -0.3), height=0.2, size=(320, 480))
+    assert inference.heights_in(scene) == [64]
+
+
+def test_saliency_is_shifted_by_as_much_as_asked():
+    box = torch.tensor([[0.7, -0.9, 0.9, -0.7]])
+    for seed in range(20):
+        moved = limits.shifted(box, 0.2, seed)
+        step = (moved - box)[0, :2] / 2 * torch.tensor([960, 640])
+        assert step.norm().item() <= 0.2 * 960 + 0.1
+        assert ((moved[:, :2] + moved[:, 2:]) / 2).abs().max() <= 1
+    centred = torch.tensor([[-0.1, -0.1, 0.1, 0.1]])
+    step = (limits.shifted(centred, 0.2, 5) - centred)[0, :2] / 2 * torch.tensor([960, 640])
+    assert step.norm().item() == pytest.approx(192, abs=0.1)
+
+
+def test_hits_and_losses_are_counted(monkeypatch):
+    hits = iter([[0.6], [0.4], [0.7], [0.8], [0.0]])
+    monkeypatch.setattr(moving_saliency.answers, "best_iou", lambda *_: next(hits))
+    scenes = [far_person(size=(80, 120), height=0.3)] * 5
+    seen = [type("Seen", (), {"found": None})()] * 5
+    assert moving_saliency.told(scenes, seen) == {
+        "recall": 0.5,
+        "first": True,
+        "kept": 1,
+        "lost": 2,
+        "regained": 1,
+    }
+
+
+def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(sizes, "SCENES", 2)
+    monkeypatch.setattr(sizes, "measure", lambda seed: [{"seed": seed, "iou": seed / 2}])
+    monkeypatch.setattr(results_store.Kept.write, "__defaults__", (tmp_path,))
+    monkeypatch.setattr("sys.argv", ["evaluation", "sizes"])
+    command.main()
+    made = load("sizes", tmp_path)
+    assert made.records == [{"seed": 0, "iou": 0.0}, {"seed": 1, "iou": 0.5}]
+    assert made.settings["scenes"] == 2
+    assert made.source == results_store.source_hash("sizes")
+    assert "sizes.json" in capsys.readouterr().out
+
+
+def test_the_command_refuses_what_there_is_not(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["evaluation", "sizes", "colours"])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "colours" in capsys.readouterr().err

@@ -1,0 +1,167 @@
+"""From a state to its saliency and its warp, in Python and in the page."""
+
+import json
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+from torch import Tensor
+
+from in_node import run_node
+from lzu_viz import Warp, saliency
+from lzu_viz.datasets.scenes import SCENES, far_person
+from lzu_viz.geometry import bilinear
+from lzu_viz.widgets import Box, Fovea, Node, State
+from lzu_viz.widgets.state import Kind
+from lzu_viz.widgets.state_to_warp import found_in, map_size, saliency_of, smooth_warp, warp_of
+
+IMAGE = far_person(place=(0.2, 0.4), height=0.6, size=(128, 192)).image
+
+
+def random_state(draw: random.Random) -> State:
+    """A state of any kind, often with moved nodes, which may fold its grid."""
+    kind = draw.choice(get_args(Kind))
+    pieces = draw.choice([2, 5, 16, 33, 64])
+    separable = draw.random() < 0.5
+    spots = [draw.randint(0, pieces) for _ in range(8)]
+    return State(
+        kind=kind,
+        foveas=tuple(
+            Fovea(draw.uniform(-1, 1), draw.uniform(-1, 1), draw.randint(2, 30))
+            for _ in range(draw.randint(1, 4))
+        ),
+        boxes=tuple(
+            Box(*(draw.uniform(-1, 1) for _ in "xy"), *(draw.uniform(1, 100) for _ in "wh"))
+            for _ in range(draw.randint(1, 4))
+        ),
+        spread=draw.randrange(10, 201, 5),
+        bandwidth=draw.randrange(4, 257, 4),
+        strength=draw.choice([0, 98, draw.randint(0, 98)]),
+        columns=draw.randrange(8, 129, 8),
+        morph=draw.choice([0, 1.0, draw.random()]),
+        fwhm=draw.randint(10, 100),
+        pieces=pieces,
+        separable=separable,
+        anti_crop=draw.random() < 0.6,
+        nodes=()
+        if separable
+        else tuple(
+            Node(row, column, draw.gauss(0, 0.05), draw.gauss(0, 0.05))
+            for row, column in {(spots[0], spots[1]), (spots[2], spots[3])}
+        ),
+        network=draw.choice(["segmenter", "detector"]),
+    )
+
+
+def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
+    """Also of states whose saliency only the kernel can find, and of folded grids."""
+    states = [random_state(random.Random(index)) for index in range(150)]
+    rows, columns = IMAGE.shape[-2:]
+    given = []
+    for state in states:
+        found = None
+        if state.kind in ("edges", "network"):
+            cells = found_in(IMAGE, state)[0, 0]
+            found = {
+                "rows": cells.shape[0],
+                "columns": cells.shape[1],
+                "cells": cells.flatten().tolist(),
+            }
+        size = {"width": columns, "height": rows}
+        given.append({"state": state.to_page(), "size": size, "found": found})
+    answers = json.loads(run_node("states.mjs", tmp_path, json.dumps(given)))
+    folded = 0
+    for state, answer in zip(states, answers, strict=True):
+        look, warp = warp_of(state, IMAGE)
+        close(answer["saliency"], look, 1e-5 * float(look.amax()))
+        close(answer["grid"], warp.grid, 2e-5)
+        if is_clear_of_folding(warp):
+            assert answer["folds"] == warp.folds()[:, 1:].tolist()
+            folded += len(answer["folds"]) > 0
+    assert folded > 10
+    assert {state.kind for state in states} == {*get_args(Kind)}
+
+
+def close(heard: list[float], said: Tensor, tolerance: float) -> None:
+    wanted = said.flatten().double()
+    assert (torch.tensor(heard, dtype=torch.float64) - wanted).abs().max() <= tolerance
+
+
+def is_clear_of_folding(warp: Warp) -> bool:
+    """Whether no piece is so nearly folded that rounding decides."""
+    least = bilinear.least_determinant(warp.grid)
+    return bool((least.abs() > 1e-4).all())
+
+
+def test_strength_is_the_share_of_what_is_looked_at() -> None:
+    """Whatever the kind: so much of the saliency stands above the even floor."""
+    for kind in get_args(Kind):
+        state = State(kind=kind, strength=60, network="detector")
+        look, even = saliency_of(state, IMAGE), saliency.uniform(map_size(state))
+        pure = saliency_of(replace(state, strength=98), IMAGE)
+        share = float(((look - even) * (pure - even)).sum() / (pure - even).square().sum())
+        assert share == pytest.approx(0.6 / 0.98, abs=0.02), kind
+        flat = saliency_of(replace(state, strength=0), IMAGE)
+        assert torch.allclose(flat, even, rtol=1e-3), kind
+
+
+def test_boxes_draw_the_eye_in_either_unit() -> None:
+    box = Box(x=0.5, y=0.5, width=10, height=20)
+    for kind in ("boxes", "boxes in pixels"):
+        look = saliency_of(State(kind=kind, boxes=(box,)), IMAGE)[0, 0]
+        row, column = divmod(int(look.argmax()), look.shape[1])
+        assert (row, column) in {(23, 47), (23, 48), (24, 47), (24, 48)}
+    wider = replace(IMAGE_STATE, bandwidth=200)
+    assert saliency_of(wider, IMAGE).amax() < saliency_of(IMAGE_STATE, IMAGE).amax()
+
+
+IMAGE_STATE = State(kind="boxes in pixels", boxes=(Box(width=10, height=20),), bandwidth=16)
+
+
+def test_bandwidth_in_pixels_depends_on_the_frame_and_a_spread_does_not() -> None:
+    large = torch.nn.functional.interpolate(IMAGE, scale_factor=4)
+    sharper = [saliency_of(IMAGE_STATE, image).amax() for image in (large, IMAGE)]
+    assert sharper[0] > 2 * sharper[1]
+    relative = replace(IMAGE_STATE, kind="boxes")
+    assert torch.equal(saliency_of(relative, large), saliency_of(relative, IMAGE))
+
+
+def test_a_network_shows_where_to_look() -> None:
+    """It sees a person that is near, and the saliency lies on her."""
+    scene = far_person(place=(0.5, 0.0), height=0.8, size=(256, 384))
+    for network in ("segmenter", "detector"):
+        state = State(kind="network", network=network, input_size=320)
+        look = found_in(scene.image, state)
+        assert float(look[..., :, 32:].sum()) > 0.6
+    nothing = State(kind="network", network="none")
+    assert torch.equal(found_in(scene.image, nothing), saliency.uniform((32, 64)))
+
+
+def test_where_a_network_sees_nobody_the_saliency_is_even() -> None:
+    scene = SCENES["temple"]()
+    for network in ("segmenter", "detector"):
+        state = State(kind="network", network=network, input_size=96)
+        look = saliency_of(state, scene.image)
+        assert float(look.amax() * look.numel()) < 5
+
+
+def test_moved_nodes_are_moved_from_where_the_saliency_puts_them() -> None:
+    state = State(separable=False, pieces=8, nodes=(Node(2, 3, 0.02, -0.01), Node(8, 8, 0.1, 0.0)))
+    look, warp = warp_of(state, IMAGE)
+    shift = warp.grid - smooth_warp(state, look).grid
+    assert shift.abs().sum() == pytest.approx(0.13, abs=1e-5)
+    assert shift[0, 2, 3].tolist() == pytest.approx([0.02, -0.01], abs=1e-6)
+    half = warp_of(replace(state, morph=0.5), IMAGE)[1]
+    middle = (warp.grid + Warp.identity((8, 8)).grid) / 2
+    assert torch.allclose(half.grid, middle, atol=1e-6)
+
+
+def test_map_has_the_columns_that_are_asked_for() -> None:
+    for kind in get_args(Kind):
+        state = State(kind=kind, columns=24)
+        assert saliency_of(state, IMAGE).shape == (1, 1, 12, 24)
+        assert math.isclose(float(saliency_of(state, IMAGE).sum()), 1, rel_tol=1e-5)

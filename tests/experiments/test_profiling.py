@@ -1,0 +1,143 @@
+"""What systems cost: counted operations against a count by hand, and how time is taken."""
+
+import random
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lzu_viz.experiments import profiling as stagewise
+from lzu_viz.experiments.profiling import STAGES, Setting, frontier
+from lzu_viz.experiments.reproduce.checkpoints import load_usual
+from lzu_viz.experiments.reproduce.results import Run
+from lzu_viz.experiments.reproduce.run_costs import measure
+from lzu_viz.experiments.training.trainer import network_for
+from lzu_viz.models import NanoDet
+
+UNIFORM = Run("detection", "uniform", 0.25, 0)
+
+
+def costs(*runs):
+    return measure(runs, load_usual(), rounds=1)
+
+
+def by_hand(task, image):
+    """Two operations a weight and place, over all convolutions of a network."""
+    network, counted = network_for(task).eval(), [0]
+
+    def count(layer, _, output):
+        counted[0] += 2 * layer.weight.numel() * output[0, 0].numel()
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        network.head(network.features(image))
+    return counted[0]
+
+
+@pytest.mark.parametrize("task", ["detection", "segmentation", "detection3d"])
+def test_operations_are_those_of_the_convolutions(task):
+    run = UNIFORM._replace(task=task)
+    (cost,) = costs(run).values()
+    assert cost.flops == by_hand(task, torch.zeros(1, 3, 48, 160))
+    assert cost.seconds > 0
+
+
+def test_warps_cost_no_counted_operations_but_finer_grids_do():
+    names = ("uniform", "lzu", "fovea", "lzu-full", "lzu-adaptive", "lzu-fine", "uniform-fine")
+    flops = {
+        run.system: cost.flops
+        for run, cost in costs(*(UNIFORM._replace(system=name) for name in names)).items()
+    }
+    assert len({flops[name] for name in names[:4]}) == 1
+    assert flops["uniform-fine"] == flops["lzu-fine"] > 1.5 * flops["lzu"]
+    # Its warp is made anew for every picture; in operations that is next to nothing.
+    assert flops["lzu"] <= flops["lzu-adaptive"] < 1.01 * flops["lzu"]
+
+
+def test_four_times_the_pixels_are_four_times_the_operations():
+    small, large = costs(UNIFORM, UNIFORM._replace(scale=0.5)).values()
+    assert large.flops == 4 * small.flops
+
+
+def test_all_take_turns():
+    turns = []
+
+    def bar(runs, total):
+        for run in runs:
+            turns.append(run)
+            yield run
+        assert len(turns) == total
+
+    runs = [UNIFORM, UNIFORM._replace(system="lzu")]
+    measure(runs, load_usual(), rounds=2, bar=bar)
+    assert turns == runs * 3
+
+
+def test_outlines_have_no_cost():
+    with pytest.raises(ValueError, match="the cost of 'edge' is not measured"):
+        costs(Run("segmentation", "edge", 0.25, 0))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_frontier_is_what_nothing_else_beats(seed):
+    draw = random.Random(seed)
+    points = [(draw.randint(0, 5), draw.randint(0, 5) / 10) for _ in range(12)]
+    best = frontier(points)
+    beaten = [
+        (cost, value)
+        for cost, value in points
+        if any((c <= cost and v >= value and (c, v) != (cost, value)) for c, v in points)
+    ]
+    assert best == sorted(set(points) - set(beaten))
+
+
+# --- stage by stage -----------------------------------------------------------------------------
+
+SMALL = Setting("detector", (64, 96), source=(90, 160))
+
+
+def test_a_fixed_saliency_is_paid_for_once():
+    (fixed,) = stagewise.measure([SMALL], rounds=1).values()
+    assert tuple(fixed) == STAGES
+    assert [stage for stage in STAGES if fixed[stage].seconds == 0] == [
+        "saliency",
+        "grid",
+        "inverse",
+    ]
+    (plain,) = stagewise.measure([SMALL._replace(look="nowhere")], rounds=1).values()
+    assert [stage for stage in STAGES if plain[stage].seconds] == ["zoom", "network", "head"]
+    for look in ("boxes", "image"):
+        for separable in (True, False):
+            asked = SMALL._replace(look=look, separable=separable)
+            (cost,) = stagewise.measure([asked], rounds=1).values()
+            assert all(cost[stage].seconds > 0 for stage in STAGES), asked
+
+
+def test_operations_are_the_networks_and_resampling_counts_as_none():
+    (cost,) = stagewise.measure([SMALL], rounds=1).values()
+    assert cost["zoom"].flops == cost["unzoom"].flops == 0
+    network, image = NanoDet(), torch.rand(1, 3, 64, 96)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(image)
+    assert cost["network"].flops + cost["head"].flops == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("network", ["detector", "segmenter"])
+def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
+    size = (128, 128)  # the segmenter's own shape
+    base = SMALL._replace(network=network, size=size, unzoom="features")
+    asked = [base, base._replace(finer=2), base._replace(unzoom="outputs", finer=2)]
+    plain, features, outputs = stagewise.measure(asked, rounds=1).values()
+    assert features["head"].flops > 2 * plain["head"].flops
+    assert outputs["head"].flops == plain["head"].flops
+    assert features["network"].flops == plain["network"].flops == outputs["network"].flops
+
+
+def test_a_look_or_network_that_is_none_is_refused():
+    with pytest.raises(ValueError, match=r"expected one of .*'boxes'.*got 'learnt'"):
+        stagewise.stages(SMALL._replace(look="learnt"))
+    with pytest.raises(ValueError, match=r"expected one of .*'detector'.*got 'resnet'"):
+        stagewise.stages(SMALL._replace(network="resnet"))

@@ -1,0 +1,448 @@
+"""The reproduction: what is run, resumed, shared and kept."""
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lzu_viz.datasets.streets import streets
+from lzu_viz.experiments.reproduce import __main__ as command
+from lzu_viz.experiments.reproduce import checkpoints
+from lzu_viz.experiments.reproduce.__main__ import parse, workers_for
+from lzu_viz.experiments.reproduce.results import (
+    Result,
+    Run,
+    append,
+    gain,
+    load,
+    select,
+    spread,
+    table,
+)
+from lzu_viz.experiments.reproduce.runner import (
+    FILMS,
+    REPORTED,
+    TRAINING,
+    Plan,
+    core_runs,
+    execute,
+    full_runs,
+)
+from lzu_viz.experiments.training import Feed, Training, judge
+from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, Task
+from lzu_viz.experiments.training.trainer import Recipe, input_size, network_for
+
+TINY = Plan(scenes=8, reported=4, films=1, recipe=Recipe(steps=2, batch=2))
+COMMAND = [sys.executable, "-m", "lzu_viz.experiments.reproduce"]
+ARGUMENTS = ["--scenes", "8", "--reported", "4", "--films", "1", "--steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("streets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LZU_VIZ_CACHE", str(folder))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield folder
+
+
+def result(system: str = "lzu", seed: int = 0, scale: float = 0.25, **metrics: float) -> Result:
+    return Result("detection", system, scale, seed, "far", metrics, {}, {}, 1.0)
+
+
+def run(*arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+# --- results ---------------------------------------------------------------------------------
+
+
+def test_a_line_holds_what_was_run(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    append(result(ap=0.25, large=math.nan), file)
+    (line,) = file.read_text().splitlines()
+    assert json.loads(line)["metrics"] == {"ap": 0.25, "large": None}
+    (back,) = load(file)
+    assert back.run == Run("detection", "lzu", 0.25, 0)
+    assert math.isnan(back.metrics["large"])
+    assert set(json.loads(line)) >= {
+        "task", "system", "scale", "seed", "metrics", "settings", "versions", "seconds",
+    }  # fmt: skip
+
+
+def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    for seed in range(2):
+        append(result(seed=seed, ap=0.2), file)
+    file.write_text(file.read_text()[:-5])
+    assert [each.seed for each in load(file)] == [0]
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text('{"task": 1}\n')
+    with pytest.raises(ValueError, match=r"line 1 of .* is no result"):
+        load(file)
+
+
+def test_no_file_is_no_results(tmp_path: Path) -> None:
+    assert load(tmp_path / "nothing.jsonl") == []
+
+
+def test_spread_and_gain_are_over_seeds() -> None:
+    results = [result("uniform", seed, ap=0.1 * seed) for seed in range(3)]
+    results += [result("lzu", seed, ap=0.1 * seed + 0.05 * (seed + 1)) for seed in range(3)]
+    assert spread(select(results, system="uniform"), "ap") == pytest.approx((0.1, 0, 0.2, 3))
+    assert gain(results, "lzu", "uniform", "ap") == pytest.approx((0.1, 0.05, 0.15, 3))
+    assert gain(results, "lzu", "fovea", "ap").seeds == 0
+    assert math.isnan(spread(results, "miou").mean)
+
+
+def test_gain_compares_like_with_like() -> None:
+    results = [result("uniform", 0, 0.25, ap=0.1), result("lzu", 1, 0.25, ap=0.9)]
+    results += [result("lzu", 0, 0.5, ap=0.9), result("lzu", 0, 0.25, ap=0.3)]
+    assert gain(results, "lzu", "uniform", "ap") == pytest.approx((0.2, 0.2, 0.2, 1))
+
+
+def test_a_table_has_a_row_for_each_scale_and_system() -> None:
+    results = [
+        result(system, seed, scale, ap=0.1 * (seed + 1), ap50=0.5)
+        for system in ("uniform", "lzu")
+        for seed in (0, 1)
+        for scale in (0.5, 0.25)
+    ]
+    lines = table(results, "detection").splitlines()
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["0.25", "uniform", "2"], ["0.25", "lzu", "2"], ["0.50", "uniform", "2"],
+        ["0.50", "lzu", "2"],
+    ]  # fmt: skip
+    assert "0.150 [0.100 0.200]" in lines[1]
+
+
+# --- what is run -----------------------------------------------------------------------------
+
+
+def test_the_core_has_three_seeds_of_the_systems_that_the_paper_compares() -> None:
+    runs = core_runs()
+    for task in TASKS:
+        systems = {each.system for each in runs if each.task == task}
+        rival = "edge" if task == "segmentation" else "fovea"
+        assert systems == {"uniform", "lzu", rival}
+    assert len(runs) == len(set(runs)) == 27
+    assert {each.scale for each in runs} == {0.25}
+
+
+def test_the_full_table_has_every_system_at_every_scale() -> None:
+    runs = full_runs()
+    assert len(runs) == len(set(runs))
+    for task in TASKS:
+        for name, system in SYSTEMS.items():
+            scales = {each.scale for each in runs if (each.task, each.system) == (task, name)}
+            assert scales == ({0.25, 0.5, 0.75} if task in system.tasks else set())
+    assert runs[: len(core_runs())] == core_runs()
+    assert "near" in {each.preset for each in runs}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["detection"], core_runs(["detection"])),
+        (["detection", "--system", "lz", "--seeds", "5"], [Run("detection", "lz", 0.25, 5)]),
+        (["segmentation", "--system", "fovea"], []),
+        (
+            ["detection3d", "--system", "lzu", "--scale", "0.5", "0.75", "--seeds", "0"],
+            [Run("detection3d", "lzu", 0.5, 0), Run("detection3d", "lzu", 0.75, 0)],
+        ),
+        (
+            ["detection", "--system", "lzu", "--seeds", "1", "--preset", "near"],
+            [Run("detection", "lzu", 0.25, 1, "near")],
+        ),
+    ],
+)
+def test_the_command_line_chooses(arguments: list[str], expected: list[Run]) -> None:
+    assert command.wanted(command.parse(arguments)) == expected
+
+
+@pytest.mark.parametrize("arguments", [["flow"], ["--system", "crop"], ["--preset", "moon"]])
+def test_what_is_not_there_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command.parse(arguments)
+    assert arguments[-1] in capsys.readouterr().err
+
+
+# --- running ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [Run("detection", "lzu-cascaded", 0.25, 0), Run("segmentation", "edge-expected", 0.25, 0)],
+)
+def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: Path) -> None:
+    given = execute(chosen, TINY, folder=tmp_path, quiet=True)
+    assert given.run == chosen
+    assert given.settings["steps"] == 2
+    assert given.settings["size"] == [48, 160]
+    assert {"torch", "python", "lzu_viz"} <= given.versions.keys()
+    main = "ap" if chosen.task == "detection" else "miou"
+    assert 0 <= given.metrics[main] <= 1
+    assert (tmp_path / checkpoints.name_of(chosen)).is_file()
+
+
+def test_the_same_run_gives_the_same_figures(cache: Path) -> None:
+    chosen = Run("detection3d", "fovea", 0.25, 3)
+    first, again = (execute(chosen, TINY, quiet=True) for _ in range(2))
+    assert first.metrics == pytest.approx(again.metrics, abs=0, nan_ok=True)
+
+
+def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_path: Path) -> None:
+    wanted = ["detection", "--system", "uniform", "lzu", "fovea", "--seeds", "0", *ARGUMENTS]
+    done = run(*wanted, "--out", tmp_path, "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / "results.jsonl"
+    before = file.read_text()
+    assert {each.system for each in load(file)} == {"uniform", "lzu", "fovea"}
+    assert len(before.splitlines()) == 3
+    assert "uniform" in done.stdout
+    # Again: nothing is left to do. One more seed: only that is run, with the same figures as alone.
+    again = run(*wanted, "--out", tmp_path, "--workers", "2")
+    assert again.returncode == 0
+    assert file.read_text() == before
+    alone = tmp_path / "alone"
+    single = run("detection", "--system", "lzu", "--seeds", "0", *ARGUMENTS, "--out", alone,
+                 "--workers", "1")  # fmt: skip
+    assert single.returncode == 0, single.stderr
+    (one,) = load(alone / "results.jsonl")
+    (shared,) = select(load(file), system="lzu")
+    assert one.metrics == pytest.approx(shared.metrics, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("runs", "cores", "processes"),
+    [(9, 2, 3), (8, 2, 2), (27, 2, 3), (9, 4, 5), (9, 8, 9), (3, 1, 1), (1, 8, 8)],
+)
+def test_processes_end_together(
+    monkeypatch: pytest.MonkeyPatch, runs: int, cores: int, processes: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert workers_for(runs, "cpu") == processes
+
+
+@pytest.mark.parametrize(
+    ("asked", "films"),
+    [([], 0), (["--full"], FILMS), (["--system", "lzu-adaptive"], FILMS), (["--films", "3"], 3),
+     (["--full", "--films", "0"], 0)],
+)  # fmt: skip
+def test_films_are_for_whoever_asks_for_more(asked: list[str], films: int) -> None:
+    assert parse(["detection", *asked]).films == films
+
+
+@pytest.mark.parametrize(
+    ("task", "preset", "left"), [("detection", "far", 1), ("detection", "near", 0),
+                                 ("segmentation", "far", 0), ("detection3d", "far", 0)],
+)  # fmt: skip
+def test_only_who_would_be_judged_on_films_is_run_again_for_them(
+    task: str, preset: str, left: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "results.jsonl"
+    short = [task, "--seeds", "0", "--preset", preset, "--out", str(tmp_path)]
+    settings = command._plan(parse(short)).settings
+    append(Result(task, "uniform", 0.25, 0, preset, {}, settings, {}, 1.0), file)
+    asked = parse([*short, "--system", "uniform"])
+    assert asked.films > settings["films"]
+    assert len(command._left(file, asked)) == left
+    assert len(command._ours(file, asked)) == 1  # a table shows it all the same
+
+
+def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
+    wanted = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
+              "--workers", "1"]  # fmt: skip
+    few, more = [*ARGUMENTS[:4], *ARGUMENTS[6:], "--films", "0"], ARGUMENTS
+    file = tmp_path / "results.jsonl"
+    lines = []
+    for arguments in (few, more, few, more):
+        done = run(*wanted, *arguments)
+        assert done.returncode == 0, done.stderr
+        lines.append(len(load(file)))
+    assert lines == [1, 2, 2, 2]
+    short, long = load(file)
+    assert "film_ap" not in short.metrics
+    assert {"film_ap", "shifted_ap"} <= long.metrics.keys()
+    same = {name: long.metrics[name] for name in short.metrics}
+    assert short.metrics == pytest.approx(same, abs=0, nan_ok=True)
+    assert re.search(r"0\.25 uniform +1 ", done.stdout)  # one seed, not two
+
+
+Gather = Callable[[list[Any], list[Any]], None]
+
+
+@pytest.fixture
+def other_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Gather], None]:
+    """Let this be the first of two machines that share no disk; the test says what they gather."""
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(command.dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(command.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(command.dist, "barrier", lambda: None)
+
+    def gathers(gather: Gather) -> None:
+        monkeypatch.setattr(command.dist, "all_gather_object", gather)
+
+    return gathers
+
+
+def test_what_was_run_on_another_machine_is_brought_over(
+    other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "results.jsonl"
+    ours, theirs = result("uniform", ap=0.2, large=math.nan), result("lzu", ap=0.3)
+    on_films = replace(ours, settings={"films": 20}, metrics={"ap": 0.2, "film_ap": 0.1})
+    append(ours, file)
+    monkeypatch.setattr(command, "_run", lambda *_: None)
+
+    def gather(every: list[Any], mine: list[Any]) -> None:
+        every[:] = [mine, [*mine, theirs, on_films, theirs] if mine else []]
+
+    other_machine(gather)
+    command._share(parse(["detection", "--out", str(tmp_path), "--table"]), file)
+    assert [(each.system, each.settings) for each in load(file)] == [
+        ("uniform", {}), ("lzu", {}), ("uniform", {"films": 20}),
+    ]  # fmt: skip
+
+
+def test_what_one_machine_has_is_run_by_none(
+    other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    taken: list[Run] = []
+    monkeypatch.setattr(command, "_run", lambda runs, *_: taken.extend(runs))
+
+    def gather(every: list[Any], mine: list[Any]) -> None:
+        every[:] = [mine, mine[1:]]  # it has run the first
+
+    other_machine(gather)
+    chosen = parse(["detection", "--out", str(tmp_path)])
+    command._share(chosen, tmp_path / "results.jsonl")
+    assert taken == core_runs(["detection"])[1::2]
+
+
+def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
+    wanted = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
+              "--workers", "1"]  # fmt: skip
+    assert run(*wanted, *ARGUMENTS).returncode == 0
+    assert run(*wanted, *ARGUMENTS[:-1], "3").returncode == 0
+    assert [each.settings["steps"] for each in load(tmp_path / "results.jsonl")] == [2, 3]
+
+
+def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> None:
+    wanted = ["detection", "--system", "uniform", "--seeds", "0", "1", *ARGUMENTS[:-1], "400"]
+    file = tmp_path / "results.jsonl"
+    # The first seed is there already; the second is interrupted in the middle.
+    assert run(*wanted[:4], "0", *ARGUMENTS, "--out", tmp_path, "--workers", "1").returncode == 0
+    before = file.read_text()
+    command_line = [*COMMAND, *wanted, "--out", str(tmp_path), "--workers", "1"]
+    # A shell lets what it starts in the background ignore the key, and all that is started there.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command_line, stderr=subprocess.PIPE, preexec_fn=heeding) as process:
+        assert process.stderr is not None
+        seen = b""
+        while b"/400" not in seen:  # of the progress bar: it is training now
+            seen += process.stderr.read(20)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert file.read_text() == before
+
+
+# --- networks that are kept ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_network_comes_back_as_it_was_judged(task: str, tmp_path: Path) -> None:
+    chosen = Run(task, "lzu", 0.25, 7)
+    network = network_for(next(each for each in TASKS if each == task))
+    checkpoints.halve(network)
+    checkpoints.save(network, chosen, tmp_path)
+    checkpoints.write_checksums(tmp_path)
+    back = checkpoints.load(chosen, tmp_path)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor), name
+
+
+def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
+    chosen = Run("detection", "lzu", 0.25, 7)
+    path = checkpoints.save(network_for("detection"), chosen, tmp_path)
+    checkpoints.write_checksums(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(ValueError, match="damaged"):
+        checkpoints.load(chosen, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.load(chosen._replace(seed=8), tmp_path)
+    with pytest.raises(ValueError, match="task must be one of"):
+        checkpoints.load(chosen._replace(task="flow"), tmp_path)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", ["uniform", "lzu"])
+def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: str) -> None:
+    chosen = Run(task, name, 0.25, 0)
+    network, usual = checkpoints.load(chosen), checkpoints.load_usual()
+    given = streets("report", REPORTED, quiet=True)
+    feed = Feed(task, SYSTEMS[name], given, input_size(given.size, 0.25), usual)
+    figure = "miou" if task == "segmentation" else "ap"
+    (recorded,) = select(load(), **chosen._asdict())
+    # What was recorded was rounded to bfloat16; a scene or a class too many moves it by more.
+    assert judge(network, feed)[figure] == pytest.approx(recorded.metrics[figure], abs=0.005)
+
+
+def test_all_that_comes_along_is_whole_and_small() -> None:
+    sums = json.loads((checkpoints.SHIPPED / "checksums.json").read_text())
+    files = {path.name: path for path in checkpoints.SHIPPED.glob("*.safetensors")}
+    assert files.keys() == sums.keys()
+    runs = [run for run in core_runs() if run.seed == 0]
+    runs += [Run("detection", system, 0.25, 0) for system in checkpoints.FURTHER]
+    expected = {checkpoints.name_of(run) for run in runs}
+    assert files.keys() == expected | {"usual-far.safetensors"}
+    for name, path in files.items():
+        assert sha256(path.read_bytes()).hexdigest() == sums[name]
+    assert sum(path.stat().st_size for path in files.values()) < 6e6
+
+
+def test_all_core_runs_are_recorded_with_the_same_settings() -> None:
+    results = load()
+    assert {each.run for each in results} >= set(core_runs())
+    assert len({each.run for each in results}) == len(results)
+    for each in results:
+        assert each.settings["scenes"] == TRAINING
+        assert each.settings["split"] == "report"
+
+
+# --- training from scratch -------------------------------------------------------------------
+
+
+def test_trained_from_scratch_lzu_finds_more_than_uniform() -> None:
+    """The smallest comparison, with heads on grids twice as fine."""
+    train, judged_on = streets("train", 400, quiet=True), streets("report", 80, quiet=True)
+    figures = {}
+    for name in ("uniform-fine", "lzu-fine"):
+        run = Training("detection", SYSTEMS[name], 0.25, 1, train, Recipe(steps=150, batch=8))
+        for _ in run:
+            pass
+        feed = Feed("detection", SYSTEMS[name], judged_on, run.size, run.feed.usual)
+        figures[name] = judge(run.network, feed)["ap50"], sum(run.losses[-25:]) / 25
+    (plain, plain_loss), (zoomed, zoomed_loss) = figures.values()
+    assert zoomed > 1.2 * plain
+    assert zoomed_loss < 0.97 * plain_loss

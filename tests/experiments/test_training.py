@@ -1,0 +1,1138 @@
+"""The paper in miniature: is what networks are fed with true, and is a perfect answer perfect?"""
+
+import itertools
+import math
+from collections import Counter
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from lzu_viz.datasets import streets as disk
+from lzu_viz.datasets.driving import AREAS, CLASSES, driving
+from lzu_viz.datasets.streets import FIRST_SEED, Streets, streets
+from lzu_viz.experiments.training import policies
+from lzu_viz.experiments.training.evaluate import (
+    boxes_3d_judged,
+    boxes_judged,
+    depths_found,
+    found,
+    found_3d,
+    judge,
+    masks_judged,
+)
+from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, systems_of
+from lzu_viz.experiments.training.trainer import Recipe, Training, input_size, network_for
+from lzu_viz.experiments.training.warped_dataset import Feed, mirror, mirror_boxes
+from lzu_viz.geometry.boxes import Detections, iou
+from lzu_viz.geometry.resampling import pixel_centres, resize
+from lzu_viz.metrics.detection3d import Detections3D
+from lzu_viz.models.small.detector import (
+    LONGEST,
+    NEAR,
+    SIDE,
+    Detector,
+    Things,
+    box_numbers,
+    bumps,
+    focal,
+    numbers_to_boxes,
+    stride,
+)
+from lzu_viz.models.small.detector3d import (
+    DEPTH,
+    SIZES,
+    Detector3D,
+    Seen3D,
+    lift,
+    seen_at,
+    shape_numbers,
+    to_source,
+)
+from lzu_viz.models.small.pyramid import Pyramid, parameters
+from lzu_viz.models.small.segmenter import Segmenter
+from oracles import evaluate_point
+
+LARGE, SMALL = (96, 320), (48, 160)
+STILL = [name for name, system in SYSTEMS.items() if system.still]
+EVERY = [(task, system.name) for task in TASKS for system in systems_of(task)]
+TURNED = np.array([False, True, True, False])
+FOUR = np.array([3, 0, 5, 3])
+
+
+class Here:
+    """Draw in this process."""
+
+    def __init__(self, *args):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        pass
+
+    map = staticmethod(map)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LZU_VIZ_CACHE", str(folder))
+        yield folder
+    some.cache_clear()
+    feed.cache_clear()
+
+
+@cache
+def some():
+    return streets("train", 10, size=LARGE, quiet=True)
+
+
+def usual():
+    return policies.fixed_saliency(some().truth)
+
+
+def last_boxes():
+    return [truth.before for truth in some().truth]
+
+
+@cache
+def feed(task, name):
+    """Only for tests that change nothing in it."""
+    boxes = last_boxes() if SYSTEMS[name].look in ("boxes", "found") else None
+    made = Feed(task, SYSTEMS[name], some(), SMALL, usual(), boxes)
+    made.eval()
+    return made
+
+
+# --- networks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_networks_are_small(task):
+    assert parameters(network_for(task)) < 300_000
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("size", [SMALL, (64, 96), (16, 48)])
+@pytest.mark.parametrize("finer", [1, 2, 3])
+def test_heads_answer_on_every_grid(task, size, finer):
+    network = network_for(task).eval()
+    levels = network.features(torch.rand(2, 3, *size))
+    alone = isinstance(levels, torch.Tensor)
+    levels = [levels] if alone else levels
+    assert len(levels) == (1 if task == "segmentation" else len(Pyramid.strides))
+    grids = [tuple(side // step * finer for side in size) for step in Pyramid.strides]
+    finest = [F.interpolate(level, grid) for level, grid in zip(levels, grids, strict=False)]
+    outputs = network.head(finest[0] if alone else finest)
+    numbers = {"segmentation": len(AREAS), "detection": 3 + 4, "detection3d": 3 + 4 + 8}[task]
+    for output, grid in zip([outputs] if alone else outputs, grids, strict=False):
+        assert output.shape == (2, numbers, *grid)
+        assert output.isfinite().all()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_image_is_answered_by_itself(task):
+    network = network_for(task).eval()
+    images = torch.rand(2, 3, *SMALL)
+    both, one = network(images), network(images[1:])
+    for a, b in zip(both, one, strict=True) if isinstance(both, list) else [(both, one)]:
+        torch.testing.assert_close(a[1:], b, atol=1e-4, rtol=0)
+
+
+def test_input_sizes_are_multiples_of_16():
+    assert input_size((192, 640), 0.25) == SMALL
+    assert input_size((192, 640), 0.75) == (144, 480)
+    assert input_size(LARGE, 0.01) == (16, 16)
+
+
+# --- what detectors are taught ------------------------------------------------------------------
+
+
+def random_boxes(count, size=SMALL, least=5.0, most=44.0):
+    """Boxes whose longer sides are so many pixels, the shorter little less, inside the frame."""
+    longer = torch.exp(torch.empty(count, 1).uniform_(math.log(least), math.log(most)))
+    sides = longer * torch.empty(count, 2).uniform_(0.8, 1) * 2
+    sides = sides / torch.tensor([size[1], size[0]])
+    low = torch.rand(count, 2) * (2 - sides) - 1
+    return torch.cat([low, low + sides], dim=1)
+
+
+def things_of(boxes, labels=None):
+    labels = torch.arange(len(boxes)) % 3 if labels is None else labels
+    return Things(boxes, labels, (boxes[:, :2] + boxes[:, 2:]) / 2, torch.zeros(len(boxes), 6))
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("shape", [(12, 40), (7, 31)])
+def test_numbers_give_the_box_from_every_cell(level, shape):
+    boxes = random_boxes(9)
+    places, step = pixel_centres(shape), stride(level, SMALL)
+    numbers = box_numbers(boxes[:, None, None], places, step)
+    again = numbers_to_boxes(numbers, places, step)
+    wanted = boxes[:, None, None].expand_as(again)
+    torch.testing.assert_close(again, wanted, atol=1e-5, rtol=0)
+
+
+def test_numbers_are_in_strides_of_the_level():
+    step = 2 * Pyramid.strides[1]
+    assert stride(1, SMALL).tolist() == pytest.approx([step / 160, step / 48])
+    box, place = torch.tensor([0.2, -0.5, 0.4, 0.1]), torch.tensor([0.275, -0.2])
+    x, y, width, height = box_numbers(box, place, torch.tensor([0.05, 0.1])).tolist()
+    assert (x, y) == pytest.approx((0.5, 0), abs=1e-5)
+    assert (width, height) == pytest.approx((math.log(4 / SIDE), math.log(6 / SIDE)), abs=1e-5)
+
+
+AT_THE_EDGE = torch.tensor(
+    [[0.913, 0.837, 1.0, 1.0], [-1.0, -1.0, -0.99, -0.9], [1.0, 1.0, 1.0, 1.0], [-1, -1, -1, -1]]
+)
+
+
+@pytest.mark.parametrize("finer", [1, 2, 3])
+@pytest.mark.parametrize("size", [SMALL, (80, 48)])
+def test_bumps_stand_on_the_middles(finer, size):
+    boxes = torch.cat([random_boxes(60, size), AT_THE_EDGE])
+    pixels = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])
+    levels = [sum(side > longest for longest in LONGEST) for side in pixels.amax(1).tolist()]
+    assert set(levels) == {0, 1, 2}
+    owners = Counter()
+    for level, step in enumerate(Pyramid.strides):
+        rows, columns = size[0] // step * finer, size[1] // step * finer
+        thing, bump = bumps(boxes, level, (rows, columns), size)
+        assert bump.shape == (len(thing), rows, columns)
+        for index, own in zip(thing.tolist(), bump, strict=True):
+            x, y = ((boxes[index, :2] + boxes[index, 2:]) / 4 + 0.5).tolist()
+            cell = min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)
+            assert (own == 1).nonzero().tolist() == [list(cell)]
+            assert own.min() >= 0
+            assert levels[index] == level
+            owners[index] += 1
+    assert owners == Counter(range(len(boxes)))
+
+
+def test_a_bump_is_as_wide_as_its_thing():
+    wide = torch.tensor([[-0.8, -0.2, 0.8, 0.2]])
+    _, bump = bumps(wide, 2, (24, 80), SMALL)
+    row, column = divmod(int(bump.argmax()), 80)
+    assert bump[0, row, column + 5] > 10 * bump[0, row + 5, column]
+
+
+def test_focal_loss_is_that_of_a_loop():
+    logits, target = 3 * torch.randn(2, 3, 4, 5), 0.98 * torch.rand(2, 3, 4, 5)
+    target[torch.rand(target.shape) < 0.1] = 1
+    assert (target == 1).any()
+    total = 0.0
+    for logit, wanted in zip(logits.flatten().tolist(), target.flatten().tolist(), strict=True):
+        p = 1 / (1 + math.exp(-logit))
+        if wanted == 1:
+            total -= (1 - p) ** 2 * math.log(p)
+        else:
+            total -= (1 - wanted) ** 4 * p**2 * math.log(1 - p)
+    assert focal(logits, target).item() == pytest.approx(total, rel=1e-4)
+
+
+def answers(things, network, size, finer=1):
+    """Outputs that say the truth, each thing only in the cell of its middle."""
+    outputs = []
+    for level, step in enumerate(Pyramid.strides):
+        shape = (size[0] // step * finer, size[1] // step * finer)
+        output = torch.zeros(len(things), network.predict.out_channels, *shape)
+        output[:, : network.classes] = -12
+        for image, every in enumerate(things):
+            thing, bump = bumps(every.boxes, level, shape, size)
+            for index, own in zip(thing.tolist(), bump, strict=True):
+                row, column = divmod(int(own.argmax()), shape[1])
+                label = every.labels[index]
+                output[image, label, row, column] = 12
+                place, step = pixel_centres(shape)[0, row, column], stride(level, size)
+                said = [box_numbers(every.boxes[index], place, step)]
+                if isinstance(network, Detector3D):
+                    said += [(every.middles[index] - place) / step]
+                    said += [every.numbers[index]]
+                output[image, network.classes :, row, column] = torch.cat(said)
+        outputs.append(output)
+    return outputs
+
+
+def apart(boxes):
+    """Those that no earlier one overlaps."""
+    return boxes[iou(boxes, boxes).triu(1).sum(dim=0) == 0]
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+def test_what_says_the_truth_is_decoded_to_it(finer):
+    network = Detector()
+    things = [things_of(apart(random_boxes(count))) for count in (12, 30, 0)]
+    every = network.decode(answers(things, network, SMALL, finer), size=SMALL)
+    assert len(every) == 3
+    for got, wanted in zip(every, things, strict=True):
+        assert len(got.boxes) == len(wanted.boxes)
+        assert (got.scores > 0.99).all()
+        if len(wanted.boxes):
+            overlap, which = iou(got.boxes, wanted.boxes).max(dim=1)
+            assert overlap.min() > 0.999
+            assert sorted(which.tolist()) == list(range(len(wanted.boxes)))
+            assert torch.equal(got.labels, wanted.labels[which])
+
+
+def test_what_finds_a_thing_again_is_suppressed_but_not_other_classes():
+    network = Detector()
+    box = torch.tensor([[-0.1, -0.3, 0.15, 0.2]])
+    both = things_of(box.repeat(2, 1), torch.tensor([0, 1]))
+    outputs = answers([both], network, SMALL)
+    level = next(index for index, output in enumerate(outputs) if output[0, 0].max() > 0)
+    row, column = divmod(int(outputs[level][0, 0].argmax()), outputs[level].shape[-1])
+    place = pixel_centres(outputs[level].shape[-2:])[0, row, column + 3]
+    again = box_numbers(box[0], place, stride(level, SMALL))
+    outputs[level][0, 0, row, column + 3] = 5  # a less sure peak of the same box
+    outputs[level][0, 3:7, row, column + 3] = again
+    (got,) = network.decode(outputs, size=SMALL)
+    assert sorted(got.labels.tolist()) == [0, 1]
+    assert got.scores.min() > 0.999
+
+
+def test_the_rim_of_a_peak_is_not_found():
+    network = Detector()
+    outputs = answers([things_of(torch.tensor([[-0.1, -0.3, 0.15, 0.2]]))], network, SMALL)
+    level = next(index for index, output in enumerate(outputs) if output[0, 0].max() > 0)
+    row, column = divmod(int(outputs[level][0, 0].argmax()), outputs[level].shape[-1])
+    outputs[level][0, 0, row, column + 1] = 5
+    outputs[level][0, 3, row, column + 1] = 9  # as if of another thing, far to the right
+    (got,) = network.decode(outputs, size=SMALL)
+    assert len(got.boxes) == 1
+    assert got.scores.item() > 0.999
+
+
+@pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
+def test_loss_is_least_at_the_truth(network):
+    things = [things_of(apart(random_boxes(8))) for _ in range(2)]
+    outputs = answers(things, network, SMALL)
+    # Only middles count here, so that numbers of other cells may be anything.
+    best = network.loss(outputs, things, SMALL)
+    for channel in range(network.predict.out_channels):
+        worse = [output.clone() for output in outputs]
+        for output, now in zip(worse, outputs, strict=True):
+            there = now[:, :3].amax(dim=1) > 0
+            output[:, channel][there] += -20 if channel < 3 else 0.5
+        assert network.loss(worse, things, SMALL) > best + 0.01
+    swapped = network.loss(outputs, things[::-1], SMALL)
+    assert swapped > best + 1
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+@pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
+def test_loss_is_that_of_a_loop_over_things_and_cells(network, finer):
+    things = [things_of(random_boxes(count)) for count in (7, 0, 12)]
+    things = [
+        each._replace(
+            middles=each.middles + 0.1 * torch.randn(len(each.boxes), 2),
+            numbers=torch.randn(len(each.boxes), 6),
+        )
+        for each in things
+    ]
+    outputs = [0.5 * torch.randn_like(each) for each in answers(things, network, SMALL, finer)]
+    total = 0.0
+    for level, output in enumerate(outputs):
+        shape, step = output.shape[-2:], stride(level, SMALL)
+        heat = torch.zeros(len(things), 3, *shape)
+        for image, every in enumerate(things):
+            for index, bump in zip(*bumps(every.boxes, level, shape, SMALL), strict=True):
+                map_of_class = heat[image, every.labels[index]]
+                torch.maximum(map_of_class, bump, out=map_of_class)
+                off = weights = 0.0
+                for row, column in (bump > NEAR).nonzero().tolist():
+                    place = pixel_centres(shape)[0, row, column]
+                    wanted = [box_numbers(every.boxes[index], place, step)]
+                    if isinstance(network, Detector3D):
+                        wanted += [(every.middles[index] - place) / step, every.numbers[index]]
+                    said, weight = output[image, 3:, row, column], bump[row, column]
+                    off += weight * F.smooth_l1_loss(
+                        said, torch.cat(wanted), reduction="sum", beta=0.1
+                    )
+                    weights += weight
+                assert weights >= 1
+                total += off / weights
+        total += focal(output[:, :3], heat)
+    loss = network.loss(outputs, things, SMALL)
+    torch.testing.assert_close(loss, total / 19, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
+def test_loss_without_any_thing(network):
+    nothing = things_of(torch.zeros(0, 4))
+    loss = network.loss(network(torch.rand(2, 3, *SMALL)), [nothing] * 2, SMALL)
+    loss.backward()
+    assert loss.isfinite()
+    assert loss > 0
+    assert network.predict.weight.grad.isfinite().all()
+
+
+# --- 3D -----------------------------------------------------------------------------------------
+
+
+def boxes_in_space(count):
+    depth = torch.empty(count).uniform_(2, 150)
+    labels = torch.arange(count) % 3
+    sizes = torch.tensor(SIZES)[labels] * torch.empty(count, 3).uniform_(0.5, 2)
+    x, y = depth * torch.empty(count).uniform_(-0.7, 0.7), torch.empty(count).uniform_(-2, 2)
+    yaw = torch.linspace(-2 * math.pi, 2 * math.pi, count)
+    return torch.cat([torch.stack([x, y, depth], 1), sizes, yaw[:, None]], dim=1), labels
+
+
+CAMERA = torch.tensor([210.0, 152.0, 51.0])
+
+
+def test_boxes_in_space_are_lifted_back():
+    boxes, labels = boxes_in_space(40)
+    middles = seen_at(boxes, CAMERA, LARGE)
+    nothing = Detections(torch.zeros(40, 4), labels, torch.rand(40))
+    got = lift(Seen3D(nothing, middles, shape_numbers(boxes, labels)), CAMERA, LARGE)
+    torch.testing.assert_close(got.boxes[:, :6], boxes[:, :6], atol=1e-3, rtol=1e-4)
+    turn = (got.boxes[:, 6] - boxes[:, 6]) / (2 * math.pi)
+    torch.testing.assert_close(turn, turn.round(), atol=1e-5, rtol=0)
+    assert got.boxes[:, 6].abs().max() <= math.pi + 1e-6
+    assert torch.equal(got.labels, labels)
+    assert torch.equal(got.scores, nothing.scores)
+
+
+def test_numbers_are_those_of_the_view():
+    """A car that drives along its own ray looks the same, wherever it is."""
+    usual = torch.tensor(SIZES[0])
+    places = torch.tensor([[0.0, 1.0, DEPTH], [15.0, 1.0, DEPTH], [-20.0, 1.0, DEPTH]])
+    yaw = torch.atan2(places[:, 0], places[:, 2])
+    boxes = torch.cat([places, usual.expand(3, 3), yaw[:, None]], dim=1)
+    numbers = shape_numbers(boxes, torch.zeros(3).long())
+    wanted = torch.tensor([0.0, 0, 0, 0, 0, 1]).expand(3, 6)
+    torch.testing.assert_close(numbers, wanted, atol=1e-6, rtol=0)
+
+
+def test_middles_are_seen_where_the_camera_shows_them():
+    centre, right = torch.tensor([[0.0, 0.0, 9.0], [3.0, 0.0, 9.0]])
+    boxes = F.pad(torch.stack([centre, right]), (0, 4))
+    x, y = seen_at(boxes, torch.tensor([90.0, 40.0, 30.0]), (60, 160)).T
+    assert x.tolist() == pytest.approx([40 / 80 - 1, 70 / 80 - 1])
+    assert y.tolist() == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_what_was_seen_zoomed_goes_back_to_the_source():
+    warp = feed("detection", "fovea").warp
+    boxes = random_boxes(30)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    zoomed = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
+    assert (zoomed - boxes).abs().max() > 0.1
+    seen = Seen3D(
+        Detections(zoomed, torch.zeros(30).long(), torch.ones(30)),
+        warp.to_zoomed(middles[None])[0],
+        torch.rand(30, 6),
+    )
+    back = to_source(seen, warp)
+    torch.testing.assert_close(back.found.boxes, boxes, atol=1e-4, rtol=0)
+    torch.testing.assert_close(back.middles, middles, atol=1e-4, rtol=0)
+    assert back.numbers is seen.numbers
+
+
+# --- mirrored -----------------------------------------------------------------------------------
+
+
+def test_mirrored_twice_is_the_same():
+    for truth in some().truth:
+        for got, wanted in zip(mirror(mirror(truth, 320), 320), truth, strict=True):
+            torch.testing.assert_close(got, wanted, atol=1e-4, rtol=0)
+
+
+def test_a_mirrored_box_is_that_of_the_mirrored_picture():
+    image = torch.zeros(40, 100)
+    image[10:14, 70:95] = 1
+    box = torch.tensor([[0.4, -0.5, 0.9, -0.3]])
+    left, top, right, bottom = ((mirror_boxes(box)[0] + 1) / 2).tolist()
+    assert (left, right) == pytest.approx((0.05, 0.3))
+    assert image.flip(-1)[round(top * 40) : round(bottom * 40), 5:30].eq(1).all()
+    assert image.sum() == 4 * 25
+
+
+def test_mirrored_space_agrees_with_the_mirrored_picture():
+    for truth in some().truth:
+        turned = mirror(truth, 320)
+        wanted = seen_at(truth.boxes_3d, truth.camera, LARGE) * torch.tensor([-1.0, 1.0])
+        got = seen_at(turned.boxes_3d, turned.camera, LARGE)
+        torch.testing.assert_close(got, wanted, atol=1e-5, rtol=0)
+        numbers = shape_numbers(truth.boxes_3d, truth.labels)
+        flipped = numbers * torch.tensor([1.0, 1, 1, 1, -1, 1])
+        got = shape_numbers(turned.boxes_3d, truth.labels)
+        torch.testing.assert_close(got, flipped, atol=1e-5, rtol=0)
+        assert torch.equal(turned.before, mirror_boxes(truth.before))
+
+
+@pytest.mark.parametrize(("task", "name"), [each for each in EVERY if each[1] in STILL])
+def test_a_still_warp_is_its_own_mirror_image(task, name):
+    warp = feed(task, name).warp
+    other = warp.grid.flip(2) * torch.tensor([-1.0, 1.0])
+    torch.testing.assert_close(warp.grid, other, atol=1e-5, rtol=0)
+    assert warp.separable == SYSTEMS[name].separable
+    image = some().image([0, 4])
+    zoomed = warp.zoom(image, SMALL).flip(-1)
+    torch.testing.assert_close(warp.zoom(image.flip(-1), SMALL), zoomed, atol=1e-3, rtol=0)
+
+
+# --- feeding ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_batches_have_their_shapes(task, name):
+    batch = feed(task, name).batch(FOUR, TURNED)
+    assert batch.zoomed.shape == (4, 3, *SMALL)
+    assert batch.zoomed.dtype == torch.float32
+    assert 0 <= batch.zoomed.min() < batch.zoomed.max() <= 1 + 1e-6
+    assert len(batch.warp) == (1 if SYSTEMS[name].still else 4)
+    assert len(batch.warp.folds()) == 0
+    assert batch.extra.isfinite()
+    assert (batch.extra > 0) == (name == "edge-expected")
+    if task == "segmentation":
+        assert batch.areas.shape == (4, *SMALL)
+        assert batch.areas.dtype == torch.uint8
+        assert batch.areas.max() < len(AREAS)
+    else:
+        assert len(batch.areas) == 0
+    assert len(batch.things) == 4
+    for things, scene in zip(batch.things, FOUR, strict=True):
+        assert all(each.isfinite().all() for each in things)
+        assert torch.equal(things.labels, some().truth[scene].labels)
+        assert things.boxes.abs().max() <= 1 + 1e-6
+        assert (things.boxes[:, 2:] > things.boxes[:, :2]).all()
+    assert torch.equal(batch.zoomed[0], batch.zoomed[3])  # the same scene twice
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_the_truth_is_in_the_frame_of_the_head(task, name):
+    batch = feed(task, name).batch(FOUR, TURNED)
+    for row, (scene, turn) in enumerate(zip(FOUR, TURNED, strict=True)):
+        truth = some().truth[scene]
+        truth = mirror(truth, LARGE[1]) if turn else truth
+        boxes, middles = batch.things[row].boxes, batch.things[row].middles
+        if not SYSTEMS[name].in_source:
+            # What expects outlines, untrained, looks nearly everywhere alike.
+            assert (boxes - truth.boxes).abs().max() > (0.02 if name != "edge-expected" else 1e-4)
+            warp = batch.warp[0 if SYSTEMS[name].still else row]
+            boxes = warp.boxes_to_source(boxes)
+            middles = warp.to_source(middles.clamp(-1, 1)[None])[0]
+        torch.testing.assert_close(boxes, truth.boxes, atol=1e-4, rtol=0)
+        wanted = seen_at(truth.boxes_3d, truth.camera, LARGE)
+        inside = (wanted.abs() < 1).all(dim=1)
+        torch.testing.assert_close(middles[inside], wanted[inside], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", [system.name for system in systems_of("segmentation")])
+def test_the_masks_are_in_the_frame_of_the_head(name):
+    batch = feed("segmentation", name).batch(FOUR, TURNED)
+    rows, columns = SMALL
+    for row in (0, 1):
+        full = some().areas[FOUR[row]]
+        full = full[:, ::-1] if TURNED[row] else full
+        got, agree = batch.areas[row].numpy(), 0
+        warp = batch.warp[0 if SYSTEMS[name].still else row].grid[0].double().numpy()
+        for y, x in itertools.product(range(rows), range(columns)):
+            if SYSTEMS[name].in_source:
+                # Of 2x2 pixels as many as of any other class.
+                four = Counter(full[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].flatten().tolist())
+                agree += four[got[y, x]] == max(four.values())
+            else:
+                u, v = evaluate_point(warp, (2 * x + 1) / columns - 1, (2 * y + 1) / rows - 1)
+                agree += got[y, x] == full[int((v + 1) / 2 * LARGE[0]), int((u + 1) / 2 * LARGE[1])]
+        assert agree >= (1 if SYSTEMS[name].in_source else 0.96) * rows * columns
+
+
+@pytest.mark.parametrize("name", [*STILL, "edge"])
+def test_what_is_stored_is_what_would_be_made(name):
+    ours = feed("segmentation" if name != "fovea" else "detection", name)
+    batch, turned = ours.batch(FOUR, TURNED), torch.from_numpy(TURNED)
+    fresh = batch.warp.zoom(ours.image(FOUR, turned), SMALL)
+    torch.testing.assert_close(batch.zoomed, fresh, atol=0.51 / 255 + 1e-3, rtol=0)
+    assert (batch.zoomed - fresh).abs().mean() < 0.3 / 255
+    if name != "fovea":
+        full = some().area(FOUR)
+        full = torch.where(turned[:, None, None], full.flip(-1), full)
+        # Ties between classes may be broken in another way.
+        assert (ours._in_frame(full, batch.warp) != batch.areas).float().mean() < 0.006
+    assert torch.equal(ours.batch(FOUR, TURNED).zoomed, batch.zoomed)  # nothing was turned in place
+
+
+def test_true_outlines_are_looked_at_and_turn_with_the_picture():
+    ours = feed("segmentation", "edge")
+    turned = torch.from_numpy(TURNED)
+    full = some().area(FOUR)
+    wanted = policies.warp_of(policies.edge_saliency(full)).grid
+    # Left and right change places, and the sign of x.
+    mirrored = wanted.flip(2) * torch.tensor([-1.0, 1.0])
+    wanted = torch.where(turned[:, None, None, None], mirrored, wanted)
+    torch.testing.assert_close(ours.batch(FOUR, TURNED).warp.grid, wanted, atol=1e-5, rtol=0)
+
+
+def checkerboard():
+    """Scenes that differ from grey only in detail that the small size cannot hold."""
+    rows, columns = np.indices(LARGE)
+    pattern = (100 + 50 * ((rows + columns) % 2)).astype(np.uint8)
+    images = np.broadcast_to(pattern[..., None], (2, *LARGE, 3))
+    return Streets(images, some().areas[:2], some().truth[:2])
+
+
+@pytest.mark.parametrize("name", ["uniform", "lzu"])
+def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
+    for system in (SYSTEMS[name], SYSTEMS[f"{name}-destroyed"]):
+        made = Feed("detection", system, checkerboard(), SMALL, usual())
+        spread = made.batch(np.arange(2), np.zeros(2, bool)).zoomed.flatten(1).std(dim=1)
+        if system.destroyed or name == "uniform":
+            assert spread.max() < 1e-3
+        else:
+            assert spread.min() > 0.02
+
+
+@pytest.mark.parametrize("name", ["uniform", "lzu"])
+def test_a_destroyed_source_is_a_small_one(name):
+    small = resize(some().image(FOUR), SMALL)
+    ours = feed("detection", f"{name}-destroyed")
+    wanted = ours.warp.zoom(resize(small, LARGE), SMALL)
+    got = ours.batch(FOUR, np.zeros(4, bool)).zoomed
+    torch.testing.assert_close(got, wanted, atol=0.6 / 255, rtol=0)
+
+
+def magnified_at(warp, points):
+    places = warp.to_zoomed(points[None])
+    return torch.linalg.det(warp.jacobian(places))[0].abs().rsqrt()
+
+
+@pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
+@pytest.mark.parametrize("jitter", [None, 0])
+def test_where_boxes_are_is_magnified(name, jitter):
+    left = torch.tensor([[-0.75, 0.3, -0.65, 0.5]])
+    ours = Feed("detection", SYSTEMS[name], some(), SMALL, usual(), [left] * len(some()))
+    draw = None if jitter is None else torch.Generator().manual_seed(jitter)
+    warp = ours.batch(FOUR, TURNED, draw).warp
+    places = torch.tensor([[-0.7, 0.4], [0.7, 0.4]])
+    for row, turn in enumerate(TURNED):
+        there, not_there = magnified_at(warp[row], places.flip(0) if turn else places)
+        assert there > 1.15 * not_there
+    same = torch.equal(warp.grid[0], warp.grid[3])  # one scene twice
+    assert same == (jitter is None)
+
+
+def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
+    nothing = [torch.zeros(0, 4)] * len(some())
+    ours = Feed("detection", SYSTEMS["lzu-adaptive"], some(), SMALL, usual(), nothing)
+    warp = ours.batch(FOUR, TURNED, torch.Generator().manual_seed(0)).warp
+    middles = torch.cat([truth.boxes for truth in some().truth]).unflatten(1, (2, 2)).mean(1)
+    assert magnified_at(warp[0], middles).mean() > 1.1
+
+
+@pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
+def test_boxes_to_look_at_have_to_be_given(name):
+    ours = Feed("detection", SYSTEMS[name], some(), SMALL, usual())
+    with pytest.raises(ValueError, match=f"the system '{name}' looks at boxes; give them"):
+        ours.batch(FOUR, TURNED)
+
+
+def test_rare_classes_weigh_more():
+    weights = feed("segmentation", "uniform").weights()
+    often = np.bincount(some().areas.ravel(), minlength=len(AREAS))
+    assert weights.argsort().tolist() == (-often).argsort(kind="stable").tolist()
+    assert weights.mean().item() == pytest.approx(1)
+    most, least = often.max(), often.min()
+    assert (weights.max() / weights.min()).item() == pytest.approx(math.sqrt(most / least), 1e-3)
+
+
+# --- where systems look -------------------------------------------------------------------------
+
+
+def test_the_fixed_saliency_is_high_where_things_are():
+    look = policies.fixed_saliency(some().truth)
+    assert look.shape == (1, 1, *policies.NODES)
+    assert torch.equal(look, look.flip(-1))
+    assert look.sum().item() == pytest.approx(1, abs=1e-4)
+    middles = torch.cat([truth.boxes for truth in some().truth]).unflatten(1, (2, 2)).mean(1)
+    x, y = ((middles + 1) * 16).long().clamp(0, 31).T
+    assert look[0, 0, y, x].mean() > 4 * look.mean()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_part_of_the_look_may_go_everywhere(task):
+    share = policies.EVENLY[task]
+    wanted = share / usual().numel() + (1 - share) * usual()
+    torch.testing.assert_close(policies.evened(usual(), task), wanted, atol=1e-6, rtol=1e-3)
+
+
+def test_a_small_thing_weighs_more_than_a_large_one():
+    boxes = torch.tensor([[0.70, -0.55, 0.80, -0.45], [0.3, 0.3, 0.7, 0.7]])
+    truth = some().truth[0]._replace(boxes=boxes)
+    look = policies.fixed_saliency([truth])[0, 0]
+    top, bottom = look[:16, 16:].sum(), look[16:, 16:].sum()
+    assert (top / bottom).item() == pytest.approx(0.4 / 0.1, rel=0.01)
+    assert divmod(int(look[:, 16:].argmax()), 16) in [(7, 11), (7, 12), (8, 11), (8, 12)]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_wrong_warp_shrinks_things(task):
+    middles = torch.cat([truth.boxes for truth in some().truth]).unflatten(1, (2, 2)).mean(1)
+    right, wrong = (feed(task, name).warp for name in ("lzu", "lzu-wrong"))
+    assert magnified_at(right, middles).mean() > 1.2
+    assert magnified_at(wrong, middles).mean() < 0.9
+
+
+def test_outlines_of_simple_masks():
+    masks = torch.zeros(4, *LARGE, dtype=torch.uint8)
+    masks[1, :, 160:] = 3
+    masks[2, 48:] = 5
+    masks[3, 48:, 160:] = 1
+    nothing, down, across, corner = policies.outlines(masks)[:, 0]
+    wanted = torch.zeros(32, 32)
+    assert torch.equal(nothing, wanted)
+    wanted[:, 16] = 1 / 10
+    torch.testing.assert_close(down, wanted)
+    torch.testing.assert_close(across, torch.zeros(32, 32).index_fill(0, torch.tensor(16), 1 / 3))
+    # The pixel in the corner counts once.
+    assert corner[16, 16].item() == pytest.approx((3 + 10 - 1) / 30)
+    assert corner[:16].sum() == corner[:, :16].sum() == 0
+
+
+def test_true_outlines_are_magnified():
+    areas = torch.zeros(1, *LARGE, dtype=torch.uint8)
+    areas[:, 30:34, 200:210] = 1
+    warp = policies.warp_of(policies.edge_saliency(areas))
+    there, not_there = magnified_at(warp, torch.tensor([[0.28, -0.33], [-0.5, 0.6]]))
+    assert there > 1.1 > not_there
+
+
+def test_jitter_is_unbiased():
+    boxes = torch.tensor([[-0.1, -0.2, 0.1, 0.2]]).expand(20_000, 4)
+    moved = policies.jittered(boxes, torch.Generator().manual_seed(1)) - boxes
+    torch.testing.assert_close(moved[:, :2], moved[:, 2:], atol=1e-6, rtol=0)
+    assert moved.mean(dim=0).abs().max() < 4 * policies.JITTER / math.sqrt(20_000)
+    assert moved.std(dim=0).tolist() == pytest.approx([policies.JITTER] * 4, rel=0.03)
+    assert np.corrcoef(moved[:, 0], moved[:, 1])[0, 1] == pytest.approx(0, abs=0.03)
+    edge = policies.jittered(torch.ones(100, 4), torch.Generator().manual_seed(1))
+    assert edge.abs().max() <= 1
+
+
+def test_expected_outlines_are_learnt():
+    image, areas = some().image(range(4)), some().area(range(4))
+    network = policies.Outlines(SMALL)
+    optimiser = torch.optim.Adam(network.parameters(), 0.02)
+    losses = []
+    for _ in range(12):
+        loss = network.loss(network(image), areas)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+    look = network.saliency(network(image))
+    assert look.shape == (4, 1, *policies.NODES)
+    assert look.sum(dim=(1, 2, 3)).tolist() == pytest.approx([1] * 4, abs=1e-4)
+
+
+# --- scenes on disk -----------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_what_was_drawn():
+    for index in (0, 9):
+        street = driving(FIRST_SEED["train"] + index, size=LARGE)
+        truth = some().truth[index]
+        image = some().image([index])
+        torch.testing.assert_close(image, street.image, atol=0.51 / 255, rtol=0)
+        assert torch.equal(some().area([index]), street.areas)
+        assert torch.equal(truth.boxes, street.boxes)
+        assert torch.equal(truth.labels, street.labels)
+        assert torch.equal(truth.boxes_3d, street.boxes_3d)
+        focal_length, x, y = truth.camera
+        intrinsics = street.camera.intrinsics[0]
+        assert torch.equal(intrinsics[[0, 0, 1], [0, 2, 2]], torch.stack([focal_length, x, y]))
+        before = driving(index, size=(24, 80), seconds=-0.2).boxes
+        assert torch.equal(truth.before, before)
+    assert len(some()) == 10
+    assert some().size == LARGE
+    assert any(len(truth.before) != len(truth.boxes) for truth in some().truth)
+
+
+def test_scenes_are_drawn_once(monkeypatch):
+    first = some()
+
+    def never(*args):
+        raise AssertionError("drawn again")
+
+    monkeypatch.setattr(disk, "_draw", never)
+    again = streets("train", 10, size=LARGE, quiet=True)
+    assert np.array_equal(again.images, first.images)
+    assert torch.equal(again.truth[3].boxes_3d, first.truth[3].boxes_3d)
+    for other in ({"preset": "near"}, {"size": (96, 336)}, {"seconds": 0.5}, {"before": False}):
+        with pytest.raises(AssertionError, match="drawn again"):
+            streets("train", 10, **{"size": LARGE, **other})
+    monkeypatch.setattr(disk, "_source", lambda: "other code")
+    with pytest.raises(AssertionError, match="drawn again"):
+        streets("train", 10, size=LARGE)
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """An empty cache, and no processes."""
+    monkeypatch.setenv("LZU_VIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(disk, "ProcessPoolExecutor", Here)
+    return tmp_path
+
+
+TINY = (64, 128)
+
+
+def test_what_is_half_drawn_is_not_taken_for_whole(fresh, monkeypatch):
+    class Ends(Here):
+        @staticmethod
+        def map(draw, starts):
+            yield draw(next(iter(starts)))
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "ProcessPoolExecutor", Ends)
+        patch.setattr(disk, "_AT_ONCE", 2)  # else nine are too few for processes
+        with pytest.raises(KeyboardInterrupt):
+            streets("choose", 9, size=TINY, quiet=True)
+        assert list(fresh.iterdir()) == []
+        # A process that is killed cannot tidy up.
+        patch.setattr(disk.shutil, "rmtree", lambda *args, **more: None)
+        with pytest.raises(KeyboardInterrupt):
+            streets("choose", 9, size=TINY, quiet=True)
+    (left,) = fresh.iterdir()
+    whole = streets("choose", 9, size=TINY, quiet=True)
+    assert len(whole) == 9
+    assert (whole.images.reshape(9, -1).max(axis=1) > 0).all()
+    assert len([path for path in fresh.iterdir() if path != left]) == 1
+
+
+def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
+    usual = streets("choose", 2, size=TINY, quiet=True)
+
+    def never(*args):
+        raise AssertionError("the frame before was drawn")
+
+    monkeypatch.setattr(disk, "truth_before", never)
+    without = streets("choose", 2, size=TINY, before=False, quiet=True)
+    assert [len(truth.before) for truth in without.truth] == [0, 0]
+    assert any(len(truth.before) for truth in usual.truth)
+    assert np.array_equal(without.images, usual.images)
+    for one, other in zip(without.truth, usual.truth, strict=True):
+        assert torch.equal(one.boxes, other.boxes)
+
+
+def test_who_comes_second_takes_what_is_there(fresh):
+    first = streets("choose", 1, size=TINY, quiet=True)
+    (there,) = fresh.iterdir()
+    what = {"split": "choose", "count": 1, "preset": "far", "size": TINY, "seconds": 0.0,
+            "before": True}  # fmt: skip
+    disk._draw(there, what, True)  # as if another process had been quicker
+    assert list(fresh.iterdir()) == [there]
+    assert np.array_equal(np.load(there / "images.npy"), first.images)
+
+
+def test_splits_share_no_scene(fresh, monkeypatch):
+    seeds = {split: set() for split in FIRST_SEED}
+
+    def drawn(seed, *args, **more):
+        seeds[split].add(seed)
+        return driving(0, *args, **more)
+
+    monkeypatch.setattr(disk, "driving", drawn)
+    for split in FIRST_SEED:
+        streets(split, 2, size=TINY, quiet=True)
+        assert len(seeds[split]) == 2
+    assert len(set().union(*seeds.values())) == 6
+    first = sorted(FIRST_SEED.values())
+    assert np.diff(first).min() >= 1_000_000
+
+
+@pytest.mark.parametrize(("split", "count"), [("test", 3), ("train", 0), ("choose", -1)])
+def test_errors_say_which_splits_there_are(split, count):
+    message = (
+        rf"a split of \['choose', 'report', 'train'\] and at least one scene, "
+        rf"got '{split}' and {count}"
+    )
+    with pytest.raises(ValueError, match=message):
+        streets(split, count)
+
+
+def test_the_cache_is_where_one_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("LZU_VIZ_CACHE", str(tmp_path / "mine"))
+    assert disk.folder() == tmp_path / "mine"
+    monkeypatch.delenv("LZU_VIZ_CACHE")
+    assert disk.folder() == tmp_path / "xdg" / "lzu_viz"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert disk.folder() == tmp_path / ".cache" / "lzu_viz"
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+def training(task, name, seed=0, steps=3, batch=2, rate=8e-3):
+    boxes = last_boxes() if SYSTEMS[name].look in ("boxes", "found") else None
+    return Training(task, SYSTEMS[name], 0.5, seed, some(), Recipe(steps, batch, rate), boxes)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("detection", "lzu-adaptive"), ("detection3d", "fovea"), ("segmentation", "edge-expected")],
+)
+def test_a_seed_gives_its_network(task, name):
+    def losses(seed):
+        run = training(task, name, seed)
+        return [loss for loss in run if torch.rand(1) >= 0]  # others draw numbers as well
+
+    first = losses(0)
+    assert losses(0) == first
+    assert losses(1)[0] != first[0]
+    assert np.isfinite(first).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "name"), [("detection", "lzu-fine"), ("detection3d", "lzu"), ("segmentation", "lzu")]
+)
+def test_training_lowers_the_loss(task, name):
+    run = training(task, name, steps=40, batch=4)
+    assert len(run) == 40
+    assert list(run) == run.losses
+    assert len(run.losses) == 40
+    assert np.mean(run.losses[-4:]) < 0.75 * np.mean(run.losses[:3])
+    assert not run.network.training
+    assert not run.feed.training
+
+
+def test_the_network_of_outlines_is_trained_too():
+    run = training("segmentation", "edge-expected", steps=2)
+    before = [each.clone() for each in run.feed.outlines.parameters()]
+    list(run)
+    after = list(run.feed.outlines.parameters())
+    assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("task", "name"), [("segmentation", "fovea"), ("segmentation", "lzu-adaptive"),
+                       ("detection", "edge"), ("detection3d", "edge-expected")],
+)  # fmt: skip
+def test_a_system_may_not_be_made_for_a_task(task, name):
+    with pytest.raises(ValueError, match=rf"{name} is not made for {task}, only for \["):
+        training(task, name)
+
+
+def test_systems_are_named_and_listed():
+    assert all(name == system.name for name, system in SYSTEMS.items())
+    for task in TASKS:
+        core = systems_of(task, core=True)
+        assert {"uniform", "lzu"} < {system.name for system in core}
+        assert all(system in systems_of(task) for system in core)
+
+
+# --- judging ------------------------------------------------------------------------------------
+
+
+def perfect():
+    return [
+        Detections(truth.boxes, truth.labels, torch.ones(len(truth.labels)))
+        for truth in some().truth
+    ]
+
+
+def test_perfect_boxes_are_judged_perfect():
+    metrics = boxes_judged(perfect(), some())
+    assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
+    assert [metrics["ap"], metrics["ap50"], metrics["small"]] == pytest.approx([1] * 3)
+    assert math.isnan(metrics["large"])  # in so small a picture nothing is
+    nothing = [each._replace(boxes=each.boxes[:0], labels=each.labels[:0], scores=each.scores[:0])
+               for each in perfect()]  # fmt: skip
+    assert boxes_judged(nothing, some())["ap"] == 0
+    others = [each._replace(labels=(each.labels + 1) % 3) for each in perfect()]
+    assert boxes_judged(others, some())["ap"] < 0.1
+
+
+def test_perfect_boxes_in_space_are_judged_perfect():
+    every = [
+        Detections3D(truth.boxes_3d, truth.labels, torch.ones(len(truth.labels)))
+        for truth in some().truth
+    ]
+    metrics = boxes_3d_judged(every, some().truth)
+    assert [metrics["ap"], metrics["score"]] == pytest.approx([1, 1])
+    assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
+    assert metrics["translation"] == pytest.approx(0, abs=1e-6)
+    turned = torch.tensor([0.0, 0, 0, 0, 0, 0, 0.3])
+    signs = [each._replace(boxes=each.boxes + turned * (each.labels == 2)[:, None])
+             for each in every]  # fmt: skip
+    assert boxes_3d_judged(signs, some().truth)["orientation"] == pytest.approx(0, abs=1e-3)
+    cars = [each._replace(boxes=each.boxes + turned) for each in every]
+    assert boxes_3d_judged(cars, some().truth)["orientation"] == pytest.approx(0.3, abs=1e-3)
+
+
+def said_to_be(*changes):
+    """What is true of the first scene, with (row, place, value) changed and scores that rise."""
+    truth = some().truth[0]
+    boxes = truth.boxes_3d.clone()
+    for row, place, value in changes:
+        boxes[row, place] = value
+    return Detections3D(boxes, truth.labels, torch.linspace(0.5, 0.9, len(boxes)))
+
+
+@pytest.fixture
+def first():
+    """The first scene alone."""
+    return Streets(some().images[:1], some().areas[:1], some().truth[:1])
+
+
+def test_true_depths_are_found():
+    every = [
+        Detections3D(truth.boxes_3d, truth.labels, torch.ones(len(truth.labels)))
+        for truth in some().truth
+    ]
+    depths = torch.cat([truth.boxes_3d[:, 2] for truth in some().truth])
+    # The middle of a box that the frame cuts may be seen outside it.
+    known = ~depths_found(every, some()).isnan()
+    assert known.float().mean() > 0.95
+    assert torch.equal(depths_found(every, some())[known], depths[known])
+
+
+def test_a_depth_may_be_wrong_but_not_the_place_in_the_picture(first):
+    truth = first.truth[0]
+    row = int(truth.boxes_3d[:, 0].abs().argmax())
+    stretched = said_to_be()
+    stretched.boxes[:, :3] *= 3  # along the rays
+    torch.testing.assert_close(depths_found([stretched], first), truth.boxes_3d[:, 2] * 3)
+    aside = said_to_be((row, 0, -truth.boxes_3d[row, 0]))
+    assert depths_found([aside], first).isnan().nonzero().flatten().tolist() == [row]
+    other = said_to_be()._replace(labels=(truth.labels + 1) % 3)
+    assert depths_found([other], first).isnan().sum() >= len(truth.labels) - 1
+
+
+def test_the_surest_depth_counts_once(first):
+    truth = first.truth[0]
+    one, two = said_to_be(), said_to_be()
+    two.boxes[:, :3] *= 2
+    both = Detections3D(
+        torch.cat([one.boxes, two.boxes]),
+        truth.labels.repeat(2),
+        torch.cat([one.scores, one.scores + 0.05]),
+    )
+    torch.testing.assert_close(depths_found([both], first), truth.boxes_3d[:, 2] * 2)
+    unsure = both._replace(scores=torch.cat([one.scores, one.scores - 0.3]))
+    torch.testing.assert_close(depths_found([unsure], first), truth.boxes_3d[:, 2])
+    assert depths_found([unsure], first, score=0.95).isnan().all()
+
+
+def knowing(kind, feed):
+    """A detector that looks up the answer."""
+
+    class Knows(kind):
+        asked = 0
+
+        def features(self, image):
+            return [image.new_zeros(len(image), 1, *(side // step for side in image.shape[-2:]))
+                    for step in Pyramid.strides]  # fmt: skip
+
+        def head(self, levels):
+            scenes = np.arange(self.asked, self.asked + len(levels[0]))
+            self.asked += len(scenes)
+            finer = levels[0].shape[-1] * Pyramid.strides[0] // feed.size[1]
+            things = feed.batch(scenes, np.zeros(len(scenes), bool)).things
+            return answers(things, self, feed.size, finer)
+
+    return Knows()
+
+
+AT_BEST = 0.9
+"""Of things in one cell, the head can say but one."""
+
+FRAMES = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
+    monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
+    ours = feed("detection", name)
+    every = found(knowing(Detector, ours), ours)
+    assert len(every) == len(some())
+    metrics = boxes_judged(every, some())
+    assert metrics["ap"] > AT_BEST
+    assert judge(knowing(Detector, ours), ours) == pytest.approx(metrics, nan_ok=True)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
+    monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
+    ours = feed("detection3d", name)
+    metrics = judge(knowing(Detector3D, ours), ours)
+    assert metrics["ap"] > AT_BEST
+    assert metrics["translation"] < 0.05
+    assert metrics["orientation"] < 0.05
+
+
+def test_without_a_way_back_boxes_are_elsewhere():
+    ours = feed("detection", "lz")
+    assert boxes_judged(found(knowing(Detector, ours), ours), some())["ap"] < 0.5
+    ours = feed("detection3d", "lz")
+    every = found_3d(knowing(Detector3D, ours), ours)
+    assert boxes_3d_judged(every, some().truth)["ap"] < 0.7
+
+
+class Says(Segmenter):
+    """A segmenter that answers with masks `n h w`, if need be zoomed."""
+
+    def __init__(self, masks, warp_of=None):
+        super().__init__()
+        self.masks, self.warp_of, self.asked = masks, warp_of, 0
+
+    def features(self, image):
+        scenes = np.arange(self.asked, self.asked + len(image))
+        self.asked += len(image)
+        logits = F.one_hot(self.masks[scenes].long(), len(AREAS)).permute(0, 3, 1, 2).float()
+        return self.warp_of(scenes).zoom(logits, LARGE, antialias=False) if self.warp_of else logits
+
+    def head(self, features):
+        return features
+
+
+def test_perfect_masks_are_judged_perfect(monkeypatch):
+    monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
+    ours = feed("segmentation", "uniform")
+    metrics = judge(Says(some().area(range(10))), ours)
+    assert {round(value, 6) for value in metrics.values()} == {1}
+    assert metrics.keys() == {"miou", "miou_fine", "boundary_f", *(f"iou_{name}" for name in AREAS)}
+
+
+@pytest.mark.parametrize("name", ["lz", "lzu", "edge"])
+def test_masks_are_judged_in_the_source_frame(name):
+    ours = feed("segmentation", name)
+
+    def warps(scenes):
+        return ours.batch(scenes, np.zeros(len(scenes), bool)).warp
+
+    metrics = masks_judged(Says(some().area(range(10)), warps), ours)
+    if name == "lz":
+        assert metrics["miou"] < 0.7
+    else:
+        assert metrics["miou"] > 0.75
+        assert metrics["iou_road"] > 0.95
+
+
+def test_iou_is_that_of_a_slow_count():
+    size = (16, 32)
+    # Of few classes many pixels, so that each occurs and figures differ.
+    truth, said = torch.distributions.Categorical(torch.arange(1.0, 10)).sample((2, 3, *size))
+    made = Streets(np.zeros((3, *size, 3), np.uint8), truth.byte().numpy(), some().truth[:3])
+    ours = Feed("segmentation", SYSTEMS["uniform"], made, size, usual())
+    metrics = masks_judged(Says(said), ours)
+    for label, name in enumerate(AREAS):
+        both = either = 0
+        for a, b in zip(truth.flatten().tolist(), said.flatten().tolist(), strict=True):
+            both += a == label == b
+            either += label in (a, b)
+        assert metrics[f"iou_{name}"] == pytest.approx(both / either)
+    mean = np.mean([metrics[f"iou_{name}"] for name in AREAS])
+    assert metrics["miou"] == pytest.approx(mean)
+    fine = np.mean([metrics[f"iou_{name}"] for name in CLASSES])
+    assert metrics["miou_fine"] == pytest.approx(fine)

@@ -1,0 +1,79 @@
+"""Piecewise bilinear maps: against the slow version, and what is known of a piece."""
+
+import numpy as np
+import torch
+
+from lzu_viz import Warp
+from lzu_viz.geometry import bilinear
+from oracles import evaluate_point
+
+
+def random_grid(rows: int = 3, columns: int = 4) -> torch.Tensor:
+    identity = Warp.identity((rows, columns), dtype=torch.float64).grid
+    return identity + 0.15 * torch.randn_like(identity)
+
+
+def test_values_are_those_of_the_slow_version() -> None:
+    grid, points = random_grid(), torch.rand(1, 200, 2, dtype=torch.float64) * 2 - 1
+    wanted = [evaluate_point(grid[0].numpy(), x, y) for x, y in points[0].tolist()]
+    assert np.allclose(bilinear.evaluate(grid, points)[0].numpy(), wanted, atol=1e-12)
+
+
+def test_one_axis_is_the_same_map_without_the_other() -> None:
+    nodes = torch.randn(2, 6)
+    points = torch.rand(1, 50) * 2 - 1
+    grid = nodes[:, None, :, None].expand(2, 2, 6, 2)
+    flat = torch.stack([points, torch.zeros_like(points)], dim=-1)
+    assert torch.allclose(
+        bilinear.evaluate_axis(nodes, points), bilinear.evaluate(grid, flat)[..., 0], atol=1e-6
+    )
+
+
+def test_nodes_and_ends_are_met_exactly() -> None:
+    grid = random_grid().float()
+    nodes = Warp.identity((3, 4)).grid.flatten(1, 2)
+    assert torch.equal(
+        bilinear.evaluate(grid, nodes)[:, [0, 4, -5, -1]], grid.flatten(1, 2)[:, [0, 4, -5, -1]]
+    )
+    assert torch.allclose(bilinear.evaluate(grid, nodes), grid.flatten(1, 2), atol=1e-6)
+
+
+def test_points_on_a_product_of_axes_are_the_same_points() -> None:
+    grid = torch.cat([random_grid(), random_grid()])
+    x, y = (torch.rand(count, dtype=torch.float64) * 2 - 1 for count in (7, 5))
+    points = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1).flatten(0, 1)[None]
+    values, area = bilinear.on_product(grid, x, y)
+    assert torch.equal(values, bilinear.evaluate(grid, points).view(2, 5, 7, 2))
+    wanted = bilinear.determinant(bilinear.differentiate(grid, points)).view(2, 5, 7)
+    assert torch.allclose(area, wanted, rtol=1e-12)
+
+
+def test_slopes_of_an_axis_are_its_derivative() -> None:
+    nodes, points = torch.randn(2, 6, dtype=torch.float64), torch.rand(9, dtype=torch.float64)
+    points = points.requires_grad_()
+    for row in range(2):
+        values = bilinear.evaluate_axis(nodes[[row]], points[None])
+        (wanted,) = torch.autograd.grad(values.sum(), points)
+        assert torch.allclose(bilinear.slopes_of_axis(nodes, points.detach())[row], wanted)
+
+
+def test_locate_and_delocate_are_a_pair() -> None:
+    points = torch.rand(2, 100, 2, dtype=torch.float64) * 2 - 1
+    place = bilinear.locate(points, 5, 7)
+    assert place.u.min() >= 0
+    assert place.u.max() <= 1
+    assert torch.allclose(bilinear.delocate(place, 5, 7), points)
+
+
+def test_least_determinant_is_that_of_all_places_in_the_piece() -> None:
+    grid, (rows, columns) = random_grid(), (3, 4)
+    line = (torch.arange(columns * 20, dtype=torch.float64) + 0.5) / (columns * 10) - 1
+    down = (torch.arange(rows * 20, dtype=torch.float64) + 0.5) / (rows * 10) - 1
+    y, x = torch.meshgrid(down, line, indexing="ij")
+    slopes = bilinear.differentiate(grid, torch.stack([x, y], dim=-1).flatten(0, 1)[None])
+    areas = bilinear.determinant(slopes).view(rows, 20, columns, 20)
+    sampled = areas.amin(dim=(1, 3))
+    least = bilinear.least_determinant(grid)[0]
+    assert (least <= sampled).all()
+    assert (sampled - least).max() < 0.2
+    assert torch.allclose(areas, torch.linalg.det(slopes).view_as(areas))

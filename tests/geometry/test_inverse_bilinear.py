@@ -1,0 +1,64 @@
+"""One piece backwards: against its forward map, for pieces of all shapes that are not folded."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from lzu_viz.geometry.bilinear import Pieces, least_determinant, pieces_of
+from lzu_viz.geometry.inverse.inverse_bilinear import refine, solve
+
+
+def random_pieces(count: int, dtype: torch.dtype = torch.float64) -> Pieces:
+    """Quadrilaterals whose corners lie anywhere, with a positive determinant everywhere."""
+    grid = torch.rand(20 * count, 2, 2, 2, dtype=dtype) * 2 - 1
+    good = least_determinant(grid)[:, 0, 0] > 1e-2
+    assert int(good.sum()) >= count
+    return Pieces(*(each[good][:count, 0, 0] for each in pieces_of(grid)))
+
+
+def inside(count: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    u, v = torch.rand(2, count, dtype=dtype)
+    return u, v
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
+def test_solutions_are_where_the_points_came_from(dtype: torch.dtype, most: float) -> None:
+    pieces, (u, v) = random_pieces(2000, dtype), inside(2000, dtype)
+    found_u, found_v, miss = solve(pieces, pieces.at(u, v))
+    assert (found_u - u).abs().quantile(0.99) < most
+    assert (found_v - v).abs().quantile(0.99) < most
+    missed = (pieces.at(found_u, found_v) - pieces.at(u, v)).abs().amax(dim=-1)
+    assert torch.allclose(miss, missed, atol=most)
+
+
+def test_parallelograms_and_pieces_of_both_leanings() -> None:
+    """Where the linear coefficient is negative, the usual root subtracts nearly equal numbers."""
+    pieces = random_pieces(2000)
+    flat = pieces._replace(twist=torch.zeros_like(pieces.twist))
+    u, v = inside(2000)
+    for each in (flat, pieces):
+        assert solve(each, each.at(u, v))[2].max() < 1e-7
+    wide = Pieces(*torch.tensor([[[0, 0]], [[0.01, 0]], [[0, 1]], [[1, 0]]], dtype=torch.float64))
+    half = torch.tensor([0.5], dtype=torch.float64)
+    assert [each.item() for each in solve(wide, wide.at(half, half))] == [0.5, 0.5, 0]
+
+
+def test_what_lies_outside_misses_by_its_distance() -> None:
+    square = Pieces(*torch.tensor([[[0.0, 0]], [[1.0, 0]], [[0, 1.0]], [[0, 0]]]))
+    u, v, miss = solve(square, torch.tensor([[1.5, 0.25]]))
+    assert (u.item(), v.item(), miss.item()) == (1.0, 0.25, 0.5)
+    nothing = Pieces(*(torch.full_like(each, torch.nan) for each in square))
+    assert solve(nothing, torch.tensor([[0.5, 0.5]]))[2].isnan().all()
+
+
+def test_refining_helps_or_changes_nothing() -> None:
+    pieces, (u, v) = random_pieces(500), inside(500)
+    points = pieces.at(u, v)
+    near_u, near_v = (u + 1e-3).clamp(0, 1), (v - 1e-3).clamp(0, 1)
+    miss = (pieces.at(near_u, near_v) - points).abs().amax(dim=-1)
+    better = refine(pieces, points, near_u, near_v, miss)
+    assert (better[2] <= miss).all()
+    assert better[2].median() < 1e-3 * miss.median()
+    exact = solve(pieces, points)
+    again = refine(pieces, points, *exact)
+    assert (again[2] <= exact[2]).all()

@@ -1,0 +1,354 @@
+"""The warp: zoom and unzoom, boxes, magnification, coverage, folds, and what it refuses."""
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grids import random_warp
+from lzu_viz import Warp, attract, saliency
+from lzu_viz.geometry.resampling import pixel_centres
+from lzu_viz.geometry.warp import REMEMBERED
+from oracles import evaluate_point
+
+
+def fovea_warp(separable: bool = True, pieces: tuple[int, int] = (32, 64), **options: bool) -> Warp:
+    look = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
+    look = saliency.mix(saliency.uniform(), look, weights=(1, 2))
+    return Warp.from_saliency(look, pieces, 0.25, separable, **options)
+
+
+def coordinates(size: tuple[int, int]) -> Tensor:
+    """Give an image whose two channels are the place of each pixel: a linear ramp."""
+    return pixel_centres(size).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_zoom_then_unzoom_returns_a_ramp(separable: bool) -> None:
+    size = (128, 256)
+    warp, ramp = fovea_warp(separable), coordinates((256, 512))
+    back = warp.unzoom(warp.zoom(ramp, size, antialias=False), size)
+    miss = (back - coordinates(size)).abs()[..., 1:-1, 1:-1]
+    assert miss.median() < 1e-4
+    assert miss.max() < 5e-3
+
+
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("stride", [4, 8, 16, 32])
+def test_one_warp_is_right_at_every_stride(separable: bool, stride: int) -> None:
+    """Features that hold their own place, at a stride, are unzoomed to that place."""
+    size, source = (256, 512), (512, 1024)
+    warp = fovea_warp(separable)
+    features = F.avg_pool2d(warp.zoom(coordinates(source), size, antialias=False), stride)
+    grid = (size[0] // stride, size[1] // stride)
+    drift = (warp.unzoom(features, grid) - coordinates(grid)).abs()[..., 1:-1, 1:-1].median() / 2
+    assert drift < {4: 2e-4, 8: 5e-4, 16: 2e-3, 32: 8e-3}[stride]
+
+
+def test_corner_alignment_drifts_where_pixel_areas_do_not() -> None:
+    """The official convention: -1 and 1 are the centres of the corner pixels."""
+    stride, size, source = 8, (256, 512), (512, 1024)
+    warp, grid = fovea_warp(), (32, 64)
+
+    def corners(rows: int, columns: int) -> Tensor:
+        y, x = torch.meshgrid(
+            torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij"
+        )
+        return torch.stack([x, y], dim=-1)[None]
+
+    zoomed = F.grid_sample(
+        coordinates(source),
+        warp.to_source(corners(*size).flatten(1, 2)).view(1, *size, 2),
+        align_corners=True,
+    )
+    features = F.avg_pool2d(zoomed, stride)
+    unzoomed = F.grid_sample(
+        features, warp.to_zoomed(corners(*grid).flatten(1, 2)).view(1, *grid, 2), align_corners=True
+    )
+    inner = (..., slice(1, -1), slice(1, -1))
+    official = (unzoomed - coordinates(grid)).abs()[inner].median() / 2
+    ours = (
+        warp.unzoom(F.avg_pool2d(warp.zoom(coordinates(source), size, False), stride), grid)
+        - coordinates(grid)
+    ).abs()[inner].median() / 2
+    assert official > 3 * ours
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_nodes_are_those_of_the_continuous_map_and_pieces_are_bilinear(separable: bool) -> None:
+    warp = fovea_warp(separable, (5, 9)).to(dtype=torch.float64)
+    points = torch.rand(1, 100, 2, dtype=torch.float64) * 2 - 1
+    wanted = [evaluate_point(warp.grid[0].numpy(), x, y) for x, y in points[0].tolist()]
+    assert np.allclose(warp.to_source(points)[0].numpy(), wanted, atol=1e-12)
+
+
+def test_more_pieces_come_nearer_to_the_continuous_map() -> None:
+    look = saliency.mix(saliency.uniform(), saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08))
+    points = torch.rand(1, 2000, 2) * 2 - 1
+    exact = attract(points, look)
+    error = [
+        float((Warp.from_saliency(look, (k, k)).to_source(points) - exact).square().mean().sqrt())
+        for k in (8, 16, 32, 64)
+    ]
+    # Each doubling takes away about three quarters: the error falls as the square of the piece.
+    assert all(3 < coarse / fine < 5 for coarse, fine in pairwise(error[1:]))
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_jacobian_is_the_derivative(separable: bool) -> None:
+    warp = fovea_warp(separable).to(dtype=torch.float64)
+    points = torch.rand(1, 50, 2, dtype=torch.float64) * 1.8 - 0.9
+    step = 1e-7
+    slopes = warp.jacobian(points)
+    for axis in range(2):
+        move = step * torch.eye(2, dtype=torch.float64)[axis]
+        numeric = (warp.to_source(points + move) - warp.to_source(points - move)) / (2 * step)
+        assert torch.allclose(slopes[..., axis], numeric, atol=1e-5)
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_magnification_is_zoomed_over_source(separable: bool) -> None:
+    assert torch.allclose(Warp.identity().magnification((8, 8)), torch.ones(1, 8, 8), atol=1e-5)
+    magnification = fovea_warp(separable).magnification((200, 400))[0]
+    row, column = divmod(int(magnification.argmax()), 400)
+    assert abs(column / 400 - 0.7) < 0.03
+    assert abs(row / 200 - 0.4) < 0.03
+    # The whole source fills the whole zoomed frame: the areas add up.
+    assert magnification.square().mean().item() == pytest.approx(1, abs=0.01)
+
+
+def test_a_stretched_axis_magnifies_by_what_is_drawn() -> None:
+    # The right half of the zoomed frame shows the last tenth of the source.
+    warp = Warp.from_axes(torch.tensor([[-1.0, 0.8, 1.0]]), torch.tensor([[-1.0, 1.0]]))
+    right = warp.magnification((1, 100))[0, 0, 95]
+    assert right.item() == pytest.approx((0.5 / 0.1) ** 0.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_without_anti_crop_the_rest_is_masked_and_never_invented(separable: bool) -> None:
+    warp = fovea_warp(separable, anti_crop=False)
+    coverage = warp.coverage((100, 200))[0]
+    assert coverage.dtype == torch.bool
+    assert 0.5 < coverage.float().mean() < 0.99
+    unzoomed = warp.unzoom(torch.ones(1, 1, 32, 64), (100, 200), fill=-1)[0, 0]
+    assert torch.allclose(unzoomed[coverage], torch.ones(()))
+    assert (unzoomed[~coverage] == -1).all()
+    assert torch.equal(warp.magnification((100, 200))[0].isfinite(), coverage)
+    assert fovea_warp(separable).coverage((100, 200)).all()
+
+
+@pytest.mark.parametrize("kind", ["jittered", "boxes", "strong"])
+def test_boxes_to_source_is_the_box_around_the_mapped_edges(kind: str) -> None:
+    warp = random_warp(kind, 7).to(dtype=torch.float64)
+    low = torch.rand(20, 2, dtype=torch.float64) * 1.4 - 1
+    boxes = torch.cat([low, low + 0.05 + 0.5 * torch.rand(20, 2, dtype=torch.float64)], -1)
+    mapped = warp.boxes_to_source(boxes)
+    line = torch.linspace(0, 1, 4001, dtype=torch.float64)[:, None]
+    for box, got in zip(boxes.clamp(-1, 1), mapped, strict=True):
+        along = box[:2] + line * (box[2:] - box[:2])
+        edges = [torch.stack([along[:, 0], side.expand(4001)], -1) for side in box[[1, 3]]]
+        edges += [torch.stack([side.expand(4001), along[:, 1]], -1) for side in box[[0, 2]]]
+        dense = warp.to_source(torch.cat(edges)[None])[0]
+        assert torch.allclose(got, torch.cat([dense.amin(0), dense.amax(0)]), atol=1e-4)
+    corners = warp.to_source(boxes.clamp(-1, 1).view(1, -1, 2)).view(-1, 4)
+    if kind == "jittered":
+        assert (mapped[:, :2] < corners[:, :2] - 1e-3).any()
+
+
+def test_boxes_of_a_batch() -> None:
+    warp = Warp.from_grid(torch.cat([fovea_warp().grid, Warp.identity().grid]))
+    boxes = torch.tensor([[-0.5, -0.5, 0.5, 0.5], [-1.0, -1.0, 1.0, 1.0]])
+    mapped = warp.boxes_to_source(boxes.expand(2, -1, -1))
+    assert torch.allclose(mapped[1], boxes, atol=1e-6)
+    assert torch.allclose(mapped[0], warp[0].boxes_to_source(boxes))
+    with pytest.raises(ValueError, match="for a warp of batch 2"):
+        warp.boxes_to_source(boxes)
+    assert Warp.identity().boxes_to_source(torch.zeros(0, 4)).shape == (0, 4)
+
+
+def folded() -> Warp:
+    grid = Warp.identity((4, 6)).grid.clone()
+    grid[0, 2, 3, 0] += 0.5
+    return Warp.from_grid(grid)
+
+
+def test_a_fold_is_found_and_refused_by_name() -> None:
+    warp = folded()
+    assert warp.folds().tolist() == [[0, 1, 3], [0, 2, 3]]
+    assert Warp.identity().folds().shape == (0, 3)
+    for use in (
+        lambda: warp.unzoom(torch.rand(1, 1, 8, 8), (8, 8)),
+        lambda: warp.to_zoomed(torch.zeros(1, 1, 2)),
+        lambda: warp.coverage((8, 8)),
+        lambda: warp.magnification((8, 8)),
+    ):
+        with pytest.raises(ValueError, match="2 of 24 pieces, first at batch 0, row 1, column 3"):
+            use()
+    assert warp.zoom(torch.rand(1, 3, 8, 8), (8, 8)).isfinite().all()
+
+
+def test_mirrored_axes_are_folded_and_not_silently_unknown() -> None:
+    half_turn = Warp.from_axes(torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[1.0, -1.0]]))
+    assert len(half_turn.folds()) == 2
+    with pytest.raises(ValueError, match="2 of 2 pieces"):
+        half_turn.coverage((3, 3))
+
+
+def test_a_flat_segment_is_refused_and_not_nan() -> None:
+    flat = Warp.from_axes(torch.tensor([[-1.0, 1.0, 1.0]]), torch.tensor([[-1.0, 1.0]]))
+    with pytest.raises(ValueError, match="folded or flat in 1 of 2 pieces"):
+        flat.unzoom(torch.rand(1, 1, 8, 8), (8, 8))
+
+
+def test_zoom_is_differentiable_in_image_saliency_and_grid() -> None:
+    image = torch.rand(1, 1, 6, 8, dtype=torch.float64, requires_grad=True)
+    look = (torch.rand(1, 1, 4, 4, dtype=torch.float64) + 0.5).requires_grad_()
+
+    def there_and_back(image: Tensor, look: Tensor) -> Tensor:
+        warp = Warp.from_saliency(look, (3, 3), 0.5, separable=False)
+        return warp.unzoom(warp.zoom(image, (3, 4), antialias=True), (5, 5))
+
+    assert torch.autograd.gradcheck(there_and_back, (image, look))
+
+
+def test_is_immutable_and_travels() -> None:
+    warp = fovea_warp()
+    light = len(pickle.dumps(warp))
+    warp.zoomed_map((200, 200))
+    assert len(pickle.dumps(warp)) == light  # what is remembered stays behind
+    with pytest.raises(FrozenInstanceError):
+        warp.grid = torch.zeros(1)  # type: ignore[misc]
+    for twin in (copy.deepcopy(warp), pickle.loads(pickle.dumps(warp)), warp.detach()):
+        assert torch.equal(twin.grid, warp.grid)
+        assert twin.separable
+    assert repr(warp) == "Warp(batch=1, pieces=(32, 64), separable)"
+
+
+def test_dense_maps_are_remembered_within_bounds() -> None:
+    warp = fovea_warp()
+    assert warp.zoomed_map((10, 10)) is warp.zoomed_map((10, 10))
+    for side in range(2, 60):
+        warp.zoomed_map((side, side))
+    assert len(warp._memory) == REMEMBERED
+
+
+def test_what_is_remembered_never_stands_in_for_a_gradient() -> None:
+    look = saliency.gaussian(torch.zeros(1, 1, 2), 0.1).requires_grad_()
+    warp = Warp.from_saliency(look)
+    for _ in range(2):
+        warp.unzoom(torch.rand(1, 1, 8, 8), (8, 8)).sum().backward(retain_graph=True)
+    with torch.no_grad():
+        warp.zoomed_map((8, 8))
+    assert warp.zoomed_map((8, 8)).requires_grad
+    later = Warp.from_grid(fovea_warp().grid.clone())
+    later.zoomed_map((8, 8))
+    later.grid.requires_grad_()
+    assert later.zoomed_map((8, 8)).requires_grad
+    fixed = fovea_warp()
+    with torch.inference_mode():
+        fixed.zoomed_map((8, 8))
+    features = torch.rand(1, 1, 8, 8, requires_grad=True)
+    fixed.unzoom(features, (8, 8)).sum().backward()
+
+
+def test_a_warp_of_one_serves_any_batch_and_batches_have_to_agree() -> None:
+    image, warp = torch.rand(3, 3, 16, 16), fovea_warp()
+    assert torch.allclose(warp.zoom(image, (8, 8))[1:2], warp.zoom(image[1:2], (8, 8)), atol=1e-6)
+    three = Warp.from_grid(warp.grid.expand(3, -1, -1, -1))
+    assert three.zoom(image[:1], (8, 8)).shape == (3, 3, 8, 8)
+    assert three.unzoom(image[:1], (8, 8)).shape == (3, 3, 8, 8)
+    points = torch.rand(1, 5, 2)
+    assert three.to_zoomed(points).shape == (3, 5, 2)
+    assert warp.to_source(points.expand(4, -1, -1)).shape == (4, 5, 2)
+    with pytest.raises(ValueError, match="batches of 3 and 2"):
+        three.zoom(image[:2], (8, 8))
+    with pytest.raises(IndexError):
+        three[3]
+
+
+def test_points_outside_and_unknown_points_stay_unknown() -> None:
+    points = torch.tensor([[[0.0, 0.0], [1.5, 0.0], [torch.nan, 0.0], [1.0, -1.0]]])
+    for warp in (fovea_warp(), fovea_warp(separable=False)):
+        for mapped in (warp.to_source(points), warp.to_zoomed(points), warp.jacobian(points)):
+            unknown = mapped.flatten(2).isnan()
+            assert torch.equal(unknown.any(dim=-1), unknown.all(dim=-1))
+            assert unknown.any(dim=-1)[0].tolist() == [False, True, True, False]
+    look = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
+    cropping = Warp.from_saliency(look, fwhm=0.4, anti_crop=False)
+    assert cropping.to_zoomed(torch.tensor([[[-0.99, 0.0]]])).isnan().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_images_keep_their_dtype_and_coordinates_do_not(dtype: torch.dtype) -> None:
+    warp, image = fovea_warp(), torch.rand(1, 3, 90, 160)
+    zoomed = warp.zoom(image.to(dtype), (45, 80))
+    assert zoomed.dtype == dtype
+    assert (zoomed.float() - warp.zoom(image, (45, 80))).abs().max() < 0.03
+    assert Warp.from_saliency(saliency.uniform().to(dtype)).grid.dtype == torch.float32
+
+
+def test_bad_input_is_refused() -> None:
+    warp = fovea_warp()
+    with pytest.raises(ValueError, match="at least 2x2 pixels"):
+        warp.zoom(torch.rand(1, 3, 1, 1), (8, 8))
+    with pytest.raises(ValueError, match="NaN or infinite pixels"):
+        warp.zoom(torch.full((1, 3, 8, 8), torch.nan), (8, 8))
+    with pytest.raises(ValueError, match=r"`b c h w`, got \(3, 8, 8\)"):
+        warp.zoom(torch.rand(3, 8, 8), (8, 8))
+    with pytest.raises(ValueError, match="size must be"):
+        warp.zoom(torch.rand(1, 3, 8, 8), 8)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"floating `b n 2`"):
+        warp.to_source(torch.zeros(3, 2))
+    with pytest.raises(ValueError, match="NaN or infinite nodes"):
+        Warp.from_grid(torch.full((1, 3, 3, 2), torch.nan))
+    with pytest.raises(ValueError, match="float32 or float64"):
+        Warp.from_grid(torch.zeros(1, 3, 3, 2, dtype=torch.float16))
+    with pytest.raises(ValueError, match="rows\\+1 columns\\+1 2"):
+        Warp.from_grid(torch.zeros(3, 3, 2))
+    with pytest.raises(ValueError, match="positive everywhere"):
+        Warp.from_saliency(torch.zeros(1, 1, 4, 4))
+    with pytest.raises(ValueError, match="pieces must be"):
+        Warp.from_saliency(saliency.uniform(), pieces=(0, 4))
+    for bad in (torch.zeros(4), torch.zeros(1, 4).long(), torch.tensor([[0.5, 0.0, 0.1, 0.1]])):
+        with pytest.raises(ValueError, match="boxes must be"):
+            warp.boxes_to_source(bad)
+
+
+def test_all_levels_of_a_pyramid_are_unzoomed_together() -> None:
+    warp = Warp.from_grid(fovea_warp().grid)
+    levels = [torch.rand(2, 4, 8, 16), torch.rand(2, 4, 4, 8)]
+    sizes = [(16, 32), (8, 16)]
+    for got, level, size in zip(warp.unzoom_levels(levels, sizes), levels, sizes, strict=True):
+        assert torch.equal(got, Warp.from_grid(warp.grid).unzoom(level, size))
+    with pytest.raises(ValueError, match="`b c h w`"):
+        warp.unzoom_levels([levels[0][0]], [(4, 4)])
+
+
+def test_what_an_image_is_read_by_is_made_once() -> None:
+    warp, image = fovea_warp(), torch.rand(1, 3, 60, 80)
+    with torch.inference_mode():
+        zoomed = warp.zoom(image, (15, 20))
+    remembered = list(warp._memory.values())
+    assert torch.equal(warp.zoom(image, (15, 20)), zoomed)
+    assert all(a is b for a, b in zip(warp._memory.values(), remembered, strict=True))
+    image.requires_grad_()
+    warp.zoom(image, (15, 20)).sum().backward()
+    assert image.grad is not None
+
+
+@pytest.mark.parametrize("separable", [True, False])
+def test_autocast_does_not_reach_coordinates(separable: bool) -> None:
+    look = saliency.mix(saliency.uniform(), saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1))
+    image = torch.rand(1, 3, 90, 160)
+    with torch.autocast("cpu", torch.bfloat16):
+        warp = Warp.from_saliency(look, separable=separable)
+        within = warp.grid, warp.zoomed_map((45, 80)), warp.zoom(image, (45, 80))
+    plain = Warp.from_saliency(look, separable=separable)
+    without = plain.grid, plain.zoomed_map((45, 80)), plain.zoom(image, (45, 80))
+    assert all(torch.equal(a, b) for a, b in zip(within, without, strict=True))

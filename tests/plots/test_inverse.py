@@ -1,0 +1,113 @@
+"""The way back, drawn: what is drawn lies where the mathematics says."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+
+from lzu_viz import Warp
+from lzu_viz.geometry.bilinear import Pieces, pieces_of
+from lzu_viz.geometry.inverse.invert import invert_axis
+from lzu_viz.plots import inverse
+from lzu_viz.plots.palette import ANSWER, FOLD
+
+
+@pytest.fixture
+def ax() -> Axes:
+    _, made = plt.subplots()
+    return made
+
+
+def test_places_are_marked_and_numbered(ax: Axes) -> None:
+    points = torch.tensor([[-0.5, 0.25], [0.5, 0.0]])
+    marks = inverse.mark_places(ax, points)
+    assert [mark.get_text() for mark in marks] == ["1", "2"]
+    assert marks[0].get_position() == (-0.5, 0.25)
+    assert [mark.get_text() for mark in inverse.mark_places(ax, points, ["a", "b"])] == ["a", "b"]
+
+
+def test_the_step_back_turns_at_the_curve(ax: Axes) -> None:
+    nodes = torch.tensor([-1.0, 0.5, 1.0])
+    found = float(invert_axis(nodes[None], torch.tensor([[-0.25]])))
+    way = inverse.show_step_back(ax, nodes, -0.25, found)
+    assert np.allclose(way.get_xydata(), [(-1, -0.25), (-0.5, -0.25), (-0.5, -1)])
+
+
+def test_both_lines_of_a_piece_meet_the_point(ax: Axes) -> None:
+    grid = torch.tensor([[[0.0, 0.0], [2.0, 0.5]], [[0.5, 1.0], [1.5, 2.0]]])
+    piece = Pieces(*(each[0, 0, 0] for each in pieces_of(grid[None])))
+    point = piece.at(torch.tensor(0.4), torch.tensor(0.3))
+    # The two roots of 1.25 v^2 + linear v + constant have this product.
+    _, b, c, d = piece
+    q = point - piece.origin
+    other = float((q[0] * b[1] - q[1] * b[0]) / (d[0] * c[1] - d[1] * c[0])) / 0.3
+    lines = inverse.show_piece(ax, piece, point, torch.tensor([0.3, other]))
+    for line in lines:
+        (x0, y0), (x1, y1) = line.get_xydata()
+        off = (x1 - x0) * (float(point[1]) - y0) - (y1 - y0) * (float(point[0]) - x0)
+        assert abs(off) < 1e-5
+    assert lines[0].get_color() == ANSWER
+    assert lines[0].get_label() == "right: v = 0.30"
+    assert ax.yaxis_inverted()
+
+
+def test_the_right_root_is_where_the_quadratic_rises(ax: Axes) -> None:
+    for square in (2.0, -2.0):
+        rising, falling = inverse.show_quadratic(ax, square, 1.0, -0.5 if square > 0 else 0.05)
+        (x0, y0), (x1, y1) = rising.get_xydata()
+        assert (y1 - y0) / (x1 - x0) > 0
+        (x0, y0), (x1, y1) = falling.get_xydata()
+        assert (y1 - y0) / (x1 - x0) < 0
+
+
+@pytest.mark.parametrize("terms", [(0.0, 1.0, 1.0), (1.0, 0.0, 1.0)])
+def test_a_quadratic_without_two_roots_is_refused(
+    ax: Axes, terms: tuple[float, float, float]
+) -> None:
+    with pytest.raises(ValueError, match="two real roots"):
+        inverse.show_quadratic(ax, *terms)
+
+
+def test_bounds_hold_their_pieces(ax: Axes) -> None:
+    grid = Warp.identity((2, 4)).grid.clone()
+    grid[0, 1, 2] += torch.tensor([0.1, -0.2])
+    warp = Warp.from_grid(grid)
+    (box,) = inverse.draw_bounds(ax, warp, torch.tensor([[0, 2]]))
+    assert box.get_xy() == (0.0, -1.0)
+    assert box.get_width() == pytest.approx(0.5)
+    assert box.get_height() == pytest.approx(1.0)
+    (shapes,) = ax.collections
+    corners = shapes.get_paths()[0].vertices[:4]
+    wanted = [(0.0, -1.0), (0.5, -1.0), (0.5, 0.0), (0.1, -0.2)]
+    assert np.allclose(corners, wanted)
+
+
+def test_no_piece_and_many_pieces_are_filled(ax: Axes) -> None:
+    warp = Warp.identity((3, 3))
+    assert len(inverse.fill_pieces(ax, warp, torch.zeros(0, 2, dtype=torch.long)).get_paths()) == 0
+    shapes = inverse.fill_pieces(ax, warp, torch.tensor([[0, 0], [2, 1]]))
+    assert len(shapes.get_paths()) == 2
+    assert to_hex(shapes.get_facecolor()[0]) == FOLD.lower()
+
+
+def test_hatched_is_what_the_mask_says(ax: Axes) -> None:
+    where = torch.zeros(1, 20, 30, dtype=torch.bool)
+    where[:, :, 15:] = True
+    drawn = inverse.hatch(ax, where)
+    corners = np.concatenate([path.vertices for path in drawn.get_paths()])
+    assert corners[:, 0].min() == pytest.approx(0.0, abs=0.05)
+    assert corners[:, 0].max() == pytest.approx(1.0, abs=0.05)
+    plt.gcf().canvas.draw()
+
+
+def test_a_mask_that_is_empty_hatches_nothing(ax: Axes) -> None:
+    drawn = inverse.hatch(ax, torch.zeros(1, 4, 4, dtype=torch.bool))
+    assert sum(len(path.vertices) for path in drawn.get_paths()) == 0
+
+
+def test_neighbouring_pieces_differ_and_what_has_none_is_empty(ax: Axes) -> None:
+    pieces = torch.tensor([[0, 0, 1], [3, 4, -1]])
+    shade = inverse.show_pieces(ax, pieces, columns=3).get_array()
+    assert shade.filled(-1).tolist() == [[0, 0, 1], [1, 0, -1]]

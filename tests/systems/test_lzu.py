@@ -1,0 +1,170 @@
+"""The systems: one network, four ways to feed it."""
+
+import copy
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lzu_viz import LZ, LZU, Fovea, Uniform, Warp, saliency
+from lzu_viz.geometry.boxes import Detections
+from lzu_viz.geometry.resampling import pixel_centres, resize
+
+FOVEA = saliency.mix(
+    saliency.uniform(), saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08), weights=(1, 2)
+)
+WARP = Warp.from_saliency(FOVEA)
+SIZE = (64, 128)
+
+
+class TwoLevels(nn.Module):
+    """A network whose features are means of the image, so that what comes out is known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(()))
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        return [self.gain * nn.functional.avg_pool2d(image, stride) for stride in (4, 8)]
+
+    def head(self, features: Sequence[Tensor]) -> list[Tensor]:
+        return [2 * level for level in features]
+
+
+def coordinates(size: tuple[int, int]) -> Tensor:
+    return pixel_centres(size).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("unzoom", ["features", "outputs"])
+@pytest.mark.parametrize("finer", [1, 2])
+def test_lzu_returns_every_level_in_the_source_frame(unzoom: str, finer: int) -> None:
+    network = TwoLevels()
+    options = {"size": SIZE, "unzoom": unzoom, "finer": finer}
+    system = LZU(network.features, network.head, WARP, **options)  # type: ignore[arg-type]
+    for stride, level in zip((4, 8), system(coordinates((256, 512))), strict=True):
+        grid = (SIZE[0] // stride * finer, SIZE[1] // stride * finer)
+        assert level.shape == (1, 2, *grid)
+        miss = (level / 2 - coordinates(grid)).abs()[..., finer:-finer, finer:-finer]
+        assert miss.median() < 0.04 * 2 * stride / SIZE[0]  # a small part of the network's cell
+
+
+def test_lz_leaves_every_level_in_the_zoomed_frame() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    outputs = LZ(network.features, network.head, WARP, size=SIZE)(image)
+    wanted = network.head(network.features(WARP.zoom(image, SIZE)))
+    assert all(torch.equal(got, want) for got, want in zip(outputs, wanted, strict=True))
+
+
+def test_uniform_is_plain_downsampling_whatever_the_warp() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    wanted = network.head(network.features(resize(image, SIZE)))
+    system = Uniform(network.features, network.head, WARP, size=SIZE)
+    for outputs in (system(image), system(image, WARP)):
+        assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(outputs, wanted, strict=True))
+
+
+class Spot:
+    """A detector's decoder that finds the brightest cell of one map, as a box of its cell."""
+
+    def __init__(self) -> None:
+        self.warps: list[Warp | None] = []
+
+    def __call__(
+        self, outputs: list[Tensor], warp: Warp | None = None, *, size: tuple[int, int]
+    ) -> list[Detections]:
+        assert size == SIZE
+        self.warps.append(warp)
+        rows, columns = outputs[0].shape[-2:]
+        found = []
+        for each in outputs[0]:
+            row, column = divmod(int(each[0].argmax()), columns)
+            low = torch.tensor([column / columns, row / rows]) * 2 - 1
+            box = torch.cat([low, low + torch.tensor([2 / columns, 2 / rows])])
+            found.append(Detections(box[None], torch.zeros(1).long(), torch.ones(1)))
+        return found
+
+
+def test_boxes_end_in_the_source_frame() -> None:
+    """All systems find a bright square where it is, but LZ, which answers in its own frame."""
+    image = torch.zeros(2, 1, 256, 512)
+    image[0, :, 150:166, 180:196] = 1
+    image[1, :, 60:76, 330:346] = 1
+    truth = torch.tensor([[188 / 256 - 1, 158 / 128 - 1], [338 / 256 - 1, 68 / 128 - 1]])
+    warps = Warp.from_grid(torch.cat([WARP.grid, Warp.from_saliency(FOVEA, fwhm=0.4).grid]))
+    network = TwoLevels()
+    for warp in (WARP, warps):
+        for kind, knows in ((Uniform, False), (LZ, False), (Fovea, False), (LZU, True)):
+            spot = Spot()
+            found = kind(network.features, network.head, warp, size=SIZE).detect(image, spot)
+            centres = torch.stack([(each.boxes[0, :2] + each.boxes[0, 2:]) / 2 for each in found])
+            miss = (centres - truth).abs().max()
+            # Up to a cell of the network; LZ is off by far more.
+            assert (miss > 0.2) if kind is LZ else (miss < 0.08)
+            assert (spot.warps == [warp]) == knows
+
+
+def test_the_warp_may_be_made_from_the_image_or_given_with_the_call() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+
+    def look(image: Tensor) -> Warp:
+        return Warp.from_saliency(saliency.from_edges(image))
+
+    own = LZU(network.features, network.head, look, size=SIZE)
+    fixed = LZU(network.features, network.head, look(image), size=SIZE)
+    assert torch.equal(own(image)[0], fixed(image)[0])
+    assert torch.equal(own(image, WARP)[0], fixed(image, WARP)[0])
+    assert not torch.equal(own(image, WARP)[0], own(image)[0])
+
+
+def test_learns_its_network_and_its_saliency() -> None:
+    network = TwoLevels()
+    logits = nn.Parameter(torch.zeros(1, 1, 8, 8))
+
+    class Learnt(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.logits = logits
+
+        def forward(self, image: Tensor) -> Warp:
+            return Warp.from_saliency(saliency.normalise(self.logits.exp()), separable=False)
+
+    system = LZU(network.features, network.head, Learnt(), size=SIZE)
+    assert {id(each) for each in system.parameters()} == {id(network.gain), id(logits)}
+    system(torch.rand(1, 3, 256, 512))[0].square().sum().backward()
+    assert network.gain.grad is not None
+    assert logits.grad is not None
+    assert logits.grad.abs().sum() > 0
+
+
+def test_all_systems_are_called_alike() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    shapes = {}
+    for kind in (Uniform, LZ, Fovea, LZU):
+        system = kind(network.features, network.head, WARP, size=SIZE, unzoom="outputs", finer=2)
+        shapes[kind] = [tuple(each.shape[-2:]) for each in system(image)]
+    assert shapes[Uniform] == shapes[LZU] == [(32, 64), (16, 32)]
+    assert shapes[LZ] == shapes[Fovea] == [(16, 32), (8, 16)]
+
+
+def test_one_map_and_modules_as_parts() -> None:
+    system = LZU(nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(4, 2, 1), WARP, size=SIZE)
+    assert system(torch.rand(2, 3, 99, 177)).shape == (2, 2, 16, 32)
+    assert len(list(system.parameters())) == 4
+    twin = copy.deepcopy(system)
+    assert torch.equal(twin(torch.ones(1, 3, 99, 177)), system(torch.ones(1, 3, 99, 177)))
+
+
+def test_its_warp_does_not_follow_it_to_half_precision() -> None:
+    half = LZU(nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(4, 2, 1), WARP, size=SIZE).bfloat16()
+    assert half.warp.grid.dtype == torch.float32  # type: ignore[union-attr]
+    assert half(torch.rand(1, 3, 64, 96).bfloat16()).dtype == torch.bfloat16
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(ValueError, match='"features" or "outputs"'):
+        LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, unzoom="boxes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="finer must be"):
+        LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, finer=0)
+    with pytest.raises(ValueError, match=r"size must be \(rows, columns\)"):
+        LZU(nn.Identity(), nn.Identity(), WARP, size=(1, 64))

@@ -1,0 +1,403 @@
+"""The page's mathematics, `front/warp.js`, against the Python that it repeats: both in float64."""
+
+import base64
+import json
+import math
+import random
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from grids import KINDS, random_warp
+from in_node import FRONT, find_node, run_node
+from lzu_viz import Warp, saliency
+from lzu_viz.geometry import bilinear
+from lzu_viz.geometry.resampling import pixel_centres
+
+Array = NDArray[Any]
+Numbers = dict[str, Any]
+Said = dict[str, Array]
+
+ROOT = Path(__file__).parents[2]
+MODULE = FRONT / "warp.js"
+DRIVER = ROOT / "tests" / "front" / "driver.mjs"
+
+STATES = 400
+FEW = 80
+"""The first so many of them show every planted fault."""
+
+TOLERANCE = {
+    "saliency": 1e-12,
+    "grid": 1e-12,
+    "axes": 1e-12,
+    "folds": 0,
+    "to_source": 1e-12,
+    "to_zoomed": 1e-6,
+    "source_map": 1e-12,
+    "zoomed_map": 1e-6,
+    "magnification": 1e-6,
+    # In grey levels of 255. Rounding to a byte takes 0.5; an error of 0.55 everywhere is 53 dB.
+    "zoomed": 0.55,
+    "unzoomed": 0.55,
+}
+
+
+# --- random states -------------------------------------------------------------------------------
+
+
+@dataclass
+class Case:
+    """One state: as the page gets it, and the warp that Python makes of it."""
+
+    state: Numbers
+    warp: Warp
+    look: Tensor | None
+    picture: Tensor
+
+
+def random_case(index: int) -> Case:
+    draw = random.Random(index)
+    kind = draw.choices(["saliency", "grid", "nearly folded", "folded"], [6, 2, 1, 1])[0]
+    state: Numbers = {
+        "points": random_points(draw),
+        "size_of_maps": [draw.randint(2, 40), draw.randint(2, 70)],
+        "zoomed_size": [draw.randint(1, 50), draw.randint(1, 60)],
+        "antialias": draw.random() < 0.6,
+        "fill": [draw.randint(0, 255) for _ in range(3)],
+    }
+    look = None
+    if kind == "saliency":
+        look, warp = attracted(draw, state)
+    else:
+        warp = from_grid(draw, index, kind, state)
+    state["rows"], state["columns"] = warp.pieces
+    height, width = draw.randint(2, 150), draw.randint(2, 200)
+    pixels = np.random.default_rng(index).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    state["picture"] = {
+        "height": height,
+        "width": width,
+        "data": base64.b64encode(pixels.tobytes()).decode(),
+    }
+    return Case(state, warp, look, image(pixels))
+
+
+def attracted(draw: random.Random, state: Numbers) -> tuple[Tensor, Warp]:
+    """A warp made of a saliency map, perhaps part of the way; the page makes both itself."""
+    size = (draw.randint(2, 40), draw.randint(2, 64))
+    pieces = (round(log_uniform(draw, 1.6, 64)), round(log_uniform(draw, 1.6, 64)))
+    fwhm = (log_uniform(draw, 0.05, 1), log_uniform(draw, 0.05, 1))
+    separable, anti_crop = draw.random() < 0.5, draw.random() < 0.6
+    amount = draw.choice([0.0, 1.0, 1.0, 1.0, draw.random()])
+    look, state["look"] = random_look(draw, size)
+    state |= {"fwhm": fwhm, "separable": separable, "antiCrop": anti_crop, "morph": amount}
+    state["size"] = {"rows": size[0], "columns": size[1]}
+    return look, Warp.from_saliency(look, pieces, fwhm, separable, anti_crop).morph(amount)
+
+
+def from_grid(draw: random.Random, index: int, kind: str, state: Numbers) -> Warp:
+    """A warp of nodes from outside, which may be folded, or a hair from it."""
+    pieces = (draw.randint(2, 30), draw.randint(2, 30))
+    grid = random_warp(draw.choice(KINDS), index, pieces).grid.double()
+    generator = torch.Generator().manual_seed(index)
+    step = torch.tensor([2 / pieces[1], 2 / pieces[0]])
+    push = step * torch.randn(grid.shape, generator=generator)
+    if kind == "folded":
+        grid = grid + 0.8 * push
+    elif kind == "nearly folded":
+        grid = grid + almost_folding(grid, push) * push
+        state["points"] += points_of_flattest_piece(draw, Warp.from_grid(grid))
+    state["grid"] = grid.flatten().tolist()
+    return Warp.from_grid(grid)
+
+
+def almost_folding(grid: Tensor, push: Tensor) -> float:
+    """How far the nodes may go: a hair further, and one piece is a triangle."""
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        whole = float(bilinear.least_determinant(grid + middle * push).min()) > 1e-6
+        low, high = (middle, high) if whole else (low, middle)
+    return low
+
+
+def points_of_flattest_piece(draw: random.Random, warp: Warp) -> list[list[float]]:
+    """Source points close to its corners: at one of them it has all but folded."""
+    rows, columns = warp.pieces
+    row, column = divmod(int(bilinear.least_determinant(warp.grid).argmin()), columns)
+    places = []
+    for _ in range(40):
+        u, v = (abs(draw.randint(0, 1) - log_uniform(draw, 1e-6, 0.1)) for _ in range(2))
+        places.append([(column + u) * 2 / columns - 1, (row + v) * 2 / rows - 1])
+    found: list[list[float]] = warp.to_source(torch.tensor([places]))[0].tolist()
+    return found
+
+
+def random_points(draw: random.Random) -> list[list[Any]]:
+    """Points in and around the frame, on its edges and corners, and nowhere."""
+    inside = [[draw.uniform(-1.05, 1.05), draw.uniform(-1.05, 1.05)] for _ in range(30)]
+    edges = [[side, draw.uniform(-1, 1)] for side in (-1.0, 1.0) for _ in range(3)]
+    corners = [[x, y] for x in (-1.0, 1.0) for y in (-1.0, 1.0)]
+    nowhere = [["NaN", 0.5], [0.5, "NaN"], ["Infinity", 0], [0, "-Infinity"]]
+    return [*inside, *edges, *([y, x] for x, y in edges), *corners, *nowhere]
+
+
+def log_uniform(draw: random.Random, low: float, high: float) -> float:
+    return math.exp(draw.uniform(math.log(low), math.log(high)))
+
+
+def random_look(
+    draw: random.Random,
+    size: tuple[int, int],
+    kinds: tuple[str, ...] = ("foveas", "boxes", "pixels", "mix"),
+) -> tuple[Tensor, Numbers]:
+    """A saliency map in Python, and what the page makes the same map of."""
+    kind = draw.choice(kinds)
+    if kind == "mix":
+        looks = [random_look(draw, size, kinds[:-1]) for _ in range(draw.randint(1, 3))]
+        given = {"weights": [draw.random() + 0.01 for _ in looks]} if draw.random() < 0.7 else {}
+        mixed = saliency.mix(*(each for each, _ in looks), **given)
+        return mixed, {"kind": kind, "looks": [each for _, each in looks]} | given
+    if kind == "foveas":
+        return random_foveas(draw, size)
+    corners = [[draw.uniform(-1, 0.9), draw.uniform(-1, 0.9)] for _ in range(draw.randint(0, 6))]
+    boxes = [[x, y, draw.uniform(x, 1), draw.uniform(y, 1)] for x, y in corners]
+    tensor = torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)
+    amplitude = draw.uniform(0, 3)
+    look = {"kind": kind, "boxes": boxes, "amplitude": amplitude}
+    if kind == "boxes":
+        spread = log_uniform(draw, 0.1, 2)
+        found = saliency.from_boxes_scale_free(tensor, amplitude, spread, size)
+        return found, look | {"spread": spread}
+    bandwidth, frame = log_uniform(draw, 1, 100), [draw.randint(100, 900), draw.randint(100, 1600)]
+    found = saliency.from_boxes(tensor, amplitude, bandwidth, frame=frame, size=size)
+    return found, look | {"bandwidth": bandwidth, "frame": frame}
+
+
+def random_foveas(draw: random.Random, size: tuple[int, int]) -> tuple[Tensor, Numbers]:
+    """Some have one width for each fovea, some one (rows, columns) for all; some have none."""
+    count = draw.randint(0, 4)
+    if count == 0:
+        return saliency.uniform(size), {"kind": "foveas", "foveas": [], "strength": draw.random()}
+    centres = [[draw.uniform(-1.1, 1.1), draw.uniform(-1.1, 1.1)] for _ in range(count)]
+    weights = [draw.uniform(0.1, 2) for _ in range(count)]
+    pair = [log_uniform(draw, 0.01, 0.4), log_uniform(draw, 0.01, 0.4)]
+    widths: list[Any] = [log_uniform(draw, 0.01, 0.4) for _ in range(count)]
+    width: Any = torch.tensor([widths], dtype=torch.float64)
+    if draw.random() < 0.5:
+        width, widths = pair, [pair] * count
+    strength = draw.choice([0.0, 0.99, draw.random(), draw.random()])
+    fovea = saliency.gaussian(
+        torch.tensor([centres], dtype=torch.float64),
+        width,
+        torch.tensor([weights], dtype=torch.float64),
+        size,
+    )
+    look = saliency.mix(saliency.uniform(size), fovea, weights=(1 - strength, strength))
+    foveas = [
+        {"x": x, "y": y, "width": width, "weight": weight}
+        for (x, y), width, weight in zip(centres, widths, weights, strict=True)
+    ]
+    return look, {"kind": "foveas", "foveas": foveas, "strength": strength}
+
+
+# --- what Python says, what the page says --------------------------------------------------------
+
+
+def image(pixels: Array) -> Tensor:
+    """An RGBA picture as `1 3 h w` in 0..1."""
+    return torch.from_numpy(pixels[..., :3].copy()).permute(2, 0, 1)[None].double() / 255
+
+
+def bytes_of(picture: Tensor) -> Tensor:
+    """`1 3 h w` in 0..1 as RGBA in 0..255, not rounded."""
+    opaque = torch.ones_like(picture[:, :1])
+    return 255 * torch.cat([picture, opaque], dim=1)[0].permute(1, 2, 0)
+
+
+def python_says(case: Case) -> Said:
+    """Everything that Python gives; of a folded warp, no inverse."""
+    warp, state = case.warp, case.state
+    points = torch.tensor([[float(x) for x in point] for point in state["points"]])[None]
+    size = state["size_of_maps"]
+    zoomed = warp.zoom(case.picture, state["zoomed_size"], state["antialias"])
+    said = {
+        "grid": warp.grid[0],
+        "axes": torch.cat(warp.axes, dim=1) if warp.axes else torch.zeros(0),
+        "folds": warp.folds()[:, 1:],
+        "to_source": warp.to_source(points)[0],
+        "source_map": warp.source_map(size)[0],
+        "zoomed": bytes_of(zoomed),
+    }
+    if case.look is not None:
+        said["saliency"] = case.look[0, 0]
+    if not len(warp.folds()):
+        fill = torch.tensor(state["fill"])[:, None, None] / 255
+        unzoomed = torch.where(warp.coverage(size)[:, None], warp.unzoom(case.picture, size), fill)
+        said |= {
+            "to_zoomed": warp.to_zoomed(points)[0],
+            "zoomed_map": warp.zoomed_map(size)[0],
+            "magnification": warp.magnification(size)[0],
+            "unzoomed": bytes_of(unzoomed),
+        }
+    return {name: tensor.numpy() for name, tensor in said.items()}
+
+
+def ask(cases: list[Case], source: str) -> list[Said]:
+    """What the page says to these states, all in one process of Node; each array is flat."""
+    node = find_node()
+    states = json.dumps([case.state for case in cases])
+    with TemporaryDirectory() as folder:
+        # By this name every version of Node takes it for a module.
+        module = Path(folder) / "warp.mjs"
+        module.write_text(source, encoding="utf-8")
+        command = [node, str(DRIVER), str(module)]
+        run = subprocess.run(command, input=states, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return [
+        {
+            name: np.frombuffer(
+                base64.b64decode(text), np.uint8 if name in ("zoomed", "unzoomed") else np.float64
+            )
+            for name, text in answer.items()
+        }
+        for answer in json.loads(run.stdout)
+    ]
+
+
+def error(heard: Array, said: Array) -> float:
+    """The worst error; infinite where only one of the two is NaN."""
+    said = said.reshape(-1)
+    if heard.shape != said.shape or (np.isnan(heard) != np.isnan(said)).any():
+        return math.inf
+    return float(np.nanmax(np.abs(heard - said), initial=0))
+
+
+def worst(said: list[Said], heard: list[Said]) -> dict[str, float]:
+    """The worst error of each quantity over all states."""
+    found = dict.fromkeys(TOLERANCE, 0.0)
+    for wanted, answer in zip(said, heard, strict=True):
+        for name in wanted:
+            found[name] = max(found[name], error(answer[name], wanted[name]))
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _exact() -> Iterator[None]:
+    """Float64 throughout, also where Python takes the default; small sums in one thread."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    yield
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return [random_case(index) for index in range(STATES)]
+
+
+@pytest.fixture(scope="module")
+def said(cases: list[Case]) -> list[Said]:
+    return [python_says(case) for case in cases]
+
+
+@pytest.fixture(scope="module")
+def heard(cases: list[Case]) -> list[Said]:
+    return ask(cases, MODULE.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("quantity", TOLERANCE)
+def test_the_page_says_what_python_says(quantity: str, said: list[Said], heard: list[Said]) -> None:
+    found = worst(said, heard)[quantity]
+    print(f"{quantity}: {found:.1e}")
+    assert found <= TOLERANCE[quantity]
+
+
+def test_the_states_are_of_all_kinds(cases: list[Case], said: list[Said]) -> None:
+    """Enough of each kind among those that a planted fault is shown."""
+    few = list(zip(cases[:FEW], said, strict=False))
+    kinds: dict[str, list[bool]] = {
+        "separable": [case.warp.separable for case, _ in few],
+        "not separable": [not case.warp.separable for case, _ in few],
+        "from a grid": [case.look is None for case, _ in few],
+        "folded": [len(each["folds"]) > 0 for _, each in few],
+        "not all of the source in view": [
+            bool(np.isnan(each.get("zoomed_map", [])).any()) for _, each in few
+        ],
+        "morphed": [0 < case.state.get("morph", 0) < 1 for case, _ in few],
+        "antialiased": [case.state["antialias"] for case, _ in few],
+    }
+    assert {kind: sum(there) for kind, there in kinds.items() if sum(there) < 3} == {}
+
+
+def test_a_folded_warp_is_undone_where_it_is_whole(cases: list[Case], heard: list[Said]) -> None:
+    """Python refuses it. The page answers for the other pieces, and every answer holds."""
+    answers, holes = 0, 0
+    for case, answer in zip(cases, heard, strict=True):
+        if len(case.warp.folds()) == 0:
+            continue
+        rows, columns = case.state["size_of_maps"]
+        zoomed = torch.tensor(answer["zoomed_map"]).view(1, -1, 2)
+        centres = pixel_centres((rows, columns)).flatten(1, 2)
+        there = zoomed.isfinite().all(dim=-1)
+        torch.testing.assert_close(case.warp.to_source(zoomed)[there], centres[there])
+        answers, holes = answers + int(there.sum()), holes + int((~there).sum())
+    assert answers > 1000
+    assert holes > 100
+
+
+FAULTS = {
+    "no cell is added to a Gaussian": ("saliency", "(2 / count) ** 2 / 12", "0"),
+    "saliency is repeated beyond the edge": ("grid", "2 * cells - 1 - along)", "along % cells)"),
+    "x and y of a separable warp change places": (
+        "grid",
+        "index % 2 ? y",
+        "index % 2 === 0 ? y",
+    ),
+    "x and y change places": (
+        "to_source",
+        "[at(terms, k, u, v), at(terms, k + 4, u, v)]",
+        "[at(terms, k + 4, u, v), at(terms, k, u, v)]",
+    ),
+    "the wrong root": (
+        "zoomed_map",
+        "linear >= 0 ? (-2 * constant) / (linear + root)",
+        "linear >= 0 ? (-2 * constant) / (linear - root)",
+    ),
+    "no fold is seen": ("folds", "<= FLAT", "<= -1e9"),
+    "area instead of length": ("magnification", "1 / Math.sqrt(", "1 / ("),
+    "a pyramid that grows at odd sides": (
+        "zoomed",
+        "(extent[0] * width) / (2 * columns)",
+        "extent[0]",
+    ),
+    "half the footprint": ("zoomed", "Math.log2(footprint) / 2", "Math.log2(footprint) / 4"),
+    "corner pixels at the edge": (
+        "unzoomed",
+        "extent[0] * width - 1) / 2",
+        "extent[0] * (width - 1)) / 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_seen(fault: str, cases: list[Case], said: list[Said]) -> None:
+    quantity, right, wrong = FAULTS[fault]
+    source = MODULE.read_text(encoding="utf-8")
+    assert source.count(right) == 1
+    found = worst(said[:FEW], ask(cases[:FEW], source.replace(right, wrong)))
+    assert found[quantity] > TOLERANCE[quantity]
+
+
+def test_states_go_to_the_kernel_one_at_a_time_and_none_is_lost(tmp_path: Path) -> None:
+    run_node("pump.mjs", tmp_path)

@@ -1,0 +1,106 @@
+"""Figures that follow controls, and races that are watched."""
+
+import io
+
+import ipywidgets
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lzu_viz.plots.reproduction import smoothed
+from lzu_viz.widgets import Plate
+from lzu_viz.widgets.progress import Race, watch
+
+
+def draw(figure: Figure, height: float, name: str = "") -> None:
+    if height > 5:
+        raise ValueError(f"height must be at most 5, got {height:g}")
+    figure.subplots().bar([0], [height])
+
+
+def plate() -> tuple[Plate, ipywidgets.FloatSlider]:
+    slider = ipywidgets.FloatSlider(2, min=0, max=9)
+    return Plate(draw, {"height": slider}, size=(3, 2)), slider
+
+
+def test_the_picture_follows_the_control() -> None:
+    shown, slider = plate()
+    first = shown.picture
+    assert Image.open(io.BytesIO(first)).size == (300, 200)
+    slider.value = 3
+    assert shown.picture != first
+    assert shown.values == {"height": 3}
+    slider.value = 2
+    assert shown.picture == first
+
+
+def test_what_cannot_be_drawn_leaves_the_last_picture_and_says_why() -> None:
+    shown, slider = plate()
+    first = shown.picture
+    slider.value = 8
+    assert shown.picture == first
+    assert "at most 5, got 8" in shown.message
+    slider.value = 1
+    assert shown.message == ""
+
+
+def test_without_a_kernel_a_picture_stays() -> None:
+    bundle, _ = plate()[0]._repr_mimebundle_()
+    assert bundle["text/plain"] == "Plate(height=2.0)"
+    assert bundle["image/jpeg"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+class Steps:
+    """As a training: a loss a step."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.losses = count, []
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self):
+        for step in range(self.count):
+            self.losses.append(1 / (step + 1))
+            yield self.losses[-1]
+
+
+def test_a_race_trains_all_to_the_end_and_shows_it() -> None:
+    runners = {"uniform": Steps(5), "lzu": Steps(5)}
+    shown = Race(runners)  # type: ignore[arg-type]
+    before = shown.picture
+    shown.run()
+    assert [len(each.losses) for each in runners.values()] == [5, 5]
+    assert shown.picture != before
+    assert repr(shown) == "Race(uniform, lzu: 5 of 5 steps)"
+    assert shown._repr_mimebundle_()[0]["image/jpeg"]
+    assert smoothed(runners["lzu"].losses)[-1] < 1
+
+
+def test_a_race_is_of_equal_lengths() -> None:
+    with pytest.raises(ValueError, match=r"equally many steps, got \[3, 4\]"):
+        Race({"a": Steps(3), "b": Steps(4)})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="got none"):
+        Race({})
+
+
+def test_what_takes_long_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[ipywidgets.IntProgress] = []
+    updates: list[dict[str, str]] = []
+
+    class Handle:
+        def update(self, bundle: dict[str, str], raw: bool) -> None:
+            assert raw
+            updates.append(bundle)
+
+    def display(bar: ipywidgets.IntProgress, display_id: bool) -> Handle:
+        assert display_id
+        shown.append(bar)
+        return Handle()
+
+    monkeypatch.setattr("lzu_viz.widgets.progress.display", display)
+    stands = [(step, shown[0].value) for step in watch("abc", 3)]
+    assert stands == [("a", 0), ("b", 1), ("c", 2)]
+    assert (shown[0].max, shown[0].value, shown[0].description) == (3, 3, "measuring")
+    assert updates == [{"text/plain": "measured 3 of 3"}]

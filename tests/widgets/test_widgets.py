@@ -1,0 +1,608 @@
+"""The explorer without a browser: every control from end to end, and what happens when it fails.
+
+What the page says arrives as a change of the trait `_state`; `set_state` is the call by which
+ipywidgets makes it.
+"""
+
+import base64
+import io
+import json
+import math
+import re
+from dataclasses import FrozenInstanceError, asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lzu_viz import Warp, images
+from lzu_viz.datasets.scenes import SCENES, Scene, far_person
+from lzu_viz.widgets import Box, Explorer, Fovea, Node, State, explore, to_html
+from lzu_viz.widgets import explorer as module
+from lzu_viz.widgets.front import FILES, FOLDER, module_source
+from lzu_viz.widgets.protocol import NOTHING, maps_to_page
+from lzu_viz.widgets.state import Control, controls, lists
+from lzu_viz.widgets.state_to_warp import warp_of
+from lzu_viz.widgets.views import VIEWS
+
+ROOT = Path(__file__).parents[2]
+CONTROLS = controls()
+MAPS = ("approximation", "round_trip", "features_zoomed", "features_unzoomed")
+FOLDED = State(separable=False, pieces=8, nodes=(Node(4, 4, 0.9, 0.0),))
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return far_person(place=(0.2, 0.4), height=0.3, size=(256, 384))
+
+
+@pytest.fixture
+def explorer(scene: Scene) -> Explorer:
+    return Explorer(scene)
+
+
+def say(explorer: Explorer, state: Any, serial: int = 1) -> None:
+    """Let the page say a state."""
+    explorer.set_state({"_state": {**state, "serial": serial}})
+
+
+def positions(control: Control) -> list[Any]:
+    """Give a control's positions from end to end."""
+    if control.options:
+        return list(control.options)
+    if not control.step:
+        return [False, True]
+    steps = round((control.high - control.low) / control.step)
+    chosen = sorted({round(part * steps / 4) for part in range(5)})
+    return [round(control.low + step * control.step, 9) for step in chosen]
+
+
+def with_control(state: State, name: str, value: Any) -> State:
+    """The state with one control moved, and with what has to go along with it."""
+    name, _, part = name.partition(".")
+    if name == "nodes":
+        state = replace(state, separable=False, hand="nodes", pieces=64)
+    if part:
+        first, *others = getattr(state, name) or (Node(),)
+        value = (replace(first, **{part: value}), *others)
+    if (name, value) == ("hand", "nodes"):
+        state = replace(state, separable=False)
+    return replace(state, **{name: value})
+
+
+def situations(state: State, control: Control) -> list[State]:
+    """The states in which a control is shown."""
+    if control.when is None:
+        return [state]
+    field, values = control.when
+    return [with_control(state, field, value) for value in values]
+
+
+def test_state_is_frozen_and_checked() -> None:
+    with pytest.raises(FrozenInstanceError):
+        State().pieces = 5  # type: ignore[misc]
+    for control in CONTROLS:
+        for value in (None, "much", math.nan, 1e9, -1e9, [1]):
+            with pytest.raises(ValueError, match=f"{control.name.split('.')[-1]} must be"):
+                with_control(State(), control.name, value)
+    with pytest.raises(ValueError, match="96 plus a multiple of 32"):
+        State(input_size=100)
+    for name, (kind, least, most) in lists().items():
+        bad = [[kind()], (1,), (kind(),) * (most + 1), *([()] if least else [])]
+        for value in bad:
+            with pytest.raises(ValueError, match=f"{name} must be"):
+                State(**{name: value})
+
+
+def test_nodes_are_moved_only_where_there_are_some() -> None:
+    node = Node(9, 9, 0.1, 0.1)
+    with pytest.raises(ValueError, match="only where separable is False"):
+        State(nodes=(node,))
+    with pytest.raises(ValueError, match="must lie on the grid of 8 pieces"):
+        State(nodes=(node,), separable=False, pieces=8)
+    assert State(nodes=(node,), separable=False, pieces=9).nodes == (node,)
+
+
+def test_every_control_says_what_it_does_and_where() -> None:
+    assert len({control.name for control in CONTROLS}) == len(CONTROLS)
+    names = {each.name for each in CONTROLS}
+    for control in CONTROLS:
+        assert control.label
+        assert control.legend
+        assert control.group in ("Where to look", "Warp", "Network")
+        if control.when:
+            field, values = control.when
+            assert field in names
+            for value in values:
+                with_control(State(), field, value)
+
+
+def test_state_goes_to_the_page_and_comes_back() -> None:
+    assert State.from_page(FOLDED.to_page()) == FOLDED
+    state = State(foveas=(Fovea(0.5, -0.5, 9), Fovea()), pieces=7, network="detector")
+    assert State.from_page(state.to_page()) == state
+    assert State.from_page({**state.to_page(), "serial": 7}) == state
+
+
+GARBAGE: list[Any] = [
+    {},
+    {"foveas": []},
+    {**State().to_page(), "foveas": "x"},
+    {**State().to_page(), "foveas": [1, 2]},
+    {**State().to_page(), "foveas": [{"x": 0, "z": 1}]},
+    {**State().to_page(), "pieces": "many"},
+    {**State().to_page(), "pieces": 3.5},
+    {**State().to_page(), "morph": None},
+    {**State().to_page(), "network": "oracle"},
+    {**State().to_page(), "kind": None},
+    {**State().to_page(), "kind": ["foveas"]},
+    {**State().to_page(), "boxes": [{"x": 0, "y": 0, "width": 10}, 3]},
+    {**State().to_page(), "boxes": [{}] * 1000},
+    {**State().to_page(), "nodes": [{"row": 1, "column": 1, "dx": 0, "dy": 0}]},
+    {**State().to_page(), "nodes": {"row": 1}},
+    {**FOLDED.to_page(), "pieces": 2},
+    {**State().to_page(), "strength": float("nan")},
+    {**State().to_page(), "separable": 1},
+]
+
+
+@pytest.mark.parametrize("said", GARBAGE)
+def test_garbage_from_the_page_changes_nothing_and_is_answered(
+    explorer: Explorer, said: Any
+) -> None:
+    before, shown = explorer.state, explorer._answer
+    say(explorer, said, serial=5)
+    assert explorer._answer["error"]
+    assert explorer._answer["serial"] == 5  # or the page would wait for ever
+    assert explorer._answer["zoom"] == shown["zoom"]
+    assert explorer.state == before
+    say(explorer, before.at(x=0.5).to_page(), serial=6)
+    assert "error" not in explorer._answer
+    assert explorer.state.foveas[0].x == 0.5
+
+
+def test_every_control_from_end_to_end(explorer: Explorer) -> None:
+    """Each control, moved as a page moves it: all is finite, and the answer is of that state.
+
+    A node that is moved as far as it goes folds the grid; then the last answer stays.
+    """
+    start, serial, folded = explorer.state, 0, 0
+    for control in CONTROLS:
+        for situation in situations(start, control):
+            for value in positions(control):
+                serial += 1
+                last = explorer.result
+                wanted = with_control(situation, control.name, value)
+                say(explorer, wanted.to_page(), serial)
+                assert explorer.state == wanted
+                answer, result = explorer._answer, explorer.result
+                assert answer["serial"] == serial
+                if "error" in answer:
+                    assert "folded" in answer["error"]
+                    assert control.name in ("nodes.dx", "nodes.dy")
+                    assert result is last
+                    folded += 1
+                    continue
+                assert result.state == wanted
+                assert answer["state"] == wanted.to_page()
+                for number in (
+                    result.peak_magnification,
+                    result.error_rms,
+                    result.error_worst,
+                    result.there_and_back,
+                ):
+                    assert math.isfinite(number)
+                assert result.there_and_back < 0.01
+                assert result.zoomed.isfinite().all()
+                assert (result.zoom.iou is None) == (wanted.network == "none")
+                assert 0 <= (result.zoom.iou or 0) <= 1
+                assert len(result.warp.folds()) == 0
+    assert folded > 2
+
+
+def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
+    said = State().to_page()
+    box = {"x": 0, "y": 0, "width": 20, "height": 30}
+    whole = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
+    for kind in ("foveas", "boxes"):
+        say(explorer, {**said, **whole, "kind": kind})
+        assert "error" not in explorer._answer
+        assert explorer.state == State(kind=kind)
+
+
+def test_setting_the_state_tells_the_page(explorer: Explorer) -> None:
+    wanted = replace(explorer.state.at(x=-0.5), pieces=8, network="detector")
+    explorer.state = wanted
+    assert explorer._state == wanted.to_page()
+    assert explorer._answer["state"] == wanted.to_page()
+    assert explorer.state == wanted
+
+
+def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(module, "explore", lambda *given: calls.append(given) or explore(*given))
+    explorer.state = State(pieces=5)
+    say(explorer, State(pieces=6).to_page())
+    assert len(calls) == 2
+    Explorer(explorer.truth)
+    assert len(calls) == 3
+
+
+def test_the_page_gets_what_it_needs(scene: Scene) -> None:
+    explorer = Explorer(scene, views=("source", "saliency"))
+    assert [each["name"] for each in explorer._views] == ["source", "saliency"]
+    assert explorer._views[1]["unit"] == "times the mean"
+    assert len(explorer._colours["map"]) == 3 * 256
+    photo = Image.open(io.BytesIO(explorer._photo))
+    assert photo.size == (384, 256)
+    assert [each["name"] for each in explorer._controls] == [each.name for each in CONTROLS]
+    assert all(each["label"] and each["legend"] for each in explorer._controls)
+    assert explorer._truth["box"] == scene.box[0].tolist()
+    for picture in (explorer._truth["outline"], explorer._answer["zoom"]["mask"]):
+        overlay = Image.open(io.BytesIO(picture)).convert("RGBA")
+        assert overlay.width / overlay.height == pytest.approx(1.5, abs=0.01)
+    line = np.asarray(Image.open(io.BytesIO(explorer._truth["outline"])).convert("RGBA"))[..., 3]
+    assert 0 < (line > 0).sum() < scene.mask.sum()
+    assert not (line[scene.mask[0, 0].numpy()] > 0).any()
+
+
+def test_module_for_the_page_holds_both_files() -> None:
+    source = module_source()
+    assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
+    assert source.count("export default") == 1
+    exported: set[str] = set()
+    for name in FILES:
+        text = (FOLDER / name).read_text()
+        # Each file uses only those before it, and what they export.
+        imports = re.findall(r"^import \{([^}]*)\} from \"\./(.*?)\";", text, re.MULTILINE)
+        assert all(FILES.index(origin) < FILES.index(name) for _, origin in imports)
+        used = {each.strip() for names, _ in imports for each in names.split(",")} - {""}
+        assert used <= exported
+        own = set(re.findall(r"^export (?:const|function|class) (\w+)", text, re.MULTILINE))
+        assert not own & exported  # joined, the names share one scope
+        exported |= own
+
+
+def test_views_are_those_there_are(scene: Scene) -> None:
+    for name, view in VIEWS.items():
+        explorer = Explorer(scene, views=(name,))
+        (shown,) = explorer._views
+        assert shown == {"name": name, **asdict(view)}
+        assert (name in explorer._answer["maps"]) == (name in MAPS)
+        assert np.asarray(explorer.still()).std() > 10
+    for views in ((), ("source", "oracle"), "source"):
+        with pytest.raises(ValueError, match="views must be some of"):
+            Explorer(scene, views=views)
+    with pytest.raises(ValueError, match="named once"):
+        Explorer(scene, views=("source", "source"))
+
+
+def test_controls_are_those_that_are_chosen(scene: Scene) -> None:
+    explorer = Explorer(scene, controls=("strength", "boxes"))
+    shown = [each["name"] for each in explorer._controls if each["shown"]]
+    assert shown == ["boxes.x", "boxes.y", "boxes.width", "boxes.height", "strength"]
+    assert len(explorer._controls) == len(CONTROLS)  # gestures need the ranges of all
+    assert not any(each["shown"] for each in Explorer(scene, controls=())._controls)
+    with pytest.raises(ValueError, match="controls must be some of"):
+        Explorer(scene, controls=("zoominess",))
+
+
+def test_no_strength_and_no_morph_are_uniform_downsampling(scene: Scene) -> None:
+    for state in (State(strength=0), State(morph=0.0)):
+        result = explore(scene.image, state, scene)
+        assert result.zoom.iou == pytest.approx(result.uniform.iou, abs=0.01)
+        assert result.peak_magnification == pytest.approx(1, abs=1e-3)
+        assert result.error_worst < 1e-3
+
+
+def test_morph_bends_the_sheet_step_by_step() -> None:
+    image = torch.rand(1, 3, 20, 30)
+    for separable in (True, False):
+        state = State(separable=separable)
+        whole, still = warp_of(state, image)[1], Warp.identity((32, 32))
+        for morph in (0.0, 0.3, 1.0):
+            half = warp_of(replace(state, morph=morph), image)[1]
+            assert half.separable == separable
+            wanted = torch.lerp(still.grid, whole.grid, morph)
+            assert torch.allclose(half.grid, wanted, atol=1e-6)
+            assert len(half.folds()) == 0
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        still.morph(1.5)
+
+
+def test_finds_the_person_that_uniform_downsampling_loses() -> None:
+    explorer = Explorer(SCENES["temple"]())
+    assert explorer.result.uniform.iou < 0.1
+    assert not explorer.result.uniform.found
+    assert explorer.result.zoom.iou > 0.8
+    assert explorer.result.input_pixels == 256 * 256
+    assert "uniform 0.0" in explorer._answer["lines"][0]
+
+
+def test_two_foveas_share_the_saliency(scene: Scene) -> None:
+    one, two = State().at(x=-0.5), State(foveas=(Fovea(x=-0.5), Fovea(x=0.5)))
+    peaks = [explore(scene.image, each, scene).peak_magnification for each in (one, two)]
+    assert peaks[0] > peaks[1]
+    columns = warp_of(two, scene.image)[1].magnification((4, 400))[0].amax(dim=0)
+    assert columns[100] > 1.4 * columns[200]
+    assert columns[300] > 1.4 * columns[200]
+
+
+def test_more_pieces_approximate_better(scene: Scene) -> None:
+    errors = [explore(scene.image, State(pieces=k), scene).error_rms for k in (4, 16, 64)]
+    assert errors[0] > 5 * errors[1] > 25 * errors[2]
+
+
+def test_what_cannot_be_shown_leaves_the_last_answer_and_says_why(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, result = explorer._answer, explorer.result
+
+    def refuse(*given: object) -> None:
+        raise ValueError("this warp is folded in 1 of 4 pieces")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "explore", refuse)
+        say(explorer, explorer.state.at(x=0.9).to_page())
+    assert explorer._answer["error"] == "this warp is folded in 1 of 4 pieces"
+    assert explorer._answer["zoom"] == before["zoom"]
+    assert explorer.result is result
+
+
+def test_a_fold_keeps_the_last_answer_and_the_state_says_what_the_controls_say(
+    explorer: Explorer,
+) -> None:
+    before, result = explorer._answer, explorer.result
+    explorer.state = FOLDED
+    assert explorer.state == FOLDED
+    assert "folded" in explorer._answer["error"]
+    assert explorer._answer["zoom"] == before["zoom"]
+    assert explorer._answer["state"] == before["state"]  # so that the page knows it is stale
+    assert explorer.result is result
+    assert explorer.still().width > 500
+    explorer.state = replace(FOLDED, nodes=())
+    assert "error" not in explorer._answer
+    assert explorer.result.state == explorer.state
+
+
+def test_an_explorer_may_begin_with_a_fold(scene: Scene) -> None:
+    explorer = Explorer(scene, FOLDED)
+    assert "folded" in explorer._answer["error"]
+    with pytest.raises(ValueError, match="nothing could be shown yet"):
+        _ = explorer.result
+    bundle, _ = explorer._repr_mimebundle_() or ({}, {})
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    explorer.state = State()
+    assert explorer.result.state == State()
+
+
+def test_saliency_that_needs_the_image_goes_to_the_page(explorer: Explorer) -> None:
+    assert explorer._answer["look"] is None
+    for kind in ("edges", "network"):
+        explorer.state = replace(explorer.state, kind=kind, columns=40)
+        look = explorer._answer["look"]
+        cells = np.frombuffer(look["cells"], np.float32)
+        assert (look["rows"], look["columns"]) == (20, 40)
+        assert cells.sum() == pytest.approx(1, abs=1e-4)
+        # It is what stands under the strength, which the page puts on top.
+        assert cells.max() * cells.size > explorer.result.saliency.amax() * cells.size * 0.99
+
+
+def test_maps_are_those_of_the_views(scene: Scene) -> None:
+    explorer = Explorer(scene, State(network="detector"), views=MAPS)
+    maps = explorer._answer["maps"]
+    assert set(maps) == {*MAPS}
+    for name, sent in maps.items():
+        values = explorer.result.maps[name]
+        heard = np.frombuffer(sent["data"], np.uint8).reshape(sent["rows"], sent["columns"])
+        assert np.abs(heard * sent["most"] / 254 - values.numpy()).max() <= sent["most"] / 254
+    assert maps["features_zoomed"]["most"] == maps["features_unzoomed"]["most"]
+    assert explorer.result.maps["approximation"].amax() == explorer.result.error_worst
+    assert (maps["features_zoomed"]["rows"], maps["features_zoomed"]["columns"]) == (32, 32)
+    explorer.state = replace(explorer.state, stride="32")
+    assert explorer._answer["maps"]["features_zoomed"]["rows"] == 8
+    explorer.state = replace(explorer.state, network="none")
+    assert set(explorer._answer["maps"]) == {"approximation", "round_trip"}
+    assert explorer.still().width > 500
+
+
+def test_maps_have_holes_where_there_is_no_number() -> None:
+    values = torch.tensor([[0.0, 2.0], [torch.nan, 1.0]])
+    sent = maps_to_page({"round_trip": values, "approximation": torch.full((1, 1), torch.nan)})
+    assert [*sent["round_trip"]["data"]] == [0, 254, NOTHING, 127]
+    assert [*sent["approximation"]["data"]] == [NOTHING]
+
+
+def test_cropping_leaves_a_hole_in_the_round_trip(scene: Scene) -> None:
+    state = replace(State().at(x=0.5, y=0.5), anti_crop=False, fwhm=80)
+    change = explore(scene.image, state, scene, ("round_trip",)).maps["round_trip"]
+    assert 0.01 < float(change.isnan().float().mean()) < 0.9
+
+
+def test_round_trip_of_the_colours_is_small_where_one_looks(scene: Scene) -> None:
+    state = Explorer(scene).state
+    near = (scene.image.shape[-2] * 0.7, scene.image.shape[-1] * 0.6)
+    row, column = (round(each * 256 / 384) for each in near)
+    around = (slice(row - 8, row + 8), slice(column - 8, column + 8))
+    change = [
+        float(explore(scene.image, each, scene, ("round_trip",)).maps["round_trip"][around].mean())
+        for each in (replace(state, input_size=96), replace(state, input_size=96, strength=0))
+    ]
+    assert change[0] < 0.7 * change[1]
+
+
+def test_thresholds_let_more_or_less_through(scene: Scene) -> None:
+    state = Explorer(scene).state
+    areas = [
+        float(explore(scene.image, replace(state, probability=p), scene).zoom.mask.float().mean())
+        for p in (5, 50, 95)
+    ]
+    assert areas[0] > areas[1] > areas[2]
+    found = [
+        len(explore(scene.image, replace(state, network="detector", score=s), scene).zoom.boxes)
+        for s in (5, 35, 95)
+    ]
+    assert found[0] > found[1] >= found[2]
+
+
+def test_antialias_is_for_both_ways(scene: Scene) -> None:
+    state = replace(Explorer(scene).state, input_size=96)
+    plain, smooth = (
+        explore(scene.image, replace(state, antialias=each), scene) for each in (False, True)
+    )
+    assert not torch.equal(plain.zoomed, smooth.zoomed)
+    assert not torch.equal(plain.uniform.mask, smooth.uniform.mask)
+
+
+def test_a_scene_has_its_box_ready(scene: Scene) -> None:
+    (box,) = Explorer(scene).state.boxes
+    assert box.sides == pytest.approx(scene.box[0].tolist(), abs=0.02)
+
+
+def test_answers_leave_the_page_a_core(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = torch.get_num_threads()
+    used = []
+    monkeypatch.setattr(module.os, "cpu_count", lambda: threads)
+    monkeypatch.setattr(
+        module, "explore", lambda *given: used.append(torch.get_num_threads()) or explore(*given)
+    )
+    Explorer(scene)
+    assert used == [max(1, threads - 1)]
+    assert torch.get_num_threads() == threads
+
+
+def test_a_fault_in_a_callback_is_not_swallowed(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(module, "explore", fail)
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        explorer.state = explorer.state.at(x=0.9)
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        say(explorer, explorer.state.at(x=0.8).to_page())
+
+
+def test_own_photos_have_no_truth(tmp_path: Path) -> None:
+    path = tmp_path / "mine.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)).save(path)
+    for photo in (str(path), images.load(path), np.zeros((50, 40, 3), np.uint8), "coffee"):
+        explorer = Explorer(photo)
+        assert explorer.result.uniform.iou is None
+        assert explorer._truth == {}
+        assert not any("Overlap" in line for line in explorer._answer["lines"])
+        explorer.state = replace(explorer.state, network="detector")
+        assert explorer._answer["zoom"]["mask"] is None
+        assert explorer.still().width > 500
+
+
+def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.full((60, 90, 3), 99, np.uint8)).save(out, "JPEG")
+    sent = {"width": 4000, "height": 2667, "serial": 3, "file": memoryview(out.getvalue())}
+    explorer.set_state({"_upload": sent})
+    assert explorer.image.shape == (1, 3, 60, 90)
+    assert explorer.truth is None
+    assert explorer._truth == {}
+    assert Image.open(io.BytesIO(explorer._photo)).size == (90, 60)
+    assert explorer._answer["serial"] == 3
+    assert explorer._answer["lines"][0] == "Your photo: 4000 x 2667 pixels, explored at 90 x 60"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"width": 4, "height": 4, "file": b""},
+        {"width": 4, "height": 4, "file": b"\xff\xd8 no photo"},
+        {"width": "x", "height": 4, "file": b"\xff\xd8"},
+        {"width": 4, "height": 4, "file": None},
+    ],
+)
+def test_a_broken_photo_from_the_page_changes_nothing(explorer: Explorer, sent: Any) -> None:
+    image, photo, truth = explorer.image, explorer._photo, explorer.truth
+    explorer.set_state({"_upload": {**sent, "serial": 9}})
+    assert "nothing was changed" in explorer._answer["error"]
+    assert explorer._answer["serial"] == 9
+    assert explorer.image is image
+    assert explorer._photo == photo
+    assert explorer.truth is truth
+
+
+def test_large_photos_are_reduced() -> None:
+    explorer = Explorer(torch.rand(1, 3, 2000, 3000))
+    rows, columns = explorer.image.shape[-2:]
+    assert rows * columns <= 2e6
+    assert columns / rows == pytest.approx(1.5, abs=0.01)
+    note = f"Your photo: 3000 x 2000 pixels, explored at {columns} x {rows}"
+    assert explorer._answer["lines"][0] == note
+
+
+def test_bad_photos_are_refused_in_words(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8 not a photo")
+    with pytest.raises(ValueError, match=r"photo|image"):
+        Explorer(str(broken))
+    with pytest.raises(FileNotFoundError):
+        Explorer(str(tmp_path / "missing.jpg"))
+    with pytest.raises(ValueError, match=r"NaN|finite"):
+        Explorer(torch.full((1, 3, 20, 20), torch.nan))
+
+
+def test_leaves_a_picture_where_no_kernel_runs(explorer: Explorer) -> None:
+    bundle, _ = explorer._repr_mimebundle_() or ({}, {})
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    still = Image.open(io.BytesIO(base64.b64decode(bundle["image/jpeg"])))
+    assert still.width > 700
+    assert np.asarray(still).std() > 20
+    assert bundle["text/plain"] == repr(explorer)
+    assert "0x" not in repr(explorer)
+
+
+def test_static_page_is_one_file_that_needs_nothing_else(
+    explorer: Explorer, tmp_path: Path
+) -> None:
+    before = explorer.state
+    states = {"on her": before, "nothing </script>": replace(before, strength=0)}
+    page = to_html(explorer, tmp_path / "page.html", states, title="A <page>").read_text()
+    assert explorer.state == before
+    assert "A &lt;page&gt;" in page
+    assert not re.search(r"""(src|href)=["']|@import|url\(|https?://""", page)
+    assert page.count("</script>") == 2
+    data = json.loads(re.search(r'id="lzu-data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    assert [each["title"] for each in data["prepared"]] == list(states)
+    assert data["prepared"][1]["state"]["strength"] == 0
+    mask = base64.b64decode(data["prepared"][0]["answer"]["zoom"]["mask"]["bytes"])
+    assert Image.open(io.BytesIO(mask)).width == 384
+
+
+def test_static_page_refuses_what_cannot_be_shown(
+    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(image: torch.Tensor, state: State, *more: Any) -> object:
+        if state.pieces == 5:
+            raise ValueError("no such warp")
+        return explore(image, state, *more)
+
+    monkeypatch.setattr(module, "explore", refuse)
+    with pytest.raises(ValueError, match="'odd' cannot be shown: no such warp"):
+        to_html(explorer, tmp_path / "page.html", {"odd": replace(explorer.state, pieces=5)})
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_readme_picture_is_what_the_package_draws() -> None:
+    kept = np.asarray(Image.open(ROOT / "notebooks/explorer.jpg").convert("RGB")).astype(float)
+    drawn = np.asarray(Explorer(SCENES["temple"]()).still()).astype(float)
+    assert kept.shape == drawn.shape
+    # JPEG rounds, and fonts are drawn a little otherwise elsewhere.
+    assert np.abs(kept - drawn).mean() < 4
+
+
+def test_fields_of_a_fovea_are_those_that_the_page_sets() -> None:
+    assert set(asdict(Fovea())) == {"x", "y", "width"}
+    assert set(asdict(Box())) == {"x", "y", "width", "height"}
+    assert set(asdict(Node())) == {"row", "column", "dx", "dy"}
