@@ -1,5 +1,5 @@
 /**
- * Zoomed and unzoomed pictures, as in the Python module `sampling`.
+ * Zoomed and unzoomed pictures, as in the Python module `resampling`.
  *
  * @import { Axes, Bytes, Level, Picture, Rgb, Warp } from "./types.d.ts"
  */

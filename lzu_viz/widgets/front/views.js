@@ -4,6 +4,7 @@
  *
  * @import { BinaryData, Bytes, KernelMap, NetworkAnswer, NumberMap, Rgb, View } from "./types.d.ts"
  * @import { Explorer } from "./explorer.js"
+ * @import { ScratchCanvas } from "./paint.js"
  *
  * @typedef {object} Panel a view on the page, and what is kept for its next drawing.
  * @property {View} view
@@ -28,7 +29,6 @@
 import { squareFrame, wholeFrame } from "./frames.js";
 import { magnification } from "./inverse.js";
 import {
-  ScratchCanvas,
   drawBox,
   drawFolds,
   drawFovea,
