@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
-from lzu_viz.bench.browser.lab import Lab, LabServer
+from lzu_viz.bench.browser.lab import Lab, LabServer, at_rest, wait_until
 
 STALE = re.compile("lzu-stale")
 Place = tuple[float, float]
+Scope = Page | Locator | FrameLocator
+"""Where explorers are looked for."""
 
 
 def write_notebook(path: Path, *cells: str) -> None:
@@ -32,41 +34,68 @@ def open_cells(lab: Lab, server: LabServer, *cells: str) -> None:
     settled(lab.page)
 
 
-def view(page: Page | Locator, name: str) -> Locator:
+def view(page: Scope, name: str) -> Locator:
     """The canvas of a view."""
     return page.locator(f'canvas[data-view="{name}"]')
 
 
-def control(page: Page | Locator, label: str) -> Locator:
+def control(page: Scope, label: str) -> Locator:
     """The input behind a label."""
     return page.locator(".lzu-control", has_text=re.compile(f"^{label}")).locator("input, select")
 
 
-def numbers(page: Page | Locator) -> Locator:
+def numbers(page: Scope) -> Locator:
     return page.locator(".lzu-numbers")
 
 
-def message(page: Page | Locator) -> Locator:
+def message(page: Scope) -> Locator:
     return page.locator(".lzu-message")
 
 
-def settled(page: Page | Locator) -> None:
-    """Wait until the kernel has answered the last change, in every explorer."""
-    for each in numbers(page).all():
-        expect(each).not_to_have_class(STALE)
+# Whether every explorer shows its last change in all its views; false where there is none yet.
+DRAWN = """roots => roots.length > 0 && roots.every((root) => {
+    const views = [...root.querySelectorAll("canvas")];
+    return views.every((canvas) => canvas.dataset.revision === root.dataset.revision);
+})"""
+# And whether the kernel's last answer belongs to it.
+SETTLED = f"""roots => ({DRAWN})(roots)
+    && roots.every((root) => !root.querySelector(".lzu-numbers.lzu-stale"))"""
+# And whether the kernel has answered every message, if only to refuse it.
+ANSWERED = f"""roots => ({DRAWN})(roots)
+    && roots.every((root) => root.querySelector(".lzu-numbers").ariaBusy === "false")"""
 
 
-def at_rest(page: Page, canvas: Locator) -> dict[str, float]:
-    """Where a canvas is on the screen, once it no longer moves."""
-    before = None
-    for _ in range(75):
-        canvas.scroll_into_view_if_needed()
-        box = canvas.bounding_box()
-        if box is not None and box == before:
-            return {key: float(value) for key, value in box.items()}
-        before = box
-        page.wait_for_timeout(200)
-    raise TimeoutError(f"{canvas} does not come to rest on the screen")
+def _wait_for(page: Scope, condition: str, failure: str) -> None:
+    roots = page.locator(".lzu")
+    wait_until(lambda: bool(roots.evaluate_all(condition)), failure)
+
+
+def drawn(page: Scope) -> None:
+    """Wait until the last change is drawn, in every view of every explorer."""
+    _wait_for(page, DRAWN, "a change was not drawn")
+
+
+def settled(page: Scope) -> None:
+    """Wait until the last change is drawn and the kernel has answered it, in every explorer."""
+    _wait_for(page, SETTLED, "a change was not drawn and answered")
+
+
+def answered(page: Scope) -> None:
+    """Wait until the kernel has answered or refused the last change, in every explorer."""
+    _wait_for(page, ANSWERED, "a change was neither answered nor refused")
+
+
+@contextmanager
+def changing(lab: Lab, picture: Locator) -> Iterator[str]:
+    """Expect that the block changes a picture: wait until it is drawn before, and changes after.
+
+    Yields:
+        The hash of the picture before.
+    """
+    drawn(lab.page)
+    before = lab.picture_hash(picture)
+    yield before
+    lab.wait_for_change(picture, before)
 
 
 def on_screen(box: dict[str, float], place: Place) -> Place:
@@ -78,7 +107,7 @@ def on_screen(box: dict[str, float], place: Place) -> Place:
 @contextmanager
 def held(page: Page, canvas: Locator, start: Place, end: Place, steps: int = 8) -> Iterator[None]:
     """Drag from place to place of a canvas, and let go at the end of the block."""
-    box = at_rest(page, canvas)
+    box = at_rest(canvas)
     page.mouse.move(*on_screen(box, start))
     page.mouse.down()
     page.mouse.move(*on_screen(box, end), steps=steps)
@@ -91,23 +120,24 @@ def drag(page: Page, canvas: Locator, start: Place, end: Place) -> None:
         pass
 
 
-def expect_value(page: Page | Locator, **values: str) -> None:
+def expect_value(page: Scope, **values: str) -> None:
     """Expect what the controls say: `fovea_x="0.1"`."""
     for label, value in values.items():
         expect(control(page, label.replace("_", " "))).to_have_value(value)
 
 
-def expect_near(page: Page | Locator, slack: float = 0.03, **values: float) -> None:
+def expect_near(page: Scope, slack: float = 0.03, **values: float) -> None:
     """Expect what the controls say, but for a pixel or two."""
     for label, value in values.items():
-        slider = control(page, label.replace("_", " "))
-        expect(slider).to_be_visible()
-        for _ in range(50):
-            if abs(float(slider.input_value()) - value) <= slack:
-                break
-            slider.page.wait_for_timeout(100)
-        else:
-            raise AssertionError(f"{label} is {slider.input_value()}, not {value} +- {slack}")
+        _expect_near(control(page, label.replace("_", " ")), value, slack)
+
+
+def _expect_near(slider: Locator, value: float, slack: float) -> None:
+    expect(slider).to_be_visible()
+    wait_until(
+        lambda: abs(float(slider.input_value()) - value) <= slack,
+        lambda: f"{slider} has the value {slider.input_value()}, not {value} +- {slack}",
+    )
 
 
 def complaints(lab: Lab) -> list[str]:

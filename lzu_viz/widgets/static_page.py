@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .explorer import Explorer
-from .front import STYLE, module_source, static_source
+from .front import STYLE, static_source
 from .state import State
 
 _PAGE = """<!doctype html>
@@ -84,7 +84,6 @@ def to_html(
     values = {name: getattr(explorer, name) for name in names}
     values["_state"] = prepared[0]["state"]
     data = json.dumps({"values": values, "prepared": prepared}, default=_plain)
-    module = module_source().replace("export default", "const widget =")
     path = Path(path)
     path.write_text(
         _PAGE.format(
@@ -92,7 +91,7 @@ def to_html(
             style=STYLE.read_text(encoding="utf-8"),
             # In a page, a closing tag ends a script even within a string.
             data=data.replace("</", "<\\/"),
-            module=module + static_source(),
+            module=static_source(),
         ),
         encoding="utf-8",
     )

@@ -3,15 +3,19 @@
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from lzu_viz.bench.browser.lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
+from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
 from requirements import needed
 
 ROOT = Path(__file__).parents[2]
 LOG = pytest.StashKey[LabServer]()
+DELAY_DRAWING = Path(__file__).with_name("delay_drawing.js")
+
+expect.set_options(timeout=ACTION_MS)
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,24 @@ def lab_server(
     with LabServer(folder, ROOT / "notebooks", overrides) as server:
         pytestconfig.stash[LOG] = server
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _delayed_drawing() -> Iterator[None]:
+    """Delay every drawing in every page by `LZU_DRAWING_DELAY_MS` milliseconds, if that is set."""
+    delay = int(os.environ.get("LZU_DRAWING_DELAY_MS", "0"))
+    new_context = Browser.new_context
+    script = f"globalThis.drawingDelayMs = {delay};\n{DELAY_DRAWING.read_text(encoding='utf-8')}"
+
+    def new_context_delayed(self: Browser, **options: Any) -> BrowserContext:
+        context = new_context(self, **options)
+        context.add_init_script(script)
+        return context
+
+    with pytest.MonkeyPatch.context() as patch:
+        if delay:
+            patch.setattr(Browser, "new_context", new_context_delayed)
+        yield
 
 
 # One browser a file, not one for all: while Playwright runs, asyncio.run fails in other tests.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from browser_helpers import at_rest, complaints, settled, view
+from browser_helpers import at_rest, changing, complaints, settled, view
 from lzu_viz.bench.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -35,14 +35,13 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
     run_through(lab, name)
     page = lab.page
     source, zoomed = view(page, "source").first, view(page, "zoomed").first
-    at_rest(page, source)
+    at_rest(source)
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / f"{name[:2]}.png")
-    before = lab.picture_hash(zoomed)
-    for _ in range(4):
-        source.press("Shift+ArrowLeft")
-    lab.wait_for_change(zoomed, before)
+    with changing(lab, zoomed):
+        for _ in range(4):
+            source.press("Shift+ArrowLeft")
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / f"{name[:2]}-moved.png")

@@ -9,7 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
-from browser_helpers import at_rest, control, on_screen
+from browser_helpers import control, drag, drawn, view, wait_until
+from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.site import __main__ as site
 from lzu_viz.site import show, source
 from lzu_viz.widgets import State
@@ -83,24 +84,22 @@ def test_the_explorer_stands_in_the_page(built: Path) -> None:
     assert "explorers_as_pages" not in page  # what was run beforehand is not shown
 
 
+PIXELS = "canvas => canvas.toDataURL()"
+
+
 @pytest.mark.browser
 def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.goto((built / "notebooks/00_page.html").as_uri())
-    frame = page.frame_locator("iframe.lzu-explorer")
-    source, zoomed = (frame.locator(f'canvas[data-view="{name}"]') for name in ("source", "zoomed"))
-    drawn = "canvas => canvas.toDataURL()"
-    across = control(frame, "fovea x")
-    before, place = zoomed.evaluate(drawn), across.input_value()
-    box = at_rest(page, source)
-    drag_from, drag_to = on_screen(box, (0.0, 0.0)), on_screen(box, (-0.6, 0.4))
-    page.mouse.move(*drag_from)
-    page.mouse.down()
-    page.mouse.move(*drag_to, steps=8)
-    page.mouse.up()
-    expect(across).not_to_have_value(place)
-    assert zoomed.evaluate(drawn) != before
-    page.close()
+    with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
+        page = context.new_page()
+        page.set_default_timeout(ACTION_MS)
+        page.goto((built / "notebooks/00_page.html").as_uri())
+        frame = page.frame_locator("iframe.lzu-explorer")
+        zoomed, across = view(frame, "zoomed"), control(frame, "fovea x")
+        drawn(frame)
+        before, place = zoomed.evaluate(PIXELS), across.input_value()
+        drag(page, view(frame, "source"), (0.0, 0.0), (-0.6, 0.4))
+        expect(across).not_to_have_value(place)
+        wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
 
 
 def test_formulas_are_drawn_by_the_browser(built: Path) -> None:

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from browser_helpers import (
     at_rest,
+    changing,
     complaints,
     drag,
     expect_near,
@@ -33,14 +34,14 @@ def test_runs_and_obeys(lab: Lab, screenshots: Path | None) -> None:
     expect(lab.page.locator(".Toastify__toast")).to_have_count(0)
     page = lab.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
-    at_rest(page, source)  # below, cells are still being laid out
+    at_rest(source)  # below, cells are still being laid out
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / "start_here.png")
-    before, text = lab.picture_hash(zoomed), numbers(page).inner_text()
+    text = numbers(page).inner_text()
     assert "zoom and unzoom 0.9" in text
-    drag(page, source, (0.2, 0.4), (-0.4, 0.0))
-    lab.wait_for_change(zoomed, before)
+    with changing(lab, zoomed) as before:
+        drag(page, source, (0.2, 0.4), (-0.4, 0.0))
     settled(page)
     expect_near(page, fovea_x=-0.4, fovea_y=0)
     expect(numbers(page)).to_contain_text("zoom and unzoom 0.0")
@@ -49,6 +50,6 @@ def test_runs_and_obeys(lab: Lab, screenshots: Path | None) -> None:
     source.press("Control+z")
     expect_value(page, fovea_x="0.2", fovea_y="0.4")
     settled(page)
-    assert lab.picture_hash(zoomed) == before
+    lab.wait_for_hash(zoomed, before)
     expect(numbers(page)).to_have_text(text, use_inner_text=True)
     assert complaints(lab) == []

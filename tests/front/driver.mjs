@@ -1,58 +1,106 @@
 /**
- * Runs states through the page's mathematics for `test_front.py`.
+ * Evaluates the page's mathematics for `test_front.py`.
  *
- * node driver.mjs MODULE < states.json > answers.json
+ * node driver.mjs FOLDER-OF-THE-FRONT-END < states.json > answers.json
  *
- * Numbers that JSON does not know come as text ("NaN"). Arrays go back as base64 of their bytes.
+ * Numbers that JSON lacks are written as text ("NaN"). Arrays are returned as base64 of their bytes.
+ *
+ * @import { Edges, Point, Rgb, Size, Warp } from "../../lzu_viz/widgets/front/types.d.ts"
+ * @import { Fovea } from "../../lzu_viz/widgets/front/saliency.js"
+ *
+ * @typedef {{kind: "foveas", foveas: Fovea[], strength: number}} FromFoveas
+ * @typedef {{kind: "boxes", boxes: Edges[], amplitude: number, spread: number}} FromBoxes
+ * @typedef {{kind: "pixels", boxes: Edges[], amplitude: number, bandwidth: number,
+ *     frame: [number, number]}} FromPixels
+ * @typedef {{kind: "mix", looks: Recipe[], weights?: number[]}} FromMix
+ * @typedef {FromFoveas | FromBoxes | FromPixels | FromMix} Recipe of a saliency map.
+ *
+ * @typedef {object} Case
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number[]} [grid] of a warp that is given; otherwise the fields of an attraction:
+ * @property {Recipe} look
+ * @property {Size} size
+ * @property {[number, number]} fwhm
+ * @property {boolean} separable
+ * @property {boolean} antiCrop
+ * @property {number} morph
+ * @property {[string | number, string | number][]} points
+ * @property {[number, number]} size_of_maps
+ * @property {[number, number]} zoomed_size
+ * @property {boolean} antialias
+ * @property {Rgb} fill
+ * @property {{width: number, height: number, data: string}} picture
  */
 import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { load } from "./load.mjs";
 
-const front = await import(pathToFileURL(process.argv[2]));
+const saliency = await load("saliency.js");
+const { makeWarp } = await load("attraction.js");
+const { folds, morph, sourceMap, toSource, warpFromGrid } = await load("warp.js");
+const { magnification, toZoomed, zoomedMap } = await load("inverse.js");
+const { buildMipmap } = await load("mipmap.js");
+const { unzoomPicture, zoomPicture } = await load("resampling.js");
 
+/** @param {Float64Array | Uint8ClampedArray<ArrayBuffer>} array */
 const bytes = (array) =>
-  Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
+  Buffer.from(
+    /** @type {ArrayBuffer} */ (array.buffer),
+    array.byteOffset,
+    array.byteLength,
+  ).toString("base64");
 
-const points = (found) => bytes(Float64Array.from(found.flatMap((each) => each ?? [NaN, NaN])));
+/** @param {(?Point)[]} found */
+const points = (found) => bytes(Float64Array.from(found.flatMap((point) => point ?? [NaN, NaN])));
 
-const LOOKS = {
-  foveas: (size, { foveas, strength }) => front.fromFoveas(size, foveas, strength),
-  boxes: (size, { boxes, amplitude, spread }) => front.fromBoxes(size, boxes, amplitude, spread),
-  pixels: (size, { boxes, amplitude, bandwidth, frame }) =>
-    front.fromBoxesInPixels(size, boxes, amplitude, bandwidth, frame),
-  mix: (size, { looks, weights }) =>
-    front.mix(looks.map((look) => LOOKS[look.kind](size, look)), weights),
-};
+/**
+ * @param {Size} size
+ * @param {Recipe} recipe
+ * @returns {Float64Array}
+ */
+function saliencyOf(size, recipe) {
+  if (recipe.kind === "foveas") return saliency.fromFoveas(size, recipe.foveas, recipe.strength);
+  if (recipe.kind === "mix") {
+    const maps = recipe.looks.map((part) => saliencyOf(size, part));
+    return saliency.mix(maps, recipe.weights);
+  }
+  const { boxes, amplitude } = recipe;
+  if (recipe.kind === "boxes") return saliency.fromBoxes(size, boxes, amplitude, recipe.spread);
+  return saliency.fromBoxesInPixels(size, boxes, amplitude, recipe.bandwidth, recipe.frame);
+}
 
+/** @param {Case} state */
 function run(state) {
+  /** @type {Record<string, string>} */
   const answer = {};
+  /** @type {Warp} */
   let warp;
   if (state.grid) {
-    warp = front.warpFromGrid(state.rows, state.columns, state.grid);
+    warp = warpFromGrid(state.rows, state.columns, state.grid);
   } else {
-    const cells = LOOKS[state.look.kind](state.size, state.look);
+    const cells = saliencyOf(state.size, state.look);
     answer.saliency = bytes(cells);
-    warp = front.morph(front.makeWarp({ ...state.size, cells }, state), state.morph);
+    warp = morph(makeWarp({ ...state.size, cells }, state), state.morph);
   }
   answer.grid = bytes(warp.grid);
-  answer.axes = bytes(Float64Array.of(...(warp.x ?? []), ...(warp.y ?? [])));
-  answer.folds = bytes(Float64Array.from(front.folds(warp).flat()));
+  answer.axes = bytes(Float64Array.of(...(warp.axes?.x ?? []), ...(warp.axes?.y ?? [])));
+  answer.folds = bytes(Float64Array.from(folds(warp).flat()));
 
-  const places = state.points.map((point) => point.map(Number));
-  answer.to_source = points(places.map(([x, y]) => front.toSource(warp, x, y)));
-  answer.to_zoomed = points(places.map(([x, y]) => front.toZoomed(warp, x, y)));
+  const places = state.points.map(([x, y]) => [Number(x), Number(y)]);
+  answer.to_source = points(places.map(([x, y]) => toSource(warp, x, y)));
+  answer.to_zoomed = points(places.map(([x, y]) => toZoomed(warp, x, y)));
 
   const [rows, columns] = state.size_of_maps;
-  answer.source_map = bytes(front.sourceMap(warp, rows, columns));
-  answer.zoomed_map = bytes(front.zoomedMap(warp, rows, columns));
-  answer.magnification = bytes(front.magnification(warp, rows, columns));
+  answer.source_map = bytes(sourceMap(warp, rows, columns));
+  answer.zoomed_map = bytes(zoomedMap(warp, rows, columns));
+  answer.magnification = bytes(magnification(warp, rows, columns));
 
   const data = new Uint8ClampedArray(Buffer.from(state.picture.data, "base64"));
   const picture = { ...state.picture, data };
-  const levels = front.buildPyramid(picture);
-  answer.zoomed = bytes(front.zoomPicture(levels, warp, ...state.zoomed_size, state.antialias));
+  const levels = buildMipmap(picture);
+  answer.zoomed = bytes(zoomPicture(levels, warp, ...state.zoomed_size, state.antialias));
   const out = new Uint8ClampedArray(rows * columns * 4);
-  answer.unzoomed = bytes(front.unzoomPicture(picture, warp, rows, columns, out, state.fill));
+  answer.unzoomed = bytes(unzoomPicture(picture, warp, rows, columns, out, state.fill));
   return answer;
 }
 

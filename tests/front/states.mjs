@@ -1,22 +1,28 @@
 /**
- * Says for states what the page makes of them, for `test_looks.py`.
+ * Evaluates states as the page does, for `test_policies.py`.
  *
  * node states.mjs FOLDER-OF-THE-FRONT-END < states.json > answers.json
+ *
+ * @import { Size, State } from "../../lzu_viz/widgets/front/types.d.ts"
  */
 import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { load } from "./load.mjs";
 
-const folder = pathToFileURL(process.argv[2]);
-const { saliencyOf, warpOf } = await import(`${folder}/shared.js`);
-const { folds } = await import(`${folder}/warp.js`);
+const { saliencyOf, warpOf } = await load("state_to_warp.js");
+const { folds } = await load("warp.js");
 
-const numbers = (array) => Array.from(array);
-
+/**
+ * @param {object} given
+ * @param {State} given.state
+ * @param {{width: number, height: number}} given.size
+ * @param {?Size & {cells: number[]}} given.found the saliency of the photo, where the state needs it.
+ */
 function run({ state, size, found }) {
-  const known = found && { ...found, cells: Float64Array.from(found.cells) };
-  const map = saliencyOf(state, size, known);
+  const imageSaliency = found && { ...found, cells: Float64Array.from(found.cells) };
+  const map = saliencyOf(state, size, imageSaliency);
+  if (!map) throw new Error(`a state of kind ${state.kind} needs the saliency of the photo`);
   const warp = warpOf(state, map);
-  return { saliency: numbers(map.cells), grid: numbers(warp.grid), folds: folds(warp) };
+  return { saliency: Array.from(map.cells), grid: Array.from(warp.grid), folds: folds(warp) };
 }
 
 process.stdout.write(JSON.stringify(JSON.parse(readFileSync(0, "utf8")).map(run)));

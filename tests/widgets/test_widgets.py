@@ -9,6 +9,7 @@ import io
 import json
 import math
 import re
+import subprocess
 from dataclasses import FrozenInstanceError, asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ import pytest
 import torch
 from PIL import Image
 
+from in_node import find_node
 from lzu_viz import Warp, images
 from lzu_viz.datasets.scenes import SCENES, Scene, far_person
-from lzu_viz.widgets import Box, Explorer, Fovea, Node, State, explore, to_html
+from lzu_viz.widgets import Box, Explorer, Fovea, Node, State, explore, front, to_html
 from lzu_viz.widgets import explorer as module
-from lzu_viz.widgets.front import FILES, FOLDER, module_source
+from lzu_viz.widgets.front import FOLDER, STATIC, WIDGET, bundle, modules
 from lzu_viz.widgets.protocol import NOTHING, maps_to_page
 from lzu_viz.widgets.state import Control, controls, lists
 from lzu_viz.widgets.state_to_warp import warp_of
@@ -249,21 +251,45 @@ def test_the_page_gets_what_it_needs(scene: Scene) -> None:
     assert not (line[scene.mask[0, 0].numpy()] > 0).any()
 
 
-def test_module_for_the_page_holds_both_files() -> None:
-    source = module_source()
-    assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
-    assert source.count("export default") == 1
-    exported: set[str] = set()
-    for name in FILES:
-        text = (FOLDER / name).read_text()
-        # Each file uses only those before it, and what they export.
-        imports = re.findall(r"^import \{([^}]*)\} from \"\./(.*?)\";", text, re.MULTILINE)
-        assert all(FILES.index(origin) < FILES.index(name) for _, origin in imports)
-        used = {each.strip() for names, _ in imports for each in names.split(",")} - {""}
-        assert used <= exported
-        own = set(re.findall(r"^export (?:const|function|class) (\w+)", text, re.MULTILINE))
-        assert not own & exported  # joined, the names share one scope
-        exported |= own
+def test_bundles_hold_every_module_and_import_none() -> None:
+    for entry, exports in ((WIDGET, 1), (STATIC, 0)):
+        source = bundle(entry)
+        assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
+        assert source.count("export default") == exports
+        for name in modules(entry)[:-1]:
+            assert source.count(f"const module_{name.removesuffix('.js')} = ") == 1
+    assert {path.name for path in FOLDER.glob("*.js")} == set(modules(STATIC))
+    assert set(modules(STATIC)) - set(modules(WIDGET)) == {STATIC}
+
+
+def test_a_bundle_behaves_as_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all kinds of import and export; what a module does not export stays its own."""
+    sources = {
+        "names.js": "const own = 1;\nexport const a = own;\nexport function b() {\n  return 2;\n}\n"
+        "export async function later() {\n  return 3;\n}\nexport default 4;\n",
+        "middle.js": 'import { a as one, b } from "./names.js";\n'
+        "const own = 10;\nexport const a = own * one + b();\nexport class Box {}\n",
+        "main.js": 'import four from "./names.js";\n'
+        'import {\n  Box,\n  a,\n} from "./middle.js";\nimport { later } from "./names.js";\n'
+        "console.log(a, four, new Box() instanceof Box, await later());\n",
+    }
+    for name, source in sources.items():
+        (tmp_path / name).write_text(source)
+    monkeypatch.setattr(front, "FOLDER", tmp_path)
+    joined = tmp_path / "joined.mjs"
+    joined.write_text(bundle("main.js"))
+    run = subprocess.run([find_node(), str(joined)], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["12", "4", "true", "3"]
+
+
+def test_modules_that_import_each_other_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.js").write_text('import { b } from "./two.js";\n')
+    (tmp_path / "two.js").write_text('import { a } from "./one.js";\n')
+    monkeypatch.setattr(front, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=r"circle: one\.js -> two\.js -> one\.js"):
+        bundle("one.js")
 
 
 def test_views_are_those_there_are(scene: Scene) -> None:

@@ -16,7 +16,7 @@ from .mouse import Hand, Point
 
 PAGE = Path(__file__).with_name("page")
 
-LIMIT_MS = 30_000
+LIMIT_MS = 120_000
 """How long to wait for anything that a page should show."""
 
 QUIET_MS = 120
@@ -82,7 +82,7 @@ class Stage:
         for point in self._points[1:]:
             self._mark()
             self._hand.move(point)
-            self._rest(change=True, limit=3000)
+            self._rest(change=True, limit=10_000)
             self._learned.append(self._keys())
         self._mark()
         self._hand.release(self._points[-1])

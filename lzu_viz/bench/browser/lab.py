@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.error import HTTPError
@@ -49,9 +49,14 @@ QUIET = {
     }
 }
 
-START_S = 60
-ACTION_MS = 15_000
-RUN_MS = 400_000
+# Limits, not pauses: a wait ends as soon as its condition holds. They leave room for a machine
+# that is busy with other programs.
+START_S = 180
+ACTION_MS = 60_000
+RUN_MS = 900_000
+POLL_S = 0.05
+STILL, STILL_S = 3, 0.15
+"""An element is at rest if it was found so many times, so many seconds apart, at one place."""
 
 # The pixels of a picture as they are in the page, whatever covers them or scrolls them away.
 READ_PIXELS = """async element => {
@@ -70,6 +75,52 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    failure: str | Callable[[], str],
+    timeout_ms: float = ACTION_MS,
+) -> None:
+    """Wait until a condition holds.
+
+    Args:
+        condition: evaluated every 50 ms.
+        failure: the message of the error, or a function that returns it.
+        timeout_ms: how long to wait, in milliseconds.
+
+    Raises:
+        TimeoutError: the condition did not hold within this time.
+    """
+    end = time.monotonic() + timeout_ms / 1000
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(failure if isinstance(failure, str) else failure())
+        time.sleep(POLL_S)
+
+
+def at_rest(target: Locator) -> dict[str, float]:
+    """Scroll an element into view and wait until it no longer moves on the screen.
+
+    A notebook goes on moving for a while: cells that scroll into view are laid out only then.
+
+    Returns:
+        Its bounding box in pixels of the page: `x`, `y`, `width` and `height`.
+
+    Raises:
+        TimeoutError: it does not come to rest.
+    """
+    boxes: list[dict[str, float] | None] = []
+    end = time.monotonic() + ACTION_MS / 1000
+    while time.monotonic() < end:
+        target.scroll_into_view_if_needed()
+        found = target.bounding_box()
+        box = {key: float(found[key]) for key in ("x", "y", "width", "height")} if found else None
+        boxes.append(box)
+        if box is not None and boxes[-STILL:] == [box] * STILL:
+            return box
+        time.sleep(STILL_S)
+    raise TimeoutError(f"{target} does not come to rest on the screen")
 
 
 class Server:
@@ -150,7 +201,7 @@ class Server:
         request = urllib.request.Request(
             self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=ACTION_MS / 1000) as answer:
             content: bytes = answer.read()
         return content
 
@@ -265,6 +316,7 @@ class Lab:
     def run_all(self) -> None:
         """Clear all outputs, so that what is seen later is new; run all cells; wait for them."""
         self._choose("Edit", "Clear Outputs of All Cells")
+        expect(self.cells.locator(".jp-InputPrompt", has_text=re.compile(r"\d"))).to_have_count(0)
         self._choose("Run", "Run All Cells")
         self.wait_idle()
 
@@ -321,26 +373,18 @@ class Lab:
 
     def wait_for_change(self, pictures: Locator, before: str) -> None:
         """Wait until the pictures no longer have the hash `before`."""
-        for _ in range(ACTION_MS // 100):
-            if self.picture_hash(pictures) != before:
-                return
-            self.page.wait_for_timeout(100)
-        raise TimeoutError("the pictures did not change")
+        wait_until(lambda: self.picture_hash(pictures) != before, "the pictures did not change")
+
+    def wait_for_hash(self, pictures: Locator, wanted: str) -> None:
+        """Wait until the pictures have the hash `wanted`."""
+        wait_until(
+            lambda: self.picture_hash(pictures) == wanted, "the pictures are not those expected"
+        )
 
     def middle(self, target: Locator) -> tuple[float, float]:
-        """Where the target is on the screen, once it has come to rest there.
-
-        A notebook goes on moving for a while: cells that scroll into view are laid out only then.
-        """
-        before = None
-        for _ in range(ACTION_MS // 200):
-            target.scroll_into_view_if_needed()
-            box = target.bounding_box()
-            if box is not None and box == before:
-                return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-            before = box
-            self.page.wait_for_timeout(200)
-        raise TimeoutError(f"{target} does not come to rest on the screen")
+        """Return the centre of an element in pixels of the page, once it is at rest there."""
+        box = at_rest(target)
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def drag(self, target: Locator, dx: float, dy: float, steps: int = 10) -> None:
         """Press on the middle of the target, move by (dx, dy) screen pixels, and let go."""

@@ -1,4 +1,4 @@
-"""The front end: plain JavaScript files and a style sheet, joined to one module without a build."""
+"""The front end: JavaScript modules and a style sheet, inlined into one module without a build."""
 
 import re
 from pathlib import Path
@@ -7,28 +7,88 @@ FOLDER = Path(__file__).parent
 
 STYLE = FOLDER / "explorer.css"
 
-FILES = ("warp.js", "paint.js", "shared.js", "views.js", "gestures.js", "explorer.js")
-"""In order: each uses only those before it."""
+WIDGET, STATIC = "explorer.js", "static.js"
+"""The entries: the widget, and the page without a kernel."""
+
+_IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./([\w.]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(
+    r"^export (?:(?P<default>default )|(?=(?:const|(?:async )?function|class) (?P<name>\w+)))",
+    re.MULTILINE,
+)
+
+
+def bundle(entry: str) -> str:
+    """Return one module that holds an entry and the modules that it imports.
+
+    Neither a widget nor a page that is opened from a disk can import files. Each imported module
+    becomes a function that returns its exports; only the entry keeps its own.
+
+    Args:
+        entry: the file name of a module of the front end.
+
+    Raises:
+        ValueError: modules import each other in a circle.
+    """
+    *imported, _ = modules(entry)
+    source = _linked(_read(entry))
+    return "\n".join([*(_as_function(name) for name in imported), source])
+
+
+def modules(entry: str) -> list[str]:
+    """Return the file names of an entry and of what it imports, each after its own imports."""
+    order: list[str] = []
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise ValueError(f"modules import each other in a circle: {' -> '.join((*path, name))}")
+        if name in order:
+            return
+        for _, imported in _IMPORT.findall(_read(name)):
+            visit(imported, (*path, name))
+        order.append(name)
+
+    visit(entry, ())
+    return order
 
 
 def module_source() -> str:
-    """Join the files to one module: in a widget, and from a disk, a page cannot import a file."""
-    parts = [_scoped((FOLDER / name).read_text(encoding="utf-8")) for name in FILES[:-1]]
-    last = (FOLDER / FILES[-1]).read_text(encoding="utf-8")
-    return "\n".join([*parts, _without_imports(last)])
+    """Return the module of the widget."""
+    return bundle(WIDGET)
 
 
 def static_source() -> str:
-    """Give what a page without a kernel runs, after the module."""
-    return (FOLDER / "static.js").read_text(encoding="utf-8")
+    """Return the module of a page without a kernel, which renders the widget."""
+    return bundle(STATIC)
 
 
-def _scoped(source: str) -> str:
-    """Put a file into a function of its own, so that only what it exports is seen by the others."""
-    names = ", ".join(re.findall(r"^export (?:const|function|class) (\w+)", source, re.MULTILINE))
-    inner = re.sub(r"^export ", "", _without_imports(source), flags=re.MULTILINE)
-    return f"const {{ {names} }} = (() => {{\n{inner}\nreturn {{ {names} }};\n}})();"
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def _without_imports(source: str) -> str:
-    return re.sub(r"^import [^;]*;\n", "", source, flags=re.MULTILINE)
+def _variable(name: str) -> str:
+    """The variable that holds the exports of a module."""
+    return "module_" + name.removesuffix(".js")
+
+
+def _linked(source: str) -> str:
+    """Read the exports of other modules in place of importing them."""
+
+    def read(match: re.Match[str]) -> str:
+        names, module = match.groups()
+        if not names.startswith("{"):
+            names = f"{{ default: {names} }}"
+        return f"const {names.replace(' as ', ': ')} = {_variable(module)};\n"
+
+    return _IMPORT.sub(read, source)
+
+
+def _as_function(name: str) -> str:
+    source = _linked(_read(name))
+    exports = [
+        "default: _default" if match["default"] else match["name"]
+        for match in _EXPORT.finditer(source)
+    ]
+    body = _EXPORT.sub(lambda match: "const _default = " if match["default"] else "", source)
+    return (
+        f"const {_variable(name)} = (() => {{\n{body}\nreturn {{ {', '.join(exports)} }};\n}})();"
+    )

@@ -1,21 +1,39 @@
 /**
- * The explorer on the page: panels, controls, numbers, and what links them.
+ * The explorer on the page: panels, controls and numbers.
  *
- * The page draws the warp itself and never waits for a kernel; see `shared.js`.
+ * The page computes the warp itself and never waits for a kernel; see `store.js`.
+ *
+ * @import { Colours, Control, ListName, Model, NodeState } from "./types.d.ts"
+ * @import { Point, State, View } from "./types.d.ts"
+ * @import { Mask, Panel } from "./views.js"
+ *
+ * @typedef {object} ControlRow a control on the page.
+ * @property {Control} control
+ * @property {HTMLLabelElement} row
+ * @property {HTMLInputElement | HTMLSelectElement} input
+ * @property {HTMLOutputElement} output
  */
-import { drawPanel, frameOf, readOut } from "./views.js";
-import { Sheet, fromCanvas, gradient, toCanvas } from "./paint.js";
+import { button, element } from "./dom.js";
+import { fromCanvas, toCanvas } from "./frames.js";
 import { Gestures } from "./gestures.js";
-import { Shared } from "./shared.js";
-import { toSource, toZoomed } from "./warp.js";
+import { toZoomed } from "./inverse.js";
+import { ScratchCanvas, context2d, gradient } from "./paint.js";
+import { messageOf } from "./photo.js";
+import { ExplorerStore } from "./store.js";
+import { drawPanel, frameOf, readOut } from "./views.js";
+import { toSource } from "./warp.js";
 
 const REFINE_AFTER_MS = 250;
 const BUSY_AFTER_MS = 1000;
 const PLAY_MS = 2000;
-const MOST_RATIO = 2;
+const MAX_PIXEL_RATIO = 2;
+const MIN_PANEL_WIDTH = 80;
 
 const GESTURES = [
-  ["drag", "moves a fovea, a box or a node of the grid; a box is resized by its edge, and a new one drawn on an empty place"],
+  [
+    "drag",
+    "moves a fovea, a box or a node of the grid; a box is resized by its edge, and a new one drawn on an empty place",
+  ],
   ["double click", "adds a fovea or a box, or takes it away; puts a node back"],
   ["wheel, pinch, + and −", "make a fovea or a box wider or narrower"],
   ["arrow keys", "move the selected one, with Shift ten times as far"],
@@ -26,289 +44,387 @@ const GESTURES = [
   ["pointing", "marks the same place in every view; maps say their number there"],
 ];
 
-class Explorer {
-  constructor(shared, element) {
-    this.shared = shared;
-    this.model = shared.model;
+export class Explorer {
+  /**
+   * @param {ExplorerStore} store
+   * @param {HTMLElement} parent
+   */
+  constructor(store, parent) {
+    this.store = store;
+    this.model = store.model;
     this.limits = this.model.get("_lists");
-    this.colours = { ...this.model.get("_colours") };
-    this.colours.map = new Uint8Array(this.colours.map.buffer, this.colours.map.byteOffset, this.colours.map.byteLength);
+    this.controls = this.model.get("_controls");
+    this.colours = readColours(this.model);
+    /** @type {Record<ListName, number> & {node: {row: number, column: number}}} */
     this.selected = { foveas: 0, boxes: 0, node: { row: 0, column: 0 } };
+    /** @type {Map<string, Panel>} */
     this.panels = new Map();
-    this.inputs = {};
-    this.decoded = {};
+    /** @type {ControlRow[]} */
+    this.rows = [];
+    /** @type {Record<string, Mask>} */
+    this.masks = {};
     this.notice = "";
-    this.scheduled = false;
+    this.isScheduled = false;
     this.ratio = 1;
-    this.centreNode();
-    element.append(this.build());
-    shared.views.add(this);
-    this.watch = new ResizeObserver(() => this.resize());
-    this.watch.observe(this.grid);
+    /** @type {?State} */
+    this.drawnState = null;
+    /** @type {?number} the animation frame of the playback. */
+    this.playing = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.refineTimer = undefined;
+    this.requestCount = 0;
+    this.decodingCount = 0;
+    /** @type {string[] | undefined} */
+    this.lines = undefined;
+    this.selectMiddleNode();
+
+    this.numbers = element("div", "lzu-numbers");
+    this.progress = element("progress", "lzu-progress");
+    this.message = element("span");
+    this.grid = element("div", "lzu-panels");
+    for (const view of this.model.get("_views")) this.grid.append(this.buildPanel(view));
+    // The buttons need gestures even where no source is shown.
+    const canvas = this.panels.get("source")?.canvas ?? element("canvas");
+    this.gestures = new Gestures(this, canvas);
+    this.buttons = this.buildButtons();
+    this.root = this.buildRoot();
+    parent.append(this.root);
+
+    this.busyTimer = setInterval(() => this.showBusy(), BUSY_AFTER_MS / 2);
+    store.views.add(this);
+    this.resizeObserver = new ResizeObserver(() => this.resize());
+    this.resizeObserver.observe(this.grid);
     this.resize();
-    if (!this.model.get("_answer").state) shared.told = null;
-    shared.tell();
+    if (!this.model.get("_answer").state) store.lastSent = null;
+    store.sendState();
   }
 
   close() {
-    this.watch.disconnect();
-    cancelAnimationFrame(this.playing);
-    clearTimeout(this.refining);
-    clearInterval(this.busy);
-    this.shared.views.delete(this);
+    this.resizeObserver.disconnect();
+    if (this.playing !== null) cancelAnimationFrame(this.playing);
+    clearTimeout(this.refineTimer);
+    clearInterval(this.busyTimer);
+    this.store.views.delete(this);
   }
 
-  // The page.
+  // Elements of the page.
 
-  build() {
-    const root = node("div", "lzu");
-    // A container cannot lay itself out by its own width: the grid stands inside it.
-    const layout = node("div", "lzu-layout");
-    layout.append(this.buildShow(), this.buildControls());
+  buildRoot() {
+    const root = element("div", "lzu");
+    // A container query cannot apply to the container itself: the layout is an element inside it.
+    const layout = element("div", "lzu-layout");
+    layout.append(this.buildPanels(), this.buildControls());
     root.append(layout, this.buildHelp());
     root.addEventListener("keydown", (event) => {
-      // JupyterLab takes these keys for itself, even from a slider, if it hears of them.
+      // Otherwise JupyterLab handles these keys itself, even on a slider.
       if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation();
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && event.target.type !== "text") {
+      const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
+      const isText = event.target instanceof HTMLInputElement && event.target.type === "text";
+      if (isUndo && !isText) {
         event.preventDefault();
         event.stopPropagation();
-        this.shared.undo();
+        this.store.undo();
       }
     });
     return root;
   }
 
-  buildShow() {
-    const show = node("div", "lzu-show");
-    this.numbers = node("div", "lzu-numbers");
+  buildPanels() {
+    const shown = element("div", "lzu-show");
     this.numbers.setAttribute("role", "status");
-    this.progress = node("progress", "lzu-progress");
     this.progress.setAttribute("aria-label", "The kernel is at work");
     this.progress.hidden = true;
-    this.busy = setInterval(() => this.showBusy(), BUSY_AFTER_MS / 2);
-    // A long message lies over the panels: they must not jump under the hand.
-    const line = node("div", "lzu-message");
+    // A long message covers the panels: if they moved, a drag would lose its target.
+    const line = element("div", "lzu-message");
     line.setAttribute("role", "alert");
-    this.message = node("span");
     line.append(this.message);
-    this.grid = node("div", "lzu-panels");
-    for (const view of this.model.get("_views")) this.grid.append(this.buildPanel(view));
-    show.append(this.numbers, this.progress, line, this.grid, this.buildKey());
-    return show;
+    shown.append(this.numbers, this.progress, line, this.grid, this.buildKey());
+    return shown;
   }
 
-  /** What the colours mean. */
+  /** The key to the colours. */
   buildKey() {
-    const key = node("div", "lzu-key");
-    const meanings = { fovea: "what you drag", fold: "folded pieces" };
+    const key = element("div", "lzu-key");
+    /** @type {[string, string][]} */
+    const entries = [
+      [this.colours.fovea, "what you drag"],
+      [this.colours.fold, "folded pieces"],
+    ];
     if (this.panels.has("uniform") || this.panels.has("unzoomed")) {
-      meanings.answer = "the network's answer";
-      if (this.model.get("_truth").box) meanings.truth = "the truth";
+      entries.push([this.colours.answer, "the network's answer"]);
+      if (this.model.get("_truth").box) entries.push([this.colours.truth, "the truth"]);
     }
-    for (const [name, meaning] of Object.entries(meanings)) {
-      const entry = node("span");
-      const patch = node("i");
-      patch.style.background = this.colours[name];
+    for (const [colour, meaning] of entries) {
+      const entry = element("span");
+      const patch = element("i");
+      patch.style.background = colour;
       entry.append(patch, meaning);
       key.append(entry);
     }
     return key;
   }
 
+  /** @param {View} view */
   buildPanel(view) {
-    const cell = node("figure", "lzu-panel");
-    const read = node("span", "lzu-read");
-    const frame = node("div", "lzu-frame");
-    const canvas = node("canvas");
+    const isSource = view.name === "source";
+    const cell = element("figure", "lzu-panel");
+    const readOut = element("span", "lzu-read");
+    const top = element("span");
+    const frame = element("div", "lzu-frame");
+    const canvas = element("canvas");
+    const marker = element("div", "lzu-mark");
     canvas.dataset.view = view.name;
-    canvas.setAttribute("aria-label", view.caption);
-    canvas.setAttribute("role", view.name === "source" ? "application" : "img");
-    const mark = node("div", "lzu-mark");
-    mark.hidden = true;
-    frame.append(canvas, mark);
-    cell.append(node("figcaption", "", view.caption), frame);
-    const top = node("span");
+    canvas.setAttribute("role", isSource ? "application" : "img");
+    const keys = "Arrow keys move, plus and minus resize, N selects the next.";
+    canvas.setAttribute("aria-label", isSource ? `${view.caption}. ${keys}` : view.caption);
+    marker.hidden = true;
+    frame.append(canvas, marker);
+    cell.append(element("figcaption", "", view.caption), frame);
     if (view.unit) {
-      const bar = node("div", "lzu-bar");
-      const colours = node("i");
-      colours.style.background = gradient(this.colours);
-      bar.append(node("span", "", "0"), colours, top, read);
+      const bar = element("div", "lzu-bar");
+      const scale = element("i");
+      scale.style.background = gradient(this.colours);
+      bar.append(element("span", "", "0"), scale, top, readOut);
       cell.append(bar);
     }
-    const panel = { view, cell, canvas, mark, read, top, scale: 1, sheet: new Sheet(), context: canvas.getContext("2d") };
+    /** @type {Panel} */
+    const panel = {
+      view,
+      cell,
+      canvas,
+      marker,
+      readOut,
+      top,
+      scale: 1,
+      scratch: new ScratchCanvas(),
+      context: context2d(canvas),
+      shown: null,
+      background: null,
+      decoded: null,
+    };
     this.panels.set(view.name, panel);
-    canvas.addEventListener("pointermove", (event) => this.hover(panel, event));
-    canvas.addEventListener("pointerleave", () => this.hover(panel, null));
-    if (view.name === "source") {
-      canvas.setAttribute("aria-label", `${view.caption}. Arrow keys move, plus and minus resize, N selects the next.`);
-      this.gestures = new Gestures(this, canvas);
-    }
+    canvas.addEventListener("pointermove", (event) => this.onHover(panel, event));
+    canvas.addEventListener("pointerleave", () => this.onHover(panel, null));
     return cell;
   }
 
+  shownControls() {
+    return this.controls.filter(({ shown }) => shown);
+  }
+
   buildControls() {
-    const side = node("div", "lzu-side");
-    this.gestures ??= new Gestures(this, node("canvas")); // for the buttons, where no source is shown
-    side.append(this.buildButtons());
+    const side = element("div", "lzu-side");
+    side.append(this.buttons.bar);
+    /** @type {Map<string, HTMLFieldSetElement>} */
     const groups = new Map();
-    for (const control of this.model.get("_controls").filter((each) => each.shown)) {
-      if (!groups.has(control.group)) {
-        const group = node("fieldset");
-        group.append(node("legend", "", control.group));
+    for (const control of this.shownControls()) {
+      let group = groups.get(control.group);
+      if (!group) {
+        group = element("fieldset");
+        group.append(element("legend", "", control.group));
         groups.set(control.group, group);
         side.append(group);
       }
-      groups.get(control.group).append(this.buildControl(control));
+      group.append(this.buildControl(control));
     }
     return side;
   }
 
   buildHelp() {
-    const help = node("details", "lzu-help");
-    const list = node("dl");
-    const shown = this.model.get("_controls").filter((each) => each.shown);
-    for (const [name, effect] of [...GESTURES, ...shown.map(({ label, legend }) => [label, legend])]) {
-      const entry = node("div");
-      entry.append(node("dt", "", name), node("dd", "", effect));
+    const help = element("details", "lzu-help");
+    const list = element("dl");
+    const controls = this.shownControls().map(({ label, legend }) => [label, legend]);
+    for (const [name, effect] of [...GESTURES, ...controls]) {
+      const entry = element("div");
+      entry.append(element("dt", "", name), element("dd", "", effect));
       list.append(entry);
     }
-    help.append(node("summary", "", "What each gesture, key and control does"), list);
+    help.append(element("summary", "", "What each gesture, key and control does"), list);
     return help;
   }
 
   buildButtons() {
-    const buttons = node("div", "lzu-buttons");
-    const shown = (name) => this.model.get("_controls").some((each) => each.name === name && each.shown);
-    this.play = button("▶ Play", "Bend the sheet from uniform to zoomed and back", () => this.togglePlay());
-    this.undo = button("↶ Undo", "Take the last change back (Ctrl+Z)", () => this.shared.undo());
-    this.add = button("+ Add", "Add a fovea or a box in the middle (Insert, or double click the source)", () => this.gestures.add(0, 0));
-    this.remove = button("− Remove", "Remove the selected fovea or box; put the selected node back (Delete)", () => this.gestures.remove());
-    this.play.hidden = !shown("morph");
+    const bar = element("div", "lzu-buttons");
+    const play = button("▶ Play", "Bend the sheet from uniform to zoomed and back", () =>
+      this.togglePlay(),
+    );
+    const undo = button("↶ Undo", "Take the last change back (Ctrl+Z)", () => this.store.undo());
+    const add = button(
+      "+ Add",
+      "Add a fovea or a box in the middle (Insert, or double click the source)",
+      () => this.gestures.add(0, 0),
+    );
+    const remove = button(
+      "− Remove",
+      "Remove the selected fovea or box; put the selected node back (Delete)",
+      () => this.gestures.remove(),
+    );
+    play.hidden = !this.shownControls().some(({ name }) => name === "morph");
     const chooser = this.model.get("_upload") ? this.buildChooser() : [];
-    buttons.append(this.play, this.undo, ...chooser, this.add, this.remove);
-    return buttons;
+    bar.append(play, undo, ...chooser, add, remove);
+    return { bar, play, undo, add, remove };
   }
 
   /** A button that takes a photo from the reader's disk. */
   buildChooser() {
-    const input = node("input");
+    const input = element("input");
     Object.assign(input, { type: "file", accept: "image/*", hidden: true });
     input.addEventListener("change", async () => {
-      const [file] = input.files;
-      input.value = "";
+      const file = input.files?.[0];
       if (!file) return;
+      input.value = "";
       try {
-        await this.shared.upload(file);
+        await this.store.upload(file);
       } catch (error) {
-        this.say(`${file.name} cannot be shown: ${error.message}. Nothing was changed; choose a JPEG, PNG or WebP.`);
+        this.notify(
+          `${file.name} cannot be shown: ${messageOf(error)}. Nothing was changed; choose a JPEG, PNG or WebP.`,
+        );
       }
     });
     return [button("Photo …", "Explore a photo of your own", () => input.click()), input];
   }
 
-  /** A labelled slider, choice or switch; its place in the state is `control.name`. */
+  /**
+   * A labelled slider, choice or switch for the field of the state that `control.name` names.
+   *
+   * @param {Control} control
+   */
   buildControl(control) {
-    const row = node("label", "lzu-control");
+    const row = element("label", "lzu-control");
     row.title = control.legend;
     row.dataset.name = control.name;
-    let input;
-    const isChoice = control.options.length > 0;
-    if (isChoice) {
-      input = node("select");
-      for (const option of control.options) input.append(new Option(option, option));
-    } else {
-      input = node("input");
-      input.type = control.step ? "range" : "checkbox";
-      if (control.step) Object.assign(input, { min: control.low, max: control.high, step: control.step });
-    }
-    const out = node("output");
-    const read = () => (input.type === "checkbox" ? input.checked : isChoice ? input.value : Number(input.value));
-    input.addEventListener("input", () => this.said(control, read(), false));
-    input.addEventListener("change", () => this.said(control, read(), true));
-    row.append(node("span", "lzu-label", control.label), input, out);
-    this.inputs[control.name] = { row, input, out, control };
+    const input = control.options.length ? buildSelect(control.options) : buildInput(control);
+    const output = element("output");
+    const onInput = (/** @type {boolean} */ done) =>
+      this.onControl(control.name, readInput(input), done);
+    input.addEventListener("input", () => onInput(false));
+    input.addEventListener("change", () => onInput(true));
+    row.append(element("span", "lzu-label", control.label), input, output);
+    this.rows.push({ row, input, output, control });
     return row;
   }
 
-  /** What the controls of one kind allow; also of those that are not shown. */
+  /**
+   * The control of a field, whether or not it is shown.
+   *
+   * @param {string} name
+   * @returns {Control}
+   */
   controlOf(name) {
-    return this.model.get("_controls").find((each) => each.name === name);
+    const control = this.controls.find((candidate) => candidate.name === name);
+    if (!control) throw new Error(`there is no control ${name}`);
+    return control;
   }
 
-  /** A control was moved. */
-  said({ name }, value, done) {
+  /**
+   * Apply the value of a control that was moved.
+   *
+   * @param {string} name
+   * @param {boolean | number | string} value
+   * @param {boolean} done
+   */
+  onControl(name, value, done) {
     const [list, field] = name.split(".");
-    const { state } = this.shared;
     if (list === "nodes" && (field === "row" || field === "column")) {
-      this.selected.node = { ...this.selected.node, [field]: Math.min(value, state.pieces) };
+      const place = Math.min(Number(value), this.store.state.pieces);
+      this.selected.node = { ...this.selected.node, [field]: place };
       this.schedule();
     } else if (list === "nodes") this.gestures.shiftNode({ [field]: value }, done);
-    else if (field) {
-      const things = state[list].map((each, i) => (i === this.selected[list] ? { ...each, [field]: value } : each));
-      this.shared.change({ [list]: things }, done);
-    } else this.shared.change({ [name]: value, ...consequence(name, value) }, done);
+    else if (list === "foveas" || list === "boxes") {
+      const entries = this.store.state[list].map((entry, index) =>
+        index === this.selected[list] ? { ...entry, [field]: value } : entry,
+      );
+      this.store.change({ [list]: entries }, done);
+    } else this.store.change({ [name]: value, ...impliedChange(name, value) }, done);
   }
 
-  /** The value of a control in the state; x and y are the selected one's. */
+  /**
+   * The value of a control in the state; of the fields of a list, that of the selected entry.
+   *
+   * @param {string} name
+   * @returns {unknown}
+   */
   valueOf(name) {
     const [list, field] = name.split(".");
-    if (!field) return this.shared.state[list];
-    return list === "nodes" ? this.node()[field] : this.shared.state[list][this.selected[list]][field];
+    const { state } = this.store;
+    if (list === "nodes") return fieldOf(this.selectedNode(), field);
+    if (list === "foveas" || list === "boxes")
+      return fieldOf(state[list][this.selected[list]], field);
+    return fieldOf(state, name);
   }
 
-  /** The selected node, as the state holds it, or would. */
-  node() {
+  /**
+   * The selected node, as the state holds it, or with no shift.
+   *
+   * @returns {NodeState}
+   */
+  selectedNode() {
     const { row, column } = this.selected.node;
-    const moved = this.shared.state.nodes.find((each) => each.row === row && each.column === column);
+    const moved = this.store.state.nodes.find((node) => node.row === row && node.column === column);
     return moved ?? { row, column, dx: 0, dy: 0 };
   }
 
-  centreNode() {
-    const middle = this.shared.state.pieces >> 1;
+  selectMiddleNode() {
+    const middle = this.store.state.pieces >> 1;
     this.selected.node = { row: middle, column: middle };
   }
 
-  // Pointing: the same place in all views.
+  // Hovering marks the same place in all views.
 
-  hover(panel, event) {
-    if (!this.shared.pyramid) return; // nothing is drawn yet
+  /**
+   * @param {Panel} panel
+   * @param {?PointerEvent} event
+   */
+  onHover(panel, event) {
+    if (!this.store.mipmap) return; // nothing is drawn yet
+    /** @type {?Point} */
     let source = null;
     if (event) {
-      const box = panel.view.name === "source" ? this.gestures.box() : panel.canvas.getBoundingClientRect();
-      const times = panel.canvas.width / box.width;
-      const at = [(event.clientX - box.left) * times, (event.clientY - box.top) * times];
-      const place = fromCanvas(frameOf(panel.view, panel.canvas), ...at);
-      const { warp } = this.shared.seen();
-      source = panel.view.frame === "zoomed" ? toSource(warp, ...place) : place;
+      const { canvas, view } = panel;
+      const isSource = view.name === "source";
+      const bounds = isSource ? this.gestures.bounds() : canvas.getBoundingClientRect();
+      const scale = canvas.width / bounds.width;
+      const position = [
+        (event.clientX - bounds.left) * scale,
+        (event.clientY - bounds.top) * scale,
+      ];
+      const place = fromCanvas(frameOf(view, canvas), position[0], position[1]);
+      source = view.frame === "zoomed" ? toSource(this.store.derive().warp, ...place) : place;
     }
-    for (const other of this.panels.values()) this.markIn(other, source);
+    for (const other of this.panels.values()) this.markPlace(other, source);
   }
 
-  markIn(panel, source) {
-    const { warp } = this.shared.seen();
-    const at = source && panel.view.frame === "zoomed" ? toZoomed(warp, ...source) : source;
-    const inside = at && Math.abs(at[0]) <= 1 && Math.abs(at[1]) <= 1;
-    panel.mark.hidden = !inside;
-    const text = inside ? readOut(panel, ...at) : "";
-    if (panel.read.textContent !== text) panel.read.textContent = text;
+  /**
+   * @param {Panel} panel
+   * @param {?Point} source
+   */
+  markPlace(panel, source) {
+    const { marker, readOut: output, scale, view, canvas } = panel;
+    const isZoomed = view.frame === "zoomed";
+    const place = source && isZoomed ? toZoomed(this.store.derive().warp, ...source) : source;
+    const inside = place !== null && Math.abs(place[0]) <= 1 && Math.abs(place[1]) <= 1;
+    marker.hidden = !inside;
+    const text = inside ? readOut(panel, ...place) : "";
+    if (output.textContent !== text) output.textContent = text;
     if (!inside) return;
-    const [x, y] = toCanvas(frameOf(panel.view, panel.canvas), ...at);
-    panel.mark.style.transform = `translate(${x / panel.scale}px, ${y / panel.scale}px)`;
+    const [x, y] = toCanvas(frameOf(view, canvas), ...place);
+    marker.style.transform = `translate(${x / scale}px, ${y / scale}px)`;
   }
 
   togglePlay() {
-    if (this.playing) {
+    const { play } = this.buttons;
+    if (this.playing !== null) {
       cancelAnimationFrame(this.playing);
       this.playing = null;
-      this.play.textContent = "▶ Play";
-      this.shared.change({ morph: 1 });
+      play.textContent = "▶ Play";
+      this.store.change({ morph: 1 });
       return;
     }
-    this.play.textContent = "■ Stop";
+    play.textContent = "■ Stop";
     const start = performance.now();
-    const step = (now) => {
+    const step = (/** @type {number} */ now) => {
       const phase = (Math.max(0, now - start) / PLAY_MS) % 2;
-      this.shared.change({ morph: Number((phase < 1 ? phase : 2 - phase).toFixed(2)) }, false);
+      this.store.change({ morph: Number((phase < 1 ? phase : 2 - phase).toFixed(2)) }, false);
       this.playing = requestAnimationFrame(step);
     };
     this.playing = requestAnimationFrame(step);
@@ -316,148 +432,210 @@ class Explorer {
 
   // Drawing.
 
-  /** Fit the canvases to their places; sharper than one pixel a pixel only while nothing moves. */
+  /** Fit the canvases to their frames; at the full resolution of the screen only while at rest. */
   resize() {
-    if (!this.shared.size) return;
-    const { width, height } = this.shared.size;
+    if (!this.store.mipmap) return;
+    const { width, height } = this.store.size;
     for (const panel of this.panels.values()) {
-      const across = Math.max(80, panel.canvas.parentElement.clientWidth);
-      const size = { width: Math.round(across * this.ratio), height: Math.round((across * this.ratio * height) / width) };
+      const { canvas } = panel;
+      const across = Math.max(MIN_PANEL_WIDTH, canvas.parentElement?.clientWidth ?? 0);
+      const size = {
+        width: Math.round(across * this.ratio),
+        height: Math.round((across * this.ratio * height) / width),
+      };
       panel.scale = this.ratio;
-      if (panel.canvas.width !== size.width || panel.canvas.height !== size.height) Object.assign(panel.canvas, size);
+      if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
     }
     this.draw();
   }
 
+  /**
+   * Draw in the next animation frame. The root's `data-revision` counts these requests, and that of
+   * a canvas is the last request that it shows: where they are equal, the canvas is up to date.
+   */
   schedule() {
-    if (this.scheduled) return;
-    this.scheduled = true;
+    this.requestCount += 1;
+    this.root.dataset.revision = String(this.requestCount);
+    if (this.isScheduled) return;
+    this.isScheduled = true;
     requestAnimationFrame(() => {
-      this.scheduled = false;
-      if (!this.shared.pyramid) return;
-      if (this.ratio !== 1 && this.drawn !== this.shared.state) {
+      this.isScheduled = false;
+      if (!this.store.mipmap) return;
+      if (this.ratio !== 1 && this.drawnState !== this.store.state) {
         this.ratio = 1;
         this.resize();
       } else this.draw();
     });
   }
 
-  /** On a fine screen, draw again, sharper, when nothing moves any more. */
+  /** On a high-resolution screen, draw again at full resolution after a pause. */
   refine() {
-    const fine = Math.min(window.devicePixelRatio, MOST_RATIO);
-    if (this.ratio >= fine) return;
-    clearTimeout(this.refining);
-    this.refining = setTimeout(() => {
-      this.ratio = fine;
+    const full = Math.min(window.devicePixelRatio, MAX_PIXEL_RATIO);
+    if (this.ratio >= full) return;
+    clearTimeout(this.refineTimer);
+    this.refineTimer = setTimeout(() => {
+      this.ratio = full;
       this.resize();
     }, REFINE_AFTER_MS);
   }
 
   draw() {
-    const { state } = this.shared;
-    this.drawn = state;
-    for (const list of ["foveas", "boxes"]) this.selected[list] = Math.min(this.selected[list], state[list].length - 1);
-    if (Math.max(this.selected.node.row, this.selected.node.column) > state.pieces) this.centreNode();
+    const { state } = this.store;
+    const { selected } = this;
+    this.drawnState = state;
+    selected.foveas = Math.min(selected.foveas, state.foveas.length - 1);
+    selected.boxes = Math.min(selected.boxes, state.boxes.length - 1);
+    if (Math.max(selected.node.row, selected.node.column) > state.pieces) this.selectMiddleNode();
     for (const panel of this.panels.values()) drawPanel(panel, this);
     this.syncControls();
-    this.syncWords();
+    this.syncText();
     this.refine();
+    if (this.decodingCount) return; // once its masks are decoded, it is drawn again
+    for (const { canvas } of this.panels.values())
+      canvas.dataset.revision = String(this.requestCount);
   }
 
-  syncWords() {
+  syncText() {
     const answer = this.model.get("_answer");
-    const { folded } = this.shared.seen();
-    const remedy = this.shared.state.nodes.length ? "put moved nodes back" : "widen the attraction";
+    const { folded } = this.store.derive();
+    const remedy = this.store.state.nodes.length ? "put moved nodes back" : "widen the attraction";
+    const pieces = `${folded.length} ${folded.length === 1 ? "piece" : "pieces"}`;
     const fold = folded.length
-      ? `Folded or flat in ${folded.length} ${folded.length === 1 ? "piece" : "pieces"} (red): no inverse there. Undo, or ${remedy}.`
+      ? `Folded or flat in ${pieces} (red): no inverse there. Undo, or ${remedy}.`
       : "";
     const text = fold || answer.error || this.notice;
     if (this.message.textContent !== text) this.message.textContent = text;
     if (this.lines !== answer.lines) {
       this.lines = answer.lines;
-      this.numbers.replaceChildren(...(answer.lines ?? []).map((line, i) => node(i ? "div" : "strong", "", line)));
+      const lines = (answer.lines ?? []).map((line, i) => element(i ? "div" : "strong", "", line));
+      this.numbers.replaceChildren(...lines);
     }
-    this.numbers.classList.toggle("lzu-stale", !this.shared.fresh());
+    this.numbers.classList.toggle("lzu-stale", !this.store.isAnswerCurrent());
+    this.numbers.setAttribute("aria-busy", String(!this.store.isSettled()));
   }
 
   showBusy() {
-    const { waiting, since } = this.shared;
-    this.progress.hidden = waiting === null || performance.now() - since < BUSY_AFTER_MS;
+    const { pendingSerial, sentAt } = this.store;
+    this.progress.hidden = pendingSerial === null || performance.now() - sentAt < BUSY_AFTER_MS;
   }
 
-  /** Say something until the next change. */
-  say(text) {
+  /**
+   * Show a message until the next change.
+   *
+   * @param {string} text
+   */
+  notify(text) {
     this.notice = text;
     this.message.textContent = text;
   }
 
   syncControls() {
-    const { state, past } = this.shared;
-    for (const { row, input, out, control } of Object.values(this.inputs)) {
-      const [field, values] = control.when ?? [];
-      const hidden = Boolean(field) && !values.includes(state[field]);
+    const { state, undoStack, gestureStart } = this.store;
+    for (const { row, input, output, control } of this.rows) {
+      const hidden = control.when !== null && !control.when[1].includes(state[control.when[0]]);
       if (row.hidden !== hidden) row.hidden = hidden;
       if (hidden) continue;
       const value = this.valueOf(control.name);
-      if (input.type === "checkbox") {
-        if (input.checked !== value) input.checked = value;
+      if (input instanceof HTMLInputElement && input.type === "checkbox") {
+        if (input.checked !== value) input.checked = Boolean(value);
         continue;
       }
-      if (input.value !== String(value) && Number(input.value) !== value) input.value = value;
+      const text = String(value);
+      if (input.value !== text && Number(input.value) !== value) input.value = text;
       if (!control.step) continue;
       const digits = control.step < 0.1 ? 2 : control.step < 1 ? 1 : 0;
-      const text = `${value.toFixed(digits)}${control.unit}`;
-      if (out.textContent !== text) {
-        out.textContent = text;
-        input.setAttribute("aria-valuetext", text);
+      const shown = `${Number(value).toFixed(digits)}${control.unit}`;
+      if (output.textContent !== shown) {
+        output.textContent = shown;
+        input.setAttribute("aria-valuetext", shown);
       }
     }
-    this.undo.disabled = !past.length && !this.shared.gestureStart;
-    this.add.disabled = !this.gestures.mayAdd();
-    this.remove.disabled = !this.gestures.mayRemove();
+    const { undo, add, remove } = this.buttons;
+    undo.disabled = !undoStack.length && !gestureStart;
+    add.disabled = !this.gestures.canAdd();
+    remove.disabled = !this.gestures.canRemove();
   }
 }
 
-/** What else has to change with a control, so that the state stays one that can be. */
-function consequence(name, value) {
+/**
+ * @param {Model} model
+ * @returns {Colours}
+ */
+function readColours(model) {
+  const { map, ...named } = model.get("_colours");
+  return { ...named, map: new Uint8Array(map.buffer, map.byteOffset, map.byteLength) };
+}
+
+/**
+ * @param {object} record
+ * @param {string} field
+ */
+const fieldOf = (record, field) => /** @type {Record<string, unknown>} */ (record)[field];
+
+/** @param {string[]} options */
+function buildSelect(options) {
+  const select = element("select");
+  for (const option of options) select.append(new Option(option, option));
+  return select;
+}
+
+/** @param {Control} control */
+function buildInput({ low, high, step }) {
+  const input = element("input");
+  input.type = step ? "range" : "checkbox";
+  if (step) Object.assign(input, { min: low, max: high, step });
+  return input;
+}
+
+/** @param {HTMLInputElement | HTMLSelectElement} input */
+function readInput(input) {
+  if (input instanceof HTMLSelectElement) return input.value;
+  return input.type === "checkbox" ? input.checked : Number(input.value);
+}
+
+/**
+ * Changes that a change of a field implies, so that the state stays valid.
+ *
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {Partial<State>}
+ */
+function impliedChange(name, value) {
   if (name === "separable" && value) return { nodes: [], hand: "saliency" };
   if (name === "hand" && value === "nodes") return { separable: false };
   return name === "pieces" ? { nodes: [] } : {};
 }
 
-function node(tagName, className = "", text = "") {
-  const made = document.createElement(tagName);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-}
+/**
+ * The store of each model. Each view gets another object for the same model, but all get the same
+ * values from it; the value of this trait never changes.
+ *
+ * @type {WeakMap<object, ExplorerStore>}
+ */
+const stores = new WeakMap();
+const keyOf = (/** @type {Model} */ model) => model.get("_lists");
 
-function button(text, title, act) {
-  const made = node("button", "", text);
-  Object.assign(made, { type: "button", title });
-  made.addEventListener("click", act);
-  return made;
+/** @param {{model: Model}} context */
+function initialize({ model }) {
+  // Created here, not with the first view, the store outlives that view.
+  stores.set(keyOf(model), new ExplorerStore(model));
 }
 
 /**
- * What the views of a model share. Each view gets another object for the same model, but all get
- * the same values from it; this one never changes.
+ * @param {{model: Model, el: HTMLElement}} context
+ * @returns {(() => void) | undefined}
  */
-const sharedOf = new WeakMap();
-const keyOf = (model) => model.get("_lists");
-
-function initialize({ model }) {
-  // Made here, not with the first view, it outlives that view.
-  sharedOf.set(keyOf(model), new Shared(model));
-}
-
 function render({ model, el }) {
-  const missing = ["OffscreenCanvas", "createImageBitmap", "ResizeObserver"].filter((name) => !(name in globalThis));
+  const missing = ["OffscreenCanvas", "createImageBitmap", "ResizeObserver"].filter(
+    (name) => !(name in globalThis),
+  );
   if (missing.length) {
     el.textContent = `The explorer needs a newer browser: this one has no ${missing.join(", ")}.`;
     return undefined;
   }
-  const explorer = new Explorer(sharedOf.get(keyOf(model)), el);
+  const store = stores.get(keyOf(model));
+  if (!store) throw new Error("a view is rendered before its model was initialized");
+  const explorer = new Explorer(store, el);
   return () => explorer.close();
 }
 

@@ -1,218 +1,325 @@
 /**
- * Gestures on the source: drag, draw, add and remove, widen; by pointer, touch, wheel and keys.
+ * Gestures on the source: drag, draw, add, remove and resize, by pointer, touch, wheel and keys.
  *
- * What the hand holds depends on the state: foveas, boxes, or single nodes of the grid.
+ * What they act on depends on the state: foveas, boxes, or single nodes of the grid.
+ *
+ * @import { BoxState, Edges, FoveaState, NodeState } from "./types.d.ts"
+ * @import { Point, State, TargetKind } from "./types.d.ts"
+ * @import { Explorer } from "./explorer.js"
+ *
+ * @typedef {{x: number, y: number, px: [number, number]}} Place a place in the source frame, and
+ *     the size of a page pixel there.
+ *
+ * @typedef {{kind: "foveas", index: number}} FoveaHit
+ * @typedef {{kind: "nodes", row: number, column: number}} NodeHit
+ * @typedef {{kind: "boxes", index: number, across: number, down: number}} BoxHit -1, 0 or 1: the
+ *     left or top edge, none, the right or bottom edge.
+ * @typedef {FoveaHit | NodeHit | BoxHit} Hit
+ *
+ * @typedef {{kind: "point", dx: number, dy: number}} PointDrag a fovea or a node, which is at
+ *     (dx, dy) from the pointer.
+ * @typedef {{kind: "box", start: Place, box: BoxState, across: number, down: number}} BoxDrag
+ * @typedef {{kind: "new box", corner: Place, isAdded: boolean}} NewBoxDrag
+ * @typedef {PointDrag | BoxDrag | NewBoxDrag} DragAction
+ *
+ * @typedef {object} Drag
+ * @property {DragAction} action
+ * @property {Point} from where it began on the page.
+ * @property {boolean} moved whether it has left the threshold of a click.
+ * @property {?DOMRect} bounds of the canvas.
  */
-import { clamp, fromCanvas, round, sidesOf } from "./paint.js";
+import { boxEdges, fromCanvas } from "./frames.js";
+import { clamp, round } from "./numbers.js";
+import { nodeOffset } from "./warp.js";
 
-const REACH = { mouse: 14, pen: 18, touch: 28 };
-const EDGE = 8;
-const TREMBLE = 3;
-const LEAST_BOX = 4;
+/** @type {Record<string, number>} */
+const HIT_RADIUS = { mouse: 14, pen: 18, touch: 28 };
+const MIN_EDGE_RADIUS = 8;
+const DRAG_THRESHOLD = 3;
+const MIN_DRAWN_BOX = 4;
+const MIN_MORPH = 0.05;
 
-/** What the hand holds in a state: a list of it, "nodes", or null. */
-export function heldIn({ hand, kind }) {
+/**
+ * What the gestures act on in a state, if anything.
+ *
+ * @param {State} state
+ * @returns {?TargetKind}
+ */
+export function targetKind({ hand, kind }) {
   if (hand === "nodes") return "nodes";
   if (kind === "foveas") return "foveas";
   return kind.startsWith("boxes") ? "boxes" : null;
 }
 
 export class Gestures {
+  /**
+   * @param {Explorer} explorer
+   * @param {HTMLCanvasElement} canvas
+   */
   constructor(explorer, canvas) {
-    Object.assign(this, { explorer, shared: explorer.shared, canvas });
+    this.explorer = explorer;
+    this.store = explorer.store;
+    this.canvas = canvas;
+    /** @type {?Drag} */
     this.drag = null;
+    /** @type {?{span: number, entry: FoveaState | BoxState}} the pinch, as it began. */
+    this.pinch = null;
+    /** @type {Map<number, Point>} */
     this.touches = new Map();
     canvas.tabIndex = 0;
-    const hear = (kind, act, options) => canvas.addEventListener(kind, act.bind(this), options);
-    hear("pointerdown", this.press);
-    hear("pointermove", this.move);
-    hear("pointerup", this.release);
-    hear("pointercancel", this.release);
-    // A finger on what it can hold drags that; a finger elsewhere scrolls the page.
-    hear("touchstart", this.claim, { passive: false });
-    hear("dblclick", this.double);
-    hear("wheel", this.wheel, { passive: false });
-    hear("keydown", this.key);
+    canvas.addEventListener("pointerdown", (event) => this.onPointerDown(event));
+    canvas.addEventListener("pointermove", (event) => this.onPointerMove(event));
+    canvas.addEventListener("pointerup", (event) => this.onPointerUp(event));
+    canvas.addEventListener("pointercancel", (event) => this.onPointerUp(event));
+    // A finger on a target drags it; a finger elsewhere scrolls the page.
+    canvas.addEventListener("touchstart", (event) => this.onTouchStart(event), { passive: false });
+    canvas.addEventListener("dblclick", (event) => this.onDoubleClick(event));
+    canvas.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
+    canvas.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   get state() {
-    return this.shared.state;
+    return this.store.state;
   }
 
-  get list() {
-    return heldIn(this.state);
+  get target() {
+    return targetKind(this.state);
   }
 
-  /** Where an event is in the source frame, and how long there a pixel of the page is. */
+  /**
+   * Where an event is in the source frame.
+   *
+   * @param {{clientX: number, clientY: number}} event
+   * @returns {Place}
+   */
   place(event) {
-    const box = this.box();
-    const [x, y] = fromCanvas(box, event.clientX, event.clientY);
-    return { x, y, px: [2 / box.width, 2 / box.height] };
+    const bounds = this.bounds();
+    const [x, y] = fromCanvas(bounds, event.clientX, event.clientY);
+    return { x, y, px: [2 / bounds.width, 2 / bounds.height] };
   }
 
-  /** Where the canvas is on the page; in a drag it stays, and asking again would cost a layout. */
-  box() {
-    if (this.drag?.box) return this.drag.box;
-    const box = this.canvas.getBoundingClientRect();
-    if (this.drag) this.drag.box = box;
-    return box;
+  /** Where the canvas is on the page; kept during a drag, since asking again costs a layout. */
+  bounds() {
+    if (this.drag?.bounds) return this.drag.bounds;
+    const bounds = this.canvas.getBoundingClientRect();
+    if (this.drag) this.drag.bounds = bounds;
+    return bounds;
   }
 
-  // What is under a place.
+  // Hit testing.
 
-  hit(event, reach = REACH[event.pointerType] ?? REACH.touch) {
-    const at = this.place(event);
-    if (this.list === "nodes") return this.hitNode(at, reach);
-    if (this.list === "foveas") return this.hitFovea(at, reach);
-    return this.list === "boxes" ? this.hitBox(at, Math.max(EDGE, reach / 2)) : null;
+  /**
+   * @param {{clientX: number, clientY: number}} event
+   * @param {number} radius in page pixels.
+   * @returns {?Hit}
+   */
+  hit(event, radius) {
+    const place = this.place(event);
+    if (this.target === "nodes") return this.hitNode(place, radius);
+    if (this.target === "foveas") return this.hitFovea(place, radius);
+    if (this.target === "boxes") return this.hitBox(place, Math.max(MIN_EDGE_RADIUS, radius / 2));
+    return null;
   }
 
-  hitFovea({ x, y, px }, reach) {
-    const far = ({ x: cx, y: cy, width }) => {
-      const [across, down] = px.map((pixel) => Math.max(1.5 * reach * pixel, width / 50));
-      return Math.hypot((x - cx) / across, (y - cy) / down);
+  /**
+   * @param {Place} place
+   * @param {number} radius
+   * @returns {?FoveaHit}
+   */
+  hitFovea({ x, y, px }, radius) {
+    const distance = (/** @type {FoveaState} */ fovea) => {
+      const [across, down] = px.map((pixel) => Math.max(1.5 * radius * pixel, fovea.width / 50));
+      return Math.hypot((x - fovea.x) / across, (y - fovea.y) / down);
     };
-    const index = nearest(this.state.foveas, far);
-    return far(this.state.foveas[index]) <= 1 ? { index } : null;
+    const index = indexOfNearest(this.state.foveas, distance);
+    return distance(this.state.foveas[index]) <= 1 ? { kind: "foveas", index } : null;
   }
 
-  /** A box, and which of its sides: its inside moves it as a whole. */
-  hitBox({ x, y, px }, reach) {
+  /**
+   * A box, and which of its edges: a hit of its interior moves it as a whole.
+   *
+   * @param {Place} place
+   * @param {number} radius
+   * @returns {?BoxHit}
+   */
+  hitBox({ x, y, px }, radius) {
     const order = this.state.boxes.map((_, index) => index);
-    // The selected box lies on top.
-    order.sort((a, b) => (b === this.explorer.selected.boxes) - (a === this.explorer.selected.boxes));
+    const isSelected = (/** @type {number} */ index) =>
+      Number(index === this.explorer.selected.boxes);
+    order.sort((a, b) => isSelected(b) - isSelected(a)); // the selected box is on top
+    const [slackX, slackY] = px.map((pixel) => pixel * radius);
     for (const index of order) {
-      const [left, top, right, bottom] = sidesOf(this.state.boxes[index]);
-      const [across, down] = px.map((pixel) => pixel * reach);
-      if (x < left - across || x > right + across || y < top - down || y > bottom + down) continue;
-      const side = (place, low, high, slack) => {
-        if (Math.min(Math.abs(place - low), Math.abs(place - high)) > Math.min(slack, (high - low) / 3 + slack / 2)) return 0;
-        return Math.abs(place - low) < Math.abs(place - high) ? -1 : 1;
-      };
-      return { index, across: side(x, left, right, across), down: side(y, top, bottom, down) };
+      const [left, top, right, bottom] = boxEdges(this.state.boxes[index]);
+      if (x < left - slackX || x > right + slackX || y < top - slackY || y > bottom + slackY)
+        continue;
+      const across = hitEdge(x, left, right, slackX);
+      return { kind: "boxes", index, across, down: hitEdge(y, top, bottom, slackY) };
     }
     return null;
   }
 
-  hitNode({ x, y, px }, reach) {
-    const { warp } = this.shared.seen();
-    let best = null;
-    let least = reach;
+  /**
+   * @param {Place} place
+   * @param {number} radius
+   * @returns {?NodeHit}
+   */
+  hitNode({ x, y, px }, radius) {
+    const { warp } = this.store.derive();
+    let [nearest, minimum] = [-1, radius];
     for (let k = 0; k < warp.grid.length; k += 2) {
-      const far = Math.hypot((warp.grid[k] - x) / px[0], (warp.grid[k + 1] - y) / px[1]);
-      if (far < least) [best, least] = [k / 2, far];
+      const distance = Math.hypot((warp.grid[k] - x) / px[0], (warp.grid[k + 1] - y) / px[1]);
+      if (distance < minimum) [nearest, minimum] = [k / 2, distance];
     }
-    if (best === null) return null;
-    return { row: Math.floor(best / (warp.columns + 1)), column: best % (warp.columns + 1) };
+    if (nearest < 0) return null;
+    const count = warp.columns + 1;
+    return { kind: "nodes", row: Math.floor(nearest / count), column: nearest % count };
   }
 
   // Pointer and touch.
 
-  press(event) {
-    if (event.button !== 0 || !this.list) return;
-    if (event.pointerType === "touch") this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+  /** @param {PointerEvent} event */
+  onPointerDown(event) {
+    const { target } = this;
+    if (event.button !== 0 || !target) return;
+    if (event.pointerType === "touch")
+      this.touches.set(event.pointerId, [event.clientX, event.clientY]);
     if (this.touches.size === 2) {
-      this.pinch = { span: this.span(), thing: this.state[this.list][this.explorer.selected[this.list]] };
+      const entry = this.selectedEntry();
+      this.pinch = entry && { span: this.touchSpan(), entry };
       this.drag = null;
       return;
     }
-    const at = this.place(event);
-    const hit = this.hit(event);
-    if (!hit && (event.pointerType === "touch" || this.list === "nodes")) return;
+    const place = this.place(event);
+    const hit = this.hit(event, radiusOf(event));
+    if (!hit && (event.pointerType === "touch" || target === "nodes")) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.canvas.focus({ preventScroll: true });
-    this.drag = { ...this.grab(hit, at), from: [event.clientX, event.clientY], moved: false };
+    const action = this.startDrag(hit, place);
+    this.drag = { action, from: [event.clientX, event.clientY], moved: false, bounds: null };
     this.explorer.schedule();
   }
 
-  /** Take hold: of what was hit; otherwise of the nearest fovea, or of a new box. */
-  grab(hit, at) {
+  /**
+   * Select what is dragged: what was hit; otherwise the nearest fovea, or a new box.
+   *
+   * @param {?Hit} hit
+   * @param {Place} place
+   * @returns {DragAction}
+   */
+  startDrag(hit, place) {
     const { selected } = this.explorer;
-    if (this.list === "nodes") {
+    if (hit?.kind === "nodes") {
       selected.node = { row: hit.row, column: hit.column };
       const [x, y] = this.nodePlace();
-      return { dx: x - at.x, dy: y - at.y };
+      return { kind: "point", dx: x - place.x, dy: y - place.y };
     }
-    if (this.list === "boxes") {
-      if (!hit) return { corner: at };
+    if (hit?.kind === "boxes") {
       selected.boxes = hit.index;
-      return { start: at, was: this.state.boxes[hit.index], across: hit.across, down: hit.down };
+      const { across, down } = hit;
+      return { kind: "box", start: place, box: this.state.boxes[hit.index], across, down };
     }
-    selected.foveas = hit ? hit.index : nearest(this.state.foveas, ({ x, y }) => Math.hypot(x - at.x, y - at.y));
+    if (this.target === "boxes") return { kind: "new box", corner: place, isAdded: false };
+    const distance = (/** @type {FoveaState} */ { x, y }) => Math.hypot(x - place.x, y - place.y);
+    selected.foveas = hit ? hit.index : indexOfNearest(this.state.foveas, distance);
     const fovea = this.state.foveas[selected.foveas];
-    return hit ? { dx: fovea.x - at.x, dy: fovea.y - at.y } : { dx: 0, dy: 0 };
+    const [dx, dy] = hit ? [fovea.x - place.x, fovea.y - place.y] : [0, 0];
+    return { kind: "point", dx, dy };
   }
 
-  move(event) {
-    if (this.touches.has(event.pointerId)) this.touches.set(event.pointerId, [event.clientX, event.clientY]);
-    if (this.pinch && this.touches.size === 2) {
-      this.resize(this.pinch.thing, this.span() / this.pinch.span, false);
+  /** @param {PointerEvent} event */
+  onPointerMove(event) {
+    if (this.touches.has(event.pointerId))
+      this.touches.set(event.pointerId, [event.clientX, event.clientY]);
+    const { drag, pinch } = this;
+    if (pinch && this.touches.size === 2) {
+      this.resize(pinch.entry, this.touchSpan() / pinch.span, false);
       return;
     }
-    if (!this.drag) {
+    if (!drag) {
       this.canvas.style.cursor = this.cursor(event);
       return;
     }
-    // A click that trembles is no drag.
-    const [fromX, fromY] = this.drag.from;
-    if (!this.drag.moved && Math.hypot(event.clientX - fromX, event.clientY - fromY) < TREMBLE) return;
-    this.drag.moved = true;
-    const at = this.place(event);
-    if (this.list === "nodes") this.moveNode(at.x + this.drag.dx, at.y + this.drag.dy, false);
-    else if (this.list === "foveas") this.set({ x: limited(at.x + this.drag.dx), y: limited(at.y + this.drag.dy) }, false);
-    else if (this.list === "boxes") this.dragBox(at);
+    const [fromX, fromY] = drag.from;
+    if (!drag.moved && Math.hypot(event.clientX - fromX, event.clientY - fromY) < DRAG_THRESHOLD)
+      return;
+    drag.moved = true;
+    const place = this.place(event);
+    const { action } = drag;
+    if (action.kind === "box") this.dragBox(action, place);
+    else if (action.kind === "new box") this.drawBox(action, place);
+    else if (this.target === "nodes")
+      this.moveNode(place.x + action.dx, place.y + action.dy, false);
+    else
+      this.changeSelected(
+        { x: toCoordinate(place.x + action.dx), y: toCoordinate(place.y + action.dy) },
+        false,
+      );
   }
 
-  release(event) {
+  /** @param {PointerEvent} event */
+  onPointerUp(event) {
     this.touches.delete(event.pointerId);
-    if (this.pinch || this.drag?.moved) this.shared.change({});
+    if (this.pinch || this.drag?.moved) this.store.change({});
     this.pinch = null;
     this.drag = null;
   }
 
-  claim(event) {
-    const [touch] = event.touches;
-    if (event.touches.length > 1 || this.hit(touch)) event.preventDefault();
+  /** @param {TouchEvent} event */
+  onTouchStart(event) {
+    if (event.touches.length > 1 || this.hit(event.touches[0], HIT_RADIUS.touch))
+      event.preventDefault();
   }
 
-  span() {
+  /** The distance between two fingers. */
+  touchSpan() {
     const [[ax, ay], [bx, by]] = this.touches.values();
     return Math.max(1, Math.hypot(ax - bx, ay - by));
   }
 
+  /** @param {PointerEvent} event */
   cursor(event) {
-    const hit = this.list && this.hit(event);
-    if (!hit) return this.list === "boxes" ? "crosshair" : "default";
-    if (this.list !== "boxes") return "grab";
-    const names = { "-1-1": "nwse-resize", "11": "nwse-resize", "1-1": "nesw-resize", "-11": "nesw-resize" };
-    if (hit.across && hit.down) return names[`${hit.across}${hit.down}`];
+    const hit = this.hit(event, radiusOf(event));
+    if (!hit) return this.target === "boxes" ? "crosshair" : "default";
+    if (hit.kind !== "boxes") return "grab";
+    if (hit.across && hit.down) return hit.across === hit.down ? "nwse-resize" : "nesw-resize";
     return hit.across ? "ew-resize" : hit.down ? "ns-resize" : "grab";
   }
 
-  double(event) {
+  /** @param {MouseEvent} event */
+  onDoubleClick(event) {
     const { x, y } = this.place(event);
-    const hit = this.hit(event, REACH.mouse);
-    if (this.list === "nodes") {
-      if (hit) this.putBack(hit);
-    } else if (hit) this.remove(hit.index);
+    const hit = this.hit(event, HIT_RADIUS.mouse);
+    if (hit?.kind === "nodes") this.resetNode(hit);
+    else if (hit) this.remove(hit.index);
     else this.add(x, y);
   }
 
-  /** The wheel scrolls the page, unless it stands on something that it can widen. */
-  wheel(event) {
-    if (this.drag) this.drag.box = null; // the page may scroll
-    const hit = this.list !== "nodes" && this.hit(event, REACH.mouse);
-    if (!hit) return;
+  /**
+   * Resize what is under the pointer; elsewhere the wheel scrolls the page.
+   *
+   * @param {WheelEvent} event
+   */
+  onWheel(event) {
+    if (this.drag) this.drag.bounds = null; // the page may scroll
+    const hit = this.hit(event, HIT_RADIUS.mouse);
+    if (!hit || hit.kind === "nodes") return;
     event.preventDefault();
-    this.explorer.selected[this.list] = hit.index;
+    this.explorer.selected[hit.kind] = hit.index;
     this.widen(event.deltaY < 0 ? 1 : -1);
   }
 
-  key(event) {
+  /** @param {KeyboardEvent} event */
+  onKey(event) {
     const step = event.shiftKey ? 0.1 : 0.01;
-    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    /** @type {Record<string, Point>} */
+    const moves = {
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
+    };
     const next = event.shiftKey ? -1 : 1;
-    if (!this.list) return;
+    if (!this.target) return;
     if (moves[event.key]) this.nudge(...moves[event.key]);
     else if (event.key === "+" || event.key === "=") this.widen(1);
     else if (event.key === "-") this.widen(-1);
@@ -225,160 +332,285 @@ export class Gestures {
     event.stopPropagation();
   }
 
-  // What is done to foveas and boxes.
+  // Foveas and boxes.
 
-  /** Change the selected one. */
-  set(part, done = true) {
-    const index = this.explorer.selected[this.list];
-    const things = this.state[this.list].map((each, i) => (i === index ? { ...each, ...part } : each));
-    this.shared.change({ [this.list]: things }, done);
+  /** The selected fovea or box. */
+  selectedEntry() {
+    const { target } = this;
+    if (!target || target === "nodes") return null;
+    return this.state[target][this.explorer.selected[target]];
   }
 
+  /**
+   * Change the selected fovea or box.
+   *
+   * @param {Partial<BoxState>} part
+   * @param {boolean} [done]
+   */
+  changeSelected(part, done = true) {
+    const { target } = this;
+    if (!target || target === "nodes") return;
+    const selected = this.explorer.selected[target];
+    const entries = this.state[target].map((entry, index) =>
+      index === selected ? { ...entry, ...part } : entry,
+    );
+    this.store.change({ [target]: entries }, done);
+  }
+
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   nudge(dx, dy) {
-    if (this.list === "nodes") {
+    const entry = this.selectedEntry();
+    if (entry) {
+      this.changeSelected({ x: toCoordinate(entry.x + dx), y: toCoordinate(entry.y + dy) });
+    } else {
       const [x, y] = this.nodePlace();
       this.moveNode(x + dx, y + dy, true);
+    }
+  }
+
+  /** @param {1 | -1} direction wider or narrower. */
+  widen(direction) {
+    const entry = this.selectedEntry();
+    if (!entry) return;
+    if (this.target === "foveas") this.resize(entry, (entry.width + direction) / entry.width);
+    else this.resize(entry, direction > 0 ? 1.1 : 1 / 1.1);
+  }
+
+  /**
+   * Resize the selected fovea or box to a multiple of what it was.
+   *
+   * @param {FoveaState | BoxState} before
+   * @param {number} factor
+   * @param {boolean} [done]
+   */
+  resize(before, factor, done = true) {
+    const side = (/** @type {string} */ name, /** @type {number} */ length) => {
+      const { low, high, step } = this.explorer.controlOf(`${this.target}.${name}`);
+      return round(clamp(Math.round((length * factor) / step) * step, low, high), 2);
+    };
+    /** @type {Partial<BoxState>} */
+    const part = { width: side("width", before.width) };
+    if ("height" in before) part.height = side("height", before.height);
+    this.changeSelected(part, done);
+  }
+
+  /**
+   * @param {BoxDrag} action
+   * @param {Place} place
+   */
+  dragBox({ start, box, across, down }, place) {
+    const [dx, dy] = [place.x - start.x, place.y - start.y];
+    if (!across && !down) {
+      this.changeSelected({ x: toCoordinate(box.x + dx), y: toCoordinate(box.y + dy) }, false);
       return;
     }
-    const { x, y } = this.state[this.list][this.explorer.selected[this.list]];
-    this.set({ x: limited(x + dx), y: limited(y + dy) });
+    const edges = boxEdges(box);
+    if (across) edges[across < 0 ? 0 : 2] += dx;
+    if (down) edges[down < 0 ? 1 : 3] += dy;
+    this.changeSelected(boxFromEdges(edges), false);
   }
 
-  widen(by) {
-    if (this.list === "nodes") return;
-    const thing = this.state[this.list][this.explorer.selected[this.list]];
-    if (this.list === "foveas") this.resize(thing, (thing.width + by) / thing.width);
-    else this.resize(thing, by > 0 ? 1.1 : 1 / 1.1);
-  }
-
-  /** Make the selected one so many times as large as `thing`. */
-  resize(thing, times, done = true) {
-    if (this.list === "nodes") return;
-    const part = {};
-    for (const side of this.list === "foveas" ? ["width"] : ["width", "height"]) {
-      const { low, high, step } = this.explorer.controlOf(`${this.list}.${side}`);
-      part[side] = round(clamp(Math.round((thing[side] * times) / step) * step, low, high), 2);
-    }
-    this.set(part, done);
-  }
-
-  dragBox(at) {
-    const { corner, start, was, across, down } = this.drag;
-    if (corner) return this.drawBox(corner, at);
-    if (!across && !down) return this.set({ x: limited(was.x + at.x - start.x), y: limited(was.y + at.y - start.y) }, false);
-    const sides = sidesOf(was);
-    if (across) sides[across < 0 ? 0 : 2] += at.x - start.x;
-    if (down) sides[down < 0 ? 1 : 3] += at.y - start.y;
-    return this.set(boxOf(sides), false);
-  }
-
-  /** Draw a new box from corner to corner; it is added as soon as it is large enough to be meant. */
-  drawBox(corner, at) {
-    const far = Math.min(Math.abs(at.x - corner.x) / at.px[0], Math.abs(at.y - corner.y) / at.px[1]);
-    if (!this.drag.drawn) {
-      if (far < LEAST_BOX || !this.mayAdd()) return;
-      this.drag.drawn = true;
-      this.explorer.selected.boxes = this.state.boxes.length;
-      this.shared.change({ boxes: [...this.state.boxes, boxOf([corner.x, corner.y, at.x, at.y])] }, false);
+  /**
+   * Draw a new box from corner to corner; it is added once it is larger than a click.
+   *
+   * @param {NewBoxDrag} action
+   * @param {Place} place
+   */
+  drawBox(action, place) {
+    const { corner } = action;
+    const box = boxFromEdges([corner.x, corner.y, place.x, place.y]);
+    if (action.isAdded) {
+      this.changeSelected(box, false);
       return;
     }
-    this.set(boxOf([corner.x, corner.y, at.x, at.y]), false);
+    const across = Math.abs(place.x - corner.x) / place.px[0];
+    const down = Math.abs(place.y - corner.y) / place.px[1];
+    if (Math.min(across, down) < MIN_DRAWN_BOX || !this.canAdd()) return;
+    action.isAdded = true;
+    this.explorer.selected.boxes = this.state.boxes.length;
+    this.store.change({ boxes: [...this.state.boxes, box] }, false);
   }
 
-  mayAdd() {
-    return this.list && this.list !== "nodes" && this.state[this.list].length < this.explorer.limits[this.list][1];
+  canAdd() {
+    const { target } = this;
+    if (!target || target === "nodes") return false;
+    return this.state[target].length < this.explorer.limits[target][1];
   }
 
-  mayRemove() {
-    if (this.list === "nodes") return this.state.nodes.length > 0;
-    return Boolean(this.list) && this.state[this.list].length > this.explorer.limits[this.list][0];
+  canRemove() {
+    const { target } = this;
+    if (!target) return false;
+    return target === "nodes"
+      ? this.state.nodes.length > 0
+      : this.state[target].length > this.explorer.limits[target][0];
   }
 
+  /**
+   * Add a copy of the selected fovea or box at a place.
+   *
+   * @param {number} x
+   * @param {number} y
+   */
   add(x, y) {
-    if (!this.mayAdd()) return;
-    const things = this.state[this.list];
-    const like = things[this.explorer.selected[this.list]];
-    this.explorer.selected[this.list] = things.length;
-    this.shared.change({ [this.list]: [...things, { ...like, x: limited(x), y: limited(y) }] });
+    const { target } = this;
+    if (!target || target === "nodes" || !this.canAdd()) return;
+    const added = { ...this.selectedEntry(), x: toCoordinate(x), y: toCoordinate(y) };
+    const entries = this.state[target];
+    this.explorer.selected[target] = entries.length;
+    this.store.change({ [target]: [...entries, added] });
   }
 
-  /** Take one away; a node goes back to where the saliency puts it. */
-  remove(index = this.explorer.selected[this.list]) {
-    if (!this.mayRemove()) return;
-    if (this.list === "nodes") {
-      this.putBack();
+  /**
+   * Remove a fovea or a box, by default the selected one; reset the selected node.
+   *
+   * @param {number} [index]
+   */
+  remove(index) {
+    const { target } = this;
+    if (!target || !this.canRemove()) return;
+    if (target === "nodes") {
+      this.resetNode();
       return;
     }
-    this.explorer.selected[this.list] = 0;
-    this.shared.change({ [this.list]: this.state[this.list].filter((_, i) => i !== index) });
+    const removed = index ?? this.explorer.selected[target];
+    this.explorer.selected[target] = 0;
+    /** @type {FoveaState[]} */
+    const entries = this.state[target];
+    this.store.change({ [target]: entries.filter((_, other) => other !== removed) });
   }
 
+  /**
+   * Select another fovea or box, or a node along the row or the column.
+   *
+   * @param {number} along
+   * @param {number} across
+   */
   select(along, across) {
+    const { target } = this;
     const { selected } = this.explorer;
-    if (this.list === "nodes") {
+    if (target === "nodes") {
       const { row, column } = selected.node;
       const last = this.state.pieces;
       selected.node = { row: clamp(row + across, 0, last), column: clamp(column + along, 0, last) };
-    } else {
-      const { length } = this.state[this.list];
-      selected[this.list] = (selected[this.list] + along + across + length) % length;
+    } else if (target) {
+      const { length } = this.state[target];
+      selected[target] = (selected[target] + along + across + length) % length;
     }
     this.explorer.schedule();
   }
 
-  // What is done to nodes.
+  // Nodes.
 
+  /**
+   * The source point of the selected node.
+   *
+   * @returns {Point}
+   */
   nodePlace() {
-    const { warp } = this.shared.seen();
+    const { warp } = this.store.derive();
     const { row, column } = this.explorer.selected.node;
-    const k = 2 * (row * (warp.columns + 1) + column);
+    const k = nodeOffset(warp, row, column);
     return [warp.grid[k], warp.grid[k + 1]];
   }
 
-  /** Move the selected node to a place of the source. */
+  /**
+   * Move the selected node to a source point.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @param {boolean} done
+   */
   moveNode(x, y, done) {
     const { morph } = this.state;
-    if (morph < 0.05) return this.explorer.say("The sheet is flat: take morph up before you move its nodes.");
-    const [nowX, nowY] = this.nodePlace();
-    const { dx, dy } = this.explorer.node();
-    // A node that is morphed part of the way follows the hand only if it goes further than it.
-    return this.shiftNode({ dx: dx + (x - nowX) / morph, dy: dy + (y - nowY) / morph }, done);
+    if (morph < MIN_MORPH) {
+      this.explorer.notify("The sheet is flat: take morph up before you move its nodes.");
+      return;
+    }
+    const [currentX, currentY] = this.nodePlace();
+    const { dx, dy } = this.explorer.selectedNode();
+    // Morphing scales the shift of a node: divided by it, the node stays under the pointer.
+    this.shiftNode({ dx: dx + (x - currentX) / morph, dy: dy + (y - currentY) / morph }, done);
   }
 
-  /** Set how far the selected node is moved from where the saliency puts it. */
+  /**
+   * Set how far the selected node is moved from where the saliency puts it.
+   *
+   * @param {Partial<NodeState>} part
+   * @param {boolean} done
+   */
   shiftNode(part, done) {
-    const node = { ...this.explorer.node(), ...part };
+    const node = { ...this.explorer.selectedNode(), ...part };
     node.dx = round(clamp(node.dx, -2, 2), 3);
     node.dy = round(clamp(node.dy, -2, 2), 3);
     const others = this.otherNodes(node);
-    if (others.length >= this.explorer.limits.nodes[1]) {
-      return this.explorer.say(`At most ${this.explorer.limits.nodes[1]} nodes are moved by hand.`);
+    const [, maximum] = this.explorer.limits.nodes;
+    if (others.length >= maximum) {
+      this.explorer.notify(`At most ${maximum} nodes are moved by hand.`);
+      return;
     }
-    return this.shared.change({ separable: false, nodes: [...others, node] }, done);
+    this.store.change({ separable: false, nodes: [...others, node] }, done);
   }
 
-  putBack(node = this.explorer.selected.node) {
-    this.shared.change({ nodes: this.otherNodes(node) });
+  /** @param {{row: number, column: number}} node by default the selected one. */
+  resetNode(node = this.explorer.selected.node) {
+    this.store.change({ nodes: this.otherNodes(node) });
   }
 
+  /** @param {{row: number, column: number}} node */
   otherNodes({ row, column }) {
-    return this.state.nodes.filter((each) => each.row !== row || each.column !== column);
+    return this.state.nodes.filter((node) => node.row !== row || node.column !== column);
   }
 }
 
-function nearest(things, far) {
-  const all = things.map(far);
-  return all.indexOf(Math.min(...all));
+/** @param {PointerEvent} event */
+const radiusOf = ({ pointerType }) => HIT_RADIUS[pointerType] ?? HIT_RADIUS.touch;
+
+/**
+ * Which end of an interval a coordinate is near: -1, 0 (none) or 1. Of a short interval, the middle
+ * third is near neither.
+ *
+ * @param {number} coordinate
+ * @param {number} low
+ * @param {number} high
+ * @param {number} slack
+ */
+function hitEdge(coordinate, low, high, slack) {
+  const [toLow, toHigh] = [Math.abs(coordinate - low), Math.abs(coordinate - high)];
+  if (Math.min(toLow, toHigh) > Math.min(slack, (high - low) / 3 + slack / 2)) return 0;
+  return toLow < toHigh ? -1 : 1;
 }
 
-const limited = (place) => round(clamp(place, -1, 1), 2);
+/**
+ * @template T
+ * @param {T[]} entries
+ * @param {(entry: T) => number} distance
+ */
+function indexOfNearest(entries, distance) {
+  const distances = entries.map(distance);
+  return distances.indexOf(Math.min(...distances));
+}
 
-/** The box with these sides, in whichever order, as the state holds it. */
-function boxOf([left, top, right, bottom]) {
-  const percent = (side) => round(clamp(50 * Math.abs(side), 1, 100), 1);
+/**
+ * A coordinate as the state holds it.
+ *
+ * @param {number} value
+ */
+const toCoordinate = (value) => round(clamp(value, -1, 1), 2);
+
+/**
+ * The box with these edges, in either order, as the state holds it.
+ *
+ * @param {Edges} edges
+ * @returns {BoxState}
+ */
+function boxFromEdges([left, top, right, bottom]) {
+  const percent = (/** @type {number} */ side) => round(clamp(50 * Math.abs(side), 1, 100), 1);
   return {
-    x: limited((left + right) / 2),
-    y: limited((top + bottom) / 2),
+    x: toCoordinate((left + right) / 2),
+    y: toCoordinate((top + bottom) / 2),
     width: percent(right - left),
     height: percent(bottom - top),
   };

@@ -1,77 +1,108 @@
 /**
- * Small tools of drawing. A place is (x, y) in [-1, 1] over a frame; a `Frame` says where on a
- * canvas that frame lies, in the canvas's own pixels.
+ * Drawing on a canvas: the grid, foveas, boxes, labels, number maps.
  *
- * @typedef {{left: number, top: number, width: number, height: number}} Frame
+ * Coordinates are places in a frame; sizes are page pixels, times `scale` canvas pixels each.
+ *
+ * @import { BoxState, Colours, Edges, FoveaState, Frame, NumberMap } from "./types.d.ts"
+ * @import { Picture, Point, Warp } from "./types.d.ts"
+ * @typedef {CanvasRenderingContext2D} Context
  */
+import { boxEdges, toCanvas } from "./frames.js";
+import { clamp } from "./numbers.js";
+import { nodeOffset } from "./warp.js";
 
-/** The whole canvas. */
-export const whole = (canvas) => ({ left: 0, top: 0, width: canvas.width, height: canvas.height });
+const NO_NUMBER_GREY = 200;
 
-/** The largest square in the middle of a canvas, where the zoomed frame is drawn. */
-export function square(canvas) {
-  const side = Math.min(canvas.width, canvas.height);
-  return { left: (canvas.width - side) / 2, top: (canvas.height - side) / 2, width: side, height: side };
-}
-
-/** From a place to canvas pixels. */
-export const toCanvas = (frame, x, y) => [
-  frame.left + ((x + 1) / 2) * frame.width,
-  frame.top + ((y + 1) / 2) * frame.height,
-];
-
-/** From canvas pixels to a place; beyond [-1, 1] where it is outside the frame. */
-export const fromCanvas = (frame, x, y) => [
-  ((x - frame.left) / frame.width) * 2 - 1,
-  ((y - frame.top) / frame.height) * 2 - 1,
-];
-
-const corner = (frame, { grid, columns }, row, column) => {
-  const k = 2 * (row * (columns + 1) + column);
-  return toCanvas(frame, grid[k], grid[k + 1]);
+/**
+ * The canvas position of a node.
+ *
+ * @param {Frame} frame
+ * @param {Warp} warp
+ * @param {number} row
+ * @param {number} column
+ */
+const nodePosition = (frame, warp, row, column) => {
+  const k = nodeOffset(warp, row, column);
+  return toCanvas(frame, warp.grid[k], warp.grid[k + 1]);
 };
 
-/** Draw the lines of a warp's nodes over its source; of many, every second, third, ... */
-export function drawGrid(context, frame, warp, most, colour, width) {
+/**
+ * Draw the grid lines of a warp over its source; not more than about `maximum` in each direction.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {Warp} warp
+ * @param {number} maximum
+ * @param {string} colour
+ * @param {number} width
+ */
+export function drawGrid(context, frame, warp, maximum, colour, width) {
   context.strokeStyle = colour;
   context.lineWidth = width;
   context.beginPath();
-  for (const row of every(warp.rows, most)) {
+  for (const row of everyNth(warp.rows, maximum)) {
     for (let column = 0; column <= warp.columns; column++) {
-      context[column ? "lineTo" : "moveTo"](...corner(frame, warp, row, column));
+      context[column ? "lineTo" : "moveTo"](...nodePosition(frame, warp, row, column));
     }
   }
-  for (const column of every(warp.columns, most)) {
+  for (const column of everyNth(warp.columns, maximum)) {
     for (let row = 0; row <= warp.rows; row++) {
-      context[row ? "lineTo" : "moveTo"](...corner(frame, warp, row, column));
+      context[row ? "lineTo" : "moveTo"](...nodePosition(frame, warp, row, column));
     }
   }
   context.stroke();
 }
 
-function every(pieces, most) {
-  const step = Math.max(1, Math.ceil(pieces / most));
+/**
+ * @param {number} pieces
+ * @param {number} maximum
+ */
+function everyNth(pieces, maximum) {
+  const step = Math.max(1, Math.ceil(pieces / maximum));
   const nodes = [];
   for (let k = 0; k < pieces; k += step) nodes.push(k);
   return [...nodes, pieces];
 }
 
-/** Mark nodes that were moved by hand, and the selected one. */
+/**
+ * Mark the moved nodes and the selected one.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {Warp} warp
+ * @param {{row: number, column: number}[]} moved
+ * @param {{row: number, column: number}} selected
+ * @param {Colours} colours
+ * @param {number} scale
+ */
 export function drawNodes(context, frame, warp, moved, selected, colours, scale) {
-  const dot = ([x, y], radius, fill) => {
+  /**
+   * @param {Point} position
+   * @param {number} radius
+   */
+  const dot = ([x, y], radius) => {
     context.beginPath();
     context.arc(x, y, radius * scale, 0, 2 * Math.PI);
-    context.fillStyle = fill;
+    context.fillStyle = colours.fovea;
     context.fill();
     context.strokeStyle = colours.ink;
     context.lineWidth = scale;
     context.stroke();
   };
-  for (const { row, column } of moved) dot(corner(frame, warp, row, column), 3.5, colours.fovea);
-  dot(corner(frame, warp, selected.row, selected.column), 6, colours.fovea);
+  for (const { row, column } of moved) dot(nodePosition(frame, warp, row, column), 3.5);
+  dot(nodePosition(frame, warp, selected.row, selected.column), 6);
 }
 
-/** Fill the folded pieces: as they lie in the source frame, or as they lie in the zoomed one. */
+/**
+ * Fill the folded pieces, where they lie in the source frame or in the zoomed frame.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {Warp} warp
+ * @param {[number, number][]} folded
+ * @param {boolean} inSource
+ * @param {string} colour
+ */
 export function drawFolds(context, frame, warp, folded, inSource, colour) {
   if (!folded.length) return;
   context.save();
@@ -79,13 +110,21 @@ export function drawFolds(context, frame, warp, folded, inSource, colour) {
   context.fillStyle = colour;
   context.strokeStyle = colour;
   context.lineWidth = 2;
+  const corners = [
+    [0, 0],
+    [0, 1],
+    [1, 1],
+    [1, 0],
+  ];
   for (const [row, column] of folded) {
     context.beginPath();
-    for (const [down, across] of [[0, 0], [0, 1], [1, 1], [1, 0]]) {
-      const place = inSource
-        ? corner(frame, warp, row + down, column + across)
-        : toCanvas(frame, (2 * (column + across)) / warp.columns - 1, (2 * (row + down)) / warp.rows - 1);
-      context.lineTo(...place);
+    for (const [down, across] of corners) {
+      const x = (2 * (column + across)) / warp.columns - 1;
+      const y = (2 * (row + down)) / warp.rows - 1;
+      const position = inSource
+        ? nodePosition(frame, warp, row + down, column + across)
+        : toCanvas(frame, x, y);
+      context.lineTo(...position);
     }
     context.closePath();
     context.fill();
@@ -94,23 +133,42 @@ export function drawFolds(context, frame, warp, folded, inSource, colour) {
   context.restore();
 }
 
-/** Draw twice, so that the line is seen on dark and on bright. */
-function outlined(context, colours, width, scale, path) {
-  for (const [colour, more] of [[colours.ink, 2], [colours.fovea, 0]]) {
+/**
+ * Stroke a path on a wider, darker one, to be visible on dark and on bright pictures.
+ *
+ * @param {Context} context
+ * @param {Colours} colours
+ * @param {number} width
+ * @param {number} scale
+ * @param {() => void} path
+ */
+function strokeOutlined(context, colours, width, scale, path) {
+  const stroke = (/** @type {string} */ colour, /** @type {number} */ lineWidth) => {
     context.strokeStyle = colour;
-    context.lineWidth = (width + more) * scale;
+    context.lineWidth = lineWidth * scale;
     context.beginPath();
     path();
     context.stroke();
-  }
+  };
+  stroke(colours.ink, width + 2);
+  stroke(colours.fovea, width);
 }
 
-/** A fovea: a ring one standard deviation from its centre, and a cross. */
+/**
+ * Draw a fovea: a cross at its centre, and an ellipse at one standard deviation.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {FoveaState} fovea
+ * @param {boolean} selected
+ * @param {Colours} colours
+ * @param {number} scale
+ */
 export function drawFovea(context, frame, fovea, selected, colours, scale) {
   const [x, y] = toCanvas(frame, fovea.x, fovea.y);
   const [across, down] = [(fovea.width / 100) * frame.width, (fovea.width / 100) * frame.height];
   const arm = 6 * scale;
-  outlined(context, colours, selected ? 3 : 1.5, scale, () => {
+  strokeOutlined(context, colours, selected ? 3 : 1.5, scale, () => {
     context.ellipse(x, y, across, down, 0, 0, 2 * Math.PI);
     context.moveTo(x - arm, y);
     context.lineTo(x + arm, y);
@@ -119,41 +177,75 @@ export function drawFovea(context, frame, fovea, selected, colours, scale) {
   });
 }
 
-/** A box to look at, with handles at its corners when it is selected. */
+/**
+ * Draw a box of the state, with handles at its corners if it is selected.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {BoxState} box
+ * @param {boolean} selected
+ * @param {Colours} colours
+ * @param {number} scale
+ */
 export function drawBox(context, frame, box, selected, colours, scale) {
-  const [left, top, right, bottom] = sidesOf(box);
+  const [left, top, right, bottom] = boxEdges(box);
   const [x, y] = toCanvas(frame, left, top);
-  const [end, low] = toCanvas(frame, right, bottom);
-  outlined(context, colours, selected ? 3 : 1.5, scale, () => context.rect(x, y, end - x, low - y));
+  const [endX, endY] = toCanvas(frame, right, bottom);
+  strokeOutlined(context, colours, selected ? 3 : 1.5, scale, () =>
+    context.rect(x, y, endX - x, endY - y),
+  );
   if (!selected) return;
   const half = 4 * scale;
   context.fillStyle = colours.fovea;
-  for (const [across, down] of [[x, y], [end, y], [x, low], [end, low]]) {
-    context.fillRect(across - half, down - half, 2 * half, 2 * half);
+  for (const cornerX of [x, endX]) {
+    for (const cornerY of [y, endY]) {
+      context.fillRect(cornerX - half, cornerY - half, 2 * half, 2 * half);
+    }
   }
 }
 
-/** Left, top, right and bottom of a box that is held as middle and sides in percent. */
-export function sidesOf({ x, y, width, height }) {
-  return [x - width / 100, y - height / 100, x + width / 100, y + height / 100];
-}
-
-/** A rectangle, as an answer or the truth has it. */
+/**
+ * Draw a rectangle of an answer or of the ground truth.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {Edges} edges
+ * @param {string} colour
+ * @param {number} scale
+ */
 export function drawRectangle(context, frame, [left, top, right, bottom], colour, scale) {
   const [x, y] = toCanvas(frame, left, top);
-  const [end, low] = toCanvas(frame, right, bottom);
+  const [endX, endY] = toCanvas(frame, right, bottom);
   context.strokeStyle = colour;
   context.lineWidth = 2 * scale;
-  context.strokeRect(x, y, end - x, low - y);
+  context.strokeRect(x, y, endX - x, endY - y);
 }
 
-/** A label at the upper left corner of a rectangle. */
+/**
+ * Draw a label at the upper left corner of a rectangle.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {Edges} edges
+ * @param {string} label
+ * @param {string} colour
+ * @param {number} scale
+ */
 export function drawLabel(context, frame, [left, top], label, colour, scale) {
   const [x, y] = toCanvas(frame, left, top);
   drawTag(context, label, x, Math.max(14 * scale, y - 3 * scale), colour, scale);
 }
 
-/** A few words on a coloured ground; (x, y) is their bottom left corner. */
+/**
+ * Draw a short text on a coloured background, its lower left corner at (x, y) of the canvas.
+ *
+ * @param {Context} context
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y
+ * @param {string} colour
+ * @param {number} scale
+ */
 export function drawTag(context, text, x, y, colour, scale) {
   context.font = `${13 * scale}px sans-serif`;
   const width = context.measureText(text).width + 6 * scale;
@@ -164,37 +256,54 @@ export function drawTag(context, text, x, y, colour, scale) {
   context.fillText(text, left + 3 * scale, y);
 }
 
-/** Enlarge the surroundings of a box into the corner that is farthest from it. */
+/**
+ * Enlarge the surroundings of a box into the corner of the canvas that is farthest from it.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {Edges} edges
+ * @param {number} scale
+ */
 export function drawInset(context, frame, [left, top, right, bottom], scale) {
   const { canvas } = context;
   const [x, y] = toCanvas(frame, (left + right) / 2, (top + bottom) / 2);
-  const longer = Math.max(((right - left) / 2) * canvas.width, ((bottom - top) / 2) * canvas.height);
+  const longer = Math.max(
+    ((right - left) / 2) * canvas.width,
+    ((bottom - top) / 2) * canvas.height,
+  );
   const half = Math.min(Math.max(8, longer) * 0.75, canvas.width / 2, canvas.height / 2);
   const [cx, cy] = [clamp(x, half, canvas.width - half), clamp(y, half, canvas.height - half)];
   const side = Math.round(canvas.height * 0.42);
-  const to = [x > canvas.width / 2 ? 0 : canvas.width - side, y > canvas.height / 2 ? 0 : canvas.height - side];
+  const insetX = x > canvas.width / 2 ? 0 : canvas.width - side;
+  const insetY = y > canvas.height / 2 ? 0 : canvas.height - side;
   context.imageSmoothingEnabled = true;
-  context.drawImage(canvas, cx - half, cy - half, 2 * half, 2 * half, ...to, side, side);
+  context.drawImage(canvas, cx - half, cy - half, 2 * half, 2 * half, insetX, insetY, side, side);
   context.strokeStyle = "white";
   context.lineWidth = 2 * scale;
-  context.strokeRect(...to, side, side);
+  context.strokeRect(insetX, insetY, side, side);
   context.lineWidth = scale;
   context.strokeRect(cx - half, cy - half, 2 * half, 2 * half);
 }
 
 /**
- * Paint numbers from 0 to `top` in the colours of `colours.map`; grey where there is no number.
+ * Draw numbers from 0 to `top` in the colours of `colours.map`; grey where there is no number.
  *
- * @param {Sheet} sheet on which the map is put together.
- * @param {ArrayLike<number>} values rows * columns, NaN where there is none.
+ * @param {Context} context
+ * @param {ScratchCanvas} scratch
+ * @param {Frame} frame
+ * @param {NumberMap} map
+ * @param {number} top
+ * @param {Colours} colours
+ * @param {boolean} smooth whether to interpolate between the numbers.
  */
-export function drawMap(context, sheet, frame, { values, rows, columns }, top, colours, smooth) {
+export function drawMap(context, scratch, frame, map, top, colours, smooth) {
+  const { values, rows, columns } = map;
   const data = new Uint8ClampedArray(rows * columns * 4).fill(255);
   const lut = colours.map;
   for (let k = 0; k < values.length; k++) {
     const value = values[k];
     if (Number.isNaN(value)) {
-      data[4 * k] = data[4 * k + 1] = data[4 * k + 2] = 200;
+      data[4 * k] = data[4 * k + 1] = data[4 * k + 2] = NO_NUMBER_GREY;
       continue;
     }
     const from = 3 * clamp(Math.round((value / top) * 255), 0, 255);
@@ -203,36 +312,58 @@ export function drawMap(context, sheet, frame, { values, rows, columns }, top, c
     data[4 * k + 2] = lut[from + 2];
   }
   context.imageSmoothingEnabled = smooth;
-  const { left, top: above, width, height } = frame;
-  context.drawImage(sheet.put({ width: columns, height: rows, data }), left, above, width, height);
+  const image = scratch.put({ width: columns, height: rows, data });
+  context.drawImage(image, frame.left, frame.top, frame.width, frame.height);
 }
 
-/** The colours of maps as a CSS gradient. */
+/**
+ * The colours of number maps as a CSS gradient.
+ *
+ * @param {Colours} colours
+ */
 export function gradient({ map }) {
   const stops = [];
-  for (let k = 0; k <= 255; k += 15) stops.push(`rgb(${map[3 * k]} ${map[3 * k + 1]} ${map[3 * k + 2]})`);
+  for (let k = 0; k <= 255; k += 15)
+    stops.push(`rgb(${map[3 * k]} ${map[3 * k + 1]} ${map[3 * k + 2]})`);
   return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 
-/** A round upper end of a scale: 1, 2 or 5 times a power of ten, so that it seldom jumps. */
-export function nice(most) {
-  if (!(most > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 5, 10].find((step) => step * power >= most * 0.999) * power;
+/**
+ * Round up to 1, 2 or 5 times a power of ten, so that the upper end of a scale rarely changes.
+ *
+ * @param {number} maximum
+ */
+export function roundUp(maximum) {
+  if (!(maximum > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(maximum));
+  const step = [1, 2, 5].find((candidate) => candidate * power >= maximum * 0.999) ?? 10;
+  return step * power;
 }
 
-/** A picture {width, height, data} as something that can be drawn at another size, or nowhere. */
-export class Sheet {
+/** An off-screen canvas that turns pixels into something that can be drawn at another size. */
+export class ScratchCanvas {
+  constructor() {
+    this.canvas = new OffscreenCanvas(1, 1);
+  }
+
+  /** @param {Picture} picture */
   put({ width, height, data }) {
-    if (this.canvas?.width !== width || this.canvas.height !== height) {
+    if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas = new OffscreenCanvas(width, height);
-      this.context = this.canvas.getContext("2d");
     }
-    this.context.putImageData(new ImageData(data, width, height), 0, 0);
+    context2d(this.canvas).putImageData(new ImageData(data, width, height), 0, 0);
     return this.canvas;
   }
 }
 
-export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
-export const round = (value, digits) => Number(value.toFixed(digits));
+/**
+ * @template {HTMLCanvasElement | OffscreenCanvas} C
+ * @param {C} canvas
+ * @returns {C extends HTMLCanvasElement ? CanvasRenderingContext2D
+ *     : OffscreenCanvasRenderingContext2D}
+ */
+export function context2d(canvas) {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("the browser gives no 2D context for a canvas");
+  return /** @type {any} */ (context);
+}

@@ -1,193 +1,324 @@
 /**
- * What each view draws. A view is one canvas; it draws from the state, from what follows from it
- * (`seen`), and from the kernel's last answer, which is pale while it belongs to an older state.
+ * What each view draws. A view is one canvas; it is drawn from the state, from what is derived from
+ * it, and from the kernel's last answer, which is pale while it belongs to an older state.
  *
- * A drawing function gets the panel (its canvas, context, scale and memory) and the explorer.
+ * @import { BinaryData, Bytes, KernelMap, NetworkAnswer, NumberMap, Rgb, View } from "./types.d.ts"
+ * @import { Explorer } from "./explorer.js"
+ * @import { ScratchCanvas } from "./paint.js"
+ *
+ * @typedef {object} Panel a view on the page, and what is kept for its next drawing.
+ * @property {View} view
+ * @property {HTMLElement} cell
+ * @property {HTMLCanvasElement} canvas
+ * @property {CanvasRenderingContext2D} context
+ * @property {number} scale canvas pixels per page pixel.
+ * @property {HTMLElement} marker of the place under the pointer.
+ * @property {HTMLElement} readOut the number under the pointer.
+ * @property {HTMLElement} top the upper end of the colour scale.
+ * @property {ScratchCanvas} scratch
+ * @property {?NumberMap} shown the numbers that are drawn, if any.
+ * @property {?{key: unknown, image: ImageData}} background see `putCached`.
+ * @property {?{sent: KernelMap, map: NumberMap}} decoded the last map from the kernel.
+ *
+ * @typedef {object} Mask a PNG, and the image that is shown for it.
+ * @property {BinaryData} bytes
+ * @property {?ImageBitmap} image
+ *
+ * @typedef {(panel: Panel, explorer: Explorer) => void} Draw
  */
-import { identityWarp, magnification, unzoomPicture, zoomPicture } from "./warp.js";
+import { squareFrame, wholeFrame } from "./frames.js";
+import { magnification } from "./inverse.js";
 import {
-  drawBox, drawFolds, drawFovea, drawGrid, drawInset, drawLabel, drawMap, drawNodes, drawRectangle, drawTag, nice, square, whole,
+  drawBox,
+  drawFolds,
+  drawFovea,
+  drawGrid,
+  drawInset,
+  drawLabel,
+  drawMap,
+  drawNodes,
+  drawRectangle,
+  drawTag,
+  roundUp,
 } from "./paint.js";
-import { copied } from "./shared.js";
+import { copyBytes } from "./photo.js";
+import { unzoomPicture, zoomPicture } from "./resampling.js";
+import { identityWarp } from "./warp.js";
 
-const MOST_LINES = 16;
-const PALE = 0.6;
-const NOTHING = [200, 200, 200];
+const MAX_GRID_LINES = 16;
+const OUTDATED_ALPHA = 0.6;
+/** @type {Rgb} */
+const UNSEEN_COLOUR = [200, 200, 200];
 const NO_NUMBER = 255;
 const IDENTITY = identityWarp(1, 1);
 
-/** Where a view's frame lies on its canvas. */
-export const frameOf = (view, canvas) => (view.frame === "zoomed" ? square(canvas) : whole(canvas));
+/**
+ * Where the frame of a view is on its canvas.
+ *
+ * @param {View} view
+ * @param {HTMLCanvasElement} canvas
+ */
+export const frameOf = (view, canvas) =>
+  view.frame === "zoomed" ? squareFrame(canvas) : wholeFrame(canvas);
 
-/** Draw one panel, and what every view shows: where the warp is folded. */
+/**
+ * Draw one panel, and on every panel where the warp is folded.
+ *
+ * @type {Draw}
+ */
 export function drawPanel(panel, explorer) {
   const { context, canvas, view } = panel;
-  panel.values = null;
+  panel.shown = null;
   (DRAW[view.name] ?? drawKernelMap)(panel, explorer);
-  const { warp, folded } = explorer.shared.seen();
-  drawFolds(context, frameOf(view, canvas), warp, folded, view.frame === "source", explorer.colours.fold);
+  const { warp, folded } = explorer.store.derive();
+  const inSource = view.frame === "source";
+  drawFolds(context, frameOf(view, canvas), warp, folded, inSource, explorer.colours.fold);
   panel.cell.classList.toggle("lzu-folded", folded.length > 0);
 }
 
-const DRAW = { source, zoomed, uniform, unzoomed, saliency, magnification: magnified };
+/** @type {Record<string, Draw>} */
+const DRAW = {
+  source: drawSource,
+  zoomed: drawZoomed,
+  uniform: drawUniform,
+  unzoomed: drawUnzoomed,
+  saliency: drawSaliency,
+  magnification: drawMagnification,
+};
 
-/** Keep an image with a panel for as long as `key` and the size stay: a redraw then costs little. */
-function remembered(panel, key, make) {
-  const { context, canvas } = panel;
-  const known = panel.base;
-  const fits = known && known.image.width === canvas.width && known.image.height === canvas.height;
-  if (!fits || known.key !== key) {
-    const image = fits ? known.image : context.createImageData(canvas.width, canvas.height);
-    make(image.data);
-    panel.base = { key, image };
+/**
+ * Put an image that is computed only if `key` or the size of the canvas has changed.
+ *
+ * @param {Panel} panel
+ * @param {unknown} key
+ * @param {(data: Bytes) => void} compute writes the pixels.
+ */
+function putCached(panel, key, compute) {
+  const { context, canvas, background } = panel;
+  const { width, height } = canvas;
+  const reusable = background?.image.width === width && background.image.height === height;
+  let image = reusable ? background.image : null;
+  if (!image || background?.key !== key) {
+    image ??= context.createImageData(width, height);
+    compute(image.data);
+    panel.background = { key, image };
   }
-  context.putImageData(panel.base.image, 0, 0);
+  context.putImageData(image, 0, 0);
 }
 
-function source(panel, explorer) {
+/** @type {Draw} */
+function drawSource(panel, explorer) {
   const { context, canvas, scale } = panel;
-  const { state, pyramid } = explorer.shared;
-  const { warp } = explorer.shared.seen();
-  const frame = whole(canvas);
-  remembered(panel, pyramid, (data) => zoomPicture(pyramid, IDENTITY, canvas.height, canvas.width, true, data));
-  const byHand = state.hand === "nodes";
-  drawGrid(context, frame, warp, byHand ? Infinity : MOST_LINES, explorer.colours.grid, scale);
-  if (byHand) {
-    drawNodes(context, frame, warp, state.nodes, explorer.selected.node, explorer.colours, scale);
-    return;
+  const { colours, selected, store } = explorer;
+  const { state, mipmap } = store;
+  const { warp } = store.derive();
+  const frame = wholeFrame(canvas);
+  putCached(panel, mipmap, (data) => {
+    if (mipmap) zoomPicture(mipmap, IDENTITY, canvas.height, canvas.width, true, data);
+  });
+  const movesNodes = state.hand === "nodes";
+  drawGrid(context, frame, warp, movesNodes ? Infinity : MAX_GRID_LINES, colours.grid, scale);
+  if (movesNodes) {
+    drawNodes(context, frame, warp, state.nodes, selected.node, colours, scale);
+  } else if (state.kind === "foveas") {
+    state.foveas.forEach((fovea, index) =>
+      drawFovea(context, frame, fovea, index === selected.foveas, colours, scale),
+    );
+  } else if (state.kind === "boxes" || state.kind === "boxes in pixels") {
+    state.boxes.forEach((box, index) =>
+      drawBox(context, frame, box, index === selected.boxes, colours, scale),
+    );
   }
-  const [list, draw] = state.kind === "foveas" ? ["foveas", drawFovea] : ["boxes", drawBox];
-  if (!["foveas", "boxes", "boxes in pixels"].includes(state.kind)) return;
-  state[list].forEach((each, index) =>
-    draw(context, frame, each, index === explorer.selected[list], explorer.colours, scale),
-  );
 }
 
-function zoomed(panel, explorer) {
-  const { context, canvas } = panel;
-  const { left, top, width, height } = square(canvas);
+/** @type {Draw} */
+function drawZoomed(panel, explorer) {
+  const { context, canvas, scratch } = panel;
+  const { left, top, width, height } = squareFrame(canvas);
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingEnabled = false;
-  context.drawImage(panel.sheet.put(explorer.shared.seen().zoomed), left, top, width, height);
+  context.drawImage(scratch.put(explorer.store.derive().zoomed), left, top, width, height);
 }
 
-function uniform(panel, explorer) {
+/** @type {Draw} */
+function drawUniform(panel, explorer) {
   const { canvas } = panel;
-  const { shared } = explorer;
-  const { input_size: side, antialias } = shared.state;
-  remembered(panel, `${side} ${antialias} ${shared.photos}`, (data) => {
+  const { state, mipmap, photoCount } = explorer.store;
+  const { input_size: side, antialias } = state;
+  putCached(panel, `${side} ${antialias} ${photoCount}`, (data) => {
+    if (!mipmap) return;
     const small = { width: side, height: side, data: new Uint8ClampedArray(side * side * 4) };
-    zoomPicture(shared.pyramid, IDENTITY, side, side, antialias, small.data);
+    zoomPicture(mipmap, IDENTITY, side, side, antialias, small.data);
     unzoomPicture(small, IDENTITY, canvas.height, canvas.width, data);
   });
   drawAnswer(panel, explorer, "uniform");
 }
 
-function unzoomed(panel, explorer) {
+/** @type {Draw} */
+function drawUnzoomed(panel, explorer) {
   const { canvas } = panel;
-  const seen = explorer.shared.seen();
-  remembered(panel, seen, (data) =>
-    unzoomPicture(seen.zoomed, seen.warp, canvas.height, canvas.width, data, NOTHING),
+  const derived = explorer.store.derive();
+  putCached(panel, derived, (data) =>
+    unzoomPicture(derived.zoomed, derived.warp, canvas.height, canvas.width, data, UNSEEN_COLOUR),
   );
   drawAnswer(panel, explorer, "zoom");
 }
 
-/** The network's answer, and the truth. */
+/**
+ * Draw the network's answer and the ground truth.
+ *
+ * @param {Panel} panel
+ * @param {Explorer} explorer
+ * @param {"uniform" | "zoom"} which
+ */
 function drawAnswer(panel, explorer, which) {
   const { context, canvas, scale } = panel;
-  const { model, shared, colours } = explorer;
-  if (shared.state.network === "none") return;
+  const { model, store, colours } = explorer;
+  if (store.state.network === "none") return;
   const answer = model.get("_answer")[which];
-  const frame = whole(canvas);
-  const overlay = answer?.mask && decoded(explorer, which, answer.mask);
+  const frame = wholeFrame(canvas);
+  const overlay = answer?.mask ? decodeMask(explorer, which, answer.mask) : null;
   const boxes = answer?.boxes ?? [];
-  const pale = shared.fresh() ? 1 : PALE;
-  context.globalAlpha = pale;
+  const isCurrent = store.isAnswerCurrent();
+  const alpha = isCurrent ? 1 : OUTDATED_ALPHA;
+  context.globalAlpha = alpha;
   context.imageSmoothingEnabled = true;
   if (overlay) context.drawImage(overlay, 0, 0, canvas.width, canvas.height);
   for (const [box] of boxes) drawRectangle(context, frame, box, colours.answer, scale);
   context.globalAlpha = 1;
   drawTruth(panel, explorer, answer);
-  context.globalAlpha = pale; // labels lie above: the close-up would only blow them up
+  context.globalAlpha = alpha; // labels are drawn after the inset, which would enlarge them
   for (const [box, label] of boxes) drawLabel(context, frame, box, label, colours.answer, scale);
   context.globalAlpha = 1;
-  const said = answer && (shared.fresh() ? !answer.found && "nothing found" : "earlier answer");
-  if (said) drawTag(context, said, 6 * scale, canvas.height - 8 * scale, colours.answer, scale);
+  if (!answer) return;
+  const note = isCurrent ? (answer.found ? "" : "nothing found") : "earlier answer";
+  if (note) drawNote(panel, explorer, note);
 }
 
-/** What is true, where that is known, and a close-up of it. */
+/**
+ * Draw the ground truth, where it is known, and an enlargement of it.
+ *
+ * @param {Panel} panel
+ * @param {Explorer} explorer
+ * @param {NetworkAnswer} [answer]
+ */
 function drawTruth({ context, canvas, scale }, explorer, answer) {
   const truth = explorer.model.get("_truth");
   if (!truth.box) return;
-  const outline = answer?.mask ? decoded(explorer, "truth", truth.outline) : null;
+  const outline =
+    answer?.mask && truth.outline ? decodeMask(explorer, "truth", truth.outline) : null;
   if (outline) context.drawImage(outline, 0, 0, canvas.width, canvas.height);
-  else drawRectangle(context, whole(canvas), truth.box, explorer.colours.truth, scale);
-  drawInset(context, whole(canvas), truth.box, scale);
+  else drawRectangle(context, wholeFrame(canvas), truth.box, explorer.colours.truth, scale);
+  drawInset(context, wholeFrame(canvas), truth.box, scale);
 }
 
-/** A mask that came as a PNG, decoded once; until it is there, the last one. */
-function decoded(explorer, which, bytes) {
-  const known = explorer.decoded[which];
-  if (known?.bytes === bytes) return known.image;
-  const made = { bytes, image: known?.image ?? null };
-  explorer.decoded[which] = made;
-  createImageBitmap(new Blob([bytes], { type: "image/png" })).then((image) => {
-    // A newer mask may have come meanwhile; this one is then of no use.
-    if (explorer.decoded[which] !== made) image.close();
-    else {
-      made.image = image;
+/**
+ * Draw a short text in the lower left corner.
+ *
+ * @param {Panel} panel
+ * @param {Explorer} explorer
+ * @param {string} text
+ */
+function drawNote({ context, canvas, scale }, explorer, text) {
+  drawTag(context, text, 6 * scale, canvas.height - 8 * scale, explorer.colours.answer, scale);
+}
+
+/**
+ * Decode a mask, a PNG, once; until it is decoded, return the previous one.
+ *
+ * @param {Explorer} explorer
+ * @param {string} which
+ * @param {BinaryData} bytes
+ */
+function decodeMask(explorer, which, bytes) {
+  const previous = explorer.masks[which];
+  if (previous?.bytes === bytes) return previous.image;
+  /** @type {Mask} */
+  const mask = { bytes, image: previous?.image ?? null };
+  explorer.masks[which] = mask;
+  explorer.decodingCount += 1;
+  createImageBitmap(new Blob([bytes], { type: "image/png" }))
+    .then((image) => {
+      // A newer mask may have arrived in the meantime.
+      if (explorer.masks[which] !== mask) image.close();
+      else mask.image = image;
+    })
+    .finally(() => {
+      explorer.decodingCount -= 1;
       explorer.schedule();
-    }
-  });
-  return made.image;
+    });
+  return mask.image;
 }
 
-function saliency(panel, explorer) {
-  const { rows, columns, cells } = explorer.shared.seen().map;
+/** @type {Draw} */
+function drawSaliency(panel, explorer) {
+  const { rows, columns, cells } = explorer.store.derive().map;
   const values = cells.map((cell) => cell * cells.length);
-  showMap(panel, explorer, { values, rows, columns }, false);
+  drawNumberMap(panel, explorer, { values, rows, columns }, false);
 }
 
-function magnified(panel, explorer) {
-  const { canvas } = panel;
-  const [rows, columns] = [Math.round(canvas.height / panel.scale / 3), Math.round(canvas.width / panel.scale / 3)];
-  const values = magnification(explorer.shared.seen().warp, rows, columns);
-  showMap(panel, explorer, { values, rows, columns }, true);
+/** @type {Draw} */
+function drawMagnification(panel, explorer) {
+  const { canvas, scale } = panel;
+  const [rows, columns] = [canvas.height, canvas.width].map((side) => Math.round(side / scale / 3));
+  const values = magnification(explorer.store.derive().warp, rows, columns);
+  drawNumberMap(panel, explorer, { values, rows, columns }, true);
 }
 
-/** A map that came with the kernel's answer, or a word that there is none. */
+/**
+ * Draw a map that came with the kernel's answer, or a note that there is none.
+ *
+ * @type {Draw}
+ */
 function drawKernelMap(panel, explorer) {
-  const { context, canvas, view, scale } = panel;
+  const { context, canvas, view } = panel;
   context.clearRect(0, 0, canvas.width, canvas.height);
   const sent = explorer.model.get("_answer").maps?.[view.name];
   if (!sent) {
-    drawTag(context, "no answer to show", 6 * scale, canvas.height - 8 * scale, explorer.colours.answer, scale);
+    drawNote(panel, explorer, "no answer to show");
     return;
   }
-  if (panel.sent !== sent) {
-    const bytes = new Uint8Array(copied(sent.data));
-    const values = Float32Array.from(bytes, (byte) => (byte === NO_NUMBER ? NaN : (byte / (NO_NUMBER - 1)) * sent.most));
-    Object.assign(panel, { sent, map: { values, rows: sent.rows, columns: sent.columns, most: sent.most } });
+  if (panel.decoded?.sent !== sent) {
+    const { rows, columns, most } = sent;
+    const values = Float32Array.from(new Uint8Array(copyBytes(sent.data)), (byte) =>
+      byte === NO_NUMBER ? NaN : (byte / (NO_NUMBER - 1)) * most,
+    );
+    panel.decoded = { sent, map: { values, rows, columns, most } };
   }
   context.save();
-  context.globalAlpha = explorer.shared.fresh() ? 1 : PALE;
-  showMap(panel, explorer, panel.map, true);
+  context.globalAlpha = explorer.store.isAnswerCurrent() ? 1 : OUTDATED_ALPHA;
+  drawNumberMap(panel, explorer, panel.decoded.map, true);
   context.restore();
 }
 
-function showMap(panel, explorer, map, smooth) {
-  const most = map.most ?? map.values.reduce((a, b) => (b > a ? b : a), 0);
-  const top = nice(most);
-  drawMap(panel.context, panel.sheet, frameOf(panel.view, panel.canvas), map, top, explorer.colours, smooth);
-  panel.values = map;
-  const text = `${Number(top.toPrecision(3))} ${panel.view.unit}`;
+/**
+ * @param {Panel} panel
+ * @param {Explorer} explorer
+ * @param {NumberMap} map
+ * @param {boolean} smooth
+ */
+function drawNumberMap(panel, explorer, map, smooth) {
+  const { context, canvas, scratch, view } = panel;
+  let most = map.most ?? 0;
+  if (map.most === undefined) for (const value of map.values) if (value > most) most = value;
+  const top = roundUp(most);
+  drawMap(context, scratch, frameOf(view, canvas), map, top, explorer.colours, smooth);
+  panel.shown = map;
+  const text = `${Number(top.toPrecision(3))} ${view.unit}`;
   if (panel.top.textContent !== text) panel.top.textContent = text;
 }
 
-/** The number of a map at a place of its frame, in words, or nothing. */
-export function readOut({ values: map }, x, y) {
-  if (!map || Math.abs(x) > 1 || Math.abs(y) > 1) return "";
-  const cell = (place, count) => Math.min(Math.floor(((place + 1) / 2) * count), count - 1);
-  const value = map.values[cell(y, map.rows) * map.columns + cell(x, map.columns)];
+/**
+ * The number of a map at a place of its frame, as text; empty where there is no map.
+ *
+ * @param {Panel} panel
+ * @param {number} x
+ * @param {number} y
+ */
+export function readOut({ shown }, x, y) {
+  if (!shown || Math.abs(x) > 1 || Math.abs(y) > 1) return "";
+  const cell = (/** @type {number} */ place, /** @type {number} */ count) =>
+    Math.min(Math.floor(((place + 1) / 2) * count), count - 1);
+  const value = shown.values[cell(y, shown.rows) * shown.columns + cell(x, shown.columns)];
   return Number.isNaN(value) ? "here: none" : `here: ${Number(value.toPrecision(3))}`;
 }

@@ -1,0 +1,244 @@
+/**
+ * The state that several views of one model share, what is derived from it, and its exchange with
+ * the kernel.
+ *
+ * The model holds the state (the values of the controls) and the last answer (what only the kernel
+ * can compute: the networks' outputs, error maps, and the numbers). The picture never waits for it.
+ *
+ * @import { Level, Model, Picture, SaliencyMap, State, Traits, Warp } from "./types.d.ts"
+ * @import { Explorer } from "./explorer.js"
+ *
+ * @typedef {object} Derived what is derived from a state.
+ * @property {State} state
+ * @property {?SaliencyMap} imageSaliency
+ * @property {SaliencyMap} map
+ * @property {Warp} warp
+ * @property {Picture} zoomed
+ * @property {[number, number][]} folded
+ */
+import { equal } from "./equality.js";
+import { buildMipmap } from "./mipmap.js";
+import { clamp } from "./numbers.js";
+import { copyBytes, decodePhoto, messageOf, reducePhoto } from "./photo.js";
+import { zoomPicture } from "./resampling.js";
+import { saliencyOf, warpOf } from "./state_to_warp.js";
+import { folds } from "./warp.js";
+
+const ANSWER_TIMEOUT_MS = 10_000;
+// On two cores, a kernel that computes on one of them slows down the drawing.
+const PAUSE_FACTOR = globalThis.navigator?.hardwareConcurrency > 2 ? 1 : 6;
+const MIN_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 800;
+const UNDO_STEPS = 100;
+
+/** @type {SaliencyMap} */
+const NO_SALIENCY = { rows: 1, columns: 2, cells: Float64Array.of(0.5, 0.5) };
+
+export class ExplorerStore {
+  /** @param {Model} model */
+  constructor(model) {
+    this.model = model;
+    this.state = model.get("_state");
+    /** @type {?State} the state that the kernel was last sent; null if it has to be sent again. */
+    this.lastSent = this.state;
+    /** @type {State[]} */
+    this.undoStack = [];
+    /** @type {?State} the state before the gesture in progress. */
+    this.gestureStart = null;
+    this.sentCount = 0;
+    // Another page may show the same model: this prefix tells its messages from our own.
+    this.prefix = Math.random().toString(36).slice(2);
+    /** @type {?string} serial of the message that the kernel has not answered yet. */
+    this.pendingSerial = null;
+    this.sentAt = 0;
+    this.pauseUntil = 0;
+    this.isPaused = false;
+    /** @type {Set<Explorer>} */
+    this.views = new Set();
+    /** @type {?Level[]} */
+    this.mipmap = null;
+    this.size = { width: 0, height: 0 };
+    this.photoCount = 0;
+    /** @type {Record<string, SaliencyMap>} saliency from the kernel, by kind. */
+    this.imageSaliency = {};
+    /** @type {?Derived} */
+    this.cache = null;
+    /** @type {Picture} reused for every zoomed picture of the same size. */
+    this.zoomed = { width: 0, height: 0, data: new Uint8ClampedArray(0) };
+    model.on("change:_state", () => this.onState());
+    model.on("change:_answer", () => this.onAnswer());
+    model.on("change:_photo", () => this.loadPhoto());
+    this.storeImageSaliency();
+    this.loadPhoto();
+  }
+
+  /** Decode the photo once, for all views. */
+  async loadPhoto() {
+    try {
+      const picture = await decodePhoto(this.model.get("_photo"));
+      this.mipmap = buildMipmap(picture);
+      this.size = { width: picture.width, height: picture.height };
+      this.cache = null;
+      this.imageSaliency = {};
+      this.storeImageSaliency();
+      this.photoCount += 1;
+    } catch (error) {
+      for (const view of this.views) view.notify(`The photo cannot be shown: ${messageOf(error)}`);
+      return;
+    }
+    for (const view of this.views) view.resize();
+  }
+
+  /**
+   * Send a photo of the reader, reduced, to the kernel.
+   *
+   * @param {File} file
+   */
+  async upload(file) {
+    this.send("_upload", await reducePhoto(file));
+  }
+
+  /**
+   * Change fields of the state, from a control or a gesture.
+   *
+   * @param {Partial<State>} part
+   * @param {boolean} [done] whether this ends the gesture, which is one step of undo.
+   */
+  change(part, done = true) {
+    this.gestureStart ??= this.state;
+    this.state = { ...this.state, ...part };
+    for (const view of this.views) view.notice = "";
+    if (done) this.commit();
+    this.redraw();
+    this.sendState();
+  }
+
+  /** End the gesture in progress. */
+  commit() {
+    if (this.gestureStart && !equal(this.gestureStart, this.state)) {
+      this.undoStack.push(this.gestureStart);
+      if (this.undoStack.length > UNDO_STEPS) this.undoStack.shift();
+    }
+    this.gestureStart = null;
+  }
+
+  undo() {
+    this.commit();
+    const previous = this.undoStack.pop();
+    if (!previous) return;
+    this.state = { ...previous };
+    this.redraw();
+    this.sendState();
+  }
+
+  /**
+   * Send the state to the kernel, one message at a time: while the kernel computes, only the newest
+   * state waits. During a gesture the kernel also pauses between answers, longest on a small
+   * machine, to leave the processor to the drawing. The end of the gesture ends the pause.
+   */
+  sendState() {
+    if (this.pendingSerial !== null || equal(this.lastSent, this.state)) return;
+    const pause = this.gestureStart ? this.pauseUntil - performance.now() : 0;
+    if (pause > 0) {
+      if (!this.isPaused)
+        setTimeout(() => {
+          this.isPaused = false;
+          this.sendState();
+        }, pause);
+      this.isPaused = true;
+      return;
+    }
+    this.send("_state", this.state);
+  }
+
+  /**
+   * @template {"_state" | "_upload"} Name
+   * @param {Name} name
+   * @param {Traits[Name]} value
+   */
+  send(name, value) {
+    this.sentCount += 1;
+    const serial = `${this.prefix} ${this.sentCount}`;
+    this.pendingSerial = serial;
+    this.sentAt = performance.now();
+    if (name === "_state") this.lastSent = this.state;
+    this.model.set(name, { ...value, serial });
+    this.model.save_changes();
+    // A kernel that was restarted never answers; the next change sends the state again.
+    setTimeout(() => {
+      if (this.pendingSerial === serial) {
+        this.pendingSerial = null;
+        this.lastSent = null;
+        this.redraw();
+      }
+    }, ANSWER_TIMEOUT_MS);
+  }
+
+  onAnswer() {
+    const { serial, took_ms: tookMs = 0 } = this.model.get("_answer");
+    if (serial === this.pendingSerial) this.pendingSerial = null;
+    this.pauseUntil = performance.now() + clamp(PAUSE_FACTOR * tookMs, MIN_PAUSE_MS, MAX_PAUSE_MS);
+    this.storeImageSaliency();
+    // Also after an answer that came too late: the state may have changed in the meantime.
+    this.sendState();
+    this.redraw();
+  }
+
+  /** Keep the saliency that came with an answer until the photo changes. */
+  storeImageSaliency() {
+    const { look, state } = this.model.get("_answer");
+    if (!look || !state) return;
+    const cells = Float64Array.from(new Float32Array(copyBytes(look.cells)));
+    this.imageSaliency = { ...this.imageSaliency, [state.kind]: { ...look, cells } };
+  }
+
+  /** Take over a state that was set in Python or in another page; ignore an echo of our own. */
+  onState() {
+    const state = this.model.get("_state");
+    if (String(state.serial).startsWith(`${this.prefix} `)) return;
+    this.commit();
+    this.gestureStart = this.state;
+    this.state = state;
+    this.lastSent = state;
+    this.commit();
+    this.redraw();
+  }
+
+  /** Whether the last answer belongs to the current state. */
+  isAnswerCurrent() {
+    const { state } = this.model.get("_answer");
+    return Boolean(state) && equal(state, this.state);
+  }
+
+  /** Whether the kernel has answered, or refused, the current state. */
+  isSettled() {
+    return this.pendingSerial === null && equal(this.lastSent, this.state);
+  }
+
+  /**
+   * What is derived from the state, computed once for all views and all redraws.
+   *
+   * @returns {Derived}
+   */
+  derive() {
+    const { state, size } = this;
+    const imageSaliency = this.imageSaliency[state.kind] ?? null;
+    const { cache } = this;
+    if (cache?.state === state && cache.imageSaliency === imageSaliency) return cache;
+    // Until the kernel has computed the saliency, the previous map stays.
+    const map = saliencyOf(state, size, imageSaliency) ?? cache?.map ?? NO_SALIENCY;
+    const warp = warpOf(state, map);
+    const side = state.input_size;
+    if (this.zoomed.width !== side) {
+      this.zoomed = { width: side, height: side, data: new Uint8ClampedArray(side * side * 4) };
+    }
+    const { zoomed } = this;
+    if (this.mipmap) zoomPicture(this.mipmap, warp, side, side, state.antialias, zoomed.data);
+    this.cache = { state, imageSaliency, map, warp, zoomed, folded: folds(warp) };
+    return this.cache;
+  }
+
+  redraw() {
+    for (const view of this.views) view.schedule();
+  }
+}

@@ -1,0 +1,198 @@
+/** Types that several modules share. They are read by the type checker only. */
+
+export interface Size {
+  rows: number;
+  columns: number;
+}
+
+/** A map of positive numbers over the source frame, row by row, that sums to 1. */
+export interface SaliencyMap extends Size {
+  cells: Float64Array;
+}
+
+/**
+ * A warp maps the zoomed frame to the source frame and is bilinear on each of rows x columns
+ * pieces. `grid` holds the source point (x, y) of every node, row by row; for a separable warp
+ * `axes` holds the same for each axis. A warp must not be modified: results derived from it are
+ * cached.
+ */
+export interface Warp extends Size {
+  grid: Float64Array;
+  axes: Axes | null;
+}
+
+export interface Axes {
+  x: Float64Array;
+  y: Float64Array;
+}
+
+export type Point = [x: number, y: number];
+export type Rgb = [red: number, green: number, blue: number];
+
+/** Left, top, right, bottom in [-1, 1]. */
+export type Edges = [left: number, top: number, right: number, bottom: number];
+
+export type Bytes = Uint8ClampedArray<ArrayBuffer>;
+
+/** Bytes from Python: a view of the message from a kernel, an array in a static page. */
+export type BinaryData = DataView<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
+/** RGBA, row by row. */
+export interface Picture {
+  width: number;
+  height: number;
+  data: Bytes;
+}
+
+/** A level of a mipmap: RGB, row by row; `extent` is the part (x, y) that the picture takes up. */
+export interface Level {
+  width: number;
+  height: number;
+  extent: [x: number, y: number];
+  data: Float32Array;
+}
+
+/** The rectangle of a canvas, in its pixels, that shows a frame. */
+export interface Frame {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** Numbers over a frame, row by row; NaN where there is none. `most` is the upper end, if given. */
+export interface NumberMap extends Size {
+  values: Float64Array | Float32Array;
+  most?: number;
+}
+
+// --- The model: what Python and the page exchange. `state.py` and `protocol.py` define the fields. ---
+
+export interface FoveaState {
+  x: number;
+  y: number;
+  width: number;
+}
+
+export interface BoxState extends FoveaState {
+  height: number;
+}
+
+/** A moved node of the control grid, and how far it is moved in the source frame. */
+export interface NodeState {
+  row: number;
+  column: number;
+  dx: number;
+  dy: number;
+}
+
+export interface State {
+  kind: string;
+  hand: string;
+  foveas: FoveaState[];
+  boxes: BoxState[];
+  nodes: NodeState[];
+  strength: number;
+  spread: number;
+  bandwidth: number;
+  columns: number;
+  pieces: number;
+  fwhm: number;
+  separable: boolean;
+  anti_crop: boolean;
+  morph: number;
+  input_size: number;
+  antialias: boolean;
+  network: string;
+  serial?: string;
+}
+
+/** What a network found in one view; edges of boxes, each with its label. */
+export interface NetworkAnswer {
+  found: boolean;
+  mask?: BinaryData;
+  boxes?: [Edges, string][];
+}
+
+export interface Answer {
+  serial?: string | number | null;
+  state?: State | null;
+  error?: string;
+  lines?: string[];
+  took_ms?: number;
+  look?: Size & { cells: BinaryData };
+  uniform?: NetworkAnswer;
+  zoom?: NetworkAnswer;
+  maps?: Record<string, KernelMap>;
+}
+
+/** A map as bytes: 0..254 stand for 0..most, 255 for no number. */
+export interface KernelMap extends Size {
+  data: BinaryData;
+  most: number;
+}
+
+export interface GroundTruth {
+  box?: Edges;
+  outline?: BinaryData;
+}
+
+export interface View {
+  name: string;
+  caption: string;
+  frame: string;
+  unit: string;
+}
+
+export interface Control {
+  name: string;
+  label: string;
+  legend: string;
+  group: string;
+  unit: string;
+  low: number;
+  high: number;
+  step: number;
+  options: string[];
+  /** A field of the state and its values for which the control is shown. */
+  when: [keyof State, unknown[]] | null;
+  shown: boolean;
+}
+
+export interface Colours {
+  answer: string;
+  truth: string;
+  fold: string;
+  fovea: string;
+  grid: string;
+  ink: string;
+  /** RGB of 256 steps. */
+  map: Uint8Array;
+}
+
+/** The traits of the widget. */
+export interface Traits {
+  _state: State;
+  _answer: Answer;
+  _photo: BinaryData;
+  _truth: GroundTruth;
+  _views: View[];
+  _controls: Control[];
+  /** The least and the greatest number of entries of each list of the state. */
+  _lists: Record<ListName | "nodes", [number, number]>;
+  _colours: Omit<Colours, "map"> & { map: BinaryData };
+  _upload: { serial?: string | number; width?: number; height?: number; file?: DataView };
+}
+
+/** The part of an anywidget model that the page uses. */
+export interface Model {
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
+  on(event: string, listener: () => void): void;
+  save_changes(): void;
+}
+
+export type ListName = "foveas" | "boxes";
+
+/** What a pointer or a key acts on: an entry of a list of the state, or a node of the grid. */
+export type TargetKind = ListName | "nodes";
