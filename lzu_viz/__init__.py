@@ -5,4 +5,17 @@ from .geometry.attraction import attract
 from .geometry.warp import Warp
 from .systems.lzu import LZ, LZU, Fovea, Uniform
 
-__all__ = ["LZ", "LZU", "Fovea", "Uniform", "Warp", "attract", "boxes", "resampling", "saliency"]
+__all__ = [
+    "LZ",
+    "LZU",
+    "Fovea",
+    "Uniform",
+    "Warp",
+    "__version__",
+    "attract",
+    "boxes",
+    "resampling",
+    "saliency",
+]
+
+__version__ = "0.2.0"
