@@ -111,10 +111,10 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
     Example:
         >>> print(table([Outcome("lint", 61.2, 0), Outcome("tests", 5.0, 2)]))
-        stage    time  verdict
-        lint     1:01  passed
-        tests    0:05  FAILED (exit status 2)
-        total    1:06  FAILED
+        stage  time  verdict
+        lint   1:01  passed
+        tests  0:05  FAILED (exit status 2)
+        total  1:06  FAILED
     """
     rows = [("stage", "time", "verdict")]
     for outcome in outcomes:
@@ -128,7 +128,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     rows.append(("total", _minutes(total), "FAILED" if failed else "passed"))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return "\n".join(
-        f"{name:<{widths[0]}}  {when:>{widths[1] + 1}}  {verdict}" for name, when, verdict in rows
+        f"{name:<{widths[0]}}  {when:>{widths[1]}}  {verdict}" for name, when, verdict in rows
     )
 
 
