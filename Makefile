@@ -43,6 +43,7 @@ else
 INSTALL_TORCH = $(call INSTALL,torch)
 endif
 
+LAB_EXTRAS := notebooks,metrics
 LAB_STAMP := .venv/.lab-installed
 TEST_STAMP := .venv/.test-installed
 SETTINGS := .venv/share/jupyter/lab/settings/overrides.json
@@ -128,7 +129,7 @@ $(LAB_STAMP): pyproject.toml constraints.txt
 	@echo "Installing lzu_viz and what it needs into .venv. The first time this takes some minutes:"
 	@echo "with PyTorch for the CPU 300 MB to fetch and 1.3 GB on disk, with CUDA several GB."
 	@$(INSTALL_TORCH)
-	@$(call INSTALL,-e '.[notebooks,metrics]')
+	@$(call INSTALL,-e '.[$(LAB_EXTRAS)]')
 	@echo "$(CURDIR)" > $@
 
 $(TEST_STAMP): $(LAB_STAMP)

@@ -151,5 +151,6 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _interrupt)  # also where a parent had it ignored
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())
