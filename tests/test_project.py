@@ -341,6 +341,7 @@ LOCAL_FOLDERS = b"|".join([b"work", b"root", b"home", b"Users"])
 LOCAL_PATH = re.compile(rb"(?<![\w+])/(?:" + LOCAL_FOLDERS + b")/")
 
 
+@pytest.mark.slow
 def test_no_path_of_one_machine_is_in_the_repository() -> None:
     files = repository_files()
     assert Path(__file__) in files

@@ -88,6 +88,7 @@ def test_together_the_stages_of_pytest_leave_no_test_out() -> None:
     assert markers == {"browser", "not browser"}
 
 
+@pytest.mark.slow
 def test_the_makefile_calls_it() -> None:
     for which in run_stages.STAGES:
         run = subprocess.run(
@@ -97,6 +98,7 @@ def test_the_makefile_calls_it() -> None:
         assert f"tests/run_stages.py {which}" in run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "expected", "unexpected"),
     [

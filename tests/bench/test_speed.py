@@ -145,6 +145,7 @@ def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 # --- reports ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_inverse_reports_ratios_and_draws_them(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -190,6 +191,7 @@ def test_zoom_and_models_report_every_contender_and_stage(
         assert name in printed
 
 
+@pytest.mark.slow
 def test_models_reports_each_stage_of_both_networks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
