@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from .._extras import needs
 from . import report
 
 
@@ -40,6 +41,10 @@ def parser() -> argparse.ArgumentParser:
             each.add_argument(
                 "--picture", type=Path, metavar="FILE", help="draw the inverse's, .png or .svg"
             )
+    imports = commands.add_parser(
+        "imports", help="how long `import lzu_viz` takes, beside `import kornia` alone"
+    )
+    imports.add_argument("--rounds", type=_some, default=9, help="for each median (default 9)")
     for each in commands.choices.values():
         each.add_argument("--json", type=Path, help="store the figures in this file")
     return out
@@ -57,12 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     name, path, picture = (options.pop(key, None) for key in ("bench", "json", "picture"))
     try:
-        bench = import_module(f".{name}", __package__)
-        said = bench.run(**options)
+        with needs("test"):
+            bench = import_module(f".{name}", __package__)
+            said = bench.run(**options)
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("lzu_viz"):
             raise
-        print(f"{error}: a benchmark needs more: pip install 'lzu_viz[test]'", file=sys.stderr)
+        print(f"this benchmark cannot run: {error}", file=sys.stderr)
         return 1
     except report.CannotRun as error:
         print(error, file=sys.stderr)

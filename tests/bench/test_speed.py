@@ -139,6 +139,7 @@ def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 # --- reports ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_inverse_reports_ratios_and_draws_them(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -206,13 +207,14 @@ def test_busy_reports_both_times_and_ends_what_it_started(
     assert all(each.returncode is not None for each in started)
 
 
+@pytest.mark.slow
 def test_models_reports_each_stage_of_both_networks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(stages, "SIZES", {"detector": ((64, 96),), "segmenter": ((128, 128),)})
     assert main(["stages", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
-    for name in ("64x96, fixed, separable", "128x128, image, full", "GFLOPs", "inverse"):
+    for name in ("64x96, fixed, separable", "128x128, edges, full", "GFLOPs", "inverse"):
         assert name in printed
 
 

@@ -36,6 +36,7 @@ def test_the_warps_share_is_of_all_that_is_spent() -> None:
     assert seconds.patches[0].get_width() == pytest.approx(100 * 17 / 28)
 
 
+@pytest.mark.slow
 def test_accuracy_and_cost_are_of_the_same_system() -> None:
     asked = pareto.settings()
     priced_anew = {each: priced(each.upsample_factor) for each in asked if each.saliency == "boxes"}

@@ -62,6 +62,7 @@ def random_state(draw: random.Random) -> State:
     )
 
 
+@pytest.mark.slow
 def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
     """Also of states whose saliency only the kernel can find, and of folded grids."""
     states = [random_state(random.Random(index)) for index in range(150)]
