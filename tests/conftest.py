@@ -15,7 +15,7 @@ torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Give each test the same random numbers, whichever tests ran before it."""
+    """Return each test the same random numbers, whichever tests ran before it."""
     torch.manual_seed(0)
 
 

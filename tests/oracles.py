@@ -69,9 +69,9 @@ def invert_point(grid: Array, target: Array) -> Array | None:
 
 
 def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
-    """Give (row, column) of all pieces whose four straight edges go round `target`, or touch it."""
+    """Return (row, column) of all pieces whose straight edges enclose or touch `target`."""
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
-    found = []
+    pieces = []
     for row in range(rows):
         for column in range(columns):
             corners = grid[[row, row, row + 1, row + 1], [column, column + 1, column + 1, column]]
@@ -83,8 +83,8 @@ def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
             near = np.abs(edge[:, 0] * way[:, 1] - edge[:, 1] * way[:, 0]) < 1e-9
             inside = (corners.min(0) - 1e-9 <= target) & (target <= corners.max(0) + 1e-9)
             if (crosses & right).sum() % 2 or (near.any() and inside.all()):
-                found.append((row, column))
-    return found
+                pieces.append((row, column))
+    return pieces
 
 
 def _corners(grid: Array, x: float, y: float, width: float, height: float) -> Array:

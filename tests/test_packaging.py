@@ -69,7 +69,7 @@ def metadata_of(wheel: Path) -> str:
 
 def closure(asked: Sequence[Requirement]) -> dict[str, importlib.metadata.Distribution]:
     """Return all installed distributions that requirements lead to, by canonical name."""
-    found: dict[str, importlib.metadata.Distribution] = {}
+    detections: dict[str, importlib.metadata.Distribution] = {}
     waiting = [(each.name, "") for each in asked]
     waiting += [(each.name, extra) for each in asked for extra in each.extras]
     seen: set[tuple[str, str]] = set()
@@ -79,12 +79,12 @@ def closure(asked: Sequence[Requirement]) -> dict[str, importlib.metadata.Distri
             continue
         seen.add((name, extra))
         distribution = importlib.metadata.distribution(name)
-        found[canonicalize_name(name)] = distribution
+        detections[canonicalize_name(name)] = distribution
         for line in distribution.requires or []:
             each = Requirement(line)
             if not each.marker or each.marker.evaluate({"extra": extra}):
                 waiting += [(each.name, wanted) for wanted in ("", *each.extras)]
-    return found
+    return detections
 
 
 @pytest.fixture(scope="module")

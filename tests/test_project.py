@@ -194,8 +194,8 @@ def test_importing_the_package_draws_nothing() -> None:
 
 def public_modules() -> list[str]:
     """Dotted names of all modules of the package without a leading underscore."""
-    found = [info.name for info in pkgutil.walk_packages([str(PACKAGE)], "lzu_viz.")]
-    return ["lzu_viz", *(n for n in found if not any(p.startswith("_") for p in n.split(".")))]
+    modules = [info.name for info in pkgutil.walk_packages([str(PACKAGE)], "lzu_viz.")]
+    return ["lzu_viz", *(n for n in modules if not any(p.startswith("_") for p in n.split(".")))]
 
 
 @pytest.mark.parametrize("name", public_modules())
@@ -213,14 +213,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 def required(lines: list[str]) -> dict[str, SpecifierSet]:
     """Name and bounds of each requirement; an extra's own extras stand for what they require."""
-    found: dict[str, SpecifierSet] = {}
+    detections: dict[str, SpecifierSet] = {}
     for each in map(Requirement, lines):
         if canonicalize_name(each.name) == canonicalize_name(PROJECT["name"]):
             for extra in each.extras:
-                found |= with_extra(extra)
+                detections |= with_extra(extra)
         else:
-            found[canonicalize_name(each.name)] = each.specifier
-    return found
+            detections[canonicalize_name(each.name)] = each.specifier
+    return detections
 
 
 def with_extra(name: str) -> dict[str, SpecifierSet]:

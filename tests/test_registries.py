@@ -14,7 +14,7 @@ from lzu_viz.experiments import profiling
 from lzu_viz.experiments.profiling import STAGES, Setting
 from lzu_viz.experiments.reproduce import __main__ as reproduce
 from lzu_viz.experiments.reproduce import results, run_costs
-from lzu_viz.experiments.reproduce.checkpoints import load_usual
+from lzu_viz.experiments.reproduce.checkpoints import load_mean_saliency
 from lzu_viz.experiments.reproduce.results import Result, Run
 from lzu_viz.experiments.training.policies import FixedPolicy
 from lzu_viz.experiments.training.trained_systems import SYSTEMS, TrainedSystem, systems_of
@@ -130,7 +130,7 @@ def test_tables_commands_costs_and_plots_hold_a_new_system() -> None:
     chosen = reproduce.parse(["detection", "--system", "toy"])
     assert chosen.system == ["toy"]
     run = Run("detection", "toy", 0.25, 0)
-    (cost,) = run_costs.measure([run], load_usual(), rounds=1).values()
+    (cost,) = run_costs.measure([run], load_mean_saliency(), rounds=1).values()
     assert cost.flops > 0
     stored = [
         Result(*run, {"ap": 0.5}, {}, {}, 1.0),

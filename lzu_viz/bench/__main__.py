@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with needs("test"):
             bench = import_module(f".{name}", __package__)
-            said = bench.run(**options)
+            result = bench.run(**options)
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("lzu_viz"):
             raise
@@ -73,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except report.CannotRun as error:
         print(error, file=sys.stderr)
         return 1
-    print(bench.text(said))
+    print(bench.text(result))
     if path:
-        report.write(said, path)
+        report.write(result, path)
     if picture:
-        bench.draw(said, picture)
+        bench.draw(result, picture)
     return 0
 
 

@@ -29,7 +29,7 @@ SIZE = (256, 512)
 SOURCE, ZOOMED = (854, 1280), (256, 384)
 """Sizes of source and zoomed image."""
 
-REPEATS = 5
+N_BOOTSTRAP = 5
 """How often each is run in a round."""
 
 
@@ -65,8 +65,10 @@ def run(rounds: int = 7) -> dict[str, Any]:
 def _contenders() -> dict[str, Callable[[], object]]:
     """Return what is timed; each time the warp is new."""
     spot = saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1, size=(27, 48))
-    look = saliency.mix(saliency.uniform((27, 48)), spot)
-    separable, general = (Warp.from_saliency(look, separable=each) for each in (True, False))
+    saliency_map = saliency.mix(saliency.uniform((27, 48)), spot)
+    separable, general = (
+        Warp.from_saliency(saliency_map, separable=each) for each in (True, False)
+    )
     image = torch.rand(1, 3, *SOURCE)
 
     def inverse(warp: Warp) -> object:
@@ -82,7 +84,7 @@ def _contenders() -> dict[str, Callable[[], object]]:
 
 
 def _time(contenders: Mapping[str, Callable[[], object]], taken: dict[str, list[float]]) -> None:
-    for _ in range(REPEATS):
+    for _ in range(N_BOOTSTRAP):
         for name, run in contenders.items():
             started = time.perf_counter()
             run()
@@ -105,10 +107,10 @@ def _busy() -> Iterator[None]:
             each.communicate()
 
 
-def text(said: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """Put a report into words: milliseconds, and their ratio."""
     head = [
-        f"{said['threads']} threads, {said['loops']} loops beside",
+        f"{result['threads']} threads, {result['loops']} loops beside",
         "quiet, ms",
         "busy",
         "ratio",
@@ -120,6 +122,6 @@ def text(said: Mapping[str, Any]) -> str:
             f"{row['busy'] * 1e3:.2f}",
             f"{row['busy'] / row['quiet']:.1f}",
         ]
-        for row in said["rows"]
+        for row in result["rows"]
     ]
     return table(head, lines)

@@ -43,17 +43,17 @@ def run(rounds: int) -> dict[str, Any]:
     return report("imports", rows, {}, rounds=rounds)
 
 
-def text(said: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """Format the report as a table.
 
     Args:
-        said: a report as :func:`run` returns it.
+        result: a report as :func:`run` returns it.
     """
     rows = [
         [f"import {row['module']}", f"{row['seconds']:.2f}", f"{row['ratio']:.2f}"]
-        for row in said["rows"]
+        for row in result["rows"]
     ]
-    ratio = said["rows"][-1]["ratio"]
+    ratio = result["rows"][-1]["ratio"]
     verdict = "within" if ratio <= LIMIT else "above"
     return (
         table(["", "seconds", "ratio to kornia"], rows)

@@ -47,20 +47,20 @@ def run(rounds: int = 7) -> dict[str, Any]:
     return report("stages", rows, {}, threads=torch.get_num_threads())
 
 
-def text(said: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """Put a report into words: each stage's part of the network's time, then milliseconds."""
     head = ["input, saliency, warp", *(s for s in STAGES if s != "network"), "all, ms", "GFLOPs"]
-    parts = [f"{said['threads']} threads; stages as parts of the network's time"]
+    parts = [f"{result['threads']} threads; stages as parts of the network's time"]
     for network in SIZES:
         lines = []
-        for row in said["rows"]:
+        for row in result["rows"]:
             if row["network"] != network:
                 continue
             seconds = row["seconds"]
             kind = "separable" if row["separable"] else "full"
             name = f"{row['size'][0]}x{row['size'][1]}, {row['saliency']}, {kind}"
             shares = [f"{seconds[s] / seconds['network']:.1%}" for s in STAGES if s != "network"]
-            whole = f"{sum(seconds.values()) * 1e3:.1f}"
-            lines.append([name, *shares, whole, f"{sum(row['flops'].values()) / 1e9:.2f}"])
+            total = f"{sum(seconds.values()) * 1e3:.1f}"
+            lines.append([name, *shares, total, f"{sum(row['flops'].values()) / 1e9:.2f}"])
         parts.append(f"\n{network}\n" + table(head, lines))
     return "\n".join(parts)

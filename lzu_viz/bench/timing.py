@@ -54,10 +54,10 @@ def medians(contenders: Contenders, rounds: int, progress: Progress, what: str) 
     return {name: median(each) for name, each in taken.items()}
 
 
-def _seconds(run: Callable[[], object], least: float) -> float:
+def _seconds(run: Callable[[], object], minimum: float) -> float:
     synchronise()
     started, times, passed = time.perf_counter(), 0, 0.0
-    while not times or passed < least:
+    while not times or passed < minimum:
         run()
         synchronise()
         times += 1
@@ -82,7 +82,7 @@ def loaded(path: Path) -> Any:
 
 
 def peak_mb(run: Callable[[], object]) -> float | None:
-    """Give by how much the memory of this process grows while something runs, in MiB.
+    """Return by how much the memory of this process grows while something runs, in MiB.
 
     Returns:
         None where the system does not tell, which is everywhere but on Linux.

@@ -74,29 +74,29 @@ def _look() -> Tensor:
 
 def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
     """Time the way from saliency to grid."""
-    look, found = _look(), []
-    fwhm = (FWHM / look.shape[-2], FWHM / look.shape[-1])
+    saliency_map, rows = _look(), []
+    fwhm = (FWHM / saliency_map.shape[-2], FWHM / saliency_map.shape[-1])
     for separable in (True, False):
         contenders: dict[str, Callable[[], object]] = {
-            "ours": partial(Warp.from_saliency, look, PIECES, fwhm, separable)
+            "ours": partial(Warp.from_saliency, saliency_map, PIECES, fwhm, separable)
         }
         if theirs:
-            contenders["official"] = theirs.grid_maker(look, FWHM, separable)
+            contenders["official"] = theirs.grid_maker(saliency_map, FWHM, separable)
         what = f"grid from saliency, {'separable' if separable else 'non-separable'}"
-        found.append(
+        rows.append(
             {"what": what, "unit": "ours", "seconds": medians(contenders, rounds, progress, what)}
         )
-    return found
+    return rows
 
 
 def _zooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
     """Time zooming an image."""
-    found = []
+    rows = []
     for source, size in ZOOMS:
         warp = Warp.from_saliency(_look())
         general = Warp.from_grid(warp.grid)
         image, points = torch.rand(1, 3, *source), warp.source_map(size)
-        finer = warp.source_map((size[0] * FINEST, size[1] * FINEST))
+        fine_map = warp.source_map((size[0] * FINEST, size[1] * FINEST))
         contenders: dict[str, Callable[[], object]] = {
             "uniform": partial(F.interpolate, image, size, mode="bilinear", antialias=True),
             "means": partial(warp.zoom, image, size),
@@ -104,13 +104,13 @@ def _zooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
             "mipmap": partial(general.zoom, image, size),
             "mipmap, new warp": partial(_anew, general, image, size),
             "one sample": partial(F.grid_sample, image, points, align_corners=False),
-            f"{FINEST}x{FINEST} samples": partial(_supersampled, image, finer, FINEST),
+            f"{FINEST}x{FINEST} samples": partial(_supersampled, image, fine_map, FINEST),
             "kornia's pyramid": partial(build_pyramid, image, 4),
         }
         what = f"zoom {source[0]}x{source[1]} to {size[0]}x{size[1]}"
         seconds = medians(contenders, rounds, progress, what)
-        found.append({"what": what, "unit": "uniform", "seconds": seconds})
-    return found
+        rows.append({"what": what, "unit": "uniform", "seconds": seconds})
+    return rows
 
 
 def _anew(warp: Warp, image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -146,7 +146,7 @@ def _errors() -> dict[str, float]:
 
 def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
     """Time unzooming features, in both layouts, by an inverse that is known."""
-    found = []
+    rows = []
     for size, wanted in UNZOOMS:
         warp = Warp.from_saliency(_look())
         points, features = warp.zoomed_map(wanted), torch.rand(1, CHANNELS, *size)
@@ -158,20 +158,20 @@ def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
         }
         what = f"unzoom {size[0]}x{size[1]} to {wanted[0]}x{wanted[1]}"
         seconds = medians(contenders, rounds, progress, what)
-        found.append({"what": what, "unit": "grid_sample", "seconds": seconds})
-    return found
+        rows.append({"what": what, "unit": "grid_sample", "seconds": seconds})
+    return rows
 
 
-def text(said: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """Put a report into words: ratios first, milliseconds after them."""
     parts = []
-    for row in said["rows"]:
+    for row in result["rows"]:
         unit = row["seconds"][row["unit"]]
         lines = [
             [name, f"{seconds / unit:.2f}", f"{seconds * 1e3:.2f}"]
             for name, seconds in row["seconds"].items()
         ]
         parts.append("\n" + table([row["what"], f"of {row['unit']}", "ms"], lines))
-    errors = [[name, f"{error:.4f}"] for name, error in said["errors"].items()]
+    errors = [[name, f"{error:.4f}"] for name, error in result["errors"].items()]
     parts.append("\n" + table([f"zone plate {PLATE} to {SEEN}", "rms error"], errors))
-    return "\n".join([f"{said['threads']} threads", *parts])
+    return "\n".join([f"{result['threads']} threads", *parts])

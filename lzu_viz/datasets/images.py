@@ -103,7 +103,7 @@ def load(source: Source, max_pixels: float = 16e6) -> Tensor:
 
 
 def size_of(source: Source) -> check.Size:
-    """Tell the size of an image as it is shown: turned as its EXIF tag says, and not reduced.
+    """Return the size of an image as it is shown: turned as its EXIF tag says, and not reduced.
 
     Only the beginning of a file is read, so that this is quick. That its pixels are sound, `load`
     finds out.
@@ -146,7 +146,7 @@ def _opened(source: File | Image.Image) -> Iterator[tuple[Image.Image, str]]:
 
 
 def _file(source: File) -> tuple[Path | BytesIO, str]:
-    """Give what Pillow opens, and its name."""
+    """Return what Pillow opens, and its name."""
     if isinstance(source, bytes | bytearray | memoryview):
         return BytesIO(source), f"the data ({memoryview(source).nbytes} bytes)"
     if not isinstance(source, str | Path):
@@ -156,10 +156,10 @@ def _file(source: File) -> tuple[Path | BytesIO, str]:
         )
     path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else Path(source)
     try:
-        found = path.is_file()
+        exists = path.is_file()
     except OSError:  # no path at all, but a text that is longer than any
-        found = False
-    if not found:
+        exists = False
+    if not exists:
         shown = repr(str(path))
         shown = shown if len(shown) < 300 else f"{shown[:200]}... ({len(shown)} characters)"
         raise FileNotFoundError(
@@ -183,7 +183,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def _reduced(size: tuple[int, int], max_pixels: float) -> tuple[int, int]:
-    """Give the largest size of the same shape that has no more pixels than asked."""
+    """Return the largest size of the same shape that has no more pixels than asked."""
     if size[0] * size[1] <= max_pixels:
         return size
     scale = math.sqrt(max_pixels / (size[0] * size[1]))

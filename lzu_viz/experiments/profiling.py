@@ -85,7 +85,7 @@ class Setting(NamedTuple):
     upsample_factor: int = 1
 
 
-def take_turns(
+def time_interleaved(
     runs: Mapping[Key, Callable[[], object]],
     rounds: int = 5,
     bar: Bar[Key] = lambda keys, _: keys,
@@ -122,7 +122,7 @@ def measure(
 
     Args:
         settings: which.
-        rounds: as in :func:`take_turns`.
+        rounds: as in :func:`time_interleaved`.
         bar: likewise.
 
     Returns:
@@ -130,7 +130,7 @@ def measure(
     """
     runs = {(setting, stage): run for setting in settings for stage, run in stages(setting).items()}
     costs: dict[Setting, dict[Stage, Cost]] = {}
-    for (setting, stage), cost in take_turns(runs, rounds, bar).items():
+    for (setting, stage), cost in time_interleaved(runs, rounds, bar).items():
         costs.setdefault(setting, dict.fromkeys(STAGES, Cost(0, 0.0)))[stage] = cost
     return costs
 
@@ -166,9 +166,11 @@ def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
     module, entry = network(setting.network), SALIENCY_POLICIES[setting.saliency]
     policy = entry.build()
     inputs = SaliencyInputs(_image(check.size(setting.source)), BOXES)
-    found = policy(inputs)
+    saliency_map = policy(inputs)
     plain = setting.saliency == "uniform"
-    warp = Warp.identity() if plain else Warp.from_saliency(found, separable=setting.separable)
+    warp = (
+        Warp.identity() if plain else Warp.from_saliency(saliency_map, separable=setting.separable)
+    )
     system = LZU.from_network(
         module,
         warp,
@@ -188,7 +190,7 @@ def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
 
     runs: dict[Stage, Callable[[], object]] = {
         "saliency": lambda: policy(inputs),
-        "grid": lambda: Warp.from_saliency(found, separable=setting.separable),
+        "grid": lambda: Warp.from_saliency(saliency_map, separable=setting.separable),
         "zoom": lambda: system.zoom(inputs.image, warp if entry.is_static else new()),
         "network": lambda: system.encode(trace.zoomed),
         "inverse": lambda: new().zoomed_maps(sizes),
@@ -202,15 +204,15 @@ def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
 
 @lru_cache(maxsize=2)
 def _image(size: Size) -> Tensor:
-    """Give the same noise to all settings."""
+    """Return the same noise to all settings."""
     return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
-def frontier(points: Sequence[Point]) -> list[Point]:
-    """Give the points that no other one beats: none is as cheap and better, or as good and cheaper.
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """Return the points that no other one beats in both cost and accuracy.
 
     Example:
-        >>> frontier([(1, 0.2), (2, 0.1), (3, 0.4)])
+        >>> pareto_front([(1, 0.2), (2, 0.1), (3, 0.4)])
         [(1, 0.2), (3, 0.4)]
     """
     best: list[Point] = []

@@ -345,8 +345,8 @@ class _Means(torch.autograd.Function):
             # Second derivatives are asked for: the products below do not have them.
             wanted = [each for each, need in zip((image, bounds), needed, strict=True) if need]
             again = _dense(image, bounds.to(image), ctx.dim)
-            found = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
-            return *(next(found) if need else None for need in needed), None, None
+            detections = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
+            return *(next(detections) if need else None for need in needed), None, None
         by_image = _by_image(gradient, image, ctx.weights, ctx.dim) if needed[0] else None
         by_bounds = None
         if needed[1]:
@@ -372,7 +372,7 @@ def _by_bounds(
     gradient: Tensor, image: Tensor, means: Tensor, weights: tuple[AxisWeights, ...], dim: int
 ) -> Tensor:
     """Return the derivatives by (low, high), `b n 2`, times the intervals' lengths."""
-    found = []
+    detections = []
     whole = slice(None)
     for index, each in enumerate(weights):
         own = whole if len(weights) == 1 else slice(index, index + 1)
@@ -380,5 +380,5 @@ def _by_bounds(
         ends = (source.index_select(dim, end) - means[own] for end in (each.first, each.last))
         others = [other for other in (0, 1, 2, 3) if other != dim % 4]
         low, high = ((gradient[own] * end).sum(dim=others) for end in ends)
-        found.append(torch.stack([-low, high], dim=-1))
-    return torch.stack(found)
+        detections.append(torch.stack([-low, high], dim=-1))
+    return torch.stack(detections)

@@ -75,7 +75,7 @@ def renamed_names(
     Example:
         In a module::
 
-            __getattr__ = renamed_names(__name__, globals(), frontier="pareto_front")
+            __getattr__ = renamed_names(__name__, globals(), pareto_front="pareto_front")
     """
 
     def getattr_of_module(name: str) -> Any:
@@ -107,7 +107,7 @@ def renamed_attribute(old: str, new: str) -> Any:
     Example:
         >>> class System:
         ...     upsample_factor = 2
-        ...     finer = renamed_attribute("finer", "upsample_factor")
+        ...     upsample_factor = renamed_attribute("finer", "upsample_factor")
     """
 
     def read(instance: object) -> Any:

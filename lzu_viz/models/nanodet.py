@@ -118,7 +118,7 @@ class NanoDet(nn.Module):
         if weights is not None:
             checksum = SHA256 if weights == SHIPPED else None
             # In the file the heads are called `head`, which is a method here.
-            _weights.fill(self, weights, checksum, rename={"head": "heads"})
+            _weights.load_weights(self, weights, checksum, rename={"head": "heads"})
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Backbone and feature pyramid.
@@ -321,15 +321,15 @@ def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tens
     zoomed = warp.to_zoomed(centre).expand(batch, -1, -1)
     reached = zoomed.isfinite().all(dim=-1, keepdim=True)
     zoomed = torch.where(reached, zoomed, 0.0)
-    still = torch.zeros_like(distance[..., 0])
+    zero = torch.zeros_like(distance[..., 0])
     left, top, right, bottom = distance.unbind(-1)
     ends = [
         warp.to_source((zoomed + torch.stack(way, dim=-1)).clamp(-1, 1))[..., axis]
         for axis, way in (
-            (0, (-left, still)),
-            (1, (still, -top)),
-            (0, (right, still)),
-            (1, (still, bottom)),
+            (0, (-left, zero)),
+            (1, (zero, -top)),
+            (0, (right, zero)),
+            (1, (zero, bottom)),
         )
     ]
     return reached, torch.stack(ends[:2], dim=-1), torch.stack(ends[2:], dim=-1)

@@ -146,7 +146,7 @@ class SelfieSegmenter(nn.Module):
         if weights is not None:
             checksum = SHA256 if weights == SHIPPED else None
             # In the file the last layer is called `segment`, which is a method here.
-            _weights.fill(self, weights, checksum, rename={"segment": "last"})
+            _weights.load_weights(self, weights, checksum, rename={"segment": "last"})
 
     def features(self, image: Tensor) -> Tensor:
         """Everything but the last layer.

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..experiments.profiling import Cost, Point, frontier
+from ..experiments.profiling import Cost, Point, pareto_front
 from ..experiments.reproduce.results import Result, Run, gain, select, spread
 from ..experiments.training.trained_systems import SYSTEMS
 from .palette import INK, MARKERS, SERIES
@@ -17,12 +17,12 @@ FAMILIES = {"uniform": 0, "lz": 3, "fovea": 1, "edge": 3, "lzu": 2}
 
 
 def colour_of(system: str) -> str:
-    """Give the colour of a system, the same in every figure."""
+    """Return the colour of a system, the same in every figure."""
     return SERIES[FAMILIES.get(system.lower().split("-")[0], 3)]
 
 
 def smoothed(losses: Sequence[float], over: int = 25) -> list[float]:
-    """Give the mean of each loss and those before it, at most ``over`` of them."""
+    """Return the mean of each loss and those before it, at most ``over`` of them."""
     sums = np.cumsum([0.0, *losses])
     ends = np.arange(1, len(losses) + 1)
     starts = np.maximum(ends - over, 0)
@@ -221,7 +221,9 @@ def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, Point]], cost: str
     The thick grey line joins what nothing else beats at its cost.
     """
     every = [point for by_scale in points.values() for point in by_scale.values()]
-    ax.step(*zip(*frontier(every), strict=True), where="post", color="0.85", linewidth=7, zorder=0)
+    ax.step(
+        *zip(*pareto_front(every), strict=True), where="post", color="0.85", linewidth=7, zorder=0
+    )
     for number, (name, by_scale) in enumerate(points.items()):
         ordered = [by_scale[scale] for scale in sorted(by_scale)]
         ax.plot(*zip(*ordered, strict=True), color=colour_of(name), label=name,

@@ -91,7 +91,7 @@ class System(nn.Module):
         self.backbone = features
         self.prediction_head = head
         self.warp = warp
-        self.size = check.size(size, least=2)
+        self.size = check.size(size, minimum=2)
         self.decoder = decode
         self.antialias = antialias
         self.unzooms = ""

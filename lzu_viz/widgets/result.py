@@ -29,7 +29,7 @@ PLACES = 50
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """What a network says, in the source frame.
 
     Attributes:
@@ -68,7 +68,7 @@ class Result:
         error_rms: of the warp against the continuous map, in source pixels; nodes that were moved
             by hand do not count.
         error_worst: likewise.
-        there_and_back: how far a source point lands from itself, unzoomed and zoomed again, in
+        round_trip_error: how far a source point lands from itself, unzoomed and zoomed again, in
             source pixels, at worst.
         maps: `h w` each, by the name of the view that was asked for.
     """
@@ -77,37 +77,37 @@ class Result:
     saliency: Tensor
     warp: Warp
     zoomed: Tensor
-    uniform: Answer
-    zoom: Answer
+    uniform: Prediction
+    zoom: Prediction
     input_pixels: int
     peak_magnification: float
     error_rms: float
     error_worst: float
-    there_and_back: float
+    round_trip_error: float
     maps: Mapping[str, Tensor]
 
 
 @torch.no_grad()
 def explore(
-    image: Tensor, state: State, truth: Scene | None = None, views: Collection[str] = ()
+    image: Tensor, state: State, ground_truth: Scene | None = None, views: Collection[str] = ()
 ) -> Result:
     """Zoom, look, unzoom, and compare with uniform downsampling.
 
     Args:
         image: `1 3 h w` in 0..1.
         state: of the controls.
-        truth: the mask and the box to compare with, if they are known.
+        ground_truth: the mask and the box to compare with, if they are known.
         views: of which the maps are wanted; those of other views, or with no map, are left out.
 
     Raises:
         ValueError: the warp is folded.
     """
-    found = saliency_of(state, image)
-    smooth = smooth_warp(state, found)
+    detections = saliency_of(state, image)
+    smooth = smooth_warp(state, detections)
     warp = with_moved_nodes(smooth, state).morph(state.morph)
     # The continuous warp is bent as far as the pieces are, so that their distance shrinks as much.
     error = state.morph * approximation_error(
-        smooth, found, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
+        smooth, detections, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
     )
     magnification = warp.magnification((120, 180))
     trace = _trace(LZU, image, warp, state)
@@ -122,16 +122,16 @@ def explore(
         makers["features_unzoomed"] = lambda: _strength(warp.unzoom(shown, shown.shape[-2:]))
     return Result(
         state=state,
-        saliency=found,
+        saliency=detections,
         warp=warp,
         zoomed=trace.zoomed,
-        uniform=_uniform_answer(image, _for_network(state), truth),
-        zoom=_answer(trace, state, truth),
+        uniform=_uniform_answer(image, _for_network(state), ground_truth),
+        zoom=_answer(trace, state, ground_truth),
         input_pixels=state.input_size**2,
         peak_magnification=float(magnification[magnification.isfinite()].amax()),
         error_rms=float(error.square().mean().sqrt()),
         error_worst=float(error.amax()),
-        there_and_back=_there_and_back(warp, image),
+        round_trip_error=_round_trip_error(warp, image),
         maps={name: make() for name, make in makers.items() if name in views},
     )
 
@@ -164,28 +164,28 @@ def _level(state: State, count: int) -> int:
 
 
 def _strength(features: Tensor) -> Tensor:
-    """Give the length of each cell's feature vector: `1 c h w` to `h w`."""
+    """Return the length of each cell's feature vector: `1 c h w` to `h w`."""
     return features[0].square().sum(dim=0).sqrt()
 
 
 def _round_trip(image: Tensor, zoomed: Tensor, warp: Warp) -> Tensor:
-    """Tell what zooming and unzooming did to the picture: `h w`, grey levels of 255."""
+    """Return what zooming and unzooming did to the picture: `h w`, grey levels of 255."""
     size = _at_most(image, MAP_SIDE)
-    left = warp.unzoom(zoomed, size, fill=torch.nan)
+    left = warp.unzoom(zoomed, size, fill_value=torch.nan)
     return 255 * (left - resize(image, size)).abs().mean(dim=1)[0]
 
 
-def _there_and_back(warp: Warp, image: Tensor) -> float:
+def _round_trip_error(warp: Warp, image: Tensor) -> float:
     along = torch.linspace(-1, 1, PLACES)
     points = torch.cartesian_prod(along, along)[None]
     back = warp.to_source(warp.to_zoomed(points))
     pixels = torch.tensor([image.shape[-1] / 2, image.shape[-2] / 2])
-    miss = ((back - points) * pixels).square().sum(dim=-1).sqrt()
-    return float(miss[miss.isfinite()].amax())
+    residual = ((back - points) * pixels).square().sum(dim=-1).sqrt()
+    return float(residual[residual.isfinite()].amax())
 
 
 def _at_most(image: Tensor, side: int) -> tuple[int, int]:
-    """Give the image's size, reduced so that its longest side is at most that."""
+    """Return the image's size, reduced so that its longest side is at most that."""
     rows, columns = image.shape[-2:]
     scale = min(1.0, side / max(rows, columns))
     return round(rows * scale), round(columns * scale)
@@ -204,33 +204,41 @@ def _for_network(state: State) -> State:
 
 # While a fovea is dragged the uniform answer stays the same; tensors are compared by identity.
 @lru_cache(maxsize=16)
-def _uniform_answer(image: Tensor, state: State, truth: Scene | None) -> Answer:
-    return _answer(_trace(Uniform, image, Warp.identity((1, 1)), state), state, truth)
+def _uniform_answer(image: Tensor, state: State, ground_truth: Scene | None) -> Prediction:
+    return _answer(_trace(Uniform, image, Warp.identity((1, 1)), state), state, ground_truth)
 
 
-def _answer(trace: Trace, state: State, truth: Scene | None) -> Answer:
+def _answer(trace: Trace, state: State, ground_truth: Scene | None) -> Prediction:
     predictions = trace.predictions
     if predictions is None:
-        return Answer()
+        return Prediction()
     if isinstance(predictions, Tensor):
         mask = predictions > state.probability / 100
         size = (mask.shape[-2], mask.shape[-1])
-        iou = float(metrics.mask_iou(mask, _true_mask(truth, size))) if truth else None
-        return Answer(mask, iou=iou)
-    (found,) = predictions
+        iou = (
+            float(metrics.mask_iou(mask, _true_mask(ground_truth, size))) if ground_truth else None
+        )
+        return Prediction(mask, iou=iou)
+    (detections,) = predictions
     classes = network(state.network).classes
-    names = [classes[label] for label in found.labels.tolist()]
-    labels = tuple(f"{name} {score:.2f}" for name, score in zip(names, found.scores, strict=True))
-    return Answer(None, found.boxes, labels, _person_iou(found.boxes, names, truth))
+    names = [classes[label] for label in detections.labels.tolist()]
+    labels = tuple(
+        f"{name} {score:.2f}" for name, score in zip(names, detections.scores, strict=True)
+    )
+    return Prediction(
+        None, detections.boxes, labels, _person_iou(detections.boxes, names, ground_truth)
+    )
 
 
 @lru_cache(maxsize=8)
-def _true_mask(truth: Scene, size: tuple[int, int]) -> Tensor:
-    return resize(truth.mask.float(), size) > 0.5
+def _true_mask(ground_truth: Scene, size: tuple[int, int]) -> Tensor:
+    return resize(ground_truth.mask.float(), size) > 0.5
 
 
-def _person_iou(found: Tensor, names: Sequence[str], truth: Scene | None) -> float | None:
-    if truth is None:
+def _person_iou(
+    detections: Tensor, names: Sequence[str], ground_truth: Scene | None
+) -> float | None:
+    if ground_truth is None:
         return None
-    people = found[[index for index, name in enumerate(names) if name == "person"]]
-    return float(boxes.iou(people, truth.box).amax()) if len(people) else 0.0
+    people = detections[[index for index, name in enumerate(names) if name == "person"]]
+    return float(boxes.iou(people, ground_truth.box).amax()) if len(people) else 0.0

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 from ..models.registry import NETWORKS, Task
 from ..systems.saliency_policies import SALIENCY_POLICIES
 
-Hand = Literal["saliency", "nodes"]
+DragTarget = Literal["saliency", "nodes"]
 
 BOX_KINDS = ("boxes", "boxes in pixels")
 """Kinds of saliency that are made from the state's boxes."""
@@ -92,7 +92,7 @@ class Control(NamedTuple):
 
 
 def _control(group: str, *control: Any, **more: Any) -> dict[str, Control]:
-    """Give a field's metadata."""
+    """Return a field's metadata."""
     return {"control": Control("", *control, **more)._replace(group=group)}
 
 
@@ -132,8 +132,8 @@ class _Checked:
                 wanted = "True or False"
             if not good:
                 raise ValueError(f"{control.name} must be {wanted}, got {value!r}")
-            whole = isinstance(control.step, int) and bool(control.step)
-            if whole and (value - control.low) % control.step:
+            is_integer = isinstance(control.step, int) and bool(control.step)
+            if is_integer and (value - control.low) % control.step:
                 raise ValueError(
                     f"{control.name} must be {control.low:g} plus a multiple of {control.step}, "
                     f"got {value!r}"
@@ -208,7 +208,7 @@ class Box(_Checked):
 
     @classmethod
     def around(cls, left: float, top: float, right: float, bottom: float) -> Self:
-        """Give the box with these sides, in [-1, 1].
+        """Return the box with these sides, in [-1, 1].
 
         Example:
             >>> Box.around(-0.5, 0.0, 0.5, 1.0)
@@ -351,14 +351,14 @@ class State(_Checked):
     anti_crop: bool = field(
         default=True, metadata=_control(WARP, "anti-crop", "the edges stay, nothing is cropped")
     )
-    hand: Hand = field(
+    hand: DragTarget = field(
         default="saliency",
         metadata=_control(
             WARP,
             "hand moves",
             "what one drags on the source: foveas or boxes, or single nodes of the grid (the warp "
             "is then non-separable)",
-            options=get_args(Hand),
+            options=get_args(DragTarget),
         ),
     )
     nodes: tuple[Node, ...] = field(default=(), metadata={"list": (Node, 0, MOST_NODES)})
@@ -430,11 +430,13 @@ class State(_Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, (kind, least, most) in lists().items():
+        for name, (kind, minimum, maximum) in lists().items():
             value = getattr(self, name)
-            good = isinstance(value, tuple) and least <= len(value) <= most
+            good = isinstance(value, tuple) and minimum <= len(value) <= maximum
             if not good or not all(isinstance(each, kind) for each in value):
-                raise ValueError(f"{name} must be a tuple of {least} to {most}, got {value!r:.300}")
+                raise ValueError(
+                    f"{name} must be a tuple of {minimum} to {maximum}, got {value!r:.300}"
+                )
         if self.nodes and self.separable:
             raise ValueError(
                 "nodes can be moved by hand only where separable is False, got "
@@ -448,33 +450,33 @@ class State(_Checked):
 
     def __repr__(self) -> str:
         """Say only what is not as usual."""
-        said = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
-        return f"State({', '.join(f'{n}={v!r}' for n, v, usual in said if v != usual)})"
+        shown = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
+        return f"State({', '.join(f'{n}={v!r}' for n, v, default in shown if v != default)})"
 
     def at(self, **fovea: Any) -> Self:
-        """Give the same state with the first fovea changed: its x, y or width."""
+        """Return the same state with the first fovea changed: its x, y or width."""
         return replace(self, foveas=(replace(self.foveas[0], **fovea), *self.foveas[1:]))
 
     def to_page(self) -> dict[str, Any]:
-        """Give the state as the page holds it, plain numbers and lists."""
+        """Return the state as the page holds it, plain numbers and lists."""
         several = {name: [asdict(each) for each in getattr(self, name)] for name in lists()}
         return {**asdict(self), **several}
 
     @classmethod
-    def from_page(cls, said: Any) -> Self:
+    def from_page(cls, sent: Any) -> Self:
         """Read a state that came from the page.
 
         Raises:
             ValueError: it is no state; whatever it is, nothing else is raised.
         """
         names = {each.name for each in fields(cls)}
-        if not isinstance(said, Mapping) or not names <= set(said):
-            raise ValueError(f"a state has the fields {sorted(names)}, got {said!r:.200}")
-        values = {name: said[name] for name in names}
-        for name, (kind, _, most) in lists().items():
-            given = said[name]
-            if not isinstance(given, list | tuple) or len(given) > most:
-                raise ValueError(f"{name} must be a list of at most {most}, got {given!r:.200}")
+        if not isinstance(sent, Mapping) or not names <= set(sent):
+            raise ValueError(f"a state has the fields {sorted(names)}, got {sent!r:.200}")
+        values = {name: sent[name] for name in names}
+        for name, (kind, _, maximum) in lists().items():
+            given = sent[name]
+            if not isinstance(given, list | tuple) or len(given) > maximum:
+                raise ValueError(f"{name} must be a list of at most {maximum}, got {given!r:.200}")
             if not all(isinstance(each, Mapping) for each in given):
                 raise ValueError(f"{name} must be a list of mappings, got {given!r:.200}")
             try:
@@ -485,17 +487,17 @@ class State(_Checked):
 
 
 def lists() -> dict[str, tuple[type, int, int]]:
-    """Give the fields of the state that hold several things: their kind, least and most."""
+    """Return the fields of the state that hold several things: their kind, least and most."""
     return {each.name: each.metadata["list"] for each in fields(State) if "list" in each.metadata}
 
 
 def controls() -> list[Control]:
-    """Give all controls in the order in which they stand: those of a list where the list is."""
-    found = []
+    """Return all controls in the order in which they stand: those of a list where the list is."""
+    every = []
     for each in fields(State):
         if "control" in each.metadata:
-            found.append(each.metadata["control"].resolved(each.name))
+            every.append(each.metadata["control"].resolved(each.name))
         else:
             kind, _, _ = each.metadata["list"]
-            found += [own._replace(name=f"{each.name}.{own.name}") for own in _own_controls(kind)]
-    return found
+            every += [own._replace(name=f"{each.name}.{own.name}") for own in _own_controls(kind)]
+    return every

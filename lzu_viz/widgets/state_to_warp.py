@@ -52,10 +52,10 @@ def saliency_of(state: State, image: Tensor) -> Tensor:
         boxes = torch.tensor([box.sides for box in state.boxes], dtype=torch.float32)
         return policy_of(state)(SaliencyInputs(image, boxes, size))
     if state.kind in PAGE_KINDS:
-        found = policy_of(state)(SaliencyInputs(image, _NO_BOXES, size))
+        saliency_map = policy_of(state)(SaliencyInputs(image, _NO_BOXES, size))
     else:
-        found = saliency_from_image(state, image)
-    return saliency.mix(saliency.uniform(size), found, weights=(1 - weight, weight))
+        saliency_map = saliency_from_image(state, image)
+    return saliency.mix(saliency.uniform(size), saliency_map, weights=(1 - weight, weight))
 
 
 def saliency_from_image(state: State, image: Tensor) -> Tensor:
@@ -71,8 +71,8 @@ def saliency_from_image(state: State, image: Tensor) -> Tensor:
 @lru_cache(maxsize=8)
 def _evaluated(policy: Hashable, image: Tensor, size: Size) -> Tensor:
     assert callable(policy)
-    found: Tensor = policy(SaliencyInputs(image, _NO_BOXES, size))
-    return found
+    detections: Tensor = policy(SaliencyInputs(image, _NO_BOXES, size))
+    return detections
 
 
 def warp_of(state: State, image: Tensor) -> tuple[Tensor, Warp]:
@@ -82,14 +82,16 @@ def warp_of(state: State, image: Tensor) -> tuple[Tensor, Warp]:
         state: of the controls.
         image: as for :func:`saliency_of`.
     """
-    found = saliency_of(state, image)
-    return found, with_moved_nodes(smooth_warp(state, found), state).morph(state.morph)
+    detections = saliency_of(state, image)
+    return detections, with_moved_nodes(smooth_warp(state, detections), state).morph(state.morph)
 
 
-def smooth_warp(state: State, found: Tensor) -> Warp:
+def smooth_warp(state: State, detections: Tensor) -> Warp:
     """Return the warp of a saliency map, no node moved by hand, not morphed."""
     pieces = (state.pieces, state.pieces)
-    return Warp.from_saliency(found, pieces, state.fwhm / 100, state.separable, state.anti_crop)
+    return Warp.from_saliency(
+        detections, pieces, state.fwhm / 100, state.separable, state.anti_crop
+    )
 
 
 def with_moved_nodes(warp: Warp, state: State) -> Warp:

@@ -56,11 +56,11 @@ class Links(HTMLParser):
         self.loaded: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+        attributes = dict(attrs)
         if tag in ("script", "img", "iframe"):
-            self.loaded.append(found.get("src") or "")
-        if tag == "link" and found.get("rel") in ("stylesheet", "preload", "icon"):
-            self.loaded.append(found.get("href") or "")
+            self.loaded.append(attributes.get("src") or "")
+        if tag == "link" and attributes.get("rel") in ("stylesheet", "preload", "icon"):
+            self.loaded.append(attributes.get("href") or "")
 
 
 def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
@@ -150,6 +150,6 @@ def test_an_explorer_at_any_state_has_states_to_show() -> None:
 def test_the_repository_is_read_from_git(
     monkeypatch: pytest.MonkeyPatch, origin: str, name: str
 ) -> None:
-    said = type("Run", (), {"stdout": origin + "\n"})()
-    monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: said)
+    process = type("Run", (), {"stdout": origin + "\n"})()
+    monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: process)
     assert site.repository() == name

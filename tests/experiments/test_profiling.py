@@ -8,8 +8,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lzu_viz.experiments import profiling as stagewise
-from lzu_viz.experiments.profiling import STAGES, Setting, frontier
-from lzu_viz.experiments.reproduce.checkpoints import load_usual
+from lzu_viz.experiments.profiling import STAGES, Setting, pareto_front
+from lzu_viz.experiments.reproduce.checkpoints import load_mean_saliency
 from lzu_viz.experiments.reproduce.results import Run
 from lzu_viz.experiments.reproduce.run_costs import measure
 from lzu_viz.experiments.training.trainer import network_for
@@ -19,7 +19,7 @@ UNIFORM = Run("detection", "uniform", 0.25, 0)
 
 
 def costs(*runs):
-    return measure(runs, load_usual(), rounds=1)
+    return measure(runs, load_mean_saliency(), rounds=1)
 
 
 def by_hand(task, image):
@@ -72,7 +72,7 @@ def test_all_take_turns():
         assert len(turns) == total
 
     runs = [UNIFORM, UNIFORM._replace(system="lzu")]
-    measure(runs, load_usual(), rounds=2, bar=bar)
+    measure(runs, load_mean_saliency(), rounds=2, bar=bar)
     assert turns == runs * 3
 
 
@@ -85,7 +85,7 @@ def test_outlines_have_no_cost():
 def test_the_frontier_is_what_nothing_else_beats(seed):
     draw = random.Random(seed)
     points = [(draw.randint(0, 5), draw.randint(0, 5) / 10) for _ in range(12)]
-    best = frontier(points)
+    best = pareto_front(points)
     beaten = [
         (cost, value)
         for cost, value in points

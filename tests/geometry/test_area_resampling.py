@@ -142,13 +142,13 @@ def test_first_and_second_derivatives(images: int, plans: int) -> None:
 
 
 def test_the_gradient_reaches_the_saliency() -> None:
-    look = (torch.rand(1, 1, 6, 8, dtype=torch.float64) + 0.5).requires_grad_()
+    saliency_map = (torch.rand(1, 1, 6, 8, dtype=torch.float64) + 0.5).requires_grad_()
     image = torch.rand(2, 1, 30, 40, dtype=torch.float64)
 
-    def zoom(look: Tensor) -> Tensor:
-        return Warp.from_saliency(look, (4, 4), 0.4).zoom(image, (7, 9))
+    def zoom(saliency_map: Tensor) -> Tensor:
+        return Warp.from_saliency(saliency_map, (4, 4), 0.4).zoom(image, (7, 9))
 
-    assert torch.autograd.gradcheck(zoom, (look,))
+    assert torch.autograd.gradcheck(zoom, (saliency_map,))
 
 
 def test_blocks_and_bags_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,8 +165,8 @@ def test_images_keep_their_dtype(dtype: torch.dtype) -> None:
     image, warp = torch.rand(1, 3, 50, 60, dtype=torch.float64), fovea(torch.float64)
     zoomed = warp.zoom(image.to(dtype), (20, 90))
     assert zoomed.dtype == dtype
-    most = 4 * torch.finfo(dtype).eps
-    assert (zoomed.double() - warp.zoom(image, (20, 90))).abs().max() < max(most, 1e-12)
+    maximum = 4 * torch.finfo(dtype).eps
+    assert (zoomed.double() - warp.zoom(image, (20, 90))).abs().max() < max(maximum, 1e-12)
 
 
 def test_autocast_does_not_round() -> None:

@@ -5,21 +5,21 @@ import pytest
 import torch
 
 from lzu_viz import Warp
-from lzu_viz.geometry.resampling import pixel_centres, plan_areas, resize, sample, sample_areas
+from lzu_viz.geometry.resampling import pixel_centres, plan_mipmap, resize, sample, sample_mipmap
 from oracles import pyramid, sample_point
 
 
 @pytest.mark.parametrize("separable", [True, False])
-@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
+@pytest.mark.parametrize(("dtype", "maximum"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
 @pytest.mark.parametrize("antialias", [True, False])
 def test_identity_gives_the_image_back(
-    separable: bool, dtype: torch.dtype, most: float, antialias: bool
+    separable: bool, dtype: torch.dtype, maximum: float, antialias: bool
 ) -> None:
     image = torch.rand(2, 3, 90, 160, dtype=dtype)
     warp = Warp.identity((7, 13), dtype=dtype)
     warp = warp if separable else Warp.from_grid(warp.grid)
-    assert (warp.zoom(image, (90, 160), antialias) - image).abs().max() < most
-    assert (warp.unzoom(image, (90, 160)) - image).abs().max() < most
+    assert (warp.zoom(image, (90, 160), antialias) - image).abs().max() < maximum
+    assert (warp.unzoom(image, (90, 160)) - image).abs().max() < maximum
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 4)])
@@ -48,7 +48,7 @@ def test_pixel_centres_are_half_a_pixel_from_the_edges() -> None:
 def test_unknown_points_are_filled_and_leave_gradients_clean() -> None:
     image = torch.rand(1, 1, 4, 4, requires_grad=True)
     points = torch.tensor([[[[0.0, 0.0], [torch.nan, 0.0]]]], requires_grad=True)
-    values = sample(image, points, fill=-7)
+    values = sample(image, points, fill_value=-7)
     assert values[0, 0, 0, 1] == -7
     values.sum().backward()
     assert image.grad is not None
@@ -124,7 +124,7 @@ def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float
     image = torch.rand(2, 3, *size, dtype=torch.float64)
     points = torch.rand(1, 9, 11, 2, dtype=torch.float64) * 2 - 1
     sides = torch.rand(1, 9, 11, dtype=torch.float64) * widest
-    read = sample_areas(image, plan_areas(size, points, sides))
+    read = sample_mipmap(image, plan_mipmap(size, points, sides))
     assert torch.allclose(read, trilinear(image, points, sides), atol=1e-12)
 
 
@@ -132,28 +132,28 @@ def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_any_pixel_that_is_not_finite_is_found(size: tuple[int, int], bad: float) -> None:
     points = pixel_centres((5, 7))
-    plan = plan_areas(size, points, torch.full((1, 5, 7), 8.0))
+    plan = plan_mipmap(size, points, torch.full((1, 5, 7), 8.0))
     for row, column in [(0, 0), (size[0] - 1, size[1] - 1), (20, 0), (0, 30)]:
         image = torch.rand(1, 2, *size)
-        assert sample_areas(image, plan, finite=True).isfinite().all()
+        assert sample_mipmap(image, plan, finite=True).isfinite().all()
         image[0, 1, row, column] = bad
         with pytest.raises(ValueError, match="image has NaN or infinite pixels"):
-            sample_areas(image, plan, finite=True)
+            sample_mipmap(image, plan, finite=True)
 
 
 def test_large_values_are_not_taken_for_infinite() -> None:
-    plan = plan_areas((8, 8), pixel_centres((2, 2)), torch.full((1, 2, 2), 4.0))
+    plan = plan_mipmap((8, 8), pixel_centres((2, 2)), torch.full((1, 2, 2), 4.0))
     image = torch.full((1, 1, 8, 8), torch.finfo(torch.float16).max, dtype=torch.float16)
-    assert sample_areas(image, plan, finite=True).isfinite().all()
+    assert sample_mipmap(image, plan, finite=True).isfinite().all()
 
 
 def test_no_level_is_read_that_counts_nowhere() -> None:
     points = pixel_centres((4, 4))
-    near = plan_areas((64, 64), points, torch.ones(1, 4, 4)).readings
-    assert [each.of_levels for each in near] == [False]
-    far = plan_areas((64, 64), points, torch.full((1, 4, 4), 16.0)).readings
-    assert [each.of_levels for each in far] == [True]
-    assert bool((far[0].share == 1).all())
+    near = plan_mipmap((64, 64), points, torch.ones(1, 4, 4)).readings
+    assert [each.from_atlas for each in near] == [False]
+    far = plan_mipmap((64, 64), points, torch.full((1, 4, 4), 16.0)).readings
+    assert [each.from_atlas for each in far] == [True]
+    assert bool((far[0].weight == 1).all())
 
 
 def test_areas_are_differentiable() -> None:
@@ -161,11 +161,11 @@ def test_areas_are_differentiable() -> None:
     points = (torch.rand(1, 2, 3, 2, dtype=torch.float64) * 1.4 - 0.7).requires_grad_()
     sides = (torch.rand(1, 2, 3, dtype=torch.float64) * 3 + 0.5).requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda i, p, s: sample_areas(i, plan_areas((12, 9), p, s)), (image, points, sides)
+        lambda i, p, s: sample_mipmap(i, plan_mipmap((12, 9), p, s)), (image, points, sides)
     )
     # An image that needs no gradient has its levels written in place.
     assert torch.autograd.gradcheck(
-        lambda p, s: sample_areas(image.detach(), plan_areas((12, 9), p, s)), (points, sides)
+        lambda p, s: sample_mipmap(image.detach(), plan_mipmap((12, 9), p, s)), (points, sides)
     )
 
 

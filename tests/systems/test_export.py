@@ -29,9 +29,9 @@ class Network(nn.Module):
 
 def system(separable: bool) -> LZU:
     fovea = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.1)
-    look = saliency.mix(saliency.uniform(), fovea)
+    saliency_map = saliency.mix(saliency.uniform(), fovea)
     network = Network()
-    warp = Warp.from_saliency(look, separable=separable)
+    warp = Warp.from_saliency(saliency_map, separable=separable)
     return LZU(network.features, network.head, warp, size=SIZE, upsample_factor=2).eval()
 
 

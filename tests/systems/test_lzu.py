@@ -42,16 +42,18 @@ def coordinates(size: tuple[int, int]) -> Tensor:
 
 
 @pytest.mark.parametrize("unzoom", ["features", "outputs"])
-@pytest.mark.parametrize("finer", [1, 2])
-def test_lzu_returns_every_level_in_the_source_frame(unzoom: str, finer: int) -> None:
+@pytest.mark.parametrize("upsample_factor", [1, 2])
+def test_lzu_returns_every_level_in_the_source_frame(unzoom: str, upsample_factor: int) -> None:
     network = TwoLevels()
-    options = {"size": SIZE, "unzoom": unzoom, "upsample_factor": finer}
+    options = {"size": SIZE, "unzoom": unzoom, "upsample_factor": upsample_factor}
     system = LZU(network.features, network.head, WARP, **options)  # type: ignore[arg-type]
     for stride, level in zip((4, 8), system(coordinates((256, 512))), strict=True):
-        grid = (SIZE[0] // stride * finer, SIZE[1] // stride * finer)
+        grid = (SIZE[0] // stride * upsample_factor, SIZE[1] // stride * upsample_factor)
         assert level.shape == (1, 2, *grid)
-        miss = (level / 2 - coordinates(grid)).abs()[..., finer:-finer, finer:-finer]
-        assert miss.median() < 0.04 * 2 * stride / SIZE[0]  # a small part of the network's cell
+        residual = (level / 2 - coordinates(grid)).abs()[
+            ..., upsample_factor:-upsample_factor, upsample_factor:-upsample_factor
+        ]
+        assert residual.median() < 0.04 * 2 * stride / SIZE[0]  # a small part of the network's cell
 
 
 def test_lz_leaves_every_level_in_the_zoomed_frame() -> None:
@@ -81,13 +83,13 @@ class Spot:
         assert size == SIZE
         self.warps.append(warp)
         rows, columns = outputs[0].shape[-2:]
-        found = []
+        detections = []
         for each in outputs[0]:
             row, column = divmod(int(each[0].argmax()), columns)
             low = torch.tensor([column / columns, row / rows]) * 2 - 1
             box = torch.cat([low, low + torch.tensor([2 / columns, 2 / rows])])
-            found.append(Detections(box[None], torch.zeros(1).long(), torch.ones(1)))
-        return found
+            detections.append(Detections(box[None], torch.zeros(1).long(), torch.ones(1)))
+        return detections
 
 
 def test_boxes_end_in_the_source_frame() -> None:
@@ -95,28 +97,30 @@ def test_boxes_end_in_the_source_frame() -> None:
     image = torch.zeros(2, 1, 256, 512)
     image[0, :, 150:166, 180:196] = 1
     image[1, :, 60:76, 330:346] = 1
-    truth = torch.tensor([[188 / 256 - 1, 158 / 128 - 1], [338 / 256 - 1, 68 / 128 - 1]])
+    ground_truth = torch.tensor([[188 / 256 - 1, 158 / 128 - 1], [338 / 256 - 1, 68 / 128 - 1]])
     warps = Warp.from_grid(torch.cat([WARP.grid, Warp.from_saliency(FOVEA, fwhm=0.4).grid]))
     network = TwoLevels()
     for warp in (WARP, warps):
         for kind, knows in ((Uniform, False), (LZ, False), (Fovea, False), (LZU, True)):
             spot = Spot()
-            found = kind.from_network(network, warp, size=SIZE, decode=spot).detect(image)
-            centres = torch.stack([(each.boxes[0, :2] + each.boxes[0, 2:]) / 2 for each in found])
-            miss = (centres - truth).abs().max()
+            detections = kind.from_network(network, warp, size=SIZE, decode=spot).detect(image)
+            centres = torch.stack(
+                [(each.boxes[0, :2] + each.boxes[0, 2:]) / 2 for each in detections]
+            )
+            residual = (centres - ground_truth).abs().max()
             # Up to a cell of the network; LZ is off by far more.
-            assert (miss > 0.2) if kind is LZ else (miss < 0.08)
+            assert (residual > 0.2) if kind is LZ else (residual < 0.08)
             assert (spot.warps == [warp]) == knows
 
 
 def test_the_warp_may_be_made_from_the_image_or_given_with_the_call() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
 
-    def look(image: Tensor) -> Warp:
+    def make_warp(image: Tensor) -> Warp:
         return Warp.from_saliency(saliency.from_edges(image))
 
-    own = LZU(network.features, network.head, look, size=SIZE)
-    fixed = LZU(network.features, network.head, look(image), size=SIZE)
+    own = LZU(network.features, network.head, make_warp, size=SIZE)
+    fixed = LZU(network.features, network.head, make_warp(image), size=SIZE)
     assert torch.equal(own(image)[0], fixed(image)[0])
     assert torch.equal(own(image, WARP)[0], fixed(image, WARP)[0])
     assert not torch.equal(own(image, WARP)[0], own(image)[0])

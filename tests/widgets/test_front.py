@@ -55,7 +55,7 @@ class Case:
 
     state: Numbers
     warp: Warp
-    look: Tensor | None
+    saliency_policy: Tensor | None
     picture: Tensor
 
 
@@ -69,9 +69,9 @@ def random_case(index: int) -> Case:
         "antialias": draw.random() < 0.6,
         "fill": [draw.randint(0, 255) for _ in range(3)],
     }
-    look = None
+    saliency_map = None
     if kind == "saliency":
-        look, warp = attracted(draw, state)
+        saliency_map, warp = attracted(draw, state)
     else:
         warp = from_grid(draw, index, kind, state)
     state["rows"], state["columns"] = warp.pieces
@@ -82,7 +82,7 @@ def random_case(index: int) -> Case:
         "width": width,
         "data": base64.b64encode(pixels.tobytes()).decode(),
     }
-    return Case(state, warp, look, image(pixels))
+    return Case(state, warp, saliency_map, image(pixels))
 
 
 def attracted(draw: random.Random, state: Numbers) -> tuple[Tensor, Warp]:
@@ -92,10 +92,12 @@ def attracted(draw: random.Random, state: Numbers) -> tuple[Tensor, Warp]:
     fwhm = (log_uniform(draw, 0.05, 1), log_uniform(draw, 0.05, 1))
     separable, anti_crop = draw.random() < 0.5, draw.random() < 0.6
     amount = draw.choice([0.0, 1.0, 1.0, 1.0, draw.random()])
-    look, state["look"] = random_look(draw, size)
+    saliency_map, state["look"] = random_look(draw, size)
     state |= {"fwhm": fwhm, "separable": separable, "antiCrop": anti_crop, "morph": amount}
     state["size"] = {"rows": size[0], "columns": size[1]}
-    return look, Warp.from_saliency(look, pieces, fwhm, separable, anti_crop).morph(amount)
+    return saliency_map, Warp.from_saliency(saliency_map, pieces, fwhm, separable, anti_crop).morph(
+        amount
+    )
 
 
 def from_grid(draw: random.Random, index: int, kind: str, state: Numbers) -> Warp:
@@ -132,8 +134,8 @@ def points_of_flattest_piece(draw: random.Random, warp: Warp) -> list[list[float
     for _ in range(40):
         u, v = (abs(draw.randint(0, 1) - log_uniform(draw, 1e-6, 0.1)) for _ in range(2))
         places.append([(column + u) * 2 / columns - 1, (row + v) * 2 / rows - 1])
-    found: list[list[float]] = warp.to_source(torch.tensor([places]))[0].tolist()
-    return found
+    points: list[list[float]] = warp.to_source(torch.tensor([places]))[0].tolist()
+    return points
 
 
 def random_points(draw: random.Random) -> list[list[Any]]:
@@ -167,14 +169,14 @@ def random_look(
     boxes = [[x, y, draw.uniform(x, 1), draw.uniform(y, 1)] for x, y in corners]
     tensor = torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)
     amplitude = draw.uniform(0, 3)
-    look = {"kind": kind, "boxes": boxes, "amplitude": amplitude}
+    saliency_map = {"kind": kind, "boxes": boxes, "amplitude": amplitude}
     if kind == "boxes":
-        spread = log_uniform(draw, 0.1, 2)
-        found = saliency.from_boxes_scale_free(tensor, amplitude, spread, size)
-        return found, look | {"spread": spread}
+        relative_sigma = log_uniform(draw, 0.1, 2)
+        saliency_map = saliency.from_boxes_scale_free(tensor, amplitude, relative_sigma, size)
+        return saliency_map, saliency_map | {"spread": relative_sigma}
     bandwidth, frame = log_uniform(draw, 1, 100), [draw.randint(100, 900), draw.randint(100, 1600)]
-    found = saliency.from_boxes(tensor, amplitude, bandwidth, frame=frame, size=size)
-    return found, look | {"bandwidth": bandwidth, "frame": frame}
+    saliency_map = saliency.from_boxes(tensor, amplitude, bandwidth, frame=frame, size=size)
+    return saliency_map, saliency_map | {"bandwidth": bandwidth, "frame": frame}
 
 
 def random_foveas(draw: random.Random, size: tuple[int, int]) -> tuple[Tensor, Numbers]:
@@ -185,23 +187,23 @@ def random_foveas(draw: random.Random, size: tuple[int, int]) -> tuple[Tensor, N
     centres = [[draw.uniform(-1.1, 1.1), draw.uniform(-1.1, 1.1)] for _ in range(count)]
     weights = [draw.uniform(0.1, 2) for _ in range(count)]
     pair = [log_uniform(draw, 0.01, 0.4), log_uniform(draw, 0.01, 0.4)]
-    widths: list[Any] = [log_uniform(draw, 0.01, 0.4) for _ in range(count)]
-    width: Any = torch.tensor([widths], dtype=torch.float64)
+    sigmas: list[Any] = [log_uniform(draw, 0.01, 0.4) for _ in range(count)]
+    sigma: Any = torch.tensor([sigmas], dtype=torch.float64)
     if draw.random() < 0.5:
-        width, widths = pair, [pair] * count
+        sigma, sigmas = pair, [pair] * count
     strength = draw.choice([0.0, 0.99, draw.random(), draw.random()])
     fovea = saliency.gaussian(
         torch.tensor([centres], dtype=torch.float64),
-        width,
+        sigma,
         torch.tensor([weights], dtype=torch.float64),
         size,
     )
-    look = saliency.mix(saliency.uniform(size), fovea, weights=(1 - strength, strength))
+    saliency_map = saliency.mix(saliency.uniform(size), fovea, weights=(1 - strength, strength))
     foveas = [
-        {"x": x, "y": y, "width": width, "weight": weight}
-        for (x, y), width, weight in zip(centres, widths, weights, strict=True)
+        {"x": x, "y": y, "width": sigma, "weight": weight}
+        for (x, y), sigma, weight in zip(centres, sigmas, weights, strict=True)
     ]
-    return look, {"kind": "foveas", "foveas": foveas, "strength": strength}
+    return saliency_map, {"kind": "foveas", "foveas": foveas, "strength": strength}
 
 
 # --- what Python says, what the page says --------------------------------------------------------
@@ -224,7 +226,7 @@ def python_says(case: Case) -> Said:
     points = torch.tensor([[float(x) for x in point] for point in state["points"]])[None]
     size = state["size_of_maps"]
     zoomed = warp.zoom(case.picture, state["zoomed_size"], state["antialias"])
-    said = {
+    expected = {
         "grid": warp.grid[0],
         "axes": torch.cat(warp.axes, dim=1) if warp.axes else torch.zeros(0),
         "folds": warp.folds()[:, 1:],
@@ -232,18 +234,18 @@ def python_says(case: Case) -> Said:
         "source_map": warp.source_map(size)[0],
         "zoomed": bytes_of(zoomed),
     }
-    if case.look is not None:
-        said["saliency"] = case.look[0, 0]
+    if case.saliency_policy is not None:
+        expected["saliency"] = case.saliency_policy[0, 0]
     if not len(warp.folds()):
         fill = torch.tensor(state["fill"])[:, None, None] / 255
         unzoomed = torch.where(warp.coverage(size)[:, None], warp.unzoom(case.picture, size), fill)
-        said |= {
+        expected |= {
             "to_zoomed": warp.to_zoomed(points)[0],
             "zoomed_map": warp.zoomed_map(size)[0],
             "magnification": warp.magnification(size)[0],
             "unzoomed": bytes_of(unzoomed),
         }
-    return {name: tensor.numpy() for name, tensor in said.items()}
+    return {name: tensor.numpy() for name, tensor in expected.items()}
 
 
 def ask(cases: list[Case], fault: tuple[str, str] | None = None) -> list[Said]:
@@ -278,21 +280,21 @@ def module_with(text: str) -> Path:
     return max(counts, key=lambda path: counts[path])
 
 
-def error(heard: Array, said: Array) -> float:
+def error(heard: Array, expected: Array) -> float:
     """The worst error; infinite where only one of the two is NaN."""
-    said = said.reshape(-1)
-    if heard.shape != said.shape or (np.isnan(heard) != np.isnan(said)).any():
+    expected = expected.reshape(-1)
+    if heard.shape != expected.shape or (np.isnan(heard) != np.isnan(expected)).any():
         return math.inf
-    return float(np.nanmax(np.abs(heard - said), initial=0))
+    return float(np.nanmax(np.abs(heard - expected), initial=0))
 
 
-def worst(said: list[Said], heard: list[Said]) -> dict[str, float]:
+def worst(expected: list[Said], heard: list[Said]) -> dict[str, float]:
     """The worst error of each quantity over all states."""
-    found = dict.fromkeys(TOLERANCE, 0.0)
-    for wanted, answer in zip(said, heard, strict=True):
+    errors = dict.fromkeys(TOLERANCE, 0.0)
+    for wanted, answer in zip(expected, heard, strict=True):
         for name in wanted:
-            found[name] = max(found[name], error(answer[name], wanted[name]))
-    return found
+            errors[name] = max(errors[name], error(answer[name], wanted[name]))
+    return errors
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -312,7 +314,7 @@ def cases() -> list[Case]:
 
 
 @pytest.fixture(scope="module")
-def said(cases: list[Case]) -> list[Said]:
+def expected(cases: list[Case]) -> list[Said]:
     return [python_says(case) for case in cases]
 
 
@@ -323,19 +325,21 @@ def heard(cases: list[Case]) -> list[Said]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantity", TOLERANCE)
-def test_the_page_says_what_python_says(quantity: str, said: list[Said], heard: list[Said]) -> None:
-    found = worst(said, heard)[quantity]
-    print(f"{quantity}: {found:.1e}")
-    assert found <= TOLERANCE[quantity]
+def test_the_page_says_what_python_says(
+    quantity: str, expected: list[Said], heard: list[Said]
+) -> None:
+    error = worst(expected, heard)[quantity]
+    print(f"{quantity}: {error:.1e}")
+    assert error <= TOLERANCE[quantity]
 
 
-def test_the_states_are_of_all_kinds(cases: list[Case], said: list[Said]) -> None:
+def test_the_states_are_of_all_kinds(cases: list[Case], expected: list[Said]) -> None:
     """Enough of each kind among those that a planted fault is shown."""
-    few = list(zip(cases[:FEW], said, strict=False))
+    few = list(zip(cases[:FEW], expected, strict=False))
     kinds: dict[str, list[bool]] = {
         "separable": [case.warp.separable for case, _ in few],
         "not separable": [not case.warp.separable for case, _ in few],
-        "from a grid": [case.look is None for case, _ in few],
+        "from a grid": [case.saliency_policy is None for case, _ in few],
         "folded": [len(each["folds"]) > 0 for _, each in few],
         "not all of the source in view": [
             bool(np.isnan(each.get("zoomed_map", [])).any()) for _, each in few
@@ -423,10 +427,10 @@ FAULTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_seen(fault: str, cases: list[Case], said: list[Said]) -> None:
+def test_a_planted_fault_is_seen(fault: str, cases: list[Case], expected: list[Said]) -> None:
     quantity, right, wrong = FAULTS[fault]
-    found = worst(said[:FEW], ask(cases[:FEW], (right, wrong)))
-    assert found[quantity] > TOLERANCE[quantity]
+    errors = worst(expected[:FEW], ask(cases[:FEW], (right, wrong)))
+    assert errors[quantity] > TOLERANCE[quantity]
 
 
 def test_states_go_to_the_kernel_one_at_a_time_and_none_is_lost(tmp_path: Path) -> None:

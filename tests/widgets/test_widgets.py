@@ -52,7 +52,7 @@ def say(explorer: Explorer, state: Any, serial: int = 1) -> None:
 
 
 def positions(control: Control) -> list[Any]:
-    """Give a control's positions from end to end."""
+    """Return a control's positions from end to end."""
     if control.options:
         return list(control.options)
     if not control.step:
@@ -92,8 +92,8 @@ def test_state_is_frozen_and_checked() -> None:
                 with_control(State(), control.name, value)
     with pytest.raises(ValueError, match="96 plus a multiple of 32"):
         State(input_size=100)
-    for name, (kind, least, most) in lists().items():
-        bad = [[kind()], (1,), (kind(),) * (most + 1), *([()] if least else [])]
+    for name, (kind, minimum, maximum) in lists().items():
+        bad = [[kind()], (1,), (kind(),) * (maximum + 1), *([()] if minimum else [])]
         for value in bad:
             with pytest.raises(ValueError, match=f"{name} must be"):
                 State(**{name: value})
@@ -151,12 +151,12 @@ GARBAGE: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("said", GARBAGE)
+@pytest.mark.parametrize("sent", GARBAGE)
 def test_garbage_from_the_page_changes_nothing_and_is_answered(
-    explorer: Explorer, said: Any
+    explorer: Explorer, sent: Any
 ) -> None:
     before, shown = explorer.state, explorer._answer
-    say(explorer, said, serial=5)
+    say(explorer, sent, serial=5)
     assert explorer._answer["error"]
     assert explorer._answer["serial"] == 5  # or the page would wait for ever
     assert explorer._answer["zoom"] == shown["zoom"]
@@ -194,10 +194,10 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
                     result.peak_magnification,
                     result.error_rms,
                     result.error_worst,
-                    result.there_and_back,
+                    result.round_trip_error,
                 ):
                     assert math.isfinite(number)
-                assert result.there_and_back < 0.01
+                assert result.round_trip_error < 0.01
                 assert result.zoomed.isfinite().all()
                 assert (result.zoom.iou is None) == (wanted.network == "none")
                 assert 0 <= (result.zoom.iou or 0) <= 1
@@ -206,11 +206,11 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
 
 
 def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
-    said = State().to_page()
+    sent = State().to_page()
     box = {"x": 0, "y": 0, "width": 20, "height": 30}
     whole = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
     for kind in ("foveas", "boxes"):
-        say(explorer, {**said, **whole, "kind": kind})
+        say(explorer, {**sent, **whole, "kind": kind})
         assert "error" not in explorer._answer
         assert explorer.state == State(kind=kind)
 
@@ -229,7 +229,7 @@ def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch)
     explorer.state = State(pieces=5)
     say(explorer, State(pieces=6).to_page())
     assert len(calls) == 2
-    Explorer(explorer.truth)
+    Explorer(explorer.ground_truth)
     assert len(calls) == 3
 
 
@@ -328,15 +328,15 @@ def test_morph_bends_the_sheet_step_by_step() -> None:
     image = torch.rand(1, 3, 20, 30)
     for separable in (True, False):
         state = State(separable=separable)
-        whole, still = warp_of(state, image)[1], Warp.identity((32, 32))
+        whole, identity = warp_of(state, image)[1], Warp.identity((32, 32))
         for morph in (0.0, 0.3, 1.0):
             half = warp_of(replace(state, morph=morph), image)[1]
             assert half.separable == separable
-            wanted = torch.lerp(still.grid, whole.grid, morph)
+            wanted = torch.lerp(identity.grid, whole.grid, morph)
             assert torch.allclose(half.grid, wanted, atol=1e-6)
             assert len(half.folds()) == 0
     with pytest.raises(ValueError, match="between 0 and 1"):
-        still.morph(1.5)
+        identity.morph(1.5)
 
 
 def test_finds_the_person_that_uniform_downsampling_loses() -> None:
@@ -408,9 +408,9 @@ def test_saliency_that_needs_the_image_goes_to_the_page(explorer: Explorer) -> N
     assert explorer._answer["look"] is None
     for kind in ("edges", "network"):
         explorer.state = replace(explorer.state, kind=kind, columns=40)
-        look = explorer._answer["look"]
-        cells = np.frombuffer(look["cells"], np.float32)
-        assert (look["rows"], look["columns"]) == (20, 40)
+        saliency_map = explorer._answer["look"]
+        cells = np.frombuffer(saliency_map["cells"], np.float32)
+        assert (saliency_map["rows"], saliency_map["columns"]) == (20, 40)
         assert cells.sum() == pytest.approx(1, abs=1e-4)
         # It is what stands under the strength, which the page puts on top.
         assert cells.max() * cells.size > explorer.result.saliency.amax() * cells.size * 0.99
@@ -466,11 +466,11 @@ def test_thresholds_let_more_or_less_through(scene: Scene) -> None:
         for p in (5, 50, 95)
     ]
     assert areas[0] > areas[1] > areas[2]
-    found = [
+    detections = [
         len(explore(scene.image, replace(state, network="detector", score=s), scene).zoom.boxes)
         for s in (5, 35, 95)
     ]
-    assert found[0] > found[1] >= found[2]
+    assert detections[0] > detections[1] >= detections[2]
 
 
 def test_antialias_is_for_both_ways(scene: Scene) -> None:
@@ -531,7 +531,7 @@ def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
     sent = {"width": 4000, "height": 2667, "serial": 3, "file": memoryview(out.getvalue())}
     explorer.set_state({"_upload": sent})
     assert explorer.image.shape == (1, 3, 60, 90)
-    assert explorer.truth is None
+    assert explorer.ground_truth is None
     assert explorer._truth == {}
     assert Image.open(io.BytesIO(explorer._photo)).size == (90, 60)
     assert explorer._answer["serial"] == 3
@@ -549,13 +549,13 @@ def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
     ],
 )
 def test_a_broken_photo_from_the_page_changes_nothing(explorer: Explorer, sent: Any) -> None:
-    image, photo, truth = explorer.image, explorer._photo, explorer.truth
+    image, photo, ground_truth = explorer.image, explorer._photo, explorer.ground_truth
     explorer.set_state({"_upload": {**sent, "serial": 9}})
     assert "nothing was changed" in explorer._answer["error"]
     assert explorer._answer["serial"] == 9
     assert explorer.image is image
     assert explorer._photo == photo
-    assert explorer.truth is truth
+    assert explorer.ground_truth is ground_truth
 
 
 def test_large_photos_are_reduced() -> None:

@@ -16,7 +16,7 @@ from ...systems import LZU, System
 AMPLITUDE = 3.0
 """What a box weighs against the even floor: three quarters of the saliency for one box."""
 
-SPREAD = 0.5
+RELATIVE_SIGMA = 0.5
 """Standard deviation of a box's Gaussian, as a part of the box's side."""
 
 FOUND = 0.5
@@ -44,9 +44,9 @@ def segmenter() -> SelfieSegmenter:
 
 
 def towards(boxes: Tensor, separable: bool = True) -> Warp:
-    """Give the warp that looks at boxes `n 4` of the source frame."""
-    look = saliency.from_boxes_scale_free(boxes, AMPLITUDE, SPREAD)
-    return Warp.from_saliency(look, separable=separable)
+    """Return the warp that looks at boxes `n 4` of the source frame."""
+    saliency_map = saliency.from_boxes_scale_free(boxes, AMPLITUDE, RELATIVE_SIGMA)
+    return Warp.from_saliency(saliency_map, separable=separable)
 
 
 def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 1) -> System:
@@ -60,18 +60,18 @@ def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 
     return kind.from_network(detector(), Warp.identity((1, 1)), **options)
 
 
-def people_in(found: Detections) -> Detections:
+def people_in(detections: Detections) -> Detections:
     """Keep the persons."""
-    ours = found.labels == PERSON
-    return Detections(found.boxes[ours], found.labels[ours], found.scores[ours])
+    ours = detections.labels == PERSON
+    return Detections(detections.boxes[ours], detections.labels[ours], detections.scores[ours])
 
 
-def best_iou(found: Detections, truth: Tensor) -> list[float]:
-    """Give for each true box `n 4` the IoU of the box of a person that fits it best, 0 if none."""
-    people = people_in(found)
+def best_iou(detections: Detections, ground_truth: Tensor) -> list[float]:
+    """Return for each true box `n 4` the best IoU with the box of a person, 0 if there is none."""
+    people = people_in(detections)
     if not len(people.boxes):
-        return [0.0] * len(truth)
-    best: list[float] = iou(truth, people.boxes).amax(dim=1).tolist()
+        return [0.0] * len(ground_truth)
+    best: list[float] = iou(ground_truth, people.boxes).amax(dim=1).tolist()
     return best
 
 
@@ -83,8 +83,8 @@ def detect(
     upsample_factor: int = 1,
 ) -> Detections:
     """Detect by one of the systems, at the detector's usual threshold."""
-    (found,) = detecting(kind, size, upsample_factor).detect(image, warp=warp)
-    return found
+    (detections,) = detecting(kind, size, upsample_factor).detect(image, warp=warp)
+    return detections
 
 
 def segment(image: Tensor, warp: Warp | None, size: tuple[int, int]) -> Tensor:
@@ -98,7 +98,7 @@ def segment(image: Tensor, warp: Warp | None, size: tuple[int, int]) -> Tensor:
 
 
 def person_ious(mask: Tensor, scene: Scene) -> list[float]:
-    """Give for each person the IoU of the mask with hers, in her box and a margin about it."""
+    """Return for each person the IoU of the mask with hers, in her box and a margin about it."""
     ious = []
     for box in to_pixels(scene.box, scene.image.shape[-2:]).round().int().tolist():
         left, top, right, bottom = box
@@ -109,6 +109,6 @@ def person_ious(mask: Tensor, scene: Scene) -> list[float]:
 
 
 def heights_in(scene: Scene) -> list[int]:
-    """Give the height of each person in pixels of the source."""
+    """Return the height of each person in pixels of the source."""
     heights = (scene.box[:, 3] - scene.box[:, 1]) / 2 * scene.image.shape[-2]
     return [round(height) for height in heights.tolist()]

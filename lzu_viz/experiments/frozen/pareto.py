@@ -21,7 +21,7 @@ unzoomed grids, and the stages that it does not have."""
 
 
 def settings() -> list[Setting]:
-    """Give what has to be measured."""
+    """Return what has to be measured."""
     asked = [(saliency, factor) for _, saliency, factor, _ in SYSTEMS.values()]
     return [_setting(size, *each) for size in SIZES for each in dict.fromkeys(asked)]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...datasets.scenes import Scene, controlled
 from ...geometry.boxes import Detections, from_pixels, to_pixels
 from ...geometry.warp import Warp
-from ...metrics.detection import Precision, average_precision, precision_interval
+from ...metrics.detection import DetectionMetrics, average_precision, precision_interval
 from ...systems import LZ, LZU, Fovea, Predictions, Uniform
 from . import inference
 from .results_store import Record
@@ -58,8 +58,8 @@ def measure(seed: int) -> list[Record]:
     warp = inference.towards(scene.box)
     records: list[Record] = [{"seed": seed, "system": "truth", "boxes": _in_pixels(scene.box)}]
     for size in SIZES:
-        for system, found in detect_all(scene.image, warp, size).items():
-            people = inference.people_in(found)
+        for system, detections in detect_all(scene.image, warp, size).items():
+            people = inference.people_in(detections)
             records.append(
                 {
                     "seed": seed,
@@ -83,7 +83,7 @@ def detect_all(image: Tensor, warp: Warp, size: tuple[int, int]) -> dict[str, De
     fovea = Fovea.from_network(network, warp, **options)
     unzoomed = LZU.from_network(network, warp, **options, unzoom="features")
     outputs = unzoomed.head(unzoomed.unzoom(trace.features, warp))
-    found = {
+    detections = {
         "uniform": uniform.trace(image).predictions,
         "LZ": trace.predictions,
         "FOVEA": fovea.decode(trace.outputs, warp),
@@ -94,47 +94,51 @@ def detect_all(image: Tensor, warp: Warp, size: tuple[int, int]) -> dict[str, De
         system = LZU.from_network(
             network, warp, **options, unzoom="outputs", upsample_factor=factor
         )
-        found[f"outputs x{factor}"] = system.decode(system.unzoom(trace.outputs, warp), warp)
-    return {name: _only(predictions) for name, predictions in found.items()}
+        detections[f"outputs x{factor}"] = system.decode(system.unzoom(trace.outputs, warp), warp)
+    return {name: _only(predictions) for name, predictions in detections.items()}
 
 
 def _only(predictions: Predictions | None) -> Detections:
     """Return the detections in a single image."""
     assert isinstance(predictions, list)
-    (found,) = predictions
-    return found
+    (detections,) = predictions
+    return detections
 
 
 def summarise(records: list[Record]) -> list[Record]:
-    """Give the average precision of each system at each size, with its interval."""
+    """Return the average precision of each system at each size, with its interval."""
     return [
         {
             "rows": rows,
             "system": system,
-            **_rounded("", average_precision(*answers_and_truth(records, rows, system), SOURCE)),
-            **_ends(precision_interval(*answers_and_truth(records, rows, system), SOURCE)),
+            **_rounded(
+                "", average_precision(*detections_and_ground_truth(records, rows, system), SOURCE)
+            ),
+            **_ends(
+                precision_interval(*detections_and_ground_truth(records, rows, system), SOURCE)
+            ),
         }
         for rows, _ in SIZES
         for system in SYSTEMS
     ]
 
 
-def answers_and_truth(
+def detections_and_ground_truth(
     records: list[Record], rows: int, system: str
 ) -> tuple[list[Detections], list[Tensor]]:
-    """Give what a system found and what is there, scene by scene."""
-    truth = {r["seed"]: _from_list(r["boxes"]) for r in records if r["system"] == "truth"}
-    found = {}
+    """Return what a system found and what is there, scene by scene."""
+    ground_truth = {r["seed"]: _from_list(r["boxes"]) for r in records if r["system"] == "truth"}
+    detections = {}
     for record in records:
         if record["system"] == system and record["rows"] == rows:
             scores = torch.tensor(record["scores"])
             labels = torch.zeros(len(scores), dtype=torch.int64)
-            found[record["seed"]] = Detections(_from_list(record["boxes"]), labels, scores)
-    return [found[seed] for seed in truth], list(truth.values())
+            detections[record["seed"]] = Detections(_from_list(record["boxes"]), labels, scores)
+    return [detections[seed] for seed in ground_truth], list(ground_truth.values())
 
 
 def scene_of(seed: int) -> Scene:
-    """Give the scene of a seed: one to three persons."""
+    """Return the scene of a seed: one to three persons."""
     return controlled(seed, persons=1 + seed % 3, heights=HEIGHTS)
 
 
@@ -146,9 +150,9 @@ def _from_list(boxes: list[list[float]]) -> Tensor:
     return from_pixels(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4), SOURCE)
 
 
-def _rounded(which: str, precision: Precision) -> Record:
+def _rounded(which: str, precision: DetectionMetrics) -> Record:
     return {f"{name}{which}": round(each, 3) for name, each in precision._asdict().items()}
 
 
-def _ends(interval: tuple[Precision, Precision]) -> Record:
+def _ends(interval: tuple[DetectionMetrics, DetectionMetrics]) -> Record:
     return {**_rounded(" low", interval[0]), **_rounded(" high", interval[1])}

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...datasets.streets import Truth
+from ...datasets.streets import GroundTruth
 from ...geometry import saliency
 from ...geometry.resampling import resize
 from ...geometry.warp import Warp
-from ...models.small.pyramid import block
+from ...models.small.pyramid import conv_bn_relu
 
 Boxes = Literal["ground truth", "detected"]
 
@@ -23,7 +23,7 @@ PIECES = (32, 32)
 FWHM = (0.2, 0.4)
 """Reach of the attraction, parts of (height, width): 38 and 256 pixels of 192 x 640."""
 
-SPREAD = 0.04
+RELATIVE_SIGMA = 0.04
 """Standard deviation of a thing's bump in the fixed saliency, a part of the frame's side."""
 
 EVENLY: Mapping[str, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
@@ -42,33 +42,33 @@ JITTER = 0.03
 """Standard deviation of the places of boxes in training, in [-1, 1]."""
 
 
-def warp_of(look: Tensor, separable: bool = True) -> Warp:
-    """Give the warp that a saliency asks for, the same way in all systems."""
-    return Warp.from_saliency(look, PIECES, FWHM, separable=separable)
+def warp_of(saliency_map: Tensor, separable: bool = True) -> Warp:
+    """Return the warp that a saliency asks for, the same way in all systems."""
+    return Warp.from_saliency(saliency_map, PIECES, FWHM, separable=separable)
 
 
-def fixed_saliency(truth: Sequence[Truth], spread: float = SPREAD) -> Tensor:
+def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = RELATIVE_SIGMA) -> Tensor:
     """Look where things were in training: a bump for each thing's middle, and its mirror image.
 
     A thing weighs one over its height: the smaller it is, the more it needs to be magnified.
 
     Args:
-        truth: of the scenes.
-        spread: standard deviation of the bumps, a part of the frame's side.
+        ground_truth: of the scenes.
+        sigma: standard deviation of the bumps, a part of the frame's side.
 
     Returns:
         `1 1 h w`, the same from left to right and from right to left.
     """
-    boxes = torch.cat([each.boxes for each in truth])
+    boxes = torch.cat([each.boxes for each in ground_truth])
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     both = torch.cat([middles, middles * torch.tensor([-1.0, 1.0])])
     weight = 1 / (boxes[:, 3] - boxes[:, 1]).repeat(2)
-    look = saliency.gaussian(both[None], width=spread, weight=weight[None], size=NODES)
+    saliency_map = saliency.gaussian(both[None], sigma=sigma, weight=weight[None], size=NODES)
     # Rounding must not keep a mirrored picture from having the mirrored warp.
-    return (look + look.flip(-1)) / 2
+    return (saliency_map + saliency_map.flip(-1)) / 2
 
 
-def evened(fixed: Tensor, task: str) -> Tensor:
+def mix_uniform(fixed: Tensor, task: str) -> Tensor:
     """Look everywhere alike for a part, as large as the task wants: `1 1 h w`."""
     share = EVENLY[task]
     return saliency.mix(saliency.uniform(NODES), fixed, weights=(share, 1 - share))
@@ -86,20 +86,20 @@ def jittered(boxes: Tensor, draw: torch.Generator) -> Tensor:
     return (boxes + shift.repeat(1, 2)).clamp(-1, 1)
 
 
-def edge_saliency(areas: Tensor) -> Tensor:
+def edge_saliency(semantic_mask: Tensor) -> Tensor:
     """Look at the outlines of masks `b h w`: how much outline is in each cell, `b 1 h w`."""
-    return saliency.normalise(outlines(areas) + FLOOR)
+    return saliency.normalise(outlines(semantic_mask) + FLOOR)
 
 
-def outlines(areas: Tensor) -> Tensor:
-    """Tell which part of each cell is outline: `b 1 h w` of the saliency's cells, in 0..1."""
-    edge = torch.zeros(areas.shape, dtype=torch.float32)
-    edge[:, 1:] += areas[:, 1:] != areas[:, :-1]
-    edge[:, :, 1:] += areas[:, :, 1:] != areas[:, :, :-1]
+def outlines(semantic_mask: Tensor) -> Tensor:
+    """Return which part of each cell is outline: `b 1 h w` of the saliency's cells, in 0..1."""
+    edge = torch.zeros(semantic_mask.shape, dtype=torch.float32)
+    edge[:, 1:] += semantic_mask[:, 1:] != semantic_mask[:, :-1]
+    edge[:, :, 1:] += semantic_mask[:, :, 1:] != semantic_mask[:, :, :-1]
     return F.adaptive_avg_pool2d(edge.clamp(max=1)[:, None], NODES)
 
 
-class Outlines(nn.Module):
+class EdgePredictor(nn.Module):
     """Expect outlines from a small, plainly downsampled picture.
 
     As in Jin et al., "Learning to downsample for segmentation of ultra-high resolution images",
@@ -113,11 +113,14 @@ class Outlines(nn.Module):
         super().__init__()
         self.size = size
         self.layers = nn.Sequential(
-            block(3, 16), block(16, 16, stride=2), block(16, 16), nn.Conv2d(16, 1, 1)
+            conv_bn_relu(3, 16),
+            conv_bn_relu(16, 16, stride=2),
+            conv_bn_relu(16, 16),
+            nn.Conv2d(16, 1, 1),
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Give logits of the part of each cell that is outline, `b 1 h w`."""
+        """Return logits of the part of each cell that is outline, `b 1 h w`."""
         small = resize(image, self.size)
         return F.adaptive_avg_pool2d(self.layers(4 * (small - 0.5)), NODES)
 
@@ -125,9 +128,9 @@ class Outlines(nn.Module):
         """Look where outlines are expected."""
         return saliency.normalise(logits.sigmoid() + FLOOR)
 
-    def loss(self, logits: Tensor, areas: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, semantic_mask: Tensor) -> Tensor:
         """Compare with the true outlines of masks `b h w`."""
-        return F.binary_cross_entropy_with_logits(logits, outlines(areas))
+        return F.binary_cross_entropy_with_logits(logits, outlines(semantic_mask))
 
 
 # --- policies ---------------------------------------------------------------------------------
@@ -237,12 +240,12 @@ class ExpectedEdgePolicy(TrainingPolicy):
 
     def __init__(self, fixed: Tensor, size: tuple[int, int]) -> None:
         super().__init__(fixed, size)
-        self.outlines = Outlines(size)
+        self.edge_predictor = EdgePredictor(size)
 
     def forward(
         self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return the saliency of predicted outlines, and the loss of their prediction."""
-        logits = self.outlines(image)
-        loss = self.outlines.loss(logits, semantic_masks)
-        return self.outlines.saliency(logits.detach()), loss
+        logits = self.edge_predictor(image)
+        loss = self.edge_predictor.loss(logits, semantic_masks)
+        return self.edge_predictor.saliency(logits.detach()), loss
