@@ -12,9 +12,10 @@ midpoint; a mean over one pixel's width is linear interpolation. Hence the image
 bilinearly where the warp magnifies, averaged where it shrinks, and the two meet continuously.
 Beyond the frame the border pixels continue.
 
-A row has only a few weights that are not 0. Along rows the product is an ``embedding_bag``, which
-reads an image of any number of channels as it lies in memory; along columns, where the entries
-of a row lie next to each other, it is a band of small dense products.
+A row has only a few weights that are not 0, so that on a CPU both products are sparse: an
+``embedding_bag``, which reads the rows of an image of any number of channels as they lie in memory.
+Elsewhere, in compiled programs and for gradients by the image, the rows of R are taken in blocks:
+the weights of neighbouring rows lie next to each other, in a band of small dense matrices.
 
 With f the piecewise constant source and m its mean over [low, high], the derivatives are
 
@@ -170,8 +171,8 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
 
     Args:
         image: `b c h w`, floating, of the size that was planned for; a batch of 1 serves any batch
-            of plans, and the other way round. A pixel that is not finite spoils others of its row
-            and column.
+            of plans, and the other way round. Where the products are dense, a pixel that is not
+            finite spoils others of its row and column.
         plan: of :func:`plan_means`.
         finite: whether an image with NaN or infinite pixels is refused.
 
@@ -263,8 +264,8 @@ def _product(image: Tensor, weights: tuple[AxisWeights, ...], dim: int) -> Tenso
 
 def _one_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     """Multiply all images of a batch by the same weights."""
-    if dim == -2 and image.device.type == "cpu" and not torch.compiler.is_compiling():
-        return _bags(image, weights)
+    if image.device.type == "cpu" and not torch.compiler.is_compiling():
+        return _bags(image, weights, dim)
     parts = []
     for start, stop, block in weights.blocks:
         under, block = image.narrow(dim, start, stop - start), block.to(image.dtype)
@@ -272,26 +273,30 @@ def _one_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     return torch.cat(parts, dim=dim)
 
 
-def _bags(image: Tensor, weights: AxisWeights) -> Tensor:
-    """Multiply along rows as a sparse matrix, each row of the image being one of its entries."""
+def _bags(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
+    """Multiply as a sparse matrix, whose factors are rows of a table: what lies at one pixel."""
     batch, channels, height, width = image.shape
-    indices, offsets, values, *_ = weights
-    values = values.to(image.dtype)
-    last = image.is_contiguous(memory_format=torch.channels_last) and not image.is_contiguous()
-    # A table of rows: of all channels side by side, or of one channel after the other.
-    images = batch if last else batch * channels
-    table = image.detach().movedim(1, -1) if last else image.detach()
+    order: tuple[int, ...]
+    if dim == -2 and image.is_contiguous():
+        # As it lies in memory, each channel being an image of its own.
+        table, order = image.view(batch * channels, height, width), (0, 1, 2)
+    else:
+        order = (0, 2, 3, 1) if dim == -2 else (0, 3, 1, 2)
+        table = image.permute(order)
+    images, count = table.shape[:2]
     every = torch.arange(images)[:, None]
     means = F.embedding_bag(
-        (indices + every * height).flatten(),
-        table.reshape(images * height, -1),
-        (offsets + every * len(indices)).flatten(),
+        (weights.indices + every * count).flatten(),
+        table.detach().reshape(images * count, -1),
+        (weights.offsets + every * len(weights.indices)).flatten(),
         mode="sum",
-        per_sample_weights=values.expand(images, -1).flatten(),
+        per_sample_weights=weights.values.to(image.dtype).expand(images, -1).flatten(),
     )
-    if last:
-        return means.view(batch, -1, width, channels).movedim(-1, 1).contiguous()
-    return means.view(batch, channels, -1, width)
+    if len(order) == 3:
+        return means.view(batch, channels, -1, width)
+    means = means.view(batch, -1, *table.shape[2:])
+    # The columns' product reads any layout, and comes last.
+    return means.movedim(-1, 1) if dim == -2 else means.movedim(1, -1).contiguous()
 
 
 def _spread(gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int) -> Tensor:
