@@ -3,6 +3,7 @@
 from .datasets import images
 from .geometry import boxes, resampling, saliency
 from .geometry.attraction import attract
+from .geometry.deprecation import renamed_names
 from .geometry.warp import Warp
 from .systems import LZ, LZU, Fovea, Uniform
 
@@ -12,9 +13,14 @@ __all__ = [
     "Fovea",
     "Uniform",
     "Warp",
+    "__version__",
     "attract",
     "boxes",
     "images",
     "resampling",
     "saliency",
 ]
+
+__version__ = "0.2.0"
+
+__getattr__ = renamed_names(__name__, globals(), sampling="resampling")

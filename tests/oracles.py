@@ -143,3 +143,45 @@ def first_inside(
         first = int(hit.argmax())
         low, high = depth[max(first - 1, 0)], depth[first]
     return float(high)
+
+
+def area_mean(source: Array, edges_y: Array, edges_x: Array) -> Array:
+    """Average an image `c h w` over rectangles, pixel by pixel; edges in pixels from the corner."""
+
+    def share(low: float, high: float, pixel: int, count: int) -> float:
+        begin = -math.inf if pixel == 0 else pixel
+        end = math.inf if pixel == count - 1 else pixel + 1
+        return max(0.0, min(high, end) - max(low, begin)) / (high - low)
+
+    def interval(one: float, other: float) -> tuple[float, float]:
+        middle, length = (one + other) / 2, max(abs(other - one), 1.0)
+        return middle - length / 2, middle + length / 2
+
+    channels, height, width = source.shape
+    means = np.zeros((channels, len(edges_y) - 1, len(edges_x) - 1))
+    for i in range(len(edges_y) - 1):
+        for j in range(len(edges_x) - 1):
+            for row in range(height):
+                for column in range(width):
+                    weight = share(*interval(*edges_y[i : i + 2]), row, height)
+                    weight *= share(*interval(*edges_x[j : j + 2]), column, width)
+                    means[:, i, j] += weight * source[:, row, column]
+    return means
+
+
+def pyramid(image: Array, top: int) -> list[tuple[Array, Array]]:
+    """Halve an image `b c h w` by 2x2 means, again and again; a side that is odd is repeated.
+
+    Each level comes with the part (x, y) of its extent that the first image takes up.
+    """
+    extent = np.ones(2)
+    levels = [(image, extent)]
+    for _ in range(top):
+        rows, columns = image.shape[-2:]
+        padding = ((0, 0), (0, 0), (0, rows % 2), (0, columns % 2))
+        image = np.pad(image, padding, mode="edge")
+        extent = extent * [columns / image.shape[-1], rows / image.shape[-2]]
+        image = (image[..., ::2, :] + image[..., 1::2, :]) / 2
+        image = (image[..., ::2] + image[..., 1::2]) / 2
+        levels.append((image, extent))
+    return levels

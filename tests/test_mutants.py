@@ -40,6 +40,7 @@ def test_what_was_found_is_read_again(tmp_path):
     assert run.recorded(tmp_path / "none.jsonl") == {}
 
 
+@pytest.mark.slow
 def test_a_finding_lapses_with_what_it_rests_on(monkeypatch):
     fault, other = run.faults()[:2]
     tree = run.Tree()

@@ -19,11 +19,12 @@ from torch.nn import functional as F
 
 from ..geometry import saliency
 from ..geometry.inverse.invert import invert_pixels
+from ..geometry.threads import threads
 from ..geometry.warp import Warp
 from ..plots.timings import show_inverses
 from .official import Official
 from .report import CannotRun, Progress, report, table
-from .timing import loaded, medians, peak_mb, threads
+from .timing import loaded, medians, peak_mb
 
 SIZES = ((32, 64), (64, 128), (128, 256), (256, 512), (900, 1600))
 BATCHES = (1, 4)

@@ -3,8 +3,7 @@
 import ctypes
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from statistics import median
@@ -70,17 +69,6 @@ def synchronise() -> None:
     """Wait for a GPU, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch have so many threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def loaded(path: Path) -> Any:

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm.auto import tqdm
 
+from .._extras import needs
 from . import driving as scenes
 from .driving import SIZE, driving
 
@@ -149,6 +149,8 @@ def _source() -> str:
 
 def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
     """Draw into a folder beside, which gets its name only when it is whole."""
+    with needs("notebooks"):
+        from tqdm.auto import tqdm
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
     count, size = what["count"], tuple(what["size"])

@@ -97,19 +97,19 @@ class MeanPlan(NamedTuple):
     columns: AxisPlan
 
 
-def intervals(edges: Tensor, count: int, eps: float) -> Tensor:
+def intervals(edges: Tensor, count: int, dtype: torch.dtype) -> Tensor:
     """Return the intervals of the source axis that output pixels are the means of.
 
     Args:
         edges: `b n+1`, the output pixels' edges in the source frame, whose own edges are -1 and 1.
         count: pixels of the source axis.
-        eps: precision of the edges, a unit in the last place of 1.
+        dtype: how precise the edges are; see ``SNAP``.
 
     Returns:
         `b n 2`, (low, high) in source pixels, none shorter than one; differentiable.
 
     Example:
-        >>> intervals(torch.tensor([[-1.0, 0.0, 0.25, 1.0]]), 4, 1e-7)[0]
+        >>> intervals(torch.tensor([[-1.0, 0.0, 0.25, 1.0]]), 4, torch.float32)[0]
         tensor([[0.0000, 2.0000],
                 [1.7500, 2.7500],
                 [2.5000, 4.0000]])
@@ -117,28 +117,32 @@ def intervals(edges: Tensor, count: int, eps: float) -> Tensor:
     places = (edges + 1) * (count / 2)
     with torch.no_grad():
         whole = places.round()
-        snap = torch.where((places - whole).abs() <= SNAP * eps * count, whole - places, 0.0)
+        near = SNAP * torch.finfo(dtype).eps * count
+        snap = torch.where((places - whole).abs() <= near, whole - places, 0.0)
     places = places + snap
     one, other = places[:, :-1], places[:, 1:]
     middle, half = (one + other) / 2, ((other - one).abs() / 2).clamp(min=0.5)
     return torch.stack([middle - half, middle + half], dim=-1)
 
 
-def plan_axis(bounds: Tensor, count: int, device: torch.device) -> AxisPlan:
+def plan_axis(bounds: Tensor, count: int, dtype: torch.dtype, device: torch.device) -> AxisPlan:
     """Work out the weights of intervals.
 
     Args:
         bounds: `b n 2`, of :func:`intervals`.
         count: pixels of the source axis.
+        dtype: of the weights.
         device: where the images are.
     """
     bounds = bounds.to("cpu", torch.float64)
     ends = bounds.detach().numpy()
-    return AxisPlan(bounds, tuple(_weights(low, high, count, device) for low, high in ends.mT))
+    return AxisPlan(
+        bounds, tuple(_weights(low, high, count, dtype, device) for low, high in ends.mT)
+    )
 
 
 def plan_means(
-    size: check.Size, rows: Tensor, columns: Tensor, eps: float, device: torch.device
+    size: check.Size, rows: Tensor, columns: Tensor, dtype: torch.dtype, device: torch.device
 ) -> MeanPlan:
     """Plan how to average images of one size over rectangles.
 
@@ -147,7 +151,7 @@ def plan_means(
         rows: `b h'+1`, the edges of the output's rows in the source frame; -1 and 1 are the
             image's own edges. A falling axis is averaged like a rising one.
         columns: `b w'+1`, likewise.
-        eps: as for :func:`intervals`.
+        dtype: of the weights, and how precise the edges are.
         device: where the images are.
 
     Returns:
@@ -155,7 +159,7 @@ def plan_means(
     """
     return MeanPlan(
         *(
-            plan_axis(intervals(edges, count, eps), count, device)
+            plan_axis(intervals(edges, count, dtype), count, dtype, device)
             for edges, count in zip((rows, columns), size, strict=True)
         )
     )
@@ -190,7 +194,11 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
 
 
 def _weights(
-    low: NDArray[np.float64], high: NDArray[np.float64], count: int, device: torch.device
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    count: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> AxisWeights:
     """Work out the weights of intervals `n` on an axis of ``count`` pixels."""
     first = np.floor(low).clip(0, count - 1).astype(np.int64)
@@ -213,7 +221,7 @@ def _weights(
     dense = np.zeros(ends[-1])
     where = (ends - height * (stop - start))[block] + (row - begin[block]) * (stop - start)[block]
     dense[where + index - start[block]] = values
-    parts = torch.from_numpy(dense).to(device, torch.float32 if device.type == "mps" else None)
+    parts = torch.from_numpy(dense).to(dtype).to(device)
     blocks = [
         Block(a, b, part.view(-1, b - a))
         for a, b, part in zip(
@@ -223,10 +231,15 @@ def _weights(
             strict=True,
         )
     ]
-    tensors = (torch.from_numpy(each) for each in (index, offsets, values))
-    ends_at = (torch.from_numpy(each).to(device) for each in (first, last))
-    whole = bool(first.min() == 0 and last.max() == count - 1)
-    return AxisWeights(*tensors, tuple(blocks), *ends_at, whole)
+    return AxisWeights(
+        indices=torch.from_numpy(index),
+        offsets=torch.from_numpy(offsets),
+        values=torch.from_numpy(values).to(dtype),
+        blocks=tuple(blocks),
+        first=torch.from_numpy(first).to(device),
+        last=torch.from_numpy(last).to(device),
+        whole=bool(first.min() == 0 and last.max() == count - 1),
+    )
 
 
 def _along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
@@ -281,9 +294,7 @@ def _bags(image: Tensor, weights: AxisWeights) -> Tensor:
     return means.view(batch, channels, -1, width)
 
 
-def _spread(
-    gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int
-) -> Tensor:
+def _spread(gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int) -> Tensor:
     """Multiply by the transpose of :func:`_one_product`."""
     spread = gradient.new_zeros(shape)
     begin = 0
@@ -351,8 +362,7 @@ def _by_image(
         return _spread(gradient, weights[0], image.shape, dim)
     shape = image[:1].shape
     parts = [
-        _spread(one, each, shape, dim)
-        for one, each in zip(gradient.split(1), weights, strict=True)
+        _spread(one, each, shape, dim) for one, each in zip(gradient.split(1), weights, strict=True)
     ]
     every = torch.cat(parts)
     return every.sum(dim=0, keepdim=True) if len(image) == 1 else every

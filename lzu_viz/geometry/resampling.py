@@ -252,34 +252,6 @@ def _map_of_levels(image: Tensor, top: int) -> Tensor:
     return held
 
 
-def pyramid(image: Tensor, top: int) -> list[tuple[Tensor, Tensor]]:
-    """Halve an image again and again by 2x2 means.
-
-    A side that is odd is first repeated by one pixel, so that a level may cover slightly more than
-    the image.
-
-    Args:
-        image: `b c h w`.
-        top: the last level; level 0 is the image itself.
-
-    Returns:
-        For each level the image `b c h w`, and the part (x, y) of its extent that the first image
-        takes up.
-    """
-    extent = torch.ones(2, dtype=torch.float64)
-    levels = [(image, extent)]
-    for _ in range(top):
-        rows, columns = image.shape[-2:]
-        image = _halve(image)
-        extent = (
-            extent
-            * torch.tensor([columns, rows])
-            / torch.tensor([columns + columns % 2, rows + rows % 2])
-        )
-        levels.append((image, extent))
-    return levels
-
-
 def _halve(image: Tensor, into: Tensor | None = None) -> Tensor:
     """Take 2x2 means of an image `b c h w`; a side that is odd is first repeated by one pixel."""
     rows, columns = image.shape[-2:]
@@ -297,7 +269,7 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
         image: `b c h w`, floating.
         size: (rows, columns) wanted.
         antialias: whether pixels of a smaller image are means over the areas that they stand for;
-            otherwise each is one bilinear sample. See :mod:`lzu_viz.area_resampling`.
+            otherwise each is one bilinear sample. See :mod:`lzu_viz.geometry.area_resampling`.
 
     Returns:
         `b c *size`.
@@ -308,21 +280,23 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
                 [10.5000, 12.5000]])
     """
     check.features(image, "image")
+    dtype = torch.promote_types(image.dtype, torch.float32)
     if not antialias:
-        dtype = torch.promote_types(image.dtype, torch.float32)
         return sample(image, pixel_centres(size, device=image.device, dtype=dtype))
     rows, columns = image.shape[-2:]
-    plan = _even_plan((rows, columns), check.size(size), image.device)
+    plan = _even_plan((rows, columns), check.size(size), dtype, image.device)
     return area_means(image, plan)
 
 
 @lru_cache(maxsize=32)
-def _even_plan(source: check.Size, size: check.Size, device: torch.device) -> MeanPlan:
+def _even_plan(
+    source: check.Size, size: check.Size, dtype: torch.dtype, device: torch.device
+) -> MeanPlan:
     """Plan to read for each pixel its equal share of an image; once for all images of a size."""
     # A tensor that is made in inference mode may not be used outside it.
     with torch.inference_mode(False):
         rows, columns = (axis_edges(count)[None] for count in size)
-        return plan_means(source, rows, columns, torch.finfo(torch.float64).eps, device)
+        return plan_means(source, rows, columns, dtype, device)
 
 
 def footprints(source: Sequence[int], points: Tensor, determinant: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from .resampling import (
     sample,
     sample_areas,
 )
+from .threads import threads
 
 PIECES: Size = (32, 64)
 """(rows, columns) of pieces where none is asked for."""
@@ -227,9 +228,8 @@ class Warp:
             image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels.
             size: (rows, columns) of the zoomed image.
             antialias: whether pixels that stand for more than one source pixel take the mean over
-                their area, exactly if the warp is separable (:mod:`lzu_viz.area_resampling`), and
-                about it otherwise (:func:`lzu_viz.sampling.plan_areas`); if False, each pixel is
-                one bilinear sample.
+                their area: the exact mean if the warp is separable (`area_resampling`), that of a
+                mipmap otherwise. If False, each pixel is one bilinear sample.
 
         Returns:
             `b 3 *size` in the image's dtype.
@@ -457,6 +457,12 @@ class Warp:
     def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
         """Map every pixel's centre of source images of some sizes to the zoomed frame."""
         self._refuse_folds()
+        # Made of small operations: more threads do not make it faster, but wait for one another
+        # where the machine is busy.
+        with threads(1):
+            return self._inverse_maps(sizes)
+
+    def _inverse_maps(self, sizes: Sequence[Size]) -> list[Tensor]:
         if self.axes is None:
             return invert_pixels(self.grid, sizes)
         every = []
@@ -490,7 +496,7 @@ class Warp:
                 bilinear.evaluate_axis(nodes.to("cpu", torch.float64), axis_edges(count)[None])
                 for nodes, count in zip((y, x), size, strict=True)
             )
-            return plan_means(source, rows, columns, torch.finfo(x.dtype).eps, x.device)
+            return plan_means(source, rows, columns, x.dtype, x.device)
 
         return self._once(("means", source, size), make)
 

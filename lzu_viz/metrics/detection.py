@@ -9,16 +9,19 @@ import contextlib
 import io
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
+from .._extras import needs
 from ..geometry import check
 from ..geometry.boxes import Detections, to_pixels
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
 REPEATS = 200
 """How often scenes are drawn anew for an interval."""
@@ -99,8 +102,11 @@ def precision_interval(
 
 def _matched(
     found: Sequence[Detections], truth: Sequence[Tensor], size: Sequence[int], label: int
-) -> COCOeval:
+) -> "COCOeval":
     """Match what was found with what is there, scene by scene, at every threshold."""
+    with needs("metrics"):
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
     if len(found) != len(truth) or not truth:
         raise ValueError(
             f"there must be one answer a scene and at least one, got {len(found)} answers "
@@ -143,9 +149,9 @@ def _matched(
     return matched
 
 
-def _nothing(coco: COCO) -> COCO:
+def _nothing(coco: "COCO") -> "COCO":
     """Give answers that are none: `loadRes` cannot read an empty list."""
-    empty = COCO()
+    empty = type(coco)()
     empty.dataset = {**coco.dataset, "annotations": []}
     empty.createIndex()
     return empty
@@ -157,7 +163,7 @@ def _corners(boxes: Tensor, size: Sequence[int]) -> list[list[float]]:
     return torch.cat([pixels[:, :2], pixels[:, 2:] - pixels[:, :2]], dim=-1).tolist()
 
 
-def _summary(matched: COCOeval, scenes: Any = None) -> Precision:
+def _summary(matched: "COCOeval", scenes: Any = None) -> Precision:
     """Sum matches up: of all scenes, or of those that are drawn, some perhaps several times."""
     whole = matched.evalImgs
     areas, count = len(matched.params.areaRng), len(matched.params.imgIds)

@@ -6,9 +6,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from IPython.core.getipython import get_ipython
+from .._extras import needs
 
-from ..widgets import Explorer, State, to_html
+with needs("notebooks"):
+    from IPython.core.getipython import get_ipython
+
+    from ..widgets import Explorer, State, to_html
 
 HEIGHT = 900
 """Of the frame in pixels, before its page has said how high it is."""

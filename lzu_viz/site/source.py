@@ -9,12 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import nbformat
-from tqdm import tqdm
-
 import lzu_viz
 
-from ..bench.run_notebooks import execute
+from .._extras import needs
+
+with needs("test"):
+    import nbformat
+    from tqdm import tqdm
+
+    from ..bench.run_notebooks import execute
 
 HERE = Path(__file__).parent
 NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"

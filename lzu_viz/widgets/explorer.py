@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..datasets import images
 from ..datasets.scenes import Scene
+from ..geometry.threads import threads
 from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
@@ -191,12 +192,8 @@ def _resized(size: tuple[int, int], image: Tensor) -> list[str]:
 @contextmanager
 def _a_core_for_the_page() -> Iterator[None]:
     """Leave a core to the browser: threads that wait for one make an answer ten times slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 1) - 1)))
-    try:
+    with threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))):
         yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _controls_to_page(names: Sequence[str] | None) -> list[dict[str, Any]]:

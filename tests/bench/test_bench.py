@@ -269,6 +269,7 @@ def test_says_that_a_browser_is_missing(
     assert "needs Chromium or Chrome on PATH" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["playwright", "psutil", "websocket"])
 def test_says_what_to_install(name: str) -> None:
     code = (

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from lzu_viz import Warp
-from lzu_viz.bench import inverse, stages, timing, zoom
+from lzu_viz.bench import busy, inverse, stages, timing, zoom
 from lzu_viz.bench.__main__ import main
 from lzu_viz.bench.official import Official
 from lzu_viz.bench.report import CannotRun, Progress
@@ -95,13 +96,6 @@ def test_what_is_quick_is_run_several_times_a_turn(monkeypatch: pytest.MonkeyPat
     assert clock[0] == pytest.approx(0.001 + 2 * timing.LEAST)
 
 
-def test_threads_are_given_back() -> None:
-    before = torch.get_num_threads()
-    with timing.threads(1):
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
-
-
 def test_memory_is_what_a_run_needs_at_its_peak() -> None:
     grown = timing.peak_mb(lambda: torch.ones(32 << 18))
     if grown is None:
@@ -145,6 +139,7 @@ def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 # --- reports ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_inverse_reports_ratios_and_draws_them(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -179,24 +174,47 @@ def test_zoom_and_models_report_every_contender_and_stage(
 ) -> None:
     monkeypatch.setattr(zoom, "ZOOMS", (((64, 64), (16, 16)),))
     monkeypatch.setattr(zoom, "UNZOOMS", (((8, 8), (16, 16)),))
+    monkeypatch.setattr(zoom, "PLATE", 128)
+    monkeypatch.setattr(zoom, "SEEN", 32)
     assert main(["zoom", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
     for name in (
         "grid from saliency, separable",
-        "ours, plain",
+        "means, new warp",
+        "mipmap, new warp",
+        "rms error",
         "kornia's pyramid",
         "channels last",
     ):
         assert name in printed
 
 
+def test_busy_reports_both_times_and_ends_what_it_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    begin = busy.subprocess.Popen
+    monkeypatch.setattr(
+        busy.subprocess, "Popen", lambda *a, **k: started.append(begin(*a, **k)) or started[-1]
+    )
+    monkeypatch.setattr(busy, "SIZE", (32, 64))
+    monkeypatch.setattr(busy, "REPEATS", 1)
+    assert main(["busy", "--rounds", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 loops beside" in printed
+    assert "inverse 32x64, non-separable" in printed
+    assert len(started) == 2
+    assert all(each.returncode is not None for each in started)
+
+
+@pytest.mark.slow
 def test_models_reports_each_stage_of_both_networks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(stages, "SIZES", {"detector": ((64, 96),), "segmenter": ((128, 128),)})
     assert main(["stages", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
-    for name in ("64x96, fixed, separable", "128x128, image, full", "GFLOPs", "inverse"):
+    for name in ("64x96, fixed, separable", "128x128, edges, full", "GFLOPs", "inverse"):
         assert name in printed
 
 

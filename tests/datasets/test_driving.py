@@ -84,6 +84,7 @@ def test_a_seed_gives_its_street(preset):
     assert (first.image - later.image).abs().mean() > 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_film_shows_what_single_pictures_show(preset):
     for index, frame in enumerate(film(preset, 1)):
@@ -97,6 +98,7 @@ def by_identity(scene):
     return dict(zip(scene.identities.tolist(), scene.boxes, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_size_shows_the_same(preset):
     for seed in SEEDS:
@@ -108,6 +110,7 @@ def test_every_size_shows_the_same(preset):
             torch.testing.assert_close(few[identity], many[identity], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_few_things_are_just_visible_enough_at_one_size():
     common, alone = 0, 0
     for seed, preset in product(SEEDS, PRESETS):
@@ -184,6 +187,7 @@ solids = pytest.mark.parametrize("name", SOLIDS)
 poses = pytest.mark.parametrize("index", range(len(POSES)))
 
 
+@pytest.mark.slow
 @solids
 @poses
 def test_rays_meet_a_solid_where_marching_does(name, index):
@@ -278,6 +282,7 @@ def alone(seed, preset, identity, size):
     return torch.from_numpy(frame.thing == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_masks_lie_in_their_boxes_and_fill_them_when_nothing_hides_them(preset):
     bare = 0

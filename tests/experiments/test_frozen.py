@@ -46,6 +46,7 @@ def test_settings_and_scenes_are_those_kept(name):
     assert {record["seed"] for record in stored.records} == set(range(module.SCENES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sizes", "detector", "segmenter", "limits"])
 def test_a_part_made_again_is_what_was_kept(name):
     module = importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}")
@@ -218,6 +219,7 @@ def test_hits_and_losses_are_counted(monkeypatch):
     }
 
 
+@pytest.mark.slow
 def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sizes, "SCENES", 2)
     monkeypatch.setattr(sizes, "measure", lambda seed: [{"seed": seed, "iou": seed / 2}])

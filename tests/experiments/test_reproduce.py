@@ -190,6 +190,7 @@ def test_what_is_not_there_is_refused(
 # --- running ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [Run("detection", "lzu-cascaded", 0.25, 0), Run("segmentation", "edge-expected", 0.25, 0)],
@@ -205,6 +206,7 @@ def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: P
     assert (tmp_path / checkpoints.name_of(chosen)).is_file()
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_figures(cache: Path) -> None:
     chosen = Run("detection3d", "fovea", 0.25, 3)
     first, again = (execute(chosen, TINY, quiet=True) for _ in range(2))

@@ -878,6 +878,7 @@ def training(task, name, seed=0, steps=3, batch=2, rate=8e-3):
     return Training(task, SYSTEMS[name], 0.5, seed, some(), Recipe(steps, batch, rate), boxes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "name"),
     [("detection", "lzu-adaptive"), ("detection3d", "fovea"), ("segmentation", "edge-expected")],
@@ -893,6 +894,7 @@ def test_a_seed_gives_its_network(task, name):
     assert np.isfinite(first).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "name"), [("detection", "lzu-fine"), ("detection3d", "lzu"), ("segmentation", "lzu")]
 )
@@ -1050,6 +1052,7 @@ AT_BEST = 0.9
 FRAMES = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
@@ -1061,6 +1064,7 @@ def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
     assert judge(knowing(Detector, ours), ours) == pytest.approx(metrics, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
@@ -1071,6 +1075,7 @@ def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
     assert metrics["orientation"] < 0.05
 
 
+@pytest.mark.slow
 def test_without_a_way_back_boxes_are_elsewhere():
     ours = feed("detection", "lz")
     assert boxes_judged(found(knowing(Detector, ours), ours), some())["ap"] < 0.5
@@ -1104,6 +1109,7 @@ def test_perfect_masks_are_judged_perfect(monkeypatch):
     assert metrics.keys() == {"miou", "miou_fine", "boundary_f", *(f"iou_{name}" for name in AREAS)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lz", "lzu", "edge"])
 def test_masks_are_judged_in_the_source_frame(name):
     ours = feed("segmentation", name)

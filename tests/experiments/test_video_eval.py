@@ -55,6 +55,7 @@ def seen(name="lzu-adaptive"):
     return list(video_eval.follow(Knowing(), SYSTEMS[name], films(), SIZE, usual()))
 
 
+@pytest.mark.slow
 def test_sure_boxes_of_the_last_frame_are_looked_at():
     first, *rest = seen()
     assert all(len(each.expected) == 0 for each in first)
@@ -71,6 +72,7 @@ def test_a_fixed_look_does_not_follow():
     assert all(torch.equal(grid, grids[0]) for grid in grids)
 
 
+@pytest.mark.slow
 def test_films_are_judged_frame_by_frame():
     """The same as feeding each moment with what was found in the last one."""
     network = checkpoints.load(Run("detection", "lzu-adaptive", 0.25, 0))
@@ -109,6 +111,7 @@ def test_precision_leaves_the_first_frame_out():
     assert video_eval.precision_on(films(), runs) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_one_film_is_followed_as_among_all():
     networks = {"a": (Knowing(), SYSTEMS["lzu-adaptive"])}
     followed = video_eval.Followed(networks, films(), SIZE, usual())
@@ -130,6 +133,7 @@ def test_things_are_where_they_moved_to():
     assert min(moved) > 0.01
 
 
+@pytest.mark.slow
 def test_motion_is_that_of_each_identity():
     given = streets("report", 1, size=FULL, quiet=True)
     seed = video_eval.FIRST_SEED["report"]
@@ -170,6 +174,7 @@ def test_precision_is_that_of_a_feed():
     assert got == pytest.approx(wanted, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_a_frame_is_shown_with_what_was_expected():
     networks = {"a": (Knowing(), SYSTEMS["lzu-adaptive"]), "b": (Knowing(), SYSTEMS["lzu"])}
     followed = video_eval.Followed(networks, films(), SIZE, usual())

@@ -81,6 +81,7 @@ def test_points_and_grid_agree(separable: bool) -> None:
     assert torch.allclose(attract(nodes, look, (0.2, 0.4), separable), warp.grid.flatten(1, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
 def test_gradients(separable: bool) -> None:
     points = (torch.rand(1, 5, 2, dtype=torch.float64) * 1.8 - 0.9).requires_grad_()

@@ -14,6 +14,7 @@ GRIDS_A_KIND = 400
 """With five kinds, 2000 grids."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_holes_and_no_errors_on_random_grids(kind: str) -> None:
     """Every source pixel has an inverse that maps forward to less than 1e-3 px from its centre."""
@@ -28,6 +29,7 @@ def test_no_holes_and_no_errors_on_random_grids(kind: str) -> None:
     assert worst < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_points_have_the_inverses_of_pixels(kind: str) -> None:
     """Searched for, one by one, they are the same."""
@@ -88,6 +90,7 @@ def test_all_levels_at_once_are_those_one_by_one() -> None:
         assert torch.equal(level, Warp.from_grid(warp.grid).zoomed_map(size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_agrees_with_the_slow_version(kind: str) -> None:
     warp = random_warp(kind, seed=500, pieces=(7, 9)).to(dtype=torch.float64)
@@ -99,6 +102,7 @@ def test_agrees_with_the_slow_version(kind: str) -> None:
         assert found == pytest.approx(wanted, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_agrees_with_the_slow_version_where_there_is_no_inverse() -> None:
     look = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2).double()
     warp = Warp.from_saliency(look, (6, 6), 0.3, separable=False, anti_crop=False)

@@ -38,6 +38,7 @@ GRIDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRIDS)
 def test_each_pixel_is_in_its_piece(name: str) -> None:
     grid, size = GRIDS[name], (13, 17)

@@ -5,15 +5,8 @@ import pytest
 import torch
 
 from lzu_viz import Warp
-from lzu_viz.geometry.resampling import (
-    pixel_centres,
-    plan_areas,
-    pyramid,
-    resize,
-    sample,
-    sample_areas,
-)
-from oracles import sample_point
+from lzu_viz.geometry.resampling import pixel_centres, plan_areas, resize, sample, sample_areas
+from oracles import pyramid, sample_point
 
 
 @pytest.mark.parametrize("separable", [True, False])
@@ -72,7 +65,7 @@ def test_a_batch_of_one_serves_any_batch() -> None:
         sample(image, points.expand(2, -1, -1, -1))
 
 
-def test_halving_twice_is_the_mean_of_four_by_four() -> None:
+def test_a_quarter_of_the_size_is_the_mean_of_four_by_four() -> None:
     image = torch.rand(1, 3, 64, 96, dtype=torch.float64)
     means = torch.nn.functional.avg_pool2d(image, 4)
     assert torch.allclose(resize(image, (16, 24)), means, atol=1e-10)
@@ -81,24 +74,20 @@ def test_halving_twice_is_the_mean_of_four_by_four() -> None:
 
 @pytest.mark.parametrize("size", [(89, 161), (90, 160), (37, 53)])
 def test_antialiasing_does_not_shift(size: tuple[int, int]) -> None:
-    """A ramp stays the same ramp, but for the border, where the pyramid rounds odd sides up."""
+    """A ramp of flat pixels stays one, up to what is cut off of a pixel at an interval's ends."""
     ramp = pixel_centres(size, dtype=torch.float64).permute(0, 3, 1, 2)
     small = resize(ramp, (11, 19))
     wanted = pixel_centres((11, 19), dtype=torch.float64).permute(0, 3, 1, 2)
-    assert (small - wanted)[..., 1:-2, 1:-2].abs().max() < 1e-9
+    for axis, (count, fewer) in enumerate(zip(size[::-1], (19, 11), strict=True)):
+        # An end that cuts a pixel in two halves moves the mean of L pixels by 1 / (8 L) of a pixel.
+        assert (small - wanted)[:, axis].abs().max() <= fewer / count / 8 * (2 / count) + 1e-12
+    assert (small.mean(dim=(-2, -1)) - ramp.mean(dim=(-2, -1))).abs().max() < 1e-12
 
 
 def test_antialiasing_takes_away_what_the_small_image_cannot_hold() -> None:
     stripes = (torch.arange(256) % 2).double().expand(1, 1, 256, 256)
-    assert resize(stripes, (60, 60)).sub(0.5).abs().max() < 0.05
+    assert resize(stripes, (60, 60)).sub(0.5).abs().max() < 0.07
     assert resize(stripes, (60, 60), antialias=False).sub(0.5).abs().max() > 0.3
-
-
-def test_pyramid_knows_how_much_of_each_level_is_image() -> None:
-    levels = pyramid(torch.rand(1, 1, 5, 8), 2)
-    assert [tuple(level.shape[-2:]) for level, _ in levels] == [(5, 8), (3, 4), (2, 2)]
-    assert levels[1][1].tolist() == [1.0, 5 / 6]
-    assert levels[2][1].tolist() == [1.0, 5 / 6 * 3 / 4]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -122,9 +111,10 @@ def trilinear(image: torch.Tensor, points: torch.Tensor, sides: torch.Tensor) ->
     """Read every level of the pyramid at every point, and weigh them: what a plan does shorter."""
     level = sides.clamp(1.0, 2.0 ** (min(image.shape[-2:]).bit_length() - 1)).log2()
     total = torch.zeros(())
-    for index, (floor, extent) in enumerate(pyramid(image, int(level.max().ceil()))):
+    for index, (floor, extent) in enumerate(pyramid(image.numpy(), int(level.max().ceil()))):
         weight = (1 - (level - index).abs()).clamp(min=0)[:, None]
-        total = total + weight * sample(floor, (points + 1) * extent.to(points) - 1)
+        places = (points + 1) * torch.from_numpy(extent) - 1
+        total = total + weight * sample(torch.from_numpy(floor), places)
     return total
 
 

@@ -54,6 +54,7 @@ def test_other_classes_do_not_count_and_a_false_one_costs() -> None:
     assert average_precision([false], [LARGE], SIZE).ap == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
     widths = []
     for times in (5, 40):

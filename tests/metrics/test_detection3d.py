@@ -158,6 +158,7 @@ def turn(ours: float, theirs: float) -> float:
     return math.acos(max(-1.0, min(1.0, cosine)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_agrees_with_plain_loops(seed: int) -> None:
     found, there = draw(seed)
@@ -353,6 +354,7 @@ def test_takes_what_a_network_gives() -> None:
 # Intervals.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("oriented", [None, (1,)])
 def test_interval_is_that_of_drawing_and_matching_anew(monkeypatch, oriented) -> None:
     monkeypatch.setattr(detection3d, "REPEATS", 25)
@@ -372,6 +374,7 @@ def test_interval_is_that_of_drawing_and_matching_anew(monkeypatch, oriented) ->
         np.testing.assert_allclose([*end[:-1], *end.per_class], expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
     widths = []
     for times in (5, 40):

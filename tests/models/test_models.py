@@ -111,6 +111,7 @@ def test_plain_calls_take_odd_sizes(detector, segmenter):
     assert mask.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "wanted"),
     [
@@ -192,6 +193,7 @@ def test_another_file(kind, path, checksum, tmp_path):
     assert torch.equal(loaded.features(image)[0], network.eval().features(image)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
 def test_damaged_files(kind, path, checksum, tmp_path):
     bad = tmp_path / "bad.safetensors"
@@ -212,6 +214,7 @@ def test_damaged_files(kind, path, checksum, tmp_path):
         load(bad, checksum)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
 def test_files_of_another_network(kind, path, checksum, tmp_path):
     bad = tmp_path / "bad.safetensors"
@@ -309,6 +312,7 @@ def check_against_oracle(found, expected):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 96), (160, 96)])
 def test_decode_against_a_slow_oracle(detector, size):
     outputs = random_outputs(2, size)

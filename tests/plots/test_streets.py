@@ -113,6 +113,7 @@ def titles(figure: Figure) -> list[str]:
     return [ax.get_title() for ax in figure.axes]
 
 
+@pytest.mark.slow
 def test_what_is_found_in_space_is_counted_by_class_and_distance() -> None:
     one, figure = One(), Figure()
     found = {"LZU": in_space(off=3.0), "far off": in_space(off=60.0), "uniform": in_space(turn=1)}

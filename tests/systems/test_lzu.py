@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lzu_viz import LZ, LZU, Fovea, Uniform, Warp, saliency
 from lzu_viz.geometry.boxes import Detections
 from lzu_viz.geometry.resampling import pixel_centres, resize
+from lzu_viz.systems import System
 
 FOVEA = saliency.mix(
     saliency.uniform(), saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08), weights=(1, 2)
@@ -31,6 +32,10 @@ class TwoLevels(nn.Module):
     def head(self, features: Sequence[Tensor]) -> list[Tensor]:
         return [2 * level for level in features]
 
+    def decode(self, outputs: Sequence[Tensor], warp: Warp | None = None, **_: object) -> Tensor:
+        """Dense predictions: the finest level."""
+        return outputs[0].sigmoid()
+
 
 def coordinates(size: tuple[int, int]) -> Tensor:
     return pixel_centres(size).permute(0, 3, 1, 2)
@@ -40,7 +45,7 @@ def coordinates(size: tuple[int, int]) -> Tensor:
 @pytest.mark.parametrize("finer", [1, 2])
 def test_lzu_returns_every_level_in_the_source_frame(unzoom: str, finer: int) -> None:
     network = TwoLevels()
-    options = {"size": SIZE, "unzoom": unzoom, "finer": finer}
+    options = {"size": SIZE, "unzoom": unzoom, "upsample_factor": finer}
     system = LZU(network.features, network.head, WARP, **options)  # type: ignore[arg-type]
     for stride, level in zip((4, 8), system(coordinates((256, 512))), strict=True):
         grid = (SIZE[0] // stride * finer, SIZE[1] // stride * finer)
@@ -59,7 +64,7 @@ def test_lz_leaves_every_level_in_the_zoomed_frame() -> None:
 def test_uniform_is_plain_downsampling_whatever_the_warp() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     wanted = network.head(network.features(resize(image, SIZE)))
-    system = Uniform(network.features, network.head, WARP, size=SIZE)
+    system = Uniform(network.features, network.head, size=SIZE)
     for outputs in (system(image), system(image, WARP)):
         assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(outputs, wanted, strict=True))
 
@@ -96,7 +101,7 @@ def test_boxes_end_in_the_source_frame() -> None:
     for warp in (WARP, warps):
         for kind, knows in ((Uniform, False), (LZ, False), (Fovea, False), (LZU, True)):
             spot = Spot()
-            found = kind(network.features, network.head, warp, size=SIZE).detect(image, spot)
+            found = kind.from_network(network, warp, size=SIZE, decode=spot).detect(image)
             centres = torch.stack([(each.boxes[0, :2] + each.boxes[0, 2:]) / 2 for each in found])
             miss = (centres - truth).abs().max()
             # Up to a cell of the network; LZ is off by far more.
@@ -141,7 +146,8 @@ def test_all_systems_are_called_alike() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     shapes = {}
     for kind in (Uniform, LZ, Fovea, LZU):
-        system = kind(network.features, network.head, WARP, size=SIZE, unzoom="outputs", finer=2)
+        ways = {"unzoom": "outputs", "upsample_factor": 2} if issubclass(kind, LZU) else {}
+        system = kind.from_network(network, WARP, size=SIZE, **ways)
         shapes[kind] = [tuple(each.shape[-2:]) for each in system(image)]
     assert shapes[Uniform] == shapes[LZU] == [(32, 64), (16, 32)]
     assert shapes[LZ] == shapes[Fovea] == [(16, 32), (8, 16)]
@@ -162,9 +168,90 @@ def test_its_warp_does_not_follow_it_to_half_precision() -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(ValueError, match='"features" or "outputs"'):
+    with pytest.raises(ValueError, match="unzoom must be one of"):
         LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, unzoom="boxes")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="finer must be"):
-        LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, finer=0)
+    with pytest.raises(ValueError, match="upsample_factor must be"):
+        LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, upsample_factor=0)
     with pytest.raises(ValueError, match=r"size must be \(rows, columns\)"):
         LZU(nn.Identity(), nn.Identity(), WARP, size=(1, 64))
+
+
+# --- stages -------------------------------------------------------------------------------------
+
+
+def all_systems(network: TwoLevels) -> list[System]:
+    ways = [(Uniform, {}), (LZ, {}), (Fovea, {}), *((LZU, {"unzoom": at}) for at in STAGES)]
+    return [kind.from_network(network, WARP, size=SIZE, **more) for kind, more in ways]
+
+
+STAGES = ("features", "outputs", "predictions")
+
+
+def test_each_stage_can_be_called_alone_and_forward_composes_them() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    for system in all_systems(network):
+        zoomed = system.zoom(image, WARP)
+        features = system.encode(zoomed)
+        if system.unzooms == "features":
+            outputs = system.head(system.unzoom(features, WARP))
+        elif system.unzooms == "outputs":
+            outputs = system.unzoom(system.head(features), WARP)
+        else:
+            outputs = system.head(features)
+        for got, alone in zip(system(image), outputs, strict=True):
+            assert torch.equal(got, alone)
+        for got, alone in zip(system.forward_zoomed(zoomed, WARP), outputs, strict=True):
+            assert torch.equal(got, alone)
+
+
+def test_a_trace_holds_every_intermediate_result() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    for system in all_systems(network):
+        trace = system.trace(image)
+        assert trace._fields == (
+            "warp", "zoomed", "features", "head_inputs", "head_outputs", "outputs", "predictions",
+        )  # fmt: skip
+        assert torch.equal(trace.zoomed, system.zoom(image))
+        for got, wanted in zip(trace.features, network.features(trace.zoomed), strict=True):
+            assert torch.equal(got, wanted)
+        for got, wanted in zip(trace.head_outputs, network.head(trace.head_inputs), strict=True):
+            assert torch.equal(got, wanted)
+        for got, wanted in zip(trace.outputs, system(image), strict=True):
+            assert torch.equal(got, wanted)
+        assert isinstance(trace.predictions, Tensor)
+    no_decoder = LZU(network.features, network.head, WARP, size=SIZE)
+    assert no_decoder.trace(image).predictions is None
+    with pytest.raises(ValueError, match="LZU has no decoder; give one"):
+        no_decoder.decode(no_decoder(image), WARP)
+
+
+def test_dense_predictions_are_unzoomed_after_they_are_decoded() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    wanted = WARP.unzoom(
+        network.decode(network.head(network.features(WARP.zoom(image, SIZE)))), (90, 70)
+    )
+    for kind, more in ((Fovea, {}), (LZU, {"unzoom": "predictions"})):
+        system = kind.from_network(network, WARP, size=SIZE, **more)
+        assert torch.equal(system.trace(image, source_size=(90, 70)).predictions, wanted)
+    left = LZ.from_network(network, WARP, size=SIZE).trace(image).predictions
+    assert torch.equal(left, network.decode(network.head(network.features(WARP.zoom(image, SIZE)))))
+
+
+def test_boxes_are_asked_for_where_a_network_predicts_maps() -> None:
+    system = LZU.from_network(TwoLevels(), WARP, size=SIZE)
+    with pytest.raises(ValueError, match=r"returned a map .* in place of boxes"):
+        system.detect(torch.rand(1, 3, 256, 512))
+
+
+def test_old_names_go_on_working_with_a_warning_that_names_the_new_ones() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    parts = network.features, network.head
+    with pytest.warns(DeprecationWarning, match="'finer' .* is now called 'upsample_factor'"):
+        old = LZU(*parts, WARP, size=SIZE, finer=2)  # type: ignore[call-arg]
+    assert torch.equal(old(image)[0], LZU(*parts, WARP, size=SIZE, upsample_factor=2)(image)[0])
+    with pytest.warns(DeprecationWarning, match="'unzoom' .* does nothing"):
+        Fovea(*parts, WARP, size=SIZE, unzoom="outputs")  # type: ignore[call-arg]
+    with pytest.warns(DeprecationWarning, match="Uniform uses no warp"):
+        Uniform(*parts, WARP, size=SIZE)
+    with pytest.raises(TypeError, match="both 'finer' and 'upsample_factor'"):
+        LZU(*parts, WARP, size=SIZE, finer=2, upsample_factor=2)  # type: ignore[call-arg]

@@ -27,7 +27,7 @@ def answering(answers, labels=0):
 
 
 def run(answers, labels=0, **options):
-    system = Uniform(lambda x: x, lambda x: x, Warp.identity(), size=(16, 24))
+    system = Uniform(lambda x: x, lambda x: x, size=(16, 24))
     frames = [FRAME] * len(answers)
     return list(follow(system, frames, answering(answers, labels), look, **options))
 

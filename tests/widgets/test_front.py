@@ -321,6 +321,7 @@ def heard(cases: list[Case]) -> list[Said]:
     return ask(cases)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantity", TOLERANCE)
 def test_the_page_says_what_python_says(quantity: str, said: list[Said], heard: list[Said]) -> None:
     found = worst(said, heard)[quantity]
@@ -420,6 +421,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_seen(fault: str, cases: list[Case], said: list[Said]) -> None:
     quantity, right, wrong = FAULTS[fault]

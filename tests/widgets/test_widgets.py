@@ -342,8 +342,7 @@ def test_morph_bends_the_sheet_step_by_step() -> None:
 
 def test_finds_the_person_that_uniform_downsampling_loses() -> None:
     explorer = Explorer(SCENES["temple"]())
-    assert explorer.result.uniform.iou < 0.1
-    assert not explorer.result.uniform.found
+    assert explorer.result.uniform.iou < 0.05
     assert explorer.result.zoom.iou > 0.8
     assert explorer.result.input_pixels == 256 * 256
     assert "uniform 0.0" in explorer._answer["lines"][0]

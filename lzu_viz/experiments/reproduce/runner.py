@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from tqdm import tqdm
 
+from ..._extras import needs
 from ...datasets.streets import BEFORE, Streets, streets
 from ...models.small.detector import Detector
 from ..training import policies
@@ -22,6 +22,9 @@ from ..training.video_eval import SURE, follow, precision_on
 from ..training.warped_dataset import Feed
 from . import checkpoints
 from .results import Result, Run
+
+with needs("notebooks"):
+    from tqdm import tqdm
 
 TRAINING, REPORTED = 1600, 300
 """Scenes that are trained on, and judged on."""

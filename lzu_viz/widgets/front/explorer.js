@@ -111,6 +111,7 @@ export class Explorer {
 
   buildRoot() {
     const root = element("div", "lzu");
+    root.dataset.revision = String(this.requestCount);
     // A container query cannot apply to the container itself: the layout is an element inside it.
     const layout = element("div", "lzu-layout");
     layout.append(this.buildPanels(), this.buildControls());
