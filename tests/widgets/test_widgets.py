@@ -265,7 +265,8 @@ def test_bundles_hold_every_module_and_import_none() -> None:
 def test_a_bundle_behaves_as_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all kinds of import and export; what a module does not export stays its own."""
     sources = {
-        "names.js": "const own = 1;\nexport const a = own;\nexport function b() {\n  return 2;\n}\n"
+        "names.js": "/** Not code:\nexport const c = 5;\n */\n"
+        "const own = 1;\nexport const a = own;\nexport function b() {\n  return 2;\n}\n"
         "export async function later() {\n  return 3;\n}\nexport default 4;\n",
         "middle.js": 'import { a as one, b } from "./names.js";\n'
         "const own = 10;\nexport const a = own * one + b();\nexport class Box {}\n",
