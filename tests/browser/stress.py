@@ -31,8 +31,8 @@ DELAY_MS = 250
 CONDITIONS = ("quiet", "busy", "delayed")
 HEADER = f"{'run':>4}  {'condition':<9}  {'passed':>6}  {'failed':>6}  {'seconds':>7}  failed tests"
 
-# A loop ends by itself once the process that started it is gone, even if that was killed.
-BUSY_LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+# A loop gets the id of the process that starts it, and ends once that is gone, even if killed.
+BUSY_LOOP = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 
 GOOD_EXITS = {0, 1}
 """Exit codes of pytest after which its report is complete: all passed, and some failed."""
@@ -71,7 +71,7 @@ def busy_loops(count: int) -> Iterator[None]:
     loops: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(count):
-            loops.append(subprocess.Popen([sys.executable, "-c", BUSY_LOOP]))
+            loops.append(subprocess.Popen([sys.executable, "-c", BUSY_LOOP, str(os.getpid())]))
         yield
     finally:
         for loop in loops:
