@@ -146,16 +146,22 @@ def test_readme_runs_with_the_core_alone(python: Path, tmp_path: Path) -> None:
     assert "person" in run([python, "-c", code], tmp_path)
 
 
-def test_import_loads_no_more_than_kornia_does(python: Path, tmp_path: Path) -> None:
-    """Import time follows from the modules that are loaded; seconds are no matter for a test."""
+def test_import_loads_little_more_than_kornia_does(python: Path, tmp_path: Path) -> None:
+    """Import time follows from the modules that are loaded; seconds depend on the machine.
+
+    Everything of torch that lzu_viz loads, kornia has loaded already, so that what is left is
+    Pillow, a few small modules and our own. `python -m lzu_viz.bench imports` measures seconds.
+    """
     code = (
         "import json, sys, kornia; before = set(sys.modules); import lzu_viz; "
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     loaded = json.loads(run([python, "-c", code], tmp_path))
-    assert "lzu_viz.geometry.warp" in loaded
-    assert not [name for name in loaded if name.split(".")[0] != "lzu_viz"]
-    assert not [name for name in loaded if name.startswith(("lzu_viz.models", "lzu_viz.datasets"))]
+    tops = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
+    assert tops <= {"lzu_viz", "numpy", "PIL", "safetensors"}
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("lzu_viz.")}
+    assert "geometry" in rooms
+    assert not rooms & {"metrics", "experiments", "plots", "widgets", "bench", "site"}
 
 
 def test_each_module_imports_or_names_its_extra(python: Path, tmp_path: Path) -> None:

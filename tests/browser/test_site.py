@@ -63,6 +63,7 @@ class Links(HTMLParser):
             self.loaded.append(attributes.get("href") or "")
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
     pages = list(built.rglob("*.html"))
     assert len(pages) > 30
@@ -76,6 +77,7 @@ def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
                 assert (page.parent / address.split("?")[0]).is_file(), (page, address)
 
 
+@pytest.mark.slow
 def test_the_explorer_stands_in_the_page(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count('class="lzu-explorer"') == 1
@@ -102,6 +104,7 @@ def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -
         wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
 
 
+@pytest.mark.slow
 def test_formulas_are_drawn_by_the_browser(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count("<math") == 2

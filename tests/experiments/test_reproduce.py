@@ -213,6 +213,7 @@ def test_the_same_run_gives_the_same_figures(cache: Path) -> None:
     assert first.metrics == pytest.approx(again.metrics, abs=0, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_path: Path) -> None:
     wanted = ["detection", "--system", "uniform", "lzu", "fovea", "--seeds", "0", *ARGUMENTS]
     done = run(*wanted, "--out", tmp_path, "--workers", "2")
@@ -235,6 +236,7 @@ def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_p
     assert one.metrics == pytest.approx(shared.metrics, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runs", "cores", "processes"),
     [(9, 2, 3), (8, 2, 2), (27, 2, 3), (9, 4, 5), (9, 8, 9), (3, 1, 1), (1, 8, 8)],
@@ -255,6 +257,7 @@ def test_films_are_for_whoever_asks_for_more(asked: list[str], films: int) -> No
     assert parse(["detection", *asked]).films == films
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "preset", "left"), [("detection", "far", 1), ("detection", "near", 0),
                                  ("segmentation", "far", 0), ("detection3d", "far", 0)],
@@ -272,6 +275,7 @@ def test_only_who_would_be_judged_on_films_is_run_again_for_them(
     assert len(command._ours(file, asked)) == 1  # a table shows it all the same
 
 
+@pytest.mark.slow
 def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
     wanted = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
@@ -342,6 +346,7 @@ def test_what_one_machine_has_is_run_by_none(
     assert taken == short_table_runs(["detection"])[1::2]
 
 
+@pytest.mark.slow
 def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
     wanted = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
@@ -350,6 +355,7 @@ def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
     assert [each.settings["steps"] for each in load(tmp_path / "results.jsonl")] == [2, 3]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> None:
     wanted = ["detection", "--system", "uniform", "--seeds", "0", "1", *ARGUMENTS[:-1], "400"]
     file = tmp_path / "results.jsonl"

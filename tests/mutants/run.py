@@ -37,6 +37,8 @@ LONGEST = 900
 LEFT_OUT = (
     "tests/browser",
     "tests/bench/test_bench.py",
+    "tests/test_packaging.py",
+    "tests/test_run_stages.py",
     "tests/test_mutants.py",
     "tests/test_notebooks.py",
     "tests/bench/test_run_notebooks.py",
