@@ -6,6 +6,7 @@ A stage that fails does not keep the others from running. The exit status is 1 i
 import argparse
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,12 +48,23 @@ class Outcome(NamedTuple):
     status: int | None
 
 
+def javascript() -> tuple[Stage, ...]:
+    """Return the stages of the JavaScript; without npm none, except in CI, where they fail."""
+    if shutil.which("npm") is None and not os.environ.get("CI"):
+        return ()
+    npm = ("npm", "--prefix", "tests/front", "--no-audit", "--no-fund", "--silent")
+    return (
+        Stage("npm packages", (*npm, "ci")),
+        Stage("JavaScript types and format", (*npm, "run", "check")),
+    )
+
+
 STATIC = (
     Stage("ruff check", (PYTHON, "-m", "ruff", "check", ".")),
     Stage("ruff format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
     Stage("mypy", (PYTHON, "-m", "mypy")),
     Stage("oxlint", (OXLINT, "lzu_viz", "tests")),
-    # Type checks and formatting of the JavaScript belong here.
+    *javascript(),
 )
 
 STAGES = {
