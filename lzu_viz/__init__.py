@@ -1,4 +1,4 @@
-"""Learning to Zoom and Unzoom: saliency, a warp that zooms, its inverse that unzooms."""
+"""Learning to Zoom and Unzoom: saliency maps, zooming by a warp, and unzooming by its inverse."""
 
 from .datasets import images
 from .geometry import boxes, resampling, saliency

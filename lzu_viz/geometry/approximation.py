@@ -1,4 +1,4 @@
-"""The distance between a warp and the continuous map that it approximates."""
+"""Approximation error of a warp relative to the continuous map."""
 
 from collections.abc import Sequence
 
@@ -20,22 +20,22 @@ def approximation_error(
     size: Sequence[int],
     samples: Sequence[int] = (128, 128),
 ) -> Tensor:
-    """Return how far a warp lands from the continuous map that it stands for, in source pixels.
+    """Return the distance between a warp and its continuous map, in source pixels.
 
     Args:
-        warp: made by :meth:`Warp.from_saliency` from the next three.
-        saliency: `b 1 h w`.
+        warp: made by :meth:`Warp.from_saliency` from ``saliency``, ``fwhm`` and ``anti_crop``.
+        saliency: `b 1 h w`, positive.
         fwhm: as in :func:`lzu_viz.attract`.
         anti_crop: as in :func:`lzu_viz.attract`.
-        size: (rows, columns) of the source image, which gives the unit.
-        samples: (rows, columns) of places in the zoomed frame to look at.
+        size: (rows, columns) of the source image, whose pixels are the unit.
+        samples: (rows, columns) of the points of the zoomed frame at which to evaluate both.
 
     Returns:
-        `b *samples`, the distance between the two.
+        `b *samples`, the distances.
 
     Example:
         >>> from lzu_viz import saliency
-        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), width=0.1)
+        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), sigma=0.1)
         >>> coarse, fine = (Warp.from_saliency(fovea, (k, k)) for k in (8, 32))
         >>> errors = [approximation_error(w, fovea, size=(512, 512)).mean() for w in (coarse, fine)]
         >>> bool(errors[0] > 10 * errors[1])

@@ -1,14 +1,14 @@
-r"""Attraction: the continuous map from zoomed to source frame that a saliency map asks for.
+r"""Attraction: the continuous map from the zoomed to the source frame defined by a saliency map.
 
-Every point of the zoomed frame is drawn towards salient places near it (Recasens et al., "Learning
-to Zoom", ECCV 2018):
+Every point of the zoomed frame is attracted by the salient regions around it (Recasens et al.,
+"Learning to Zoom", ECCV 2018):
 
 .. math:: T(p) = \frac{\sum_{p'} S(p')\, k(p, p')\, p'}{\sum_{p'} S(p')\, k(p, p')}, \qquad
           k(p, p') = \exp(-4 \ln 2\; |p - p'|^2 / \mathrm{fwhm}^2)
 
-The kernel is the product of one along x and one along y, so that on a grid of points every sum is
+The kernel is the product of one along x and one along y, so that on a grid of points each sum is
 two small matrix products. In the separable form S is replaced by its column sums and row sums, and
-T by one function on each axis.
+T by one function of each axis.
 
 The map cannot fold: its Jacobian is the covariance of p' under S k, divided by the kernel's
 variance.
@@ -24,11 +24,11 @@ from torch import Tensor
 from . import check
 
 FWHM = 0.25
-"""Full width at half maximum of the kernel, a fraction of the frame's side, where none is asked
-for."""
+"""Default full width at half maximum of the kernel, as a fraction of the frame's side."""
 
 NARROWEST, WIDEST = 1e-3, 4.0
-"""The kernels taken. The narrowest makes staircases; the widest leaves T all but the identity."""
+"""Limits of the full width at half maximum. The narrowest makes T a staircase, the widest nearly
+the identity."""
 
 
 @check.full_precision
@@ -39,30 +39,30 @@ def attract(
     separable: bool = True,
     anti_crop: bool = True,
 ) -> Tensor:
-    """Map points of the zoomed frame to the source frame, exactly: no grid, no pieces.
+    """Map points from the zoomed to the source frame by the exact, continuous warp.
 
     Args:
         points: `b n 2`, (x, y) in [-1, 1] of the zoomed frame.
-        saliency: `b 1 h w`, positive. A batch of 1 serves any batch of points, and the other way
-            round.
-        fwhm: full width at half maximum of the kernel, a fraction of the frame's side, one number
-            or (rows, columns). Below about one cell of the saliency the map becomes a staircase.
-        separable: whether each axis is mapped by itself, from the column sums and row sums of the
-            saliency.
-        anti_crop: whether the saliency is mirrored at the frame's edge, the edge cell repeated, so
-            that the edge stays where it is: T(-1) = -1 and T(1) = 1. Otherwise its last value goes
-            on, and the map may crop the frame or leave it.
+        saliency: `b 1 h w`, positive. Points and saliency are broadcast against each other where
+            one has a batch of 1.
+        fwhm: full width at half maximum of the kernel, as a fraction of the frame's side: one
+            number or (rows, columns). Below about one cell of the saliency map, T is a staircase.
+        separable: whether each axis is mapped independently, from the column sums and row sums of
+            the saliency.
+        anti_crop: whether the saliency is mirrored at the frame's edge (the edge cell repeated), so
+            that the edge stays fixed: T(-1) = -1 and T(1) = 1. Otherwise the edge value continues
+            outside, and T may crop the source frame or extend beyond it.
 
     Returns:
         `b n 2`, (x, y) of the source frame; in [-1, 1] with ``anti_crop``.
 
     Raises:
-        ValueError: for another shape, a saliency that is not positive, or a ``fwhm`` outside
+        ValueError: if a shape is wrong, the saliency is not positive, or ``fwhm`` is outside
             [0.001, 4].
 
     Example:
         >>> from lzu_viz import saliency
-        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), width=0.1)
+        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), sigma=0.1)
         >>> attract(torch.tensor([[[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]]), fovea)[0, :, 0] > 0.2
         tensor([False,  True,  True])
     """
@@ -89,11 +89,11 @@ def attract_axes(
     fwhm: float | Sequence[float] = FWHM,
     anti_crop: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Map each axis by itself: the separable form of :func:`attract` at all points of a grid.
+    """Return the separable form of :func:`attract` on the axes of a grid.
 
     Args:
         x: `n`, columns of the grid, in [-1, 1] of the zoomed frame.
-        y: `m`, rows of the grid.
+        y: `m`, rows of the grid, in [-1, 1] of the zoomed frame.
         saliency: `b 1 h w`, positive.
         fwhm: as in :func:`attract`.
         anti_crop: as in :func:`attract`.
@@ -115,11 +115,11 @@ def attract_grid(
     fwhm: float | Sequence[float] = FWHM,
     anti_crop: bool = True,
 ) -> Tensor:
-    """Map a grid of points: the non-separable form of :func:`attract`, as small matrix products.
+    """Return the non-separable form of :func:`attract` on a grid, by small matrix products.
 
     Args:
         x: `n`, columns of the grid, in [-1, 1] of the zoomed frame.
-        y: `m`, rows of the grid.
+        y: `m`, rows of the grid, in [-1, 1] of the zoomed frame.
         saliency: `b 1 h w`, positive.
         fwhm: as in :func:`attract`.
         anti_crop: as in :func:`attract`.
@@ -138,13 +138,13 @@ def attract_grid(
 
 
 class _Kernel(NamedTuple):
-    """The kernel along one axis: how strongly each point is drawn by each cell, and how far.
+    """The kernel along one axis, between each point and each cell of the saliency map.
 
     Attributes:
         points: `b n`, coordinates of the points on this axis.
-        weight: `b n cells`, k; a cell's mirror images (or repetitions) beyond the frame are added
-            to it.
-        moment: `b n cells`, k times the way from the point to the cell.
+        weight: `b n cells`, k summed over the cell and its mirror images (or repetitions) outside
+            the frame.
+        moment: `b n cells`, the same sum of k times the displacement from the point to the cell.
     """
 
     points: Tensor
@@ -152,8 +152,8 @@ class _Kernel(NamedTuple):
     moment: Tensor
 
     def drawn(self, marginal: Tensor) -> Tensor:
-        """Map the points by the `b cells` saliency of this axis alone."""
-        # Displacements are small, so that they round better than places do.
+        """Return the points mapped by the marginal saliency `b cells` of this axis."""
+        # Averaging small displacements loses less to rounding than averaging positions.
         share = marginal[..., None]
         return self.points + ((self.moment @ share) / (self.weight @ share))[..., 0]
 
@@ -168,8 +168,7 @@ def _kernels(
 
 
 def _kernel(points: Tensor, cells: int, fwhm: float, anti_crop: bool) -> _Kernel:
-    # So far out that even a cell a million million times as salient as its neighbours counts for
-    # nothing.
+    # Beyond this distance even a cell 1e12 times as salient as its neighbours is lost in rounding.
     reach = fwhm * math.sqrt(
         (math.log(1e12) - math.log(torch.finfo(points.dtype).eps)) / (4 * math.log(2))
     )
@@ -177,7 +176,7 @@ def _kernel(points: Tensor, cells: int, fwhm: float, anti_crop: bool) -> _Kernel
     position = torch.arange(-beyond, cells + beyond, device=points.device)
     way = (2 * position.to(points.dtype) + 1) / cells - 1 - points[..., None]
     exponent = -4 * math.log(2) * (way / (2 * fwhm)) ** 2
-    # A common factor leaves T alone; this one keeps a narrow kernel from vanishing at every cell.
+    # A common factor cancels in T; this one prevents a narrow kernel from underflowing everywhere.
     strength = (exponent - exponent.detach().amax(dim=-1, keepdim=True)).exp()
     mirrored = torch.minimum(position % (2 * cells), (-1 - position) % (2 * cells))
     cell = mirrored if anti_crop else position.clamp(0, cells - 1)
@@ -188,9 +187,9 @@ def _kernel(points: Tensor, cells: int, fwhm: float, anti_crop: bool) -> _Kernel
 
 
 def _framed(source: Tensor, points: Tensor, anti_crop: bool) -> Tensor:
-    """Undo what rounding alone does: with anti-crop the edges stay, and nothing leaves them."""
+    """Restore exact borders after rounding: with anti-crop, edges are fixed and T is in [-1, 1]."""
     if not anti_crop:
-        # Points do leave it; clipping would flatten the map, and take its inverse away.
+        # T may leave the frame here; clipping would flatten it, and it would not be invertible.
         return source
     exact = torch.where(points.abs() == 1, points, source.clamp(-1, 1))
     return source + (exact - source).detach()

@@ -1,6 +1,6 @@
-r"""Piecewise bilinear maps: what a warp is between the nodes of its control grid.
+r"""Piecewise bilinear maps, defined by their values at the nodes of a control grid.
 
-The frame [-1, 1] x [-1, 1] is cut into rows x columns equal pieces. On each piece, with local
+The frame [-1, 1] x [-1, 1] is divided into rows x columns equal pieces. On each piece, with local
 coordinates (u, v) in [0, 1] and corners :math:`P_{00}, P_{10}, P_{01}, P_{11}` (first index along
 x),
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Pieces(NamedTuple):
-    """The coefficients of pieces; each `... 2`, (x, y) in the frame that the map leads to."""
+    """The coefficients of pieces; each `... 2`, (x, y) in the target frame of the map."""
 
     origin: Tensor
     along_x: Tensor
@@ -23,7 +23,7 @@ class Pieces(NamedTuple):
     twist: Tensor
 
     def at(self, u: Tensor, v: Tensor) -> Tensor:
-        """Map local coordinates `...` to points `... 2`."""
+        """Return the points `... 2` at local coordinates `...`."""
         u, v = u[..., None], v[..., None]
         return self.origin + u * self.along_x + v * (self.along_y + u * self.twist)
 
@@ -33,7 +33,7 @@ class Pieces(NamedTuple):
 
 
 class Located(NamedTuple):
-    """Where points lie in the cut frame.
+    """Pieces and local coordinates of points.
 
     Attributes:
         row: `b n`, of the piece.
@@ -49,13 +49,13 @@ class Located(NamedTuple):
 
 
 def cross(first: Tensor, second: Tensor) -> Tensor:
-    """Signed area spanned by two vectors: `... 2`, `... 2` to `...`."""
+    """Return the cross product (signed area) of two vectors: `... 2`, `... 2` to `...`."""
     (x, y), (other_x, other_y) = first.unbind(-1), second.unbind(-1)
     return torch.addcmul(x * other_y, y, other_x, value=-1)
 
 
 def dot(first: Tensor, second: Tensor) -> Tensor:
-    """Scalar product of two vectors: `... 2`, `... 2` to `...`."""
+    """Return the dot product of two vectors: `... 2`, `... 2` to `...`."""
     (x, y), (other_x, other_y) = first.unbind(-1), second.unbind(-1)
     return torch.addcmul(x * other_x, y, other_y)
 
@@ -69,7 +69,7 @@ def pieces_of(grid: Tensor) -> Pieces:
 
 
 def select(pieces: Pieces, row: Tensor, column: Tensor) -> Pieces:
-    """Pick one piece a point: from coefficients `b rows columns 2`, by `b n`, to `b n 2`."""
+    """Return one piece for each point: coefficients `b rows columns 2`, by `b n`, to `b n 2`."""
     columns = pieces.origin.shape[2]
     index = (row * columns + column)[..., None].expand(-1, -1, 2)
     batch = len(index)
@@ -77,32 +77,32 @@ def select(pieces: Pieces, row: Tensor, column: Tensor) -> Pieces:
 
 
 def locate_axis(points: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Find which of ``count`` pieces of [-1, 1] holds each point, and where in it, in [0, 1]."""
+    """Return which of ``count`` pieces of [-1, 1] contains each point, and the local coordinate."""
     along = (points + 1) * (count / 2)
     piece = along.detach().floor().clamp(0, count - 1)
     return piece.long(), along - piece
 
 
 def locate(points: Tensor, rows: int, columns: int) -> Located:
-    """Find the piece that each of `b n 2` points in [-1, 1] lies in."""
+    """Return the piece and the local coordinates of points `b n 2` in [-1, 1]."""
     column, u = locate_axis(points[..., 0], columns)
     row, v = locate_axis(points[..., 1], rows)
     return Located(row, column, u, v)
 
 
 def to_frame(place: Located, rows: int, columns: int) -> Tensor:
-    """Undo :func:`locate`: give the points `b n 2`."""
+    """Return the points `b n 2` of pieces and local coordinates: the inverse of :func:`locate`."""
     x = (place.column + place.u) * (2 / columns) - 1
     y = (place.row + place.v) * (2 / rows) - 1
     return torch.stack([x, y], dim=-1)
 
 
 def evaluate_axis(nodes: Tensor, points: Tensor) -> Tensor:
-    """Map points of one axis by a piecewise linear function.
+    """Return a piecewise linear function of one axis at given points.
 
     Args:
         nodes: `b k+1`, values at k + 1 equally spaced nodes of [-1, 1].
-        points: `b n` in [-1, 1]; a batch of 1 serves any batch of nodes, and the other way round.
+        points: `b n` in [-1, 1]; nodes or points of batch 1 are broadcast.
 
     Returns:
         `b n` values.
@@ -110,16 +110,16 @@ def evaluate_axis(nodes: Tensor, points: Tensor) -> Tensor:
     piece, local = locate_axis(points, nodes.shape[-1] - 1)
     batch = max(len(nodes), len(points))
     nodes, piece = nodes.expand(batch, -1), piece.expand(batch, -1)
-    # Weighting both ends, and not adding a step to one, keeps the ends of the frame exact.
+    # A weighted sum of both ends, unlike low + local * step, is exact at the ends of the frame.
     return (1 - local) * nodes.gather(1, piece) + local * nodes.gather(1, piece + 1)
 
 
 def evaluate(grid: Tensor, points: Tensor) -> Tensor:
-    """Map points by a piecewise bilinear function.
+    """Return a piecewise bilinear function at given points.
 
     Args:
         grid: `b rows+1 columns+1 2`, values at equally spaced nodes of the frame.
-        points: `b n 2` in [-1, 1]; a batch of 1 serves any batch of grids, and the other way round.
+        points: `b n 2`, (x, y) in [-1, 1]; a grid or points of batch 1 are broadcast.
 
     Returns:
         `b n 2` values.
@@ -129,14 +129,14 @@ def evaluate(grid: Tensor, points: Tensor) -> Tensor:
 
 
 def differentiate(grid: Tensor, points: Tensor) -> Tensor:
-    """Return the Jacobian of a piecewise bilinear function.
+    """Return the Jacobian of a piecewise bilinear function at given points.
 
     Args:
         grid: as in :func:`evaluate`.
         points: as in :func:`evaluate`.
 
     Returns:
-        `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) along coordinate j.
+        `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) by coordinate j.
     """
     pieces, place = _under(grid, points)
     along_u, along_v = pieces.derivatives(place.u, place.v)
@@ -145,15 +145,15 @@ def differentiate(grid: Tensor, points: Tensor) -> Tensor:
 
 
 def evaluate_on_grid(grid: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Map all points of two axes, and give the determinants of the Jacobian there.
+    """Return a piecewise bilinear function and its Jacobian determinant on a grid of points.
 
-    As :func:`evaluate` and :func:`determinant` of :func:`differentiate`, but quicker: all points of
-    a row, and of a column, share theirs of the pieces.
+    Equal to :func:`evaluate` and :func:`determinant` of :func:`differentiate`, but faster, as all
+    points of a row (or column) lie in the same row (or column) of pieces.
 
     Args:
         grid: as in :func:`evaluate`.
-        x: `w`, in [-1, 1].
-        y: `h`, likewise.
+        x: `w`, columns of the grid of points, in [-1, 1].
+        y: `h`, rows of the grid of points, in [-1, 1].
 
     Returns:
         `b h w 2` values and `b h w` determinants.
@@ -161,7 +161,7 @@ def evaluate_on_grid(grid: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     column, u = locate_axis(x, columns)
     row, v = locate_axis(y, rows)
-    # All x and then all y, so that they are read in vectors.
+    # All x before all y, so that memory accesses vectorise.
     numbers = torch.stack(pieces_of(grid)).movedim(-1, 1)
     under = Pieces(*numbers.index_select(-2, row).index_select(-1, column).movedim(1, -1))
     u, v = u.expand(len(y), -1), v[:, None].expand(-1, len(x))
@@ -181,7 +181,7 @@ def determinant(jacobian: Tensor) -> Tensor:
 
 
 def _under(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
-    """Return the piece under each point, and the place in it."""
+    """Return the piece that contains each point, and the location in it."""
     place = locate(
         points.expand(max(len(grid), len(points)), -1, -1), grid.shape[1] - 1, grid.shape[2] - 1
     )
@@ -189,10 +189,9 @@ def _under(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
 
 
 def least_determinant(grid: Tensor) -> Tensor:
-    """Return each piece's least Jacobian determinant: `b rows+1 columns+1 2` to `b rows columns`.
+    """Return the minimum Jacobian determinant of each piece, `b rows columns`.
 
-    On a piece the determinant is an affine function of (u, v), so that its least value is at a
-    corner.
+    On a piece the determinant is an affine function of (u, v), so that its minimum is at a corner.
     """
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     _, b, c, d = pieces_of(grid)

@@ -1,4 +1,4 @@
-"""Boxes: xyxy in [-1, 1] of the frame that their name says; pixels only at the last moment."""
+"""Bounding boxes: xyxy in [-1, 1] over the extent of a frame, and conversion to pixels."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from . import check
 
 
 class Detections(NamedTuple):
-    """What a detector found in one image, the surest first.
+    """Detections in one image, in descending order of score.
 
     Attributes:
         boxes: `n 4`, (left, top, right, bottom) in [-1, 1] over the frame's extent.
-        labels: `n`, int64, the class of each.
-        scores: `n`, in 0..1, falling.
+        labels: `n`, int64, the classes.
+        scores: `n`, in 0..1, descending.
     """
 
     boxes: Tensor
@@ -24,7 +24,7 @@ class Detections(NamedTuple):
 
 
 def to_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
-    """Return boxes in pixels of an image, whose top left corner is (0, 0).
+    """Return boxes in pixels of an image, with the origin at its top left corner.
 
     Args:
         boxes: `... 4`, xyxy in [-1, 1].
@@ -41,12 +41,12 @@ def to_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def from_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
-    """Undo :func:`to_pixels`."""
+    """Return boxes in [-1, 1] from boxes in pixels: the inverse of :func:`to_pixels`."""
     return boxes / _sides(boxes, size) * 2 - 1
 
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union of every pair of boxes.
+    """Return the intersection over union of every pair of boxes.
 
     Args:
         first: `n 4`, xyxy.

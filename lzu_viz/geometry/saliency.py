@@ -1,7 +1,7 @@
-"""Saliency: where to look. Every map is `b 1 h w`, positive, and sums to 1 over the frame.
+"""Saliency maps, `b 1 h w`: positive, with a sum of 1 over the frame.
 
-A map covers the frame [-1, 1] x [-1, 1] with h x w equal cells and knows nothing of pixels. Lengths
-are fractions of the frame's side: one number, or (rows, columns).
+A map covers the frame [-1, 1] x [-1, 1] with h x w equal cells, independent of the size of any
+image. Lengths are fractions of the frame's side: one number, or (rows, columns).
 """
 
 from collections.abc import Sequence
@@ -17,27 +17,27 @@ from .check import Size
 from .deprecation import renamed_arguments
 
 SIZE: Size = (32, 64)
-"""(rows, columns) of a map where none is asked for."""
+"""Default (rows, columns) of a map."""
 
 FLOOR = 1e-5
-"""The least value of a cell, as a part of what it would hold in the uniform map."""
+"""Minimum value of a cell, as a fraction of its value in the uniform map."""
 
 
 def normalise(saliency: Tensor) -> Tensor:
-    """Put a floor under a map and make it sum to 1.
+    """Return the map with a minimum value added and a sum of 1.
 
     Args:
-        saliency: `b 1 h w`, finite, not negative, not all zero.
+        saliency: `b 1 h w`, finite, non-negative, not all zero.
 
     Returns:
         `b 1 h w`, every cell at least about ``FLOOR / (h * w)``, in float32 or better.
 
     Raises:
-        ValueError: for another shape, NaN, a negative cell, or a map of zeros.
+        ValueError: if the shape is wrong, a cell is not finite or negative, or all cells are zero.
     """
     if saliency.ndim != 4 or saliency.shape[1] != 1 or 0 in saliency.shape:
         raise ValueError(f"saliency must be `b 1 h w`, got {check.shape(saliency)}")
-    # In half precision the floor would be nothing.
+    # In half precision the floor would round to zero.
     saliency = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
     total = saliency.sum(dim=(-2, -1), keepdim=True)
     if (
@@ -54,13 +54,13 @@ def normalise(saliency: Tensor) -> Tensor:
 
 
 def uniform(size: Sequence[int] = SIZE, *, device: torch.device | str | None = None) -> Tensor:
-    """Look everywhere alike.
+    """Return the uniform map.
 
-    The warp of this map is the identity, as long as the kernel is at least two cells wide.
+    Its warp is the identity, provided that the kernel is at least two cells wide.
 
     Args:
         size: (rows, columns) of the map.
-        device: where the map lives.
+        device: of the map.
 
     Returns:
         `1 1 h w`.
@@ -81,27 +81,26 @@ def gaussian(
     weight: Tensor | None = None,
     size: Sequence[int] = SIZE,
 ) -> Tensor:
-    """Look at some places: a sum of Gaussians.
+    """Return a sum of Gaussians.
 
-    A Gaussian narrower than a cell is widened by the cell (its variance grows by that of a box of
-    one cell), so that it cannot fall between two cells' centres.
+    The variance of a uniform distribution over one cell is added to that of each Gaussian, so that
+    a Gaussian narrower than a cell cannot fall between cell centres.
 
     Args:
         centres: `b n 2`, (x, y) in [-1, 1].
-        sigma: the standard deviation: one number, (rows, columns), or a tensor `b n`, one number a
-            centre.
-        weight: `b n`, the share of each centre before normalisation, not negative; equal where
-            None.
+        sigma: standard deviation, as a fraction of the frame's side: one number, (rows, columns),
+            or a tensor `b n`, one for each centre.
+        weight: `b n`, the mass of each Gaussian before normalisation, non-negative; 1 if None.
         size: (rows, columns) of the map.
 
     Returns:
         `b 1 h w`.
 
     Raises:
-        ValueError: for another shape, a centre that is NaN, a width outside [1e-6, 10].
+        ValueError: if a shape is wrong, a centre is not finite, or ``sigma`` is outside [1e-6, 10].
     """
     check.points(centres, "centres")
-    # A fraction of the side is twice as long in coordinates that run from -1 to 1.
+    # The frame [-1, 1] has side 2.
     if isinstance(sigma, Tensor):
         if sigma.shape != centres.shape[:2] or not bool(((sigma > 0) & (sigma <= 10)).all()):
             raise ValueError(
@@ -130,17 +129,17 @@ def from_boxes(
     frame: Sequence[int],
     size: Sequence[int] = SIZE,
 ) -> Tensor:
-    """Look at boxes, as FOVEA does: a density estimate with its bandwidth in pixels.
+    """Return FOVEA's saliency of boxes: a kernel density estimate with a bandwidth in pixels.
 
-    Each box gives a Gaussian at its centre, of variance ``bandwidth * (box width, box height)`` in
-    pixels of ``frame``, that sums to ``amplitude``; all stand on a uniform floor that sums to 1
-    (Thavamani et al., FOVEA, ICCV 2021). The variance grows with the first power of the box side:
-    the same boxes in a larger frame give a sharper map. :func:`from_boxes_scale_free` does not
-    depend on the frame.
+    Each box adds a Gaussian at its centre, of variance ``bandwidth * (box width, box height)`` in
+    pixels of ``frame`` and mass ``amplitude``, to a uniform floor of mass 1 (Thavamani et al.,
+    FOVEA, ICCV 2021). The variance is proportional to the box side, not to its square: the same
+    boxes in a larger frame give a sharper map. :func:`from_boxes_scale_free` does not depend on the
+    frame.
 
     Args:
         boxes: `b n 4` or `n 4`, xyxy in [-1, 1] of the source frame; n may be 0.
-        amplitude: what each box weighs against the floor.
+        amplitude: mass of each box relative to the uniform floor.
         bandwidth: in pixels.
         frame: (height, width) of the image in pixels.
         size: (rows, columns) of the map.
@@ -160,15 +159,15 @@ def from_boxes(
 def from_boxes_scale_free(
     boxes: Tensor, amplitude: float = 1.0, relative_sigma: float = 0.5, size: Sequence[int] = SIZE
 ) -> Tensor:
-    """Look at boxes, each Gaussian as wide as its box asks: the same map at every resolution.
+    """Return the saliency of boxes, independent of the image's size.
 
-    As :func:`from_boxes`, but the standard deviation is ``relative_sigma`` times the side of the
-    box.
+    Unlike in :func:`from_boxes`, the standard deviation of each Gaussian is ``relative_sigma``
+    times the side of its box.
 
     Args:
         boxes: `b n 4` or `n 4`, xyxy in [-1, 1] of the source frame; n may be 0.
-        amplitude: what each box weighs against the floor.
-        relative_sigma: standard deviation as a part of the box's side.
+        amplitude: mass of each box relative to the uniform floor.
+        relative_sigma: standard deviation as a fraction of the box's side.
         size: (rows, columns) of the map.
 
     Returns:
@@ -182,7 +181,7 @@ def from_boxes_scale_free(
 
 @check.full_precision
 def from_edges(image: Tensor, size: Sequence[int] = SIZE) -> Tensor:
-    """Look at edges: the mean length of the image's gradient (Sobel) in each cell.
+    """Return the saliency of edges: the mean gradient magnitude (Sobel) in each cell.
 
     Args:
         image: `b 3 h w` or `b 1 h w` in 0..1.
@@ -196,24 +195,24 @@ def from_edges(image: Tensor, size: Sequence[int] = SIZE) -> Tensor:
         raise ValueError(f"image must have 1 or 3 channels, got {check.shape(image)}")
     grey = rgb_to_grayscale(image) if image.shape[1] == 3 else image
     slope = spatial_gradient(grey.to(torch.promote_types(image.dtype, torch.float32)))
-    # The constant keeps the square root differentiable. Nearly all that it adds is taken off again:
-    # summed over a large flat region it would outweigh the outline of a small thing.
+    # The constant keeps the square root differentiable. Nearly all that it adds is subtracted
+    # again: summed over a large flat region it would outweigh the outline of a small object.
     length = (slope.square().sum(dim=2) + 1e-6).sqrt() - (1e-3 - 1e-6)
     return normalise(F.adaptive_avg_pool2d(length, check.size(size)))
 
 
 def mix(*maps: Tensor, weights: Sequence[float] | None = None) -> Tensor:
-    """Look at several things at once: the weighted mean of maps.
+    """Return the weighted mean of maps, each normalised to a sum of 1.
 
     Args:
-        maps: each `b 1 h w`, all of one size; a batch of 1 serves any batch.
-        weights: one a map, not negative; equal where None.
+        maps: each `b 1 h w`, all of one size; a batch of 1 is broadcast.
+        weights: one for each map, non-negative; equal if None.
 
     Returns:
         `b 1 h w`.
 
     Example:
-        >>> fovea = gaussian(torch.tensor([[[0.5, 0.0]]]), width=0.1)
+        >>> fovea = gaussian(torch.tensor([[[0.5, 0.0]]]), sigma=0.1)
         >>> bool((mix(uniform(), fovea, weights=(1, 3)) > 0).all())
         True
     """
@@ -242,7 +241,7 @@ def cell_centres(cells: int, like: Tensor) -> Tensor:
 
 @check.full_precision
 def _gaussians(centres: Tensor, variance: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
-    """Sum Gaussians of `b n 2` centres and variances, each of mass `b n`, to `b 1 h w`."""
+    """Return the sum of Gaussians, `b 1 h w`: centres and variances `b n 2`, masses `b n`."""
     dtype = torch.promote_types(centres.dtype, torch.float32)
     centres, variance, weight = centres.to(dtype), variance.to(dtype), weight.to(dtype)
     if not bool(torch.isfinite(centres).all() & torch.isfinite(variance).all()):
@@ -251,7 +250,7 @@ def _gaussians(centres: Tensor, variance: Tensor, weight: Tensor, size: Sequence
     for axis, cells in ((1, check.size(size)[0]), (0, check.size(size)[1])):
         blurred = variance[..., axis, None] + (2 / cells) ** 2 / 12
         distance = cell_centres(cells, centres) - centres[..., axis, None]
-        # The softmax is a Gaussian of mass 1, even where its centre lies outside the frame.
+        # The softmax is a Gaussian of mass 1 in the frame, even if its centre lies outside.
         profiles.append(torch.softmax(-(distance**2) / (2 * blurred), dim=-1))
     return torch.einsum("bnh,bnw,bn->bhw", *profiles, weight)[:, None]
 

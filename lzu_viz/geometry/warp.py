@@ -1,8 +1,8 @@
-"""Warp: the piecewise bilinear map T from zoomed to source frame, forwards and backwards.
+"""Warp: the piecewise bilinear map T from the zoomed to the source frame, and its inverse.
 
-The zoomed frame is what the network sees, the source frame is the image. Zooming reads the source
-image at T of each zoomed pixel; unzooming reads zoomed features at the inverse of T of each source
-pixel (Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023).
+The source frame is that of the image, the zoomed frame that of the network's input. Zooming samples
+the source image at T of each zoomed pixel; unzooming samples zoomed features at the inverse of T of
+each source pixel (Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023).
 """
 
 import math
@@ -33,14 +33,14 @@ from .resampling import (
 from .threads import threads
 
 PIECES: Size = (32, 64)
-"""(rows, columns) of pieces where none is asked for."""
+"""Default (rows, columns) of pieces."""
 
 FLAT = 1e-7
-"""A piece whose Jacobian determinant falls to this is folded, or so flat that it has no inverse in
-float32."""
+"""Largest Jacobian determinant at which a piece counts as folded, or as too flat to have an inverse
+in float32."""
 
 CACHE_SIZE = 16
-"""How many maps and plans for images of some size a warp remembers."""
+"""Maximum number of maps and resampling plans that a warp caches."""
 
 Frame = Literal["source", "zoomed"]
 Made = TypeVar("Made")
@@ -48,21 +48,22 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Warp:
-    """A map from zoomed to source frame, bilinear on each of rows x columns equal pieces.
+    """A map from the zoomed to the source frame, bilinear on each of rows x columns equal pieces.
 
-    It is immutable (do not change its tensors in place either: what follows from them is
-    remembered), batched, differentiable in its grid, and knows no image size. A warp of batch 1
-    serves any batch of images or points. Make one with :meth:`from_saliency`, :meth:`from_grid`,
-    :meth:`from_axes` or :meth:`identity`.
+    A warp is immutable (do not modify its tensors in place: results computed from them are cached),
+    batched, differentiable in its grid, and independent of image size. A warp of batch 1 is
+    broadcast to any batch of images or points. Create one with :meth:`from_saliency`,
+    :meth:`from_grid`, :meth:`from_axes` or :meth:`identity`.
 
     Attributes:
         grid: `b rows+1 columns+1 2`, T at the nodes: (x, y) of the source frame, float32 or
             float64.
-        axes: for a separable warp the same as (`b columns+1`, `b rows+1`), x and y; otherwise None.
+        axes: for a separable warp, x and y of the nodes as (`b columns+1`, `b rows+1`); otherwise
+            None.
 
     Example:
         >>> from lzu_viz import saliency
-        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), width=0.1)
+        >>> fovea = saliency.gaussian(torch.tensor([[[0.5, 0.0]]]), sigma=0.1)
         >>> warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea))
         >>> warp
         Warp(batch=1, pieces=(32, 64), separable)
@@ -97,7 +98,7 @@ class Warp:
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Self:
-        """Return the warp that changes nothing; zooming by it is plain downsampling."""
+        """Return the identity warp; zooming by it resizes the image uniformly."""
         rows, columns = check.size(pieces, "pieces")
         return cls.from_axes(*(_nodes(count, device, dtype)[None] for count in (columns, rows)))
 
@@ -110,18 +111,18 @@ class Warp:
         separable: bool = True,
         anti_crop: bool = True,
     ) -> Self:
-        """Return the warp that :func:`lzu_viz.attract` asks for, cut into pieces.
+        """Return the piecewise bilinear approximation of :func:`lzu_viz.attract`.
 
         Args:
             saliency: `b 1 h w`, positive.
-            pieces: (rows, columns), independent of the saliency's cells and of any image size.
-            fwhm: full width at half maximum of the attraction, a fraction of the frame's side, one
+            pieces: (rows, columns), independent of the size of the saliency map and of any image.
+            fwhm: full width at half maximum of the kernel, as a fraction of the frame's side: one
                 number or (rows, columns). The official 10 nodes on 27x48 are (0.37, 0.21).
-            separable: whether each axis is warped by itself.
-            anti_crop: whether the whole source stays in view.
+            separable: whether each axis is warped independently.
+            anti_crop: whether the zoomed frame covers the whole source frame.
 
         Returns:
-            A warp of the saliency's batch, differentiable in the saliency.
+            A warp with the batch size of the saliency, differentiable in the saliency.
         """
         rows, columns = check.size(pieces, "pieces")
         check.saliency(saliency)
@@ -140,14 +141,14 @@ class Warp:
                 zoomed frame.
 
         Raises:
-            ValueError: for another shape, half precision, NaN. A fold is not refused: see
-                :meth:`folds`.
+            ValueError: if the grid has another shape, half precision, or NaN. Folded grids are
+                accepted: see :meth:`folds`.
         """
         return cls(grid)
 
     @classmethod
     def from_axes(cls, x: Tensor, y: Tensor) -> Self:
-        """Return the separable warp of two functions.
+        """Return the separable warp with these node coordinates on each axis.
 
         Args:
             x: `b columns+1`, x of the source frame at equally spaced columns of the zoomed frame.
@@ -170,7 +171,7 @@ class Warp:
 
     @property
     def separable(self) -> bool:
-        """Whether each axis is mapped by itself."""
+        """Whether each axis is mapped independently."""
         return self.axes is not None
 
     def __len__(self) -> int:
@@ -178,39 +179,39 @@ class Warp:
         return len(self.grid)
 
     def __getitem__(self, index: int) -> "Warp":
-        """Return one warp of the batch, as a batch of 1."""
+        """Return the warp at ``index`` as a batch of 1."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"this warp has a batch of {len(self)}, got index {index}")
         one = [index % len(self)]
         return Warp(self.grid[one], self.axes and (self.axes[0][one], self.axes[1][one]))
 
     def __repr__(self) -> str:
-        """Name the warp, without an address."""
+        """Return batch size, pieces and separability as text."""
         kind = "separable" if self.separable else "non-separable"
         return f"Warp(batch={len(self)}, pieces={self.pieces}, {kind})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave what is remembered behind when the warp is copied or saved."""
+        """Return the state to copy or pickle: without the cache."""
         return {**self.__dict__, "_memory": OrderedDict()}
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> "Warp":
-        """Return the same warp on another device or in another dtype (float32 or float64)."""
+        """Return this warp on another device or in another dtype (float32 or float64)."""
         axes = self.axes and (self.axes[0].to(device, dtype), self.axes[1].to(device, dtype))
         return Warp(self.grid.to(device, dtype), axes)
 
     def detach(self) -> "Warp":
-        """Return the same warp without its gradient."""
+        """Return this warp, detached from the autograd graph."""
         return Warp(
             self.grid.detach(), self.axes and (self.axes[0].detach(), self.axes[1].detach())
         )
 
     def morph(self, amount: float) -> "Warp":
-        """Return the warp part of the way from the identity (0) to this one (1).
+        """Return the linear interpolation between the identity (0) and this warp (1).
 
-        Nodes go there along straight lines. A warp made from saliency does not fold on the way: its
-        Jacobian is symmetric and positive, and so is every mean of that and the identity's.
+        A warp made from saliency does not fold in between: its Jacobian has positive eigenvalues,
+        and so has every convex combination of it with the identity.
         """
         if not 0 <= amount <= 1:
             raise ValueError(f"amount must be between 0 and 1, got {amount}")
@@ -223,14 +224,14 @@ class Warp:
     # Images and features.
 
     def zoom(self, image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor:
-        """Zoom an image: salient places get more of the pixels.
+        """Return the zoomed image, in which salient regions take up more pixels.
 
         Args:
             image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels.
             size: (rows, columns) of the zoomed image.
-            antialias: whether pixels that stand for more than one source pixel take the mean over
-                their area: the exact mean if the warp is separable (`area_resampling`), that of a
-                mipmap otherwise. If False, each pixel is one bilinear sample.
+            antialias: whether a zoomed pixel that covers more than one source pixel is the mean
+                over its area: the exact mean if the warp is separable (`area_resampling`), an
+                approximation by a mipmap otherwise. If False, each pixel is one bilinear sample.
 
         Returns:
             `b 3 *size` in the image's dtype.
@@ -247,18 +248,18 @@ class Warp:
 
     @renamed_arguments(fill="fill_value")
     def unzoom(self, features: Tensor, size: Sequence[int], fill_value: float = 0.0) -> Tensor:
-        """Unzoom features: read them where each source pixel went.
+        """Return features resampled to the source frame: sampled at the inverse of T.
 
         Args:
             features: `b c h w` over the zoomed frame, at any stride.
-            size: (rows, columns) wanted over the source frame.
+            size: (rows, columns) of the result over the source frame.
             fill_value: value where :meth:`coverage` is False.
 
         Returns:
             `b c *size` in the features' dtype.
 
         Raises:
-            ValueError: if the warp is folded; it says where.
+            ValueError: if the warp is folded; the message names the first folded piece.
         """
         return self.unzoom_levels([features], [size], fill_value)[0]
 
@@ -266,15 +267,15 @@ class Warp:
     def unzoom_levels(
         self, levels: Sequence[Tensor], sizes: Sequence[Sequence[int]], fill_value: float = 0.0
     ) -> list[Tensor]:
-        """Unzoom all levels of a pyramid; their inverse maps are found together.
+        """Return :meth:`unzoom` of each level of a pyramid; the inverse maps are computed together.
 
         Args:
-            levels: each `b c h w`, as for :meth:`unzoom`.
-            sizes: for each level (rows, columns) wanted over the source frame.
-            fill_value: as in :meth:`unzoom`.
+            levels: each `b c h w` over the zoomed frame.
+            sizes: (rows, columns) of each result over the source frame.
+            fill_value: value where :meth:`coverage` is False.
 
         Returns:
-            For each level `b c *size`.
+            `b c *size` for each level.
         """
         for features in levels:
             check.features(features)
@@ -294,31 +295,31 @@ class Warp:
         return self._forward(check.size(size))[0]
 
     def zoomed_map(self, size: Sequence[int]) -> Tensor:
-        """Return the inverse of T at every pixel of the source: `b *size 2`, NaN where none."""
+        """Return the inverse of T at every source pixel: `b *size 2`, NaN where it has none."""
         return self.zoomed_maps([size])[0]
 
     def zoomed_maps(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
-        """Return :meth:`zoomed_map` for several sizes; sooner than one after the other."""
+        """Return :meth:`zoomed_map` for several sizes; faster than one call for each."""
         wanted = tuple(check.size(size) for size in sizes)
         return list(self._once(("zoomed", wanted), lambda: self._invert(wanted)))
 
     # Points and boxes.
 
     def to_source(self, points: Tensor) -> Tensor:
-        """Map points of the zoomed frame to the source frame.
+        """Map points from the zoomed to the source frame.
 
         Args:
             points: `b n 2`, (x, y) in [-1, 1].
 
         Returns:
-            `b n 2`; NaN for a point outside the zoomed frame, or NaN.
+            `b n 2`; NaN for a point that is NaN or outside the zoomed frame.
         """
         check.points(points)
         known, places = _in_frame(points)
         return torch.where(known, self._map("source", places.to(self.grid.dtype)), torch.nan)
 
     def to_zoomed(self, points: Tensor) -> Tensor:
-        """Map points of the source frame to the zoomed frame: the inverse of T.
+        """Map points from the source to the zoomed frame, by the inverse of T.
 
         Args:
             points: `b n 2`, (x, y) of the source frame.
@@ -327,7 +328,7 @@ class Warp:
             `b n 2` in [-1, 1]; NaN where there is no inverse.
 
         Raises:
-            ValueError: if the warp is folded; it says where.
+            ValueError: if the warp is folded; the message names the first folded piece.
         """
         check.points(points)
         known = points.isfinite().all(dim=-1, keepdim=True)
@@ -341,8 +342,8 @@ class Warp:
             points: `b n 2`, (x, y) in [-1, 1] of the zoomed frame.
 
         Returns:
-            `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) along coordinate
-            j. NaN for a point outside the zoomed frame, or NaN.
+            `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) by coordinate j.
+            NaN for a point that is NaN or outside the zoomed frame.
         """
         check.points(points)
         known, places = _in_frame(points)
@@ -350,10 +351,11 @@ class Warp:
         return torch.where(known[..., None], derivatives, torch.nan)
 
     def boxes_to_source(self, boxes: Tensor) -> Tensor:
-        """Map boxes of the zoomed frame: the box around each one's mapped edges.
+        """Return the bounding boxes, in the source frame, of boxes of the zoomed frame.
 
-        An edge is mapped to a polyline with its corners where it crosses from piece to piece, so
-        that these and the box's corners give the exact bounds. A box is first clipped to the frame.
+        T maps each edge of a box to a polyline whose vertices lie at the box's corners and at the
+        boundaries between pieces, so that the bounds of these vertices are exact. Boxes are first
+        clipped to the frame.
 
         Args:
             boxes: `n 4` for a warp of batch 1, or `b n 4`; xyxy in [-1, 1] of the zoomed frame.
@@ -379,46 +381,46 @@ class Warp:
         bounds = torch.cat([mapped.amin(dim=-2), mapped.amax(dim=-2)], dim=-1)
         return bounds.view_as(boxes).to(boxes.dtype)
 
-    # What the warp does to the source.
+    # Properties of the map.
 
     def magnification(self, size: Sequence[int]) -> Tensor:
-        """Return how much larger each place is drawn: the root of zoomed area over source area.
+        """Return the linear magnification: the square root of zoomed area over source area.
 
         Args:
             size: (rows, columns) of the map over the source frame.
 
         Returns:
-            `b *size`, linear (2 means twice as long and twice as high); NaN where there is no
-            inverse.
+            `b *size`, relative to a uniform resize (2: twice as wide and twice as high); NaN where
+            there is no inverse.
         """
         rows, columns = check.size(size)
         area = bilinear.determinant(self.jacobian(self.zoomed_map((rows, columns)).flatten(1, 2)))
         return area.rsqrt().reshape(-1, rows, columns)
 
     def coverage(self, size: Sequence[int]) -> Tensor:
-        """Return which source pixels have an inverse: `b *size`, boolean; all with anti-crop."""
+        """Return where source pixels have an inverse: `b *size`, boolean; all, with anti-crop."""
         return self.zoomed_map(size).isfinite().all(dim=-1)
 
     def folds(self) -> Tensor:
-        """Find folded pieces: those where the Jacobian determinant is not positive everywhere.
+        """Return the folded pieces, whose Jacobian determinant is not positive everywhere.
 
-        Mirrored pieces count as folded. A grid from outside may also overlap itself as a whole,
-        with no piece folded; this is not found, and a point then has the inverse of one of the
-        sheets that cover it.
+        Mirrored pieces count as folded. A grid given to :meth:`from_grid` may also overlap itself
+        without a folded piece; this is not detected, and the inverse of a point is then any one of
+        its preimages.
 
         Returns:
-            `k 3`, (batch, row, column) of each; empty if none.
+            `k 3`, (batch, row, column) of each folded piece; empty if there is none.
         """
         folded = bilinear.least_determinant(self.grid.detach()) <= FLAT
         if self.axes is not None:
-            # Two mirrored axes have a positive determinant, but no rising axis to search.
+            # Two mirrored axes have a positive determinant, but bisection needs increasing nodes.
             x, y = (axis.detach().diff(dim=-1) <= 0 for axis in self.axes)
             folded = folded | x[:, None, :] | y[:, :, None]
         return folded.nonzero()
 
     def _refuse_folds(self) -> None:
         if self.axes is not None:
-            # No piece is smaller than the least steps make one.
+            # The product of the smallest steps is a lower bound of every determinant.
             x, y = (float(axis.detach().diff(dim=-1).amin()) for axis in self.axes)
             if x > 0 and x * y * self.pieces[0] * self.pieces[1] / 4 > FLAT:
                 return
@@ -434,7 +436,7 @@ class Warp:
             )
 
     def _map(self, frame: Frame, points: Tensor) -> Tensor:
-        """Map finite points `b n 2` to a frame."""
+        """Return finite points `b n 2` mapped to a frame."""
         batch = check.same_batch(len(self), len(points), "warp and points")
         by_axis, by_pieces = _TO[frame]
         if frame == "zoomed":
@@ -446,7 +448,7 @@ class Warp:
         )
 
     def _forward(self, size: Size) -> tuple[Tensor, Tensor]:
-        """Map every pixel's centre of the zoomed image, and give the determinants there."""
+        """Return T and its Jacobian determinant at the pixel centres of a zoomed image."""
 
         def make() -> tuple[Tensor, Tensor]:
             y, x = (axis_centres(count, self.grid.device, self.grid.dtype) for count in size)
@@ -460,10 +462,10 @@ class Warp:
         return self._once(("source", size), make)
 
     def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
-        """Map every pixel's centre of source images of some sizes to the zoomed frame."""
+        """Return the inverse of T at the pixel centres of source images of several sizes."""
         self._refuse_folds()
-        # Made of small operations: more threads do not make it faster, but wait for one another
-        # where the machine is busy.
+        # The operations are small: more threads are no faster, and on a busy machine each operation
+        # waits for all of them.
         with threads(1):
             return self._inverse_maps(sizes)
 
@@ -482,7 +484,7 @@ class Warp:
         return every
 
     def _mipmap_plan(self, source: Size, size: Size) -> MipmapPlan:
-        """Plan how each pixel of a zoomed image reads the area of a source image it stands for."""
+        """Return the mipmap plan for zooming a source image to a size."""
 
         def make() -> MipmapPlan:
             points, area = self._forward(size)
@@ -491,12 +493,12 @@ class Warp:
         return self._once(("mipmap", source, size), make)
 
     def _mean_plan(self, source: Size, size: Size) -> MeanPlan:
-        """Plan the same for a separable warp, whose areas are rectangles."""
+        """Return the plan of exact means for a separable warp, whose pixels cover rectangles."""
         assert self.axes is not None, "only separable warps map pixels to rectangles"
         x, y = self.axes
 
         def make() -> MeanPlan:
-            # In float64, and where whatever the weights are worked out from is at hand.
+            # In float64 and on the CPU, where the weights are computed.
             rows, columns = (
                 bilinear.evaluate_axis(nodes.to("cpu", torch.float64), axis_edges(count)[None])
                 for nodes, count in zip((y, x), size, strict=True)
@@ -506,7 +508,7 @@ class Warp:
         return self._once(("means", source, size), make)
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
-        """Return what is made from this warp and a key; cached, unless a gradient has to flow."""
+        """Return ``make()``, cached under ``key`` unless the grid requires a gradient."""
         if self.grid.requires_grad:
             return make()
         if key not in self._memory:
@@ -516,7 +518,7 @@ class Warp:
                     "made for these sizes yet: call it once on an image of the same size, before "
                     "it is compiled or exported"
                 )
-            # A tensor that is made in inference mode may not be used outside it.
+            # Tensors created in inference mode cannot be used in autograd later.
             with torch.inference_mode(False):
                 self._memory[key] = make()
         made: Made = self._memory[key]
@@ -528,8 +530,8 @@ class Warp:
 
 
 def _outer(x: Tensor, y: Tensor) -> Tensor:
-    """Return all pairs of `b w` and `b h`: `b h w 2`."""
-    # All x and then all y is quicker to write than pair by pair, and as quick to read.
+    """Return the grid of points with these coordinates: `b w` and `b h` to `b h w 2`."""
+    # Storing all x before all y is faster to write than interleaving them, and as fast to read.
     return torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=1).movedim(1, -1)
 
 
@@ -537,7 +539,7 @@ _TO: dict[Frame, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Ten
     "source": (bilinear.evaluate_axis, bilinear.evaluate),
     "zoomed": (invert_axis, invert_pieces),
 }
-"""For each frame the map that leads to it: of one axis, and of both together."""
+"""The map to each frame: on one axis, and on both together."""
 
 
 def _nodes(pieces: int, device: torch.device | str | None, dtype: torch.dtype) -> Tensor:
@@ -546,12 +548,12 @@ def _nodes(pieces: int, device: torch.device | str | None, dtype: torch.dtype) -
 
 
 def _whole(points: Tensor) -> Tensor:
-    """Make points `... 2` unknown in both coordinates where they are in one."""
+    """Return points `... 2` with both coordinates NaN where either is not finite."""
     return torch.where(points.isfinite().all(dim=-1, keepdim=True), points, torch.nan)
 
 
 def _in_frame(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return which points `b n 2` lie in the frame, `b n 1`; and give them clipped to it, or 0."""
+    """Return which points `b n 2` lie in the frame, `b n 1`, and these clipped to it, others 0."""
     slack = 16 * torch.finfo(points.dtype).eps
     known = (points.abs() <= 1 + slack).all(dim=-1, keepdim=True)
     return known, torch.where(known, points, 0.0).clamp(-1, 1)

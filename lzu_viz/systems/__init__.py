@@ -1,4 +1,4 @@
-"""Systems: one network, four ways to feed it, so that only the resampling differs.
+"""Systems: four ways to apply one network, which differ only in the resampling.
 
 ======= =========== ================================ ====================================
 system  image       features or outputs              predictions
@@ -9,7 +9,7 @@ Fovea   zoomed      left in the zoomed frame         decoded, then mapped back t
 LZU     zoomed      unzoomed                         decoded in the source frame
 ======= =========== ================================ ====================================
 
-`base` holds the stages that they share; `video` runs them on video.
+`base` defines the stages that all systems share; `video` runs systems on video.
 """
 
 from .base import Decode, Levels, Predictions, System, Trace

@@ -12,22 +12,22 @@ from ..geometry.warp import Warp
 from ..models.registry import TwoPartNetwork
 
 Levels = Tensor | Sequence[Tensor]
-"""One map `b c h w`, or a list of them, one for each level of a pyramid."""
+"""One map `b c h w`, or a list with one map for each level of a pyramid."""
 
 Predictions = list[Detections] | Tensor
-"""What a network predicts: boxes for each image, or one dense map `b c h w`."""
+"""Predictions of a network: detections for each image, or one dense map `b c h w`."""
 
 
 class Decode(Protocol):
-    """A function from a head's outputs to predictions, for example ``NanoDet.decode``."""
+    """A function from the outputs of a head to predictions, for example ``NanoDet.decode``."""
 
     def __call__(self, outputs: Any, warp: Warp | None = None, *, size: Size) -> Predictions:
-        """Decode the outputs of a network.
+        """Return predictions from the outputs of a network.
 
         Args:
-            outputs: of the head, a list of maps.
-            warp: the warp by which the outputs were unzoomed; None if they lie in the frame that
-                the network saw.
+            outputs: a list of the head's output maps.
+            warp: the warp by which the outputs were unzoomed; None if they are in the frame of the
+                network's input.
             size: (rows, columns) of the network's input.
         """
         ...
@@ -40,11 +40,11 @@ class Trace(NamedTuple):
         warp: from the zoomed to the source frame.
         zoomed: `b 3 *size`, the network's input.
         features: of the zoomed image, in the zoomed frame.
-        head_inputs: what the head gets: the features, unzoomed where the system unzooms features.
-        head_outputs: what the head returns.
-        outputs: what :meth:`System.forward` returns: the head's outputs, unzoomed where the system
+        head_inputs: the features, unzoomed if the system unzooms features.
+        head_outputs: the outputs of the head.
+        outputs: the result of :meth:`System.forward`: the head's outputs, unzoomed if the system
             unzooms outputs.
-        predictions: the decoded outputs; None where the system has no decoder.
+        predictions: the decoded outputs; None if the system has no decoder.
     """
 
     warp: Warp
@@ -57,21 +57,21 @@ class Trace(NamedTuple):
 
 
 class System(nn.Module):
-    """A network that sees an image through a warp.
+    """A network applied to images that are zoomed by a warp.
 
     Each stage is a method that can be called alone: :meth:`zoom`, :meth:`encode`, :meth:`unzoom`,
-    :meth:`head` and :meth:`decode`. :meth:`forward` composes them, :meth:`trace` returns all that
-    they return. A subclass says what is unzoomed, by overriding :meth:`unzoom` and
-    :meth:`decode`, and when, by `stage`.
+    :meth:`head` and :meth:`decode`. :meth:`forward` composes them, :meth:`trace` returns all
+    intermediate results. A subclass defines how to unzoom by overriding :meth:`unzoom` and
+    :meth:`decode`, and at which stage by setting ``unzooms`` to "features" or "outputs".
 
     Args:
-        features: from a zoomed image `b 3 h w` to features: one map or a list of levels. A module,
-            or a method of one.
-        head: from those features to outputs: one map or a list of levels. A module, or a method of
-            one.
-        warp: a :class:`Warp`, or a callable from image to one (adaptive or learnt saliency).
+        features: module, or method of one, from a zoomed image `b 3 h w` to features: one map or a
+            list of levels.
+        head: module, or method of one, from these features to outputs: one map or a list of levels.
+        warp: a :class:`Warp`, or a callable from an image to a warp (adaptive or learnt saliency).
         size: (rows, columns) of the zoomed image.
-        decode: from outputs to predictions; only :meth:`decode` and :meth:`trace` need it.
+        decode: from outputs to predictions; used by :meth:`decode`, :meth:`detect` and
+            :meth:`trace`.
         antialias: as in :meth:`Warp.zoom`.
     """
 
@@ -95,8 +95,8 @@ class System(nn.Module):
         self.decoder = decode
         self.antialias = antialias
         self.unzooms = ""
-        # A method is not a submodule: its owner has to be one, or its parameters would be neither
-        # trained nor moved.
+        # A bound method is no submodule: register its owner, so that the owner's parameters are
+        # trained and moved.
         owners = {
             id(owner): owner
             for owner in (getattr(part, "__self__", None) for part in (features, head, warp))
@@ -109,12 +109,12 @@ class System(nn.Module):
     def from_network(
         cls, network: TwoPartNetwork, warp: Warp | Callable[[Tensor], Warp], **options: Any
     ) -> Self:
-        """Return the system around a network with the methods `features`, `head` and `decode`.
+        """Return the system of a network with the methods `features`, `head` and `decode`.
 
         Args:
             network: for example a :class:`lzu_viz.models.NanoDet`.
-            warp: as for the class.
-            options: of the class.
+            warp: a warp, or a callable from an image to a warp.
+            options: keyword arguments of the class.
         """
         return cls(network.features, network.head, warp, **{"decode": network.decode, **options})
 
@@ -125,20 +125,20 @@ class System(nn.Module):
         return self.warp if isinstance(self.warp, Warp) else self.warp(image)
 
     def zoom(self, image: Tensor, warp: Warp | None = None) -> Tensor:
-        """Return the network's input: the image, zoomed to `size`.
+        """Return the network's input: the image zoomed to `size`.
 
         Args:
             image: `b 3 h w` in 0..1, of any size.
-            warp: to be used in place of the system's own.
+            warp: used in place of the system's own, if given.
         """
         return (warp or self.warp_for(image)).zoom(image, self.size, self.antialias)
 
     def encode(self, zoomed: Tensor) -> Levels:
-        """Return the features of a zoomed image, in its frame."""
+        """Return the features of a zoomed image, in the zoomed frame."""
         return self.backbone(zoomed)
 
     def unzoom(self, levels: Levels, warp: Warp) -> Levels:
-        """Return features or outputs in the frame in which the system leaves them."""
+        """Return features or outputs in the system's output frame; unchanged by default."""
         return levels
 
     def head(self, features: Levels) -> Levels:
@@ -157,34 +157,34 @@ class System(nn.Module):
 
         Args:
             outputs: of :meth:`forward`.
-            warp: by which the image was zoomed.
-            decode: to be used in place of the system's own decoder.
-            source_size: (rows, columns) wanted of a dense prediction that is unzoomed after it was
-                decoded; by default the size in which it was decoded.
+            warp: the warp by which the image was zoomed.
+            decode: used in place of the system's own decoder, if given.
+            source_size: (rows, columns) of a dense prediction that is unzoomed after decoding; by
+                default the size of the decoded map.
 
         Raises:
-            ValueError: the system has no decoder, and none is given.
+            ValueError: if the system has no decoder, and none is given.
         """
         return self._decoded(outputs, None, decode)
 
-    # Their composition.
+    # The composition of the stages.
 
     def forward(self, image: Tensor, warp: Warp | None = None) -> Levels:
-        """Run the system on images of any size.
+        """Return the outputs of the system for images of any size.
 
         Args:
             image: `b 3 h w` in 0..1.
-            warp: to be used in place of the system's own, for example one made from the boxes of
-                the last frame.
+            warp: used in place of the system's own, if given; for example a warp made from the
+                boxes of the previous frame.
 
         Returns:
-            The head's outputs.
+            The head's outputs, unzoomed if the system unzooms outputs.
         """
         warp = warp or self.warp_for(image)
         return self.forward_zoomed(self.zoom(image, warp), warp)
 
     def forward_zoomed(self, zoomed: Tensor, warp: Warp) -> Levels:
-        """Run the system on images that were zoomed by ``warp`` before."""
+        """Return the outputs of the system for images already zoomed by ``warp``."""
         return self._from_zoomed(zoomed, warp)[-1]
 
     def trace(
@@ -194,12 +194,12 @@ class System(nn.Module):
         *,
         source_size: Sequence[int] | None = None,
     ) -> Trace:
-        """Run the system, and return every intermediate result by name.
+        """Return all intermediate results of the system by name.
 
         Args:
-            image: as in :meth:`forward`.
-            warp: as in :meth:`forward`.
-            source_size: as in :meth:`decode`.
+            image: `b 3 h w` in 0..1.
+            warp: used in place of the system's own, if given.
+            source_size: (rows, columns) of a dense prediction, as in :meth:`decode`.
         """
         warp = warp or self.warp_for(image)
         zoomed = self.zoom(image, warp)
@@ -211,15 +211,18 @@ class System(nn.Module):
     def detect(
         self, image: Tensor, decode: Decode | None = None, warp: Warp | None = None
     ) -> list[Detections]:
-        """Run the system on images, and decode its outputs to boxes.
+        """Return the detections of the system in images.
 
         Args:
             image: `b 3 h w` in 0..1.
-            decode: the model's way from outputs to boxes; by default the system's own decoder.
-            warp: as in :meth:`forward`.
+            decode: from outputs to detections; by default the system's own decoder.
+            warp: used in place of the system's own, if given.
 
         Returns:
-            One for each image. The boxes of all systems but LZ itself are in the source frame.
+            Detections for each image. Boxes are in the source frame, except those of `LZ`.
+
+        Raises:
+            ValueError: if there is no decoder, or it returns a dense map.
         """
         warp = warp or self.warp_for(image)
         predictions = self.decode(self(image, warp), warp, decode)
@@ -231,7 +234,7 @@ class System(nn.Module):
         return predictions
 
     def _from_zoomed(self, zoomed: Tensor, warp: Warp) -> tuple[Levels, Levels, Levels, Levels]:
-        """Return features, the head's inputs and outputs, and the system's outputs."""
+        """Return the features, the head's inputs and outputs, and the system's outputs."""
         features = self.encode(zoomed)
         inputs = self.unzoom(features, warp) if self.unzooms == "features" else features
         raw = self.head(inputs)
@@ -249,7 +252,7 @@ class System(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if isinstance(self.warp, Warp):
-            # The warp follows the module to its device, but not to half precision.
+            # The warp moves to the module's device, but is not cast to half precision.
             self.warp = self.warp.to(fn(self.warp.grid.new_empty(0)).device)
         return self
 
@@ -257,12 +260,13 @@ class System(nn.Module):
 def predictions_to_source(
     predictions: Predictions, warp: Warp, source_size: Sequence[int] | None = None
 ) -> Predictions:
-    """Return predictions of the zoomed frame in the source frame.
+    """Return predictions mapped from the zoomed to the source frame.
 
     Args:
-        predictions: boxes are mapped to the box around their mapped edges, a dense map is unzoomed.
-        warp: of batch 1, or as many as images.
-        source_size: (rows, columns) wanted of a dense map; by default its own.
+        predictions: detections for each image, whose boxes become the bounding boxes of their
+            mapped edges, or a dense map, which is unzoomed.
+        warp: of batch 1, or of one warp for each image.
+        source_size: (rows, columns) of the unzoomed dense map; by default its own size.
     """
     if isinstance(predictions, Tensor):
         return warp.unzoom(predictions, source_size or predictions.shape[-2:])

@@ -1,4 +1,4 @@
-"""Fovea: zoom, and map the predictions back to the source frame."""
+"""Fovea: zoom, and map predictions back to the source frame."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from .lz import LZ
 
 
 class Fovea(LZ):
-    """Zoom, run the network, and map what it predicts back through T.
+    """A system that zooms, runs the network, and maps its predictions back through T.
 
-    Boxes become the box around their mapped edges, dense maps are unzoomed. Features stay in the
-    zoomed frame. Thavamani et al., "FOVEA", ICCV 2021.
+    Boxes become the bounding boxes of their mapped edges, dense maps are unzoomed. Features stay in
+    the zoomed frame. Thavamani et al., "FOVEA", ICCV 2021.
     """
 
     def decode(
@@ -22,5 +22,5 @@ class Fovea(LZ):
         *,
         source_size: Sequence[int] | None = None,
     ) -> Predictions:
-        """Return predictions in the source frame, decoded in the zoomed frame."""
+        """Return predictions decoded in the zoomed frame and mapped to the source frame."""
         return predictions_to_source(self._decoded(outputs, None, decode), warp, source_size)

@@ -1,4 +1,4 @@
-"""LZ: zoom, and leave everything in the zoomed frame."""
+"""LZ: zoom without unzooming."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,18 +11,18 @@ from .base import Decode, Levels, System
 
 
 class LZ(System):
-    """Zoom, run the network, and leave features, outputs and predictions in the zoomed frame.
+    """A system that leaves features, outputs and predictions in the zoomed frame.
 
-    It shows why spatial tasks need an unzoom: its masks and boxes fit the zoomed image, not the
-    source. Recasens et al., "Learning to Zoom", ECCV 2018.
+    It shows why spatial tasks need unzooming: its masks and boxes fit the zoomed image, not the
+    source image. Recasens et al., "Learning to Zoom", ECCV 2018.
 
     Args:
-        features: as for :class:`System`, and so the others.
-        head: likewise.
-        warp: likewise.
-        size: likewise.
-        decode: likewise.
-        antialias: likewise.
+        features: module, or method of one, from a zoomed image `b 3 h w` to features.
+        head: module, or method of one, from these features to outputs.
+        warp: a :class:`Warp`, or a callable from an image to a warp.
+        size: (rows, columns) of the zoomed image.
+        decode: from outputs to predictions.
+        antialias: as in :meth:`Warp.zoom`.
     """
 
     @ignored_arguments("unzoom", "finer")

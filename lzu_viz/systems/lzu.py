@@ -14,36 +14,37 @@ UnzoomStage = Literal["features", "outputs", "predictions"]
 
 
 class LZU(System):
-    """Zoom the image, run the network on it, and unzoom: the result is in the source frame.
+    """A system that zooms the image, runs the network, and unzooms to the source frame.
 
     Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023.
 
     Args:
-        features: from a zoomed image `b 3 h w` to features: one map or a list of levels. A module,
-            or a method of one.
-        head: from those features to outputs: one map or a list of levels. A module, or a method of
-            one.
-        warp: a :class:`Warp`, or a callable from image to one (adaptive or learnt saliency).
+        features: module, or method of one, from a zoomed image `b 3 h w` to features: one map or a
+            list of levels.
+        head: module, or method of one, from these features to outputs: one map or a list of levels.
+        warp: a :class:`Warp`, or a callable from an image to a warp (adaptive or learnt saliency).
         size: (rows, columns) of the zoomed image.
-        unzoom: whether "features" are unzoomed before the head, as in the paper, the head's
-            "outputs" after it, or "predictions" after they are decoded. A frozen head that never
-            saw unzoomed features does better with "outputs": see :class:`NanoDet`.
-        upsample_factor: size of the unzoomed grids in units of the network's own. A map unzoomed to
-            its own size loses most of the cells that the zoom has gained.
-        decode: from outputs to predictions; only :meth:`decode` and :meth:`trace` need it.
+        unzoom: what to unzoom: the "features" before the head, as in the paper, the "outputs" of
+            the head, or the decoded "predictions". A frozen head that was not trained on unzoomed
+            features performs better with "outputs": see :class:`NanoDet`.
+        upsample_factor: size of the unzoomed maps relative to the network's own. A map unzoomed to
+            its own size loses most of the resolution gained by zooming.
+        decode: from outputs to predictions; used by :meth:`decode`, :meth:`detect` and
+            :meth:`trace`.
         antialias: as in :meth:`Warp.zoom`.
 
-    Where the warp crops, unzoomed maps are 0; a decoder that is given the warp knows that from
+    Unzoomed maps are 0 where the warp crops; decoders can identify these cells by
     :meth:`Warp.coverage`.
 
     With a fixed warp the system can be compiled and exported by ``torch.compile``,
-    ``torch.export.export`` and ``torch.onnx.export``, for images of one size: call it once on such
-    an image before, as a compiled program takes the warp's maps as constants. It does not look for
-    NaN in the image. With a warp that is made from the image, compile the network alone.
+    ``torch.export.export`` and ``torch.onnx.export``, for images of one size. Call it once on such
+    an image first, as a compiled program uses the warp's maps as constants; it does not check the
+    image for NaN. With a warp that is computed from the image, compile the network alone.
 
-    A network in channels-last layout (``network.to(memory_format=torch.channels_last)``) has its
-    features unzoomed faster, too; other features are converted only where they are sampled at more
-    than three times as many points as they have cells.
+    Features of a network in channels-last layout
+    (``network.to(memory_format=torch.channels_last)``) are unzoomed faster; other features are
+    converted only if they have many channels and are sampled at more than three times as many
+    points as they have cells.
 
     Example:
         >>> import torch
@@ -82,13 +83,13 @@ class LZU(System):
         self.upsample_factor = upsample_factor
 
     def unzoom(self, levels: Levels, warp: Warp) -> Levels:
-        """Return features or outputs in the source frame, on grids of `upsample_factor`."""
+        """Return features or outputs in the source frame, enlarged by `upsample_factor`."""
         maps = [levels] if isinstance(levels, Tensor) else list(levels)
         unzoomed = warp.unzoom_levels(maps, self.unzoomed_sizes(maps))
         return unzoomed[0] if isinstance(levels, Tensor) else unzoomed
 
     def unzoomed_sizes(self, levels: Sequence[Tensor]) -> list[Size]:
-        """Return (rows, columns) of the grid onto which each level is unzoomed."""
+        """Return (rows, columns) to which each level is unzoomed."""
         scale = self.upsample_factor
         return [(level.shape[-2] * scale, level.shape[-1] * scale) for level in levels]
 
@@ -100,7 +101,7 @@ class LZU(System):
         *,
         source_size: Sequence[int] | None = None,
     ) -> Predictions:
-        """Return predictions in the source frame; the decoder corrects sizes by the warp."""
+        """Return predictions in the source frame; the decoder rescales sizes by the warp."""
         if self.unzooms == "predictions":
             return predictions_to_source(self._decoded(outputs, None, decode), warp, source_size)
         return self._decoded(outputs, warp, decode)

@@ -1,7 +1,7 @@
-"""Saliency policies: objects that say where a system looks, from what it knows of a frame.
+"""Saliency policies: callables from a frame and previous detections to a saliency map.
 
-A policy maps :class:`SaliencyInputs` to a saliency map. `SALIENCY_POLICIES` holds those that can be
-chosen by name, in the explorer and where costs are measured.
+A policy maps :class:`SaliencyInputs` to a saliency map. `SALIENCY_POLICIES` registers the policies
+that can be chosen by name, in the explorer and in profiling.
 """
 
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from ..geometry.resampling import resize
 from ..models.registry import NETWORKS, Registry, network
 
 SEGMENTER_FLOOR = 0.05
-"""Added to a segmenter's probabilities: where it sees nothing, the saliency is nearly uniform."""
+"""Added to a segmenter's probabilities, so that a map without foreground is nearly uniform."""
 
 
 class SaliencyInputs(NamedTuple):
-    """What a policy may use.
+    """The inputs of a policy.
 
     Attributes:
-        image: `1 3 h w` in 0..1, the frame.
-        boxes: `n 4`, xyxy in [-1, 1], detections in the frame before, or chosen boxes.
-        size: (rows, columns) wanted of the map.
+        image: `1 3 h w` in 0..1, the current frame.
+        boxes: `n 4`, xyxy in [-1, 1], detections in the previous frame, or chosen boxes.
+        size: (rows, columns) of the requested map.
     """
 
     image: Tensor
@@ -36,13 +36,13 @@ class SaliencyInputs(NamedTuple):
 
 
 class SaliencyPolicy(Protocol):
-    """A function from what is known of a frame to a saliency map.
+    """A function from :class:`SaliencyInputs` to a saliency map.
 
-    It is hashable, for example a frozen dataclass, so that maps can be cached.
+    Policies are hashable, for example frozen dataclasses, so that maps can be cached.
     """
 
     def __hash__(self) -> int:
-        """Return the hash of its parameters."""
+        """Return the hash of the policy's parameters."""
         ...
 
     def __call__(self, inputs: SaliencyInputs) -> Tensor:
@@ -61,7 +61,7 @@ class UniformSaliency:
 
 @dataclass(frozen=True)
 class GaussianSaliency:
-    """Gaussians at given places.
+    """A sum of Gaussians at given centres.
 
     Attributes:
         centers: (x, y) of each, in [-1, 1].
@@ -73,7 +73,7 @@ class GaussianSaliency:
 
     def __call__(self, inputs: SaliencyInputs) -> Tensor:
         """Return the map `1 1 *size`."""
-        # A page says 0 where Python says 0.0, so the numbers may all be integers.
+        # JSON from a web page writes 0.0 as 0, so that all numbers may be integers.
         centers = torch.tensor([self.centers], dtype=torch.float32)
         sigmas = torch.tensor([self.sigmas], dtype=torch.float32)
         return saliency.gaussian(centers, sigmas, size=inputs.size)
@@ -81,7 +81,7 @@ class GaussianSaliency:
 
 @dataclass(frozen=True)
 class BoxSaliency:
-    """A Gaussian for each box, as wide as the box.
+    """A Gaussian for each box, with a standard deviation proportional to the box's sides.
 
     Attributes:
         amplitude: weight of a box relative to the uniform floor.
@@ -120,10 +120,10 @@ class PixelBoxSaliency:
 
 @dataclass(frozen=True)
 class EdgeSaliency:
-    """The edges of the image.
+    """The gradient magnitude of the image.
 
     Attributes:
-        reduced: (rows, columns) to which the image is reduced first; None keeps it.
+        reduced: (rows, columns) to which the image is first downsampled; None for full resolution.
     """
 
     reduced: Size | None = None
@@ -136,14 +136,14 @@ class EdgeSaliency:
 
 @dataclass(frozen=True)
 class NetworkSaliency:
-    """What a pretrained network finds in the uniformly downsampled image.
+    """The detections or masks of a pretrained network in the uniformly downsampled image.
 
     Attributes:
-        network: its name in :data:`lzu_viz.models.NETWORKS`.
-        input_size: (rows, columns) of its input.
+        network: name of the network in :data:`lzu_viz.models.NETWORKS`.
+        input_size: (rows, columns) of the network's input.
         antialias: whether the downsampling is antialiased.
-        threshold: smallest score of a box.
-        relative_sigma: as in :class:`BoxSaliency`.
+        threshold: minimum score of a detection.
+        relative_sigma: standard deviation in units of the box's sides.
     """
 
     network: str
@@ -154,7 +154,7 @@ class NetworkSaliency:
 
     @torch.no_grad()
     def __call__(self, inputs: SaliencyInputs) -> Tensor:
-        """Return the map `1 1 *size`; uniform where nothing is found."""
+        """Return the map `1 1 *size`; uniform if nothing is detected."""
         module = network(self.network)
         small = resize(inputs.image, self.input_size, self.antialias)
         outputs = module.head(module.features(small))
@@ -164,7 +164,7 @@ class NetworkSaliency:
         (detections,) = module.decode(outputs, size=self.input_size, threshold=self.threshold)
         if not len(detections.boxes):
             return saliency.uniform(inputs.size)
-        # Nearly no floor: the explorer's strength adds one.
+        # A negligible floor, as the explorer's strength setting adds one.
         return saliency.from_boxes_scale_free(
             detections.boxes, 1e3, self.relative_sigma, inputs.size
         )
@@ -172,13 +172,13 @@ class NetworkSaliency:
 
 @dataclass(frozen=True, eq=False)
 class PolicyEntry:
-    """A saliency policy, as controls and costs know it.
+    """An entry of the registry of saliency policies.
 
     Attributes:
-        build: returns the policy with its default parameters.
-        description: in a few words.
-        is_static: whether the map is the same for all frames, so that map, warp and inverse are
-            computed once.
+        build: returns the policy with default parameters.
+        description: a short description for users.
+        is_static: whether the map is the same for all frames, so that the map, the warp and its
+            inverse are computed only once.
     """
 
     build: Callable[[], SaliencyPolicy]

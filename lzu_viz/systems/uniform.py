@@ -1,4 +1,4 @@
-"""Uniform: plain downsampling, the baseline of all comparisons."""
+"""Uniform: plain downsampling, the baseline."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,16 +16,17 @@ from .lzu import LZU, UnzoomStage
 
 
 class Uniform(LZU):
-    """Downsample uniformly: the identity warp through the same resampler as :class:`LZU`.
+    """A system that downsamples uniformly: `LZU` with the identity warp.
 
     Args:
-        features: as for :class:`LZU`.
-        head: likewise.
-        size: likewise.
-        unzoom: likewise; it says which maps get the grids of `upsample_factor`.
-        upsample_factor: likewise.
-        decode: likewise.
-        antialias: likewise.
+        features: module, or method of one, from a downsampled image `b 3 h w` to features.
+        head: module, or method of one, from these features to outputs.
+        size: (rows, columns) of the downsampled image.
+        unzoom: what to resample by `upsample_factor`: "features" or "outputs"; or "predictions", to
+            resample dense predictions to ``source_size``.
+        upsample_factor: size of the resampled maps relative to the network's own.
+        decode: from outputs to predictions.
+        antialias: as in :meth:`Warp.zoom`.
     """
 
     @renamed_arguments(finer="upsample_factor")
@@ -65,15 +66,15 @@ class Uniform(LZU):
         warp: Warp | Callable[[Tensor], Warp] | None = None,
         **options: Any,
     ) -> "Uniform":
-        """Return the system around a network; a warp that is given is not used."""
+        """Return the system of a network; a given warp is ignored."""
         return cls(network.features, network.head, **{"decode": network.decode, **options})
 
     def zoom(self, image: Tensor, warp: Warp | None = None) -> Tensor:
-        """Return the uniformly downsampled image, whatever the warp."""
+        """Return the uniformly downsampled image; ``warp`` is ignored."""
         return super().zoom(image, _identity(image.device))
 
     def unzoom(self, levels: Levels, warp: Warp) -> Levels:
-        """Return the levels on grids of `upsample_factor`, whatever the warp."""
+        """Return the levels enlarged by `upsample_factor`; ``warp`` is ignored."""
         first = levels if isinstance(levels, Tensor) else levels[0]
         return super().unzoom(levels, _identity(first.device))
 
@@ -85,13 +86,13 @@ class Uniform(LZU):
         *,
         source_size: Sequence[int] | None = None,
     ) -> Predictions:
-        """Return predictions in the source frame, which is the frame that the network saw."""
+        """Return predictions in the source frame, which is also that of the network's input."""
         first = outputs if isinstance(outputs, Tensor) else outputs[0]
         return super().decode(outputs, _identity(first.device), decode, source_size=source_size)
 
 
 @lru_cache(maxsize=8)
 def _identity(device: torch.device) -> Warp:
-    """Return one identity warp for each device, so that its maps are computed once."""
+    """Return the identity warp on a device, cached so that its maps are computed once."""
     with torch.inference_mode(False):  # the first call may be in inference mode
         return Warp.identity((1, 1), device=device)

@@ -1,7 +1,7 @@
-"""Adaptive saliency: what was found in the last frame says where to look in this one.
+"""Adaptive saliency on video: detections in the previous frame define the saliency of this one.
 
 The loop of FOVEA and LZU on video (Thavamani et al., 2021 and 2023): boxes -> saliency -> warp ->
-the next frame's boxes. What it misses once, it will look at less the next time.
+boxes in the next frame. An object that is missed once is magnified less in the next frame.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,16 +16,16 @@ from ..geometry.warp import Warp
 from .base import Decode, System
 
 Motion = Callable[[Tensor, Tensor], Tensor]
-"""From the boxes `n 4` of the frame before last and `m 4` of the last, to `m 4` of this one."""
+"""From the boxes `n 4` two frames ago and `m 4` one frame ago to the expected boxes `m 4`."""
 
 
 class FrameResult(NamedTuple):
-    """What the loop did in one frame.
+    """The result of one video frame.
 
     Attributes:
-        detections: in this frame, boxes in its own frame [-1, 1].
-        warp: through which it looked.
-        expected: `n 4`, the boxes that it looked at; of frames before this one.
+        detections: in this frame, boxes in [-1, 1] of the source frame (`LZ`: the zoomed frame).
+        warp: the warp by which the frame was zoomed.
+        expected: `n 4`, the boxes from which the warp was made, extrapolated from previous frames.
     """
 
     detections: Detections
@@ -43,25 +43,25 @@ def follow(
     patience: int = 0,
     motion: Motion | None = None,
 ) -> Iterator[FrameResult]:
-    """Run a system on a video, each frame through a warp made from what was found before it.
+    """Run a system on a video, zooming each frame by a warp made from previous detections.
 
     Args:
-        system: any of the systems; one that is not `Uniform` uses the warp.
+        system: any of the systems; all but `Uniform` use the warp.
         frames: images `1 3 h w`, in order.
-        decode: the model's way from outputs to boxes.
-        warp_from_boxes: from the boxes `n 4` to look at, xyxy in [-1, 1] of the source, n may be 0,
-            to a warp.
-        label: the class that is followed; 0 is COCO's person.
-        patience: for how many frames it goes on looking at where things were last found. With 0 it
-            looks everywhere alike as soon as it finds nothing.
-        motion: how boxes move on to the next frame; where None they stay. See
-            :func:`constant_velocity`.
+        decode: from outputs to detections.
+        warp_from_boxes: from the salient boxes `n 4`, xyxy in [-1, 1] of the source frame, to a
+            warp; n may be 0.
+        label: the class to follow; 0 is COCO's person.
+        patience: number of frames without detections for which the last expected boxes are kept.
+            With 0, the first such frame is followed by a frame without salient boxes.
+        motion: extrapolates boxes to the next frame, for example :func:`constant_velocity`; if
+            None, boxes stay in place.
 
     Yields:
-        One a frame.
+        The result of each frame.
 
     Raises:
-        ValueError: patience is negative.
+        ValueError: if patience is negative.
     """
     if patience < 0:
         raise ValueError(f"patience must not be negative, got {patience}")
@@ -71,7 +71,7 @@ def follow(
         expected = motion(previous, last).clamp(-1, 1) if motion and len(last) else last
         warp = warp_from_boxes(expected)
         (detections,) = system.detect(frame, decode, warp)
-        # A copy leaves behind what the warp remembers, megabytes a frame.
+        # The copy excludes the warp's cache, which takes megabytes for each frame.
         yield FrameResult(detections, copy(warp), expected)
         boxes = detections.boxes[detections.labels == label]
         missed = 0 if len(boxes) else missed + 1
@@ -84,14 +84,14 @@ def follow(
 
 
 def constant_velocity(gain: float = 1.0) -> Motion:
-    """Return the motion of things that keep their velocity.
+    """Return a motion model of constant velocity.
 
-    Each box of the last frame is compared with the box of the frame before that overlaps it most,
-    or, where none does, with the one whose middle is nearest.
+    The velocity of a box in the last frame is measured from the box of the frame before that
+    overlaps it most, or, if none does, from the one with the nearest centre.
 
     Args:
-        gain: what part of the velocity is believed; 1 is right for a constant velocity, 0 is none,
-            -1 goes the wrong way.
+        gain: factor applied to the velocity: 1 for a constant velocity, 0 for none, -1 to reverse
+            it.
 
     Example:
         >>> first = torch.tensor([[0.0, 0.0, 0.2, 0.2]])
@@ -103,7 +103,7 @@ def constant_velocity(gain: float = 1.0) -> Motion:
         if not len(previous):
             return last
         far = torch.cdist(_middles(last), _middles(previous))
-        # Distances are at most 2 sqrt 2, so that any overlap outweighs them.
+        # Distances are at most 2 sqrt 2, so that any overlap (+1) outweighs them.
         partner = previous[
             (iou(last, previous) - far / 4 + (iou(last, previous) > 0)).argmax(dim=1)
         ]
