@@ -1,21 +1,21 @@
-r"""Area resampling: the exact means of an image over axis-aligned rectangles, one a pixel.
+r"""Area resampling: exact means of an image over axis-aligned rectangles, one for each pixel.
 
-Under a separable warp each pixel of the zoomed image stands for a rectangle of the source, so that
-the mean over it is two products, one along each axis:
+A separable warp maps each pixel of the zoomed image to a rectangle of the source, so that all means
+are two matrix products, one along each axis:
 
 .. math:: Z = R\, I\, C^\top
 
-Row i of R (and of C) belongs to an interval [low, high] of the source axis, in pixels from the
-edge. The weight of source pixel k is the length that [k, k + 1] shares with the interval, divided
-by the interval's length. An interval shorter than one pixel is widened to one pixel about its
-midpoint; a mean over one pixel's width is linear interpolation. Hence the image is interpolated
-bilinearly where the warp magnifies, averaged where it shrinks, and the two meet continuously.
-Beyond the frame the border pixels continue.
+Row i of R (or C) corresponds to an interval [low, high] of the source axis, in pixels from the
+edge. The weight of source pixel k is the length of the intersection of [k, k + 1] with the
+interval, divided by the interval's length. An interval shorter than one pixel is widened to one
+pixel about its midpoint; a mean over one pixel's width is linear interpolation. Hence the image is
+interpolated bilinearly where the warp magnifies and averaged where it shrinks, with a continuous
+transition. Outside the frame the border pixels continue.
 
-A row has only a few weights that are not 0, so that on a CPU both products are sparse: an
-``embedding_bag``, which reads the rows of an image of any number of channels as they lie in memory.
-Elsewhere, in compiled programs and for gradients by the image, the rows of R are taken in blocks:
-the weights of neighbouring rows lie next to each other, in a band of small dense matrices.
+Each row has few nonzero weights, so that on a CPU both products are sparse: an ``embedding_bag``,
+which reads the rows of an image with any number of channels in memory order. On other devices, in
+compiled programs and for gradients with respect to the image, the rows of R are grouped into
+blocks: neighbouring rows have neighbouring weights, which form a band of small dense matrices.
 
 With f the piecewise constant source and m its mean over [low, high], the derivatives are
 
@@ -36,19 +36,19 @@ from torch import Tensor
 from . import check
 
 BLOCK = 32
-"""How many neighbouring output pixels share one dense product."""
+"""Number of neighbouring output pixels in one dense product."""
 
 SNAP = 4
-"""An edge this many units in the last place, of the side's length, from the edge of a source pixel
-lies on it: then the identity returns the image unchanged."""
+"""Tolerance for snapping an interval's edge to a source pixel's edge, in units in the last place of
+the side's length, so that the identity returns the image unchanged."""
 
 
 class Block(NamedTuple):
     """Weights of consecutive output pixels.
 
     Attributes:
-        start: first source pixel that has a weight.
-        stop: the one after the last.
+        start: first source pixel with a weight.
+        stop: one past the last source pixel with a weight.
         weights: `m stop-start`, one row for each of at most ``BLOCK`` output pixels.
     """
 
@@ -58,13 +58,13 @@ class Block(NamedTuple):
 
 
 class AxisWeights(NamedTuple):
-    """The weights of one axis, twice: as a sparse matrix and as a band of dense blocks.
+    """The weights of one axis, both as a sparse matrix and as a band of dense blocks.
 
     Attributes:
         indices: `k`, the source pixel of each weight, output pixel by output pixel.
-        offsets: `n`, where each output pixel's begin.
+        offsets: `n`, index of each output pixel's first weight.
         values: `k`, the weights.
-        blocks: the same weights; together they have n rows.
+        blocks: the same weights as dense blocks, with n rows in total.
         first: `n`, the source pixel at the low end of each output pixel's interval.
         last: `n`, the source pixel at its high end.
         whole: whether every source pixel has a weight.
@@ -84,7 +84,7 @@ class AxisPlan(NamedTuple):
 
     Attributes:
         bounds: `b n 2`, (low, high) in source pixels, float64 on the CPU; differentiable.
-        weights: for each of the batch.
+        weights: one for each element of the batch.
     """
 
     bounds: Tensor
@@ -92,22 +92,22 @@ class AxisPlan(NamedTuple):
 
 
 class MeanPlan(NamedTuple):
-    """How to average images of one size; made by :func:`plan_means`."""
+    """The weights to average images of one size; made by :func:`plan_means`."""
 
     rows: AxisPlan
     columns: AxisPlan
 
 
 def intervals(edges: Tensor, count: int, dtype: torch.dtype) -> Tensor:
-    """Return the intervals of the source axis that output pixels are the means of.
+    """Return the intervals of the source axis over which output pixels are averaged.
 
     Args:
-        edges: `b n+1`, the output pixels' edges in the source frame, whose own edges are -1 and 1.
-        count: pixels of the source axis.
-        dtype: how precise the edges are; see ``SNAP``.
+        edges: `b n+1`, the output pixels' edges in the source frame [-1, 1].
+        count: number of pixels of the source axis.
+        dtype: precision of the edges, for the tolerance ``SNAP``.
 
     Returns:
-        `b n 2`, (low, high) in source pixels, none shorter than one; differentiable.
+        `b n 2`, (low, high) in source pixels, at least one pixel long; differentiable.
 
     Example:
         >>> intervals(torch.tensor([[-1.0, 0.0, 0.25, 1.0]]), 4, torch.float32)[0]
@@ -127,13 +127,13 @@ def intervals(edges: Tensor, count: int, dtype: torch.dtype) -> Tensor:
 
 
 def plan_axis(bounds: Tensor, count: int, dtype: torch.dtype, device: torch.device) -> AxisPlan:
-    """Work out the weights of intervals.
+    """Return intervals with their weights.
 
     Args:
-        bounds: `b n 2`, of :func:`intervals`.
-        count: pixels of the source axis.
+        bounds: `b n 2`, from :func:`intervals`.
+        count: number of pixels of the source axis.
         dtype: of the weights.
-        device: where the images are.
+        device: of the images.
     """
     bounds = bounds.to("cpu", torch.float64)
     ends = bounds.detach().numpy()
@@ -145,18 +145,18 @@ def plan_axis(bounds: Tensor, count: int, dtype: torch.dtype, device: torch.devi
 def plan_means(
     size: check.Size, rows: Tensor, columns: Tensor, dtype: torch.dtype, device: torch.device
 ) -> MeanPlan:
-    """Plan how to average images of one size over rectangles.
+    """Return a plan to average images of one size over rectangles.
 
     Args:
         size: (rows, columns) of the images.
-        rows: `b h'+1`, the edges of the output's rows in the source frame; -1 and 1 are the
-            image's own edges. A falling axis is averaged like a rising one.
-        columns: `b w'+1`, likewise.
-        dtype: of the weights, and how precise the edges are.
-        device: where the images are.
+        rows: `b h'+1`, edges of the output rows in the source frame [-1, 1], increasing or
+            decreasing.
+        columns: `b w'+1`, edges of the output columns in the source frame [-1, 1].
+        dtype: of the weights, and precision of the edges.
+        device: of the images.
 
     Returns:
-        What :func:`area_means` needs.
+        The plan for :func:`area_means`.
     """
     return MeanPlan(
         *(
@@ -167,14 +167,14 @@ def plan_means(
 
 
 def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor:
-    """Average an image over the rectangles of a plan.
+    """Return the means of an image over the rectangles of a plan.
 
     Args:
-        image: `b c h w`, floating, of the size that was planned for; a batch of 1 serves any batch
-            of plans, and the other way round. Where the products are dense, a pixel that is not
-            finite spoils others of its row and column.
-        plan: of :func:`plan_means`.
-        finite: whether an image with NaN or infinite pixels is refused.
+        image: `b c h w`, floating, of the size given to :func:`plan_means`; an image or a plan of
+            batch 1 is broadcast. In dense products, a non-finite pixel also affects other means in
+            its row and column.
+        plan: made by :func:`plan_means`.
+        finite: whether to raise ``ValueError`` for NaN or infinite pixels.
 
     Returns:
         `b c h' w'` in the image's dtype, differentiable in the image and in the plan's bounds. The
@@ -184,7 +184,7 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
     if torch.is_autocast_enabled(kind):
         with torch.autocast(kind, enabled=False):
             return area_means(image, plan, finite=finite)
-    # Rows first: they are read as they lie in memory, and what is left is small.
+    # Rows first: they are contiguous in memory, and the second product is then smaller.
     means = image.to(torch.promote_types(image.dtype, torch.float32))
     for axis, dim in ((plan.rows, -2), (plan.columns, -1)):
         means = _along(means, axis, dim)
@@ -201,14 +201,14 @@ def _weights(
     dtype: torch.dtype,
     device: torch.device,
 ) -> AxisWeights:
-    """Work out the weights of intervals `n` on an axis of ``count`` pixels."""
+    """Return the weights of intervals `n` on an axis of ``count`` pixels."""
     first = np.floor(low).clip(0, count - 1).astype(np.int64)
     last = (np.ceil(high) - 1).clip(first, count - 1).astype(np.int64)
     taken = last - first + 1
     offsets = taken.cumsum() - taken
     row = np.arange(len(low)).repeat(taken)
     index = np.arange(len(row)) - (offsets - first)[row]
-    # The border pixels continue beyond the frame.
+    # The border pixels continue outside the frame.
     left = np.where(index == 0, -np.inf, index)
     right = np.where(index == count - 1, np.inf, index + 1)
     shared = np.minimum(high[row], right) - np.maximum(low[row], left)
@@ -244,7 +244,7 @@ def _weights(
 
 
 def _along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
-    """Average an image `b c h w` along its rows (``dim`` -2) or columns (-1)."""
+    """Return the means of an image `b c h w` along dimension ``dim``, -2 or -1."""
     if torch.compiler.is_compiling() and not axis.bounds.requires_grad:
         return _product(image, axis.weights, dim)
     if torch.is_grad_enabled() and (image.requires_grad or axis.bounds.requires_grad):
@@ -263,7 +263,7 @@ def _product(image: Tensor, weights: tuple[AxisWeights, ...], dim: int) -> Tenso
 
 
 def _one_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
-    """Multiply all images of a batch by the same weights."""
+    """Return the product of all images of a batch with the same weights."""
     if image.device.type == "cpu" and not torch.compiler.is_compiling():
         return _bags(image, weights, dim)
     parts = []
@@ -274,11 +274,11 @@ def _one_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
 
 
 def _bags(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
-    """Multiply as a sparse matrix, whose factors are rows of a table: what lies at one pixel."""
+    """Return the sparse product, by weighted sums of table rows, one row for each source pixel."""
     batch, channels, height, width = image.shape
     order: tuple[int, ...]
     if dim == -2 and image.is_contiguous():
-        # As it lies in memory, each channel being an image of its own.
+        # A view in memory order, with each channel as a separate image.
         table, order = image.view(batch * channels, height, width), (0, 1, 2)
     else:
         order = (0, 2, 3, 1) if dim == -2 else (0, 3, 1, 2)
@@ -295,12 +295,12 @@ def _bags(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     if len(order) == 3:
         return means.view(batch, channels, -1, width)
     means = means.view(batch, -1, *table.shape[2:])
-    # The columns' product reads any layout, and comes last.
+    # The product along columns is last and reads any layout: only its result must be contiguous.
     return means.movedim(-1, 1) if dim == -2 else means.movedim(1, -1).contiguous()
 
 
 def _spread(gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int) -> Tensor:
-    """Multiply by the transpose of :func:`_one_product`."""
+    """Return the product with the transpose of the weights of :func:`_one_product`."""
     spread = gradient.new_zeros(shape)
     begin = 0
     for start, stop, block in weights.blocks:
@@ -313,7 +313,7 @@ def _spread(gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int)
 
 
 def _dense(image: Tensor, bounds: Tensor, dim: int) -> Tensor:
-    """Do what :func:`_along` does by a dense matrix, every step differentiable any number of times.
+    """Return :func:`_along` by a dense matrix product, differentiable any number of times.
 
     Args:
         image: `b c h w`.
@@ -331,7 +331,7 @@ def _dense(image: Tensor, bounds: Tensor, dim: int) -> Tensor:
 
 
 class _Means(torch.autograd.Function):
-    """The means along one axis, with their derivatives by image and bounds."""
+    """The means along one axis, with first derivatives by image and bounds."""
 
     @staticmethod
     def forward(
@@ -347,7 +347,7 @@ class _Means(torch.autograd.Function):
         image, bounds, means = ctx.saved_tensors
         needed = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled():
-            # Second derivatives are asked for: the products below do not have them.
+            # Second derivatives are requested, which the products below do not support.
             wanted = [each for each, need in zip((image, bounds), needed, strict=True) if need]
             again = _dense(image, bounds.to(image), ctx.dim)
             detections = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
@@ -376,7 +376,7 @@ def _by_image(
 def _by_bounds(
     gradient: Tensor, image: Tensor, means: Tensor, weights: tuple[AxisWeights, ...], dim: int
 ) -> Tensor:
-    """Return the derivatives by (low, high), `b n 2`, times the intervals' lengths."""
+    """Return the derivatives by (low, high) times the intervals' lengths, `b n 2`."""
     detections = []
     whole = slice(None)
     for index, each in enumerate(weights):

@@ -1,4 +1,4 @@
-"""Checks of what comes in: each says what came, what was wanted, and what to do."""
+"""Argument checks, whose errors state the value received, the value expected and a remedy."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -12,12 +12,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Size = tuple[int, int]
-"""(rows, columns), that is (height, width): of an image in pixels, of a map in cells, of a warp in
+"""(rows, columns), i.e. (height, width): of an image in pixels, a map in cells, or a warp in
 pieces."""
 
 
 def shape(tensor: Tensor) -> str:
-    """Write a shape as errors show it: ``(1, 3, 90, 160)``."""
+    """Return a tensor's shape as text for error messages: ``(1, 3, 90, 160)``."""
     return str(tuple(tensor.shape))
 
 
@@ -39,7 +39,7 @@ def size(value: Sequence[int], name: str = "size", minimum: int = 1) -> Size:
 def per_axis(
     value: float | Sequence[float], name: str, minimum: float, maximum: float
 ) -> tuple[float, float]:
-    """Return a length as (rows, columns), fractions of the frame's side in [least, most]."""
+    """Return a length as (rows, columns), fractions of the side in [minimum, maximum]."""
     try:
         pair = (value, value) if isinstance(value, Real) else tuple(value)  # type: ignore[arg-type]
         rows, columns = (float(side) for side in pair)
@@ -56,7 +56,7 @@ def per_axis(
 
 
 def features(tensor: Tensor, name: str = "features") -> None:
-    """Refuse what is not a floating `b c h w`."""
+    """Raise ``ValueError`` unless the tensor is a floating `b c h w`."""
     if tensor.ndim != 4 or 0 in tensor.shape:
         raise ValueError(f"{name} must be `b c h w`, got {shape(tensor)}")
     if not tensor.is_floating_point():
@@ -67,13 +67,13 @@ def features(tensor: Tensor, name: str = "features") -> None:
 
 
 def image(tensor: Tensor, name: str = "image") -> None:
-    """Refuse what is not a floating, finite `b c h w` of at least 2x2 pixels."""
+    """Raise ``ValueError`` unless the tensor is a finite, floating `b c h w`, at least 2x2."""
     image_shape(tensor, name)
     finite(tensor, tensor, name)
 
 
 def image_shape(tensor: Tensor, name: str = "image") -> None:
-    """Refuse what is not a floating `b c h w` of at least 2x2 pixels."""
+    """Raise ``ValueError`` unless the tensor is a floating `b c h w`, at least 2x2."""
     features(tensor, name)
     if min(tensor.shape[-2:]) < 2:
         raise ValueError(
@@ -83,11 +83,15 @@ def image_shape(tensor: Tensor, name: str = "image") -> None:
 
 
 def finite(tensor: Tensor, means: Tensor, name: str = "image") -> None:
-    """Refuse NaN or infinite pixels, which show in the image's means too, if each pixel is in one.
+    """Raise ``ValueError`` for NaN or infinite pixels; not checked while compiling.
 
-    A compiled program is for any pixels, and does not look at them.
+    Args:
+        tensor: the image.
+        means: the image, or means to which every pixel contributes, which are faster to check.
+        name: of the image in the message.
     """
-    # The sum is quick and finds them all; it alone may overflow.
+    # A fast test: the sum is not finite if any value is not. As it may also overflow, the pixels
+    # are tested if it is not finite.
     if (
         not torch.compiler.is_compiling()
         and not bool(torch.isfinite(means.detach().sum()))
@@ -97,7 +101,7 @@ def finite(tensor: Tensor, means: Tensor, name: str = "image") -> None:
 
 
 def points(tensor: Tensor, name: str = "points") -> None:
-    """Refuse what is not a floating `b n 2`."""
+    """Raise ``ValueError`` unless the tensor is a floating `b n 2`."""
     if tensor.ndim != 3 or tensor.shape[-1] != 2 or not tensor.is_floating_point():
         raise ValueError(
             f"{name} must be floating `b n 2`, (x, y) in [-1, 1], "
@@ -106,7 +110,7 @@ def points(tensor: Tensor, name: str = "points") -> None:
 
 
 def saliency(tensor: Tensor, name: str = "saliency") -> None:
-    """Refuse what is not a finite, positive `b 1 h w`."""
+    """Raise ``ValueError`` unless the tensor is a floating, finite, positive `b 1 h w`."""
     if tensor.ndim != 4 or tensor.shape[1] != 1 or 0 in tensor.shape:
         raise ValueError(
             f"{name} must be `b 1 h w`, got {shape(tensor)}; add a batch and a channel axis"
@@ -124,7 +128,7 @@ def saliency(tensor: Tensor, name: str = "saliency") -> None:
 
 
 def boxes(tensor: Tensor, name: str = "boxes") -> None:
-    """Refuse what is not a floating `n 4` or `b n 4` in order."""
+    """Raise ``ValueError`` unless the tensor is a floating, ordered xyxy `n 4` or `b n 4`."""
     if tensor.ndim not in (2, 3) or tensor.shape[-1] != 4 or not tensor.is_floating_point():
         raise ValueError(
             f"{name} must be floating `n 4` or `b n 4`, got {shape(tensor)} of {tensor.dtype}"
@@ -136,7 +140,7 @@ def boxes(tensor: Tensor, name: str = "boxes") -> None:
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
-    """Keep autocast out of a function of tensors: coordinates in bfloat16 are pixels off."""
+    """Disable autocast in a function of tensors, as bfloat16 coordinates err by whole pixels."""
 
     @wraps(function)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -148,7 +152,7 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def same_batch(first: int, second: int, names: str) -> int:
-    """Return the common batch size of two tensors, where a batch of 1 serves any."""
+    """Return the common batch size of two tensors, where a batch of 1 is broadcast."""
     if first != second and 1 not in (first, second):
         raise ValueError(
             f"{names} have batches of {first} and {second}; they must be equal, or one of them 1"

@@ -1,4 +1,4 @@
-"""Old names of public functions, arguments and attributes, for one version after a renaming."""
+"""Deprecated names of functions, arguments and attributes, kept for one version after a rename."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -10,18 +10,18 @@ R = TypeVar("R")
 
 
 def renamed_arguments(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Accept old keyword arguments of a function, with a warning that names the new ones.
+    """Return a decorator that accepts old keyword arguments with a warning.
 
-    The wrapper keeps the signature of the function, so that type checkers and ``help`` show the new
-    names only. Decorate constructors and factories rather than what runs inside a compiled model:
-    a ``forward`` has no need of it.
+    The wrapper keeps the signature of the function, so that type checkers and ``help`` show only
+    the new names. Decorate constructors and factories rather than functions that run inside a
+    compiled model, such as ``forward``.
 
     Args:
-        renamed: the new name of each old one, ``old="new"``.
+        renamed: the new name for each old name, ``old="new"``.
 
     Returns:
-        A decorator. The decorated function warns with ``DeprecationWarning`` where an old keyword
-        is used, and raises ``TypeError`` where both the old and the new keyword are given.
+        A decorator. The decorated function emits a ``DeprecationWarning`` if an old keyword is
+        used, and raises ``TypeError`` if both the old and the new keyword are given.
 
     Example:
         >>> @renamed_arguments(width="sigma")
@@ -34,7 +34,7 @@ def renamed_arguments(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def inner(*args: P.args, **kwargs: P.kwargs) -> R:
-            # Nothing more than a look-up per old name, where only new names are used.
+            # Calls with new names only cost one look-up for each old name.
             for old, new in renamed.items():
                 if old not in kwargs:
                     continue
@@ -60,22 +60,21 @@ def renamed_arguments(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, 
 def renamed_names(
     module: str, namespace: Mapping[str, Any], **renamed: str
 ) -> Callable[[str], Any]:
-    """Return a ``__getattr__`` for a module that still answers to old names.
+    """Return a ``__getattr__`` for a module that resolves old names with a warning.
 
     Args:
         module: name of the module, ``__name__``.
-        namespace: of the module, ``globals()``; the new names are looked up when they are asked
-            for.
-        renamed: the new name of each old one, ``old="new"``.
+        namespace: of the module, ``globals()``; new names are looked up on each access.
+        renamed: the new name for each old name, ``old="new"``.
 
     Returns:
-        A function from an old name to the object of the new name; it warns with
+        A function from an old name to the object with the new name; it emits a
         ``DeprecationWarning``, and raises ``AttributeError`` for any other name.
 
     Example:
         In a module::
 
-            __getattr__ = renamed_names(__name__, globals(), pareto_front="pareto_front")
+            __getattr__ = renamed_names(__name__, globals(), frontier="pareto_front")
     """
 
     def getattr_of_module(name: str) -> Any:
@@ -96,18 +95,18 @@ def renamed_names(
 def renamed_attribute(old: str, new: str) -> Any:
     """Return a read-only property for the old name of an attribute or a method, with a warning.
 
-    It works in classes, named tuples, frozen dataclasses and ``torch.nn.Module``. It is typed as
-    ``Any``, so that it can stand for an attribute of any type.
+    The property works in classes, named tuples, frozen dataclasses and ``torch.nn.Module``. Its
+    type is ``Any``, so that it can replace an attribute of any type.
 
     Args:
-        old: the name that it is assigned to. It is asked for as ``NamedTuple`` does not call
-            ``__set_name__``.
-        new: name of the attribute that took its place.
+        old: the name to which the property is assigned; required because ``NamedTuple`` does not
+            call ``__set_name__``.
+        new: the new name of the attribute.
 
     Example:
         >>> class System:
         ...     upsample_factor = 2
-        ...     upsample_factor = renamed_attribute("finer", "upsample_factor")
+        ...     finer = renamed_attribute("finer", "upsample_factor")
     """
 
     def read(instance: object) -> Any:
@@ -124,13 +123,13 @@ def renamed_attribute(old: str, new: str) -> Any:
 
 
 def ignored_arguments(*ignored: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Accept keyword arguments that no longer do anything, with a warning that says so.
+    """Return a decorator that accepts and ignores obsolete keyword arguments, with a warning.
 
     Args:
-        ignored: their names.
+        ignored: names of the arguments.
 
     Returns:
-        A decorator. The decorated function warns with ``DeprecationWarning`` where one is given.
+        A decorator. The decorated function emits a ``DeprecationWarning`` if one of them is given.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

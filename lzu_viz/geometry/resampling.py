@@ -1,9 +1,9 @@
-"""Resampling: every image and every feature map is read at other points here, and only here.
+"""Resampling of images and feature maps: bilinear, by a mipmap, and by exact means.
 
-Convention: a point is (x, y) in [-1, 1] over the image's extent. -1 and 1 are its outer edges, so
-pixel j of a row of w pixels covers [-1 + 2 j / w, -1 + 2 (j + 1) / w] and has its centre at -1 + (2
-j + 1) / w. That is ``align_corners=False``. A point then means the same place at every resolution
-and every feature stride.
+Convention: a point is (x, y) in [-1, 1] over the image's extent. -1 and 1 are the outer edges, so
+that pixel j of a row of w pixels covers [-1 + 2 j / w, -1 + 2 (j + 1) / w] and has its centre at
+-1 + (2 j + 1) / w. This is ``align_corners=False``: a point denotes the same location at every
+resolution and every feature stride.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from . import check
 from .area_resampling import MeanPlan, area_means, plan_means
 
 MANY_CHANNELS = 16
-"""From so many on, laying an image out channels last pays, if it is read at more points than it
-has pixels."""
+"""Minimum number of channels for which conversion to channels-last layout is faster, if the image
+is sampled at more than three times as many points as it has pixels."""
 
 
 def pixel_centres(
@@ -29,11 +29,11 @@ def pixel_centres(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Return the centre of every pixel of an image.
+    """Return the pixel centres of an image.
 
     Args:
         size: (rows, columns) of the image.
-        device: where the result lives.
+        device: of the result.
         dtype: of the result.
 
     Returns:
@@ -50,15 +50,15 @@ def pixel_centres(
 
 @lru_cache(maxsize=64)
 def axis_centres(count: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return the centres of the pixels of one axis, `count` in ]-1, 1[; not to be written to."""
-    # A tensor that is made in inference mode may not be used outside it.
+    """Return the pixel centres of one axis, `count` in ]-1, 1[; cached, do not modify in place."""
+    # Tensors created in inference mode cannot be used in autograd later.
     with torch.inference_mode(False):
         return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
 
 
 @lru_cache(maxsize=64)
 def axis_edges(count: int) -> Tensor:
-    """Return the edges of the pixels of one axis, `count+1` in float64; not to be written to."""
+    """Return the pixel edges of one axis, `count+1` in float64; cached, do not modify in place."""
     with torch.inference_mode(False):
         return torch.linspace(-1, 1, count + 1, dtype=torch.float64)
 
@@ -66,39 +66,38 @@ def axis_edges(count: int) -> Tensor:
 def sample(
     image: Tensor, points: Tensor, fill_value: float = 0.0, *, all_finite: bool | None = None
 ) -> Tensor:
-    """Read an image or a feature map at any points, bilinearly.
+    """Return an image or a feature map, sampled bilinearly at given points.
 
-    Points within half a pixel of the border, and beyond it, take the border pixel's value.
+    Points within half a pixel of the border, or outside it, take the border pixel's value.
 
     Args:
-        image: `b c h w`; a batch of 1 serves any batch of points. What is laid out channels last is
-            read faster, if it has many channels.
-        points: `b h' w' 2`, (x, y) in [-1, 1]; a batch of 1 serves any batch of images.
-            NaN marks a point that lies nowhere in the image.
+        image: `b c h w`; a batch of 1 is broadcast. With many channels, channels-last layout is
+            sampled faster.
+        points: `b h' w' 2`, (x, y) in [-1, 1]; a batch of 1 is broadcast. NaN marks a point that
+            has no location in the image.
         fill_value: the value at points that are NaN.
-        all_finite: whether no point is NaN; looked for if None.
+        all_finite: whether all points are finite; tested if None.
 
     Returns:
         `b c h' w'` in the image's dtype. The arithmetic is float32 or better.
     """
     check.same_batch(len(image), len(points), "image and points")
-    # Looking is cheap; choosing, point by point and channel by channel, is not.
+    # Testing all points is much cheaper than `torch.where` on all channels.
     if is_all_finite(points) if all_finite is None else all_finite:
         return _read(image, points)
     known = points.isfinite().all(dim=-1)
-    # NaN must not enter the arithmetic: it would come back out of the gradients even where it is
-    # masked.
+    # NaN must not enter the arithmetic: masked NaN values still spread through gradients.
     values = _read(image, torch.where(known[..., None], points, 0.0))
     return torch.where(known[:, None], values, fill_value)
 
 
 def is_all_finite(points: Tensor) -> bool:
-    """Return whether all points are finite; a compiled program cannot look, and says no."""
+    """Return whether all points are finite; always False while compiling, as values are unknown."""
     return not torch.compiler.is_compiling() and bool(torch.isfinite(points.detach().sum()))
 
 
 def _read(image: Tensor, points: Tensor) -> Tensor:
-    """Do what :func:`sample` does for points that are all finite."""
+    """Return :func:`sample` for points that are all finite."""
     batch = max(len(image), len(points))
     dtype = torch.promote_types(image.dtype, points.dtype)
     image, kept = image.to(dtype), image.dtype
@@ -115,12 +114,12 @@ def _read(image: Tensor, points: Tensor) -> Tensor:
 
 
 class Reading(NamedTuple):
-    """One of the readings that are added up.
+    """One bilinear sample in the weighted sum of a mipmap plan.
 
     Attributes:
-        from_atlas: whether the map that holds all further levels is read, or the image itself.
-        points: `b h w 2`, where.
-        weight: `b 1 h w`, what it counts; those of all readings are together 1.
+        from_atlas: whether to sample the mipmap atlas (levels 1 and up) or the image (level 0).
+        points: `b h w 2`, in the frame of the atlas or of the image.
+        weight: `b 1 h w`; the weights of all readings sum to 1.
     """
 
     from_atlas: bool
@@ -129,12 +128,12 @@ class Reading(NamedTuple):
 
 
 class MipmapPlan(NamedTuple):
-    """How to read an image at points that each stand for an area; made by :func:`plan_mipmap`.
+    """How to sample images by a mipmap; made by :func:`plan_mipmap`.
 
     Attributes:
-        readings: the image's own, and two of levels that follow one another; those that count
-            nothing at any point are left out.
-        top: the last level.
+        readings: of the image, and of two consecutive levels; those of weight zero everywhere are
+            omitted.
+        top: the highest level.
     """
 
     readings: tuple[Reading, ...]
@@ -142,25 +141,25 @@ class MipmapPlan(NamedTuple):
 
 
 def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> MipmapPlan:
-    """Plan how to read images of a size, each point as the mean over about the area of its pixel.
+    """Return a plan to sample images by a mipmap: approximate means over each point's footprint.
 
-    A pyramid of 2x2 means; each point reads, trilinearly, the two levels whose pixels are nearest
-    in size to its footprint (Williams, "Pyramidal parametrics", SIGGRAPH 1983). A footprint that is
-    longer than wide is treated as the square of the same area: it is smoothed a little too much
-    along one side, too little along the other.
+    The mipmap is a pyramid of 2x2 means; each point interpolates trilinearly between the two levels
+    whose pixels are nearest in size to its footprint (Williams, "Pyramidal parametrics", SIGGRAPH
+    1983). An anisotropic footprint is treated as a square of the same area: it is smoothed slightly
+    too much along one side and too little along the other.
 
     Args:
         size: (rows, columns) of the image.
         points: `b h w 2`, (x, y) in [-1, 1], none NaN.
-        footprint: `b h w`, side in source pixels of the square that each point stands for; at most
-            1: bilinear.
+        footprint: `b h w`, side in source pixels of the square that each point covers; sampling is
+            bilinear where it is at most 1.
 
     Returns:
-        What :func:`sample_mipmap` needs.
+        The plan for :func:`sample_mipmap`.
     """
     highest = min(size).bit_length() - 1
     level = footprint.clamp(1.0, 2.0**highest).log2()
-    # Where rounding alone lifts a level by 1e-7, no further level is read for it.
+    # The margin prevents a further level from being used because of rounding errors (1e-7).
     top = int((level.detach().amax() - 1e-4).ceil().clamp(min=0))
     level = level.clamp(max=float(top))
     lower = level.detach().floor().clamp(1, max(top - 1, 1))
@@ -179,24 +178,24 @@ def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> Mipma
 
 
 def sample_mipmap(image: Tensor, plan: MipmapPlan, *, finite: bool = False) -> Tensor:
-    """Read an image as it was planned.
+    """Return an image sampled by a mipmap plan.
 
     Args:
-        image: `b c h w`, of the size that was planned for.
-        plan: of :func:`plan_mipmap`.
-        finite: whether an image with NaN or infinite pixels is refused.
+        image: `b c h w`, of the size given to :func:`plan_mipmap`.
+        plan: made by :func:`plan_mipmap`.
+        finite: whether to raise ``ValueError`` for NaN or infinite pixels.
 
     Returns:
         `b c h' w'` in the image's dtype.
     """
     levels = _mipmap_atlas(image, plan.top) if plan.top else image
     if finite:
-        # The last level is small, and every pixel is in it.
+        # The highest level is small, and depends on every pixel.
         last = _atlas_layout(image.shape[-2:], plan.top)[-1] if plan.top else (0,)
         check.finite(image, levels[..., int(last[0]) :, :])
     total: Tensor | None = None
     for from_atlas, points, weight in plan.readings:
-        # In place: a new tensor of this size costs as much as the product.
+        # In place, as allocating a tensor of this size costs as much as the product.
         weight, values = weight.to(image.dtype), _read(levels if from_atlas else image, points)
         total = values.mul_(weight) if total is None else total.addcmul_(weight, values)
     assert total is not None, "shares add up to 1, so that some reading counts"
@@ -204,13 +203,11 @@ def sample_mipmap(image: Tensor, plan: MipmapPlan, *, finite: bool = False) -> T
 
 
 def _atlas_layout(size: Sequence[int], top: int) -> list[tuple[float, ...]]:
-    """Return where levels 1 to ``top`` of an image's pyramid lie in the map that holds them all.
-
-    They stand one below the other.
+    """Return the layout of levels 1 to ``top`` in the mipmap atlas, stacked vertically.
 
     Returns:
-        For each level its first row and its rows and columns in the map's pixels, the number of
-        these that the image itself takes up, and in the last place the size of the map.
+        For each level, in pixels of the atlas: the first row, the rows and columns of the level,
+        those that the unpadded image covers (fractional), and the rows and columns of the atlas.
     """
     rows, columns = size
     high, wide = float(rows), float(columns)
@@ -224,24 +221,24 @@ def _atlas_layout(size: Sequence[int], top: int) -> list[tuple[float, ...]]:
 
 
 def _to_atlas(points: Tensor, layout: Tensor, index: Tensor) -> Tensor:
-    """Return where in the map of levels points of the image lie, each in the level of its index."""
+    """Return points of the image as points of the atlas, each in the level of its index."""
     region = layout.index_select(1, index.flatten()).unflatten(1, index.shape)
     first, rows, columns, high, wide, all_rows, all_columns = region
-    # Not nearer to another level than half a pixel: beyond it the border's own values go on.
+    # Stay half a pixel inside the level, so that its border values continue, not the next level.
     x = ((points[..., 0] + 1) / 2 * wide).clamp(min=0.5).minimum(columns - 0.5)
     y = ((points[..., 1] + 1) / 2 * high).clamp(min=0.5).minimum(rows - 0.5) + first
     return torch.stack([x / all_columns, y / all_rows], dim=-1) * 2 - 1
 
 
 def _mipmap_atlas(image: Tensor, top: int) -> Tensor:
-    """Put levels 1 to ``top`` of a pyramid one below the other: `b c h w`."""
+    """Return levels 1 to ``top`` of the pyramid, stacked vertically: `b c h w`."""
     layout = _atlas_layout(image.shape[-2:], top)
     *_, rows, columns = layout[0]
     atlas = image.new_empty(*image.shape[:2], int(rows), int(columns))
-    # Neither gradients nor compiled programs take a result that is written where it belongs.
+    # Autograd and compiled programs do not support ``out=``.
     in_place = not (image.requires_grad or torch.compiler.is_compiling())
     for first, rows, columns in ([int(each) for each in region[:3]] for region in layout):
-        # Beside a level nothing counts, but it is read, and must not be NaN by chance.
+        # The pixels beside a level have weight zero, but are read and must not be NaN.
         atlas[..., first : first + rows, columns:] = 0
         region = atlas[..., first : first + rows, :columns]
         if in_place:
@@ -253,7 +250,7 @@ def _mipmap_atlas(image: Tensor, top: int) -> Tensor:
 
 
 def _halve(image: Tensor, into: Tensor | None = None) -> Tensor:
-    """Take 2x2 means of an image `b c h w`; a side that is odd is first repeated by one pixel."""
+    """Return 2x2 means of an image `b c h w`; an odd side is padded by repeating its last pixel."""
     rows, columns = image.shape[-2:]
     if rows % 2 or columns % 2:
         image = F.pad(image, (0, columns % 2, 0, rows % 2), mode="replicate")
@@ -263,16 +260,16 @@ def _halve(image: Tensor, into: Tensor | None = None) -> Tensor:
 
 
 def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor:
-    """Resample an image to another size: the identity warp.
+    """Return an image resampled to another size, as by the identity warp.
 
     Args:
         image: `b c h w`, floating.
-        size: (rows, columns) wanted.
-        antialias: whether pixels of a smaller image are means over the areas that they stand for;
+        size: (rows, columns) of the result.
+        antialias: whether pixels of a smaller image are means over the areas that they cover;
             otherwise each is one bilinear sample. See :mod:`lzu_viz.geometry.area_resampling`.
 
     Returns:
-        `b c *size`.
+        `b c *size` in the image's dtype.
 
     Example:
         >>> resize(torch.arange(16.0).reshape(1, 1, 4, 4), (2, 2))[0, 0]
@@ -292,19 +289,19 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
 def _even_plan(
     source: check.Size, size: check.Size, dtype: torch.dtype, device: torch.device
 ) -> MeanPlan:
-    """Plan to read for each pixel its equal share of an image; once for all images of a size."""
-    # A tensor that is made in inference mode may not be used outside it.
+    """Return the plan for means over equal rectangles, cached for each pair of sizes."""
+    # Tensors created in inference mode cannot be used in autograd later.
     with torch.inference_mode(False):
         rows, columns = (axis_edges(count)[None] for count in size)
         return plan_means(source, rows, columns, dtype, device)
 
 
 def footprints(source: Sequence[int], points: Tensor, determinant: Tensor) -> Tensor:
-    """Return the side, in source pixels, of the square that each zoomed pixel stands for.
+    """Return the side, in source pixels, of the square with the area that each zoomed pixel covers.
 
     Args:
         source: (rows, columns) of the source image.
-        points: `b h' w' 2`, whose size is that of the zoomed image.
+        points: `b h' w' 2`, only used for (rows, columns) of the zoomed image.
         determinant: `b h' w'`, of the warp's Jacobian.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How many threads torch computes with."""
+"""Control of the number of threads that torch uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ import torch
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Set torch's number of intra-op threads within a ``with`` block, and restore it after.
+    """Set torch's number of intra-op threads within a ``with`` block, and restore it afterwards.
 
-    An operation on a few thousand numbers gains nothing from a second thread, but has to wait for
-    it, and where another program holds the core that is milliseconds for every operation.
+    An operation on a few thousand numbers is no faster with a second thread, but has to wait for
+    it: milliseconds for each operation if another program occupies the core.
 
-    The number belongs to the calling thread: operations that other threads have under way keep
-    theirs. Only a thread that runs its first operation within the block starts with this number,
-    and the matrix products of all threads may use fewer for as long as the block lasts; results do
-    not depend on it.
+    The number applies to the calling thread; operations running in other threads are not affected.
+    However, a thread that runs its first operation within the block starts with this number, and
+    the matrix products of all threads may use fewer threads during the block. Results do not
+    depend on it.
 
     Example:
         >>> with threads(1):

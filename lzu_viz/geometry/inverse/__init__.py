@@ -1,4 +1,4 @@
-"""The inverse of a piecewise bilinear map: for one axis, for any points, for all pixels."""
+"""The inverse of a piecewise bilinear map: on one axis, at any points, or at all pixels."""
 
 from .invert import invert_axis, invert_pieces, invert_pixels
 

@@ -1,13 +1,13 @@
-r"""Quadrilateral: one bilinear piece backwards, in closed form.
+r"""The inverse of one bilinear piece in closed form.
 
 With q = p - P00 and the coefficients of :mod:`lzu_viz.geometry.bilinear`, eliminating u from
 q = u b + v c + u v d gives
 
 .. math:: v^2 (d \times c) + v\, (b \times c + q \times d) + q \times b = 0
 
-whose derivative at a solution is the Jacobian determinant. In a piece that is not folded that is
-positive, which tells the right root from the wrong one; written with the root in the denominator it
-also covers parallelograms (d = 0), where the equation is linear.
+whose derivative at a solution is the Jacobian determinant. In a piece that is not folded this is
+positive, which selects the root of the equation. With the square root in the denominator, the
+solution also covers parallelograms (d = 0), where the equation is linear.
 """
 
 import torch
@@ -17,15 +17,15 @@ from ..bilinear import Pieces, cross, dot
 
 
 def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Find points in pieces, one in each.
+    """Return the local coordinates of points, one in each piece.
 
     Args:
-        pieces: of `n 2` coefficients; not folded.
+        pieces: coefficients `n 2`, of pieces that are not folded.
         points: `n 2`.
 
     Returns:
-        u and v, `n` each in [0, 1], and how far T(u, v) misses, the larger of x and y; NaN where a
-        coefficient is.
+        u and v, each `n` in [0, 1], and the residual `n`, the maximum of the errors of T(u, v) in x
+        and y; NaN where a coefficient is NaN.
 
     Example:
         >>> from lzu_viz.geometry.bilinear import pieces_of
@@ -40,7 +40,7 @@ def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     root = torch.addcmul(linear**2, square, constant, value=-4).clamp_(min=0).sqrt_()
     v = constant / (linear + root) * -2
     if bool((linear.amin() if len(linear) else linear.new_zeros(())) < 0):
-        # The other way to write the same root: here it does not subtract nearly equal numbers.
+        # The same root in a form without cancellation where ``linear`` is negative.
         v = torch.where(linear >= 0, v, (root - linear) / (2 * square))
     v = v.clamp_(0, 1)
     side = torch.addcmul(b, v[:, None], d)
@@ -52,14 +52,17 @@ def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def refine(
     pieces: Pieces, points: Tensor, u: Tensor, v: Tensor, residual: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Mend by a Newton step what cancellation took; where that does not help, nothing changes.
+    """Return local coordinates improved by a Newton step, to recover digits lost to cancellation.
 
     Args:
-        pieces: as in :func:`solve`.
-        points: likewise.
-        u: as it returned it, and so the others.
-        v: likewise.
-        residual: likewise.
+        pieces: coefficients `n 2`, of pieces that are not folded.
+        points: `n 2`.
+        u: `n`, from :func:`solve`.
+        v: `n`, from :func:`solve`.
+        residual: `n`, from :func:`solve`.
+
+    Returns:
+        u, v and residual; unchanged where the step does not reduce the residual.
     """
     way = points - pieces.at(u, v)
     along_u, along_v = pieces.derivatives(u, v)

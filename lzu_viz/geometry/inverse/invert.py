@@ -1,14 +1,14 @@
-r"""The warp backwards: from the source frame to the zoomed frame.
+r"""The inverse of a warp: from the source to the zoomed frame.
 
-Separable: on each axis a monotone piecewise linear function; find the piece by bisection, then
-    divide.
+Separable: each axis is a monotone piecewise linear function; find the piece by bisection, then
+divide.
 
 Non-separable: find the piece (`rasterize` for the pixels of an image, `point_location` for any
-points), then solve it (`inverse_bilinear`). Each pixel certifies its own answer: mapped forward
-inside its piece, it has to come back to the pixel.
+points), then solve for the local coordinates (`inverse_bilinear`). Each solution is verified: the
+forward map in its piece has to reproduce the point.
 
-Whatever way an answer z was found, its derivatives are those of the equation T(z) = p that it
-solves (implicit function theorem), with J the Jacobian of T at z:
+The derivatives of a solution z of T(z) = p follow from the implicit function theorem, with J the
+Jacobian of T at z:
 
 .. math:: dz = J^{-1} (dp - dT)
 """
@@ -29,18 +29,18 @@ from .point_location import find, tolerance
 from .rasterize import pieces_under
 
 PIXELS_AT_ONCE = 1 << 14
-"""How many pixels a CPU solves together: few enough to stay in a core's cache."""
+"""Number of pixels solved at once on a CPU; small enough to stay in a core's cache."""
 
 
 def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
-    """Undo a piecewise linear function of one axis.
+    """Return the inverse of a piecewise linear function of one axis.
 
     Args:
-        nodes: `b k+1`, strictly rising values at k + 1 equally spaced nodes of [-1, 1].
-        points: `b n`, values; a batch of 1 serves any batch of nodes, and the other way round.
+        nodes: `b k+1`, strictly increasing values at k + 1 equally spaced nodes of [-1, 1].
+        points: `b n`, values; nodes or points of batch 1 are broadcast.
 
     Returns:
-        `b n` in [-1, 1], differentiable in both; NaN where no point has that value.
+        `b n` in [-1, 1], differentiable in both; NaN where a value is not attained.
 
     Example:
         >>> nodes = torch.tensor([[-1.0, 0.5, 1.0]])
@@ -65,14 +65,14 @@ def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
 
 
 def invert_pieces(grid: Tensor, points: Tensor) -> Tensor:
-    """Undo a piecewise bilinear function at any points.
+    """Return the inverse of a piecewise bilinear function at any points.
 
     Args:
         grid: `b rows+1 columns+1 2`, values at equally spaced nodes of the frame; no piece folded.
         points: `b n 2`, values, none NaN; same batch as the grid.
 
     Returns:
-        `b n 2` in [-1, 1], differentiable in both; NaN where no point has that value.
+        `b n 2` in [-1, 1], differentiable in both; NaN where a value is not attained.
     """
     with torch.no_grad():
         piece, answer = _searched(grid.detach(), points.detach())
@@ -80,15 +80,15 @@ def invert_pieces(grid: Tensor, points: Tensor) -> Tensor:
 
 
 def invert_pixels(grid: Tensor, sizes: Sequence[Size]) -> list[Tensor]:
-    """Undo a piecewise bilinear function at the centres of all pixels, of several images at once.
+    """Return the inverse of a piecewise bilinear function at all pixel centres of several images.
 
     Args:
         grid: as in :func:`invert_pieces`.
-        sizes: (rows, columns) of each image, all over the same frame.
+        sizes: (rows, columns) of each image; each spans the same frame.
 
     Returns:
-        For each image `b h w 2` in [-1, 1], differentiable in the grid; NaN where no point of the
-        zoomed frame is mapped to that pixel.
+        `b h w 2` in [-1, 1] for each image, differentiable in the grid; NaN where no point of the
+        zoomed frame is mapped to the pixel.
     """
     with torch.no_grad():
         piece = pieces_under(grid.detach(), sizes)
@@ -99,17 +99,17 @@ def invert_pixels(grid: Tensor, sizes: Sequence[Size]) -> list[Tensor]:
 
 
 def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
-    """Solve pieces `b n` for all pixels; search for those whose answer is not certain.
+    """Return the inverse at all pixels, given their pieces `b n`; NaN where there is no piece.
 
-    Of these, ``piece`` is put right. Without a piece the answer is NaN.
+    Where the residual is too large, the piece is searched, and ``piece`` is corrected in place.
     """
     slack = tolerance(grid) / 4
-    # What is read together lies together, here and in the table: all x, then all y.
+    # All x before all y, here and in the table, so that memory accesses are contiguous.
     centres = [_centres(size, grid) for size in sizes]
     points = (torch.cat(centres, dim=1) if len(centres) > 1 else centres[0]).T
     answer = grid.new_empty(len(grid), 2, len(points)).mT
     at_once = PIXELS_AT_ONCE if grid.device.type == "cpu" else len(points)
-    # Memory that is asked for again and again takes longer to come than to fill.
+    # Reuse one buffer, as repeated allocation takes longer than filling it.
     read = grid.new_empty(10, min(at_once, len(points)))
     for image, table in enumerate(_table(grid)):
         for start in range(0, len(points), at_once):
@@ -133,15 +133,15 @@ def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
 
 
 def _centres(size: Size, like: Tensor) -> Tensor:
-    """Return the centres of an image's pixels as `2 n`: all x, then all y."""
+    """Return the pixel centres of an image as `2 n`: all x, then all y."""
     y, x = (axis_centres(count, like.device, like.dtype) for count in size)
     return torch.stack(torch.broadcast_tensors(x, y[:, None])).flatten(1)
 
 
 def _table(grid: Tensor) -> Tensor:
-    """Return for each image the numbers of each piece: `b 10 pieces+1`; the first is none, all NaN.
+    """Return a table of the pieces, `b 10 pieces+1`; entry 0, for no piece, is NaN.
 
-    They are its coefficients and its corner in the zoomed frame; x and y of each.
+    The 10 rows are x and y of the four coefficients and of the first corner in the zoomed frame.
     """
     pieces = grid.shape[1] - 1, grid.shape[2] - 1
     corner = _corners(pieces, grid.device, grid.dtype).expand(len(grid), -1, -1, -1)
@@ -158,7 +158,7 @@ def _corners(pieces: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
 
 
 def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the piece `b n`, -1 for none, and the inverse `b n 2`, NaN for none, of any points."""
+    """Return the piece `b n` (-1: none) and the inverse `b n 2` (NaN: none) of any points."""
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     place = find(grid, points)
     known = place.row >= 0
@@ -168,7 +168,7 @@ def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, answer: Tensor) -> Tensor:
-    """Connect answers `b n 2` in pieces `b n` with the grid and points that they follow from."""
+    """Return the solutions `b n 2` in pieces `b n`, differentiable in the grid and the points."""
     moving = grid.requires_grad or (points is not None and points.requires_grad)
     if not (torch.is_grad_enabled() and moving):
         return answer
@@ -179,7 +179,7 @@ def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, answer: 
 
 
 class _Inverse(torch.autograd.Function):
-    """Pass on answers that were found, with the derivatives of the equation that they solve."""
+    """The identity on solutions, with derivatives by the implicit function theorem."""
 
     @staticmethod
     def forward(
@@ -195,7 +195,7 @@ class _Inverse(torch.autograd.Function):
         coefficients, piece, answer = ctx.saved_tensors
         rows, columns = ctx.pieces
         known = (piece >= 0)[..., None]
-        # Where there is no answer any place serves, and nothing flows.
+        # Without a solution the location is arbitrary, as the gradient is set to zero below.
         place = locate(torch.where(known, answer, 0.0), rows, columns)
         index = piece.clamp(min=0).long()
         u = place.u + place.column - index % columns

@@ -1,8 +1,8 @@
-"""Search: which piece of a grid holds a point, wherever it lies; slow, sure, in double precision.
+"""Point location: the piece of a grid that contains a point; slow but robust, in float64.
 
-The piece is found by comparing the point with the bounding boxes of the pieces, and the place in it
-by :mod:`lzu_viz.geometry.inverse.inverse_bilinear`. Every answer is mapped forward again, and
-counts only if it comes back to its point.
+Candidate pieces are those whose bounding box contains the point; the local coordinates are solved
+by :mod:`lzu_viz.geometry.inverse.inverse_bilinear`. A solution is accepted only if the forward map
+reproduces the point.
 """
 
 from collections.abc import Iterator
@@ -15,31 +15,31 @@ from .inverse_bilinear import refine, solve
 from .rasterize import runs
 
 PAIRS_AT_ONCE = 1 << 18
-"""How many pairs of a point and a piece are held in memory together."""
+"""Approximate number of (point, piece) pairs in memory at once."""
 
 
 def tolerance(values: Tensor) -> float:
-    """Return how far, in the source frame, an answer mapped forward may miss its point.
+    """Return the maximum residual of a solution, in coordinates of the source frame.
 
-    16 units in the last place: 2e-6 of [-1, 1] in float32, half a thousandth of a pixel on 512.
+    16 units in the last place: 2e-6 of [-1, 1] in float32, 5e-4 pixels at 512 pixels.
     """
     return 16 * torch.finfo(values.dtype).eps * max(1.0, float(values.detach().abs().amax()))
 
 
 def find(grid: Tensor, points: Tensor) -> Located:
-    """Find the piece and the place in it of every point.
+    """Return the piece of every point and the local coordinates in it.
 
     Args:
         grid: `b rows+1 columns+1 2`, values at the nodes; no piece folded.
         points: `b n 2`, none NaN; same batch as the grid.
 
     Returns:
-        Both, in float64; row -1 where no piece holds the point.
+        The locations, u and v in float64; row -1 where no piece contains the point.
     """
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     batch, count = points.shape[:2]
     slack = tolerance(grid)
-    # In a piece that is nearly a triangle, float32 loses points that lie well inside.
+    # In a nearly triangular piece, float32 misses points well inside it.
     grid, points = grid.double(), points.double()
     pieces = Pieces(*(each.reshape(-1, 2) for each in pieces_of(grid)))
     flat = points.reshape(-1, 2)
@@ -51,7 +51,7 @@ def find(grid: Tensor, points: Tensor) -> Located:
         place_u, place_v, residual = refine(near, flat[of_point], *solve(near, flat[of_point]))
         closest = best.scatter_reduce(0, of_point, residual, "amin")
         wins = ((residual == closest[of_point]) & (residual < best[of_point])).nonzero()[:, 0]
-        # On a shared edge two pieces may answer alike; one of them is taken, for all three values.
+        # On a shared edge two pieces may have equal residuals: take all values from the same piece.
         taken = torch.full_like(piece, -1)
         taken[of_point[wins]] = wins
         index = (taken >= 0).nonzero()[:, 0]
@@ -65,13 +65,13 @@ def find(grid: Tensor, points: Tensor) -> Located:
 
 
 def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pair each point with the pieces whose bounding box holds it.
+    """Pair each point with the pieces whose bounding box contains it.
 
-    The source frame is cut into bins and the points are sorted by bin. The points in one row of
-    bins under a bounding box are then one run of the sorted list.
+    The source frame is divided into bins and the points are sorted by bin, so that the points in
+    one row of bins within a bounding box are one run of the sorted list.
 
     Yields:
-        Pairs (index of the piece, index of the point), both flat over the batch, some at a time.
+        Indices of pieces and of points, flat over the batch, for a chunk of pairs.
     """
     batch, count = points.shape[:2]
     bins = min(max(round((count / 4) ** 0.5), 1), 512)
@@ -103,5 +103,5 @@ def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Te
 
 
 def _bin(points: Tensor, bins: int) -> Tensor:
-    """Return each coordinate's bin, of ``bins`` in [-1, 1]; the outermost for what is outside."""
+    """Return the bin of each coordinate, of ``bins`` in [-1, 1], clamped to the outermost bins."""
     return ((points + 1) * (bins / 2)).floor().clamp(0, bins - 1).long()
