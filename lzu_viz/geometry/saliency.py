@@ -24,7 +24,7 @@ FLOOR = 1e-5
 
 
 def normalise(saliency: Tensor) -> Tensor:
-    """Return the map with a minimum value added and a sum of 1.
+    """Return the map normalised to a sum of 1, with a small floor added to every cell.
 
     Args:
         saliency: `b 1 h w`, finite, non-negative, not all zero.
@@ -33,7 +33,7 @@ def normalise(saliency: Tensor) -> Tensor:
         `b 1 h w`, every cell at least about ``FLOOR / (h * w)``, in float32 or better.
 
     Raises:
-        ValueError: if the shape is wrong, a cell is not finite or negative, or all cells are zero.
+        ValueError: if the shape is wrong, a cell is negative or not finite, or all cells are zero.
     """
     if saliency.ndim != 4 or saliency.shape[1] != 1 or 0 in saliency.shape:
         raise ValueError(f"saliency must be `b 1 h w`, got {check.shape(saliency)}")
@@ -97,7 +97,8 @@ def gaussian(
         `b 1 h w`.
 
     Raises:
-        ValueError: if a shape is wrong, a centre is not finite, or ``sigma`` is outside [1e-6, 10].
+        ValueError: if a shape is wrong, a centre is not finite, or ``sigma`` is outside [1e-6, 10]
+            (as a tensor: not in ]0, 10]).
     """
     check.points(centres, "centres")
     # The frame [-1, 1] has side 2.

@@ -25,7 +25,8 @@ class FrameResult(NamedTuple):
     Attributes:
         detections: in this frame, boxes in [-1, 1] of the source frame (`LZ`: the zoomed frame).
         warp: the warp by which the frame was zoomed.
-        expected: `n 4`, the boxes from which the warp was made, extrapolated from previous frames.
+        expected: `n 4`, the boxes from which the warp was made: of previous frames, moved by the
+            motion model.
     """
 
     detections: Detections
