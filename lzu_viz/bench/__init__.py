@@ -1,1 +1,1 @@
-"""Benchmarks: commands that stand beside the floors; nothing else in the package imports them."""
+"""Benchmarks, run as commands."""

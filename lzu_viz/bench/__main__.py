@@ -12,7 +12,7 @@ from . import report
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the commands. Each benchmark has a module of its name with `run` and `text`."""
+    """Return the argument parser. Each benchmark is a module of its name with `run` and `text`."""
     out = argparse.ArgumentParser(prog="python -m lzu_viz.bench", description=__doc__)
     commands = out.add_subparsers(dest="bench", required=True)
     explorer = commands.add_parser(
@@ -58,7 +58,7 @@ def _some(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what the command line asks for; give the exit status."""
+    """Run the command line and return the exit status."""
     options = vars(parser().parse_args(arguments))
     name, path, picture = (options.pop(key, None) for key in ("bench", "json", "picture"))
     try:
@@ -82,6 +82,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Told to end, we still end the server and the browser that we started.
+    # Exit by an exception on SIGTERM, so that the server and the browser are stopped.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(main())

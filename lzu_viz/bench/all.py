@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.bench all`: the benchmarks that need no browser, one after the other."""
+"""`python -m lzu_viz.bench all`: the benchmarks inverse, zoom and stages, in sequence."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,12 @@ EACH = {"inverse": inverse, "zoom": zoom, "stages": stages}
 
 
 def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
-    """Run all three, see there."""
+    """Run the three benchmarks and return their reports as one.
+
+    Args:
+        official: a checkout of the official code.
+        rounds: number of timed rounds.
+    """
     result = {
         "inverse": inverse.run(official, rounds),
         "zoom": zoom.run(official, rounds),
@@ -21,10 +26,10 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
 
 
 def text(result: Mapping[str, Any]) -> str:
-    """Put the reports into words, one below the other."""
+    """Format the reports as text, one below the other."""
     return "\n\n".join(f"== {name} ==\n{each.text(result[name])}" for name, each in EACH.items())
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
-    """Draw what `inverse` has to draw."""
+    """Draw the figure of the benchmark `inverse` to a file."""
     inverse.draw(result["inverse"], path)

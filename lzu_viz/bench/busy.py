@@ -1,8 +1,8 @@
-"""`python -m lzu_viz.bench busy`: how much slower what a warp does gets on a busy machine.
+"""`python -m lzu_viz.bench busy`: how much slower inverse and zoom get on a busy machine.
 
-Each is timed with torch's default number of threads, by turns on the machine as it is and beside
-programs that keep a core busy each. On two cores and beside two of them, a program that runs on one
-thread gets two thirds of a core.
+Each is timed with torch's default number of threads, alternately on the idle machine and beside
+processes that each keep one core busy. On two cores with two such processes, a single-threaded
+program gets two thirds of a core.
 """
 
 import subprocess
@@ -21,23 +21,23 @@ from ..geometry.warp import Warp
 from .report import Progress, report, table
 
 LOOPS = 2
-"""Programs beside."""
+"""Number of busy processes."""
 
 SIZE = (256, 512)
-"""Of the inverse."""
+"""(rows, columns) at which the inverse is evaluated."""
 
 SOURCE, ZOOMED = (854, 1280), (256, 384)
-"""Sizes of source and zoomed image."""
+"""(rows, columns) of source and zoomed image."""
 
 N_BOOTSTRAP = 5
-"""How often each is run in a round."""
+"""Number of runs of each function per round."""
 
 
 def run(rounds: int = 7) -> dict[str, Any]:
-    """Measure.
+    """Run the benchmark.
 
     Args:
-        rounds: how many times the machine is left alone and made busy, in turn.
+        rounds: number of rounds, each once idle and once busy.
 
     Returns:
         A report; times in seconds.
@@ -63,7 +63,7 @@ def run(rounds: int = 7) -> dict[str, Any]:
 
 
 def _contenders() -> dict[str, Callable[[], object]]:
-    """Return what is timed; each time the warp is new."""
+    """Return the timed functions by name; each call uses a warp without cached maps."""
     spot = saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1, size=(27, 48))
     saliency_map = saliency.mix(saliency.uniform((27, 48)), spot)
     separable, general = (
@@ -93,13 +93,13 @@ def _time(contenders: Mapping[str, Callable[[], object]], taken: dict[str, list[
 
 @contextmanager
 def _busy() -> Iterator[None]:
-    """Run programs beside this one that do nothing but keep a core busy each."""
+    """Run processes that each keep one core busy, for the duration of the context."""
     loop = [sys.executable, "-c", "print(flush=True)\nwhile True: pass"]
     running = [subprocess.Popen(loop, stdout=subprocess.PIPE) for _ in range(LOOPS)]
     try:
         for each in running:
             assert each.stdout is not None, "it was asked for"
-            each.stdout.readline()  # it is in its loop
+            each.stdout.readline()  # printed just before the busy loop starts
         yield
     finally:
         for each in running:
@@ -108,7 +108,7 @@ def _busy() -> Iterator[None]:
 
 
 def text(result: Mapping[str, Any]) -> str:
-    """Put a report into words: milliseconds, and their ratio."""
+    """Format a report as a table of milliseconds and their ratio."""
     head = [
         f"{result['threads']} threads, {result['loops']} loops beside",
         "quiet, ms",

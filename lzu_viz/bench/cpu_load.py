@@ -1,4 +1,4 @@
-"""Who else keeps the machine busy while we measure: then the figures are too bad."""
+"""CPU load by other processes during a measurement, which makes its figures too high."""
 
 import os
 import time
@@ -7,20 +7,20 @@ import psutil
 
 
 class Load:
-    """What others do from now on: processes that neither we nor our children are."""
+    """CPU time of all processes except this one and its children, from construction on."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
         self._others = _others_s()
 
     def others(self) -> float:
-        """Return the share of all cores, 0 to 1, that they have had since."""
+        """Return the fraction of all cores, 0 to 1, that other processes have used since then."""
         cores = (time.monotonic() - self._start) * (os.cpu_count() or 1)
         return max(0.0, (_others_s() - self._others) / cores)
 
 
 def _others_s() -> float:
-    """Return the seconds of all cores that went to others, since the machine started."""
+    """Return the CPU seconds, over all cores, of other processes since the machine started."""
     spent = psutil.cpu_times()
     ours = 0.0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):

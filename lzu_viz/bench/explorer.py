@@ -1,24 +1,26 @@
-"""How fast the explorer follows a drag, against the plain way, in a real JupyterLab.
+"""Latency of the explorer during a drag, compared with a baseline, in a real JupyterLab.
 
 Both designs get the same photo (1024 x 2048), the same warp and three panels of one size: source,
-zoomed and unzoomed. The plain way is `interactive_output` over sliders with `plt.show`, and no
-network; in the explorer the kernel runs the segmenter meanwhile, as often as the page asks for it.
+zoomed and unzoomed. The baseline is `interactive_output` over sliders with `plt.show`, without a
+network; in the explorer the kernel also runs the segmenter, as often as the page requests it.
 
-- The mouse is real input to Chromium: it takes the fovea, or the handle of the slider, and makes 60
-  movements a second along a straight line, whether or not the page keeps up.
-- Each movement is timed by the browser's own stamp, also those that Chromium hands over together.
-  Each frame, the page looks at the zoomed picture; a new one counts as seen when the next frame
-  begins. Of the plain way the picture's file is looked at: decoding it costs nothing here.
-- Many pictures are on their way at once. To know which is which, the path is first gone along
-  slowly, and the pictures of each place are learned.
-- Latency: from a movement until the picture of its place, or of a later one, was seen. Settled:
-  from the release of the button until the picture of the last place was seen. Answer: from the
-  release until the network's answer was seen. Pictures a second: different ones, until settled.
+- The mouse is real input to Chromium: it drags the fovea, or the handle of the slider, with 60
+  movements per second along a straight line, whether or not the page keeps up.
+- Each movement is timed by the browser's own time stamp, including those that Chromium coalesces.
+  In each frame the page checks the zoomed image; a new one counts as displayed when the next frame
+  begins. For the baseline the image file is checked, so that decoding it is not counted.
+- Many images are in flight at once. To identify them, the path is first traversed slowly, and the
+  images of each position are recorded.
+- Latency: from a movement until the image of its position, or of a later one, is displayed.
+  Settled: from the release of the button until the image of the last position is displayed.
+  Answer: from the release until the network's prediction is displayed. Pictures per second:
+  distinct images, until settled.
 - Several drags of each design in turn, in one run of one browser; every figure is the median over
-  the drags. The detector's drags come by themselves.
-- Slow link: 150 ms more for every message to the kernel and from it.
+  the drags. The drags with the detector are run separately.
+- Slow link: 150 ms of extra delay for every message to and from the kernel.
 - Memory: the page's JavaScript heap and the kernel's resident memory, before and after many
-  updates in strokes of five, each drawn, each stroke answered; a tenth as many first, to warm up.
+  updates in strokes of five; every update is drawn and every stroke gets a prediction. A tenth as
+  many updates are run first as a warm-up.
 """
 
 import math
@@ -36,7 +38,7 @@ from .cpu_load import Load
 from .report import Progress, report, table
 
 FROM, TO = -0.6, 0.6
-"""Where a drag begins and ends, x in [-1, 1] of the photo."""
+"""Start and end of a drag, x in [-1, 1] of the photo."""
 
 PANELS = [f'.lzu canvas[data-view="{name}"]' for name in ("zoomed", "source", "unzoomed")]
 PICTURE = ".widget-output img"
@@ -55,7 +57,7 @@ NAMES = {
     "pictures_known": "share of pictures whose place is known",
     "pictures_whole": "share with all panels in one frame",
 }
-"""What the table calls the figures, in its order."""
+"""Row labels of the table by figure, in order."""
 
 TARGETS: dict[str, dict[str, tuple[float, float]]] = {
     "explorer": {
@@ -68,25 +70,25 @@ TARGETS: dict[str, dict[str, tuple[float, float]]] = {
     },
     "explorer_slow_link": {"latency_of_local": (0, 1.1), "pictures_of_local": (0.9, math.inf)},
 }
-"""Least and largest value that is wanted of a design's figure."""
+"""Target range (minimum, maximum) of each figure, by design."""
 
 TICKS = 20
-"""Steps of the progress during the updates."""
+"""Number of progress steps during the updates."""
 
 BUSY = 0.1
-"""The share of the machine that other programs may take while we measure."""
+"""Largest fraction of the machine that other programs may use without a warning in the report."""
 
 
 def run(drags: int = 5, moves: int = 90, updates: int = 2000) -> dict[str, Any]:
-    """Measure, and give the report.
+    """Run the benchmark and return its report.
 
     Args:
-        drags: of each design.
-        moves: of the pointer in a drag.
-        updates: of the explorer, to see whether memory grows; 0 leaves this out.
+        drags: number of drags of each design.
+        moves: number of pointer movements in a drag.
+        updates: number of explorer updates for the memory measurement; 0 skips it.
 
     Raises:
-        CannotRun: there is no Chromium.
+        CannotRun: if there is no Chromium.
     """
     progress = Progress(9 + 4 * drags + (TICKS + 1 if updates else 0))
     progress.step("starting JupyterLab and Chromium")
@@ -151,7 +153,7 @@ def _path(start: float, end: float, y: float, moves: int) -> list[Point]:
 
 
 def _drag(stages: dict[str, Stage], drags: int, progress: Progress) -> dict[str, list[Figures]]:
-    """Drag on each in turn."""
+    """Run drags on all stages in turn, and return the figures by design."""
     seen: dict[str, list[Figures]] = {design: [] for design in stages}
     for number in range(drags):
         for design, stage in stages.items():
@@ -161,7 +163,7 @@ def _drag(stages: dict[str, Stage], drags: int, progress: Progress) -> dict[str,
 
 
 def _memory(stage: Stage, updates: int, progress: Progress) -> dict[str, float]:
-    """Compare the memory of page and kernel before and after many updates."""
+    """Return the memory of page and kernel before and after many updates, in MB."""
     shown_text = stage.lab.cells.locator(
         ".jp-OutputArea-output", has_text="kernel"
     ).first.inner_text()
@@ -188,7 +190,7 @@ def _memory(stage: Stage, updates: int, progress: Progress) -> dict[str, float]:
 
 
 def compare(rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Set the designs' figures beside each other: what is said of one against another."""
+    """Return the designs' rows, with the figures of one design relative to another added."""
     rows = {design: dict(each) for design, each in rows.items()}
     explorer, slow, plain = rows["explorer"], rows["explorer_slow_link"], rows["baseline"]
     plain.pop("answer_ms")
@@ -206,7 +208,7 @@ def _ratio(first: dict[str, Any], second: dict[str, Any], name: str) -> float:
 
 
 def text(result: dict[str, Any]) -> str:
-    """Return the report as a person reads it: a table, with what is wanted beside it."""
+    """Format the report as a table, with the targets in its last column."""
     rows = {row["design"]: row for row in result["rows"]}
     lines = []
     for name, label in NAMES.items():

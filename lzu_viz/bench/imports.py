@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.bench imports`: import time of the package, beside that of what it needs."""
+"""`python -m lzu_viz.bench imports`: import time of the package and of its dependencies."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ LIMIT = 1.3
 
 
 def run(rounds: int) -> dict[str, Any]:
-    """Time the imports in turn, so that other load on the machine slows all of them alike.
+    """Time the imports in turn, so that other load on the machine affects all of them equally.
 
     Args:
         rounds: processes per module; a first one that fills the disk cache is not counted.

@@ -1,7 +1,7 @@
-"""`python -m lzu_viz.bench inverse`: what the inverse of a warp costs, ours and others'.
+"""`python -m lzu_viz.bench inverse`: run time of the inverse of a warp, compared with others.
 
-Each is asked for the inverse at every pixel of an image, on the same control grid. The unit is what
-unzooming costs anyway: `grid_sample` of a map of 256 channels of that size.
+Each implementation computes the inverse at every pixel of an image, on the same control grid. The
+reference is `grid_sample` of a map of 256 channels of that size, which unzooming needs anyway.
 """
 
 import os
@@ -29,31 +29,31 @@ from .timing import loaded, medians, peak_mb
 SIZES = ((32, 64), (64, 128), (128, 256), (256, 512), (900, 1600))
 BATCHES = (1, 4)
 PIECES, FWHM = (26, 47), (10 / 27, 10 / 48)
-"""Of the official code."""
+"""Settings of the official code."""
 
 STRIDES = (8, 16, 32, 64, 128)
 CHANNELS = 256
 LARGEST_MAP = 2 << 30
-"""Bytes."""
+"""Largest feature map that is sampled, in bytes."""
 
 SAID = (256, 512)
-"""The size at which most is said of a grid."""
+"""(rows, columns) at which gradients and errors are measured."""
 
 POINTS = 20
-"""For which the obvious way is timed; it takes each by itself."""
+"""Number of points for which the reference of the tests is timed; it inverts one at a time."""
 
 SLOWEST_AT = {"scikit-image": (128, 256), "scipy": (256, 512)}
-"""The largest size at which these are asked; they need minutes for larger ones."""
+"""Largest size at which these libraries are timed; they need minutes for larger ones."""
 
 ORACLES = Path(__file__).parents[2] / "tests" / "oracles.py"
 
 
 def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
-    """Measure.
+    """Run the benchmark.
 
     Args:
         official: a checkout of the official code.
-        rounds: how often each is timed.
+        rounds: number of timed rounds.
 
     Returns:
         A report; times in seconds, memory in MiB.
@@ -83,7 +83,7 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
 
 
 def _looks(theirs: Official | None) -> dict[str, Tensor]:
-    """Return saliency maps by name: that of a data set, and one that zooms strongly."""
+    """Return saliency maps by name: one like a driving data set's, and one with a strong zoom."""
     if theirs:
         real = {"nuScenes": theirs.saliency()}
     else:
@@ -107,18 +107,19 @@ def _rows(
     rounds: int,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    """Time all contenders on one grid, at all sizes and batches."""
+    """Time all implementations on one grid, at all sizes and batch sizes."""
     rows = []
     for batch in BATCHES:
         warp = _warp(saliency_map.expand(batch, -1, -1, -1), separable)
         for size in SIZES:
             contenders: dict[str, Callable[[], object]] = {"ours": partial(_ours, warp, size)}
-            # Cells times the largest cell: at the largest size this would fill the memory.
+            # Its memory grows with the number of cells times the largest cell: too much at the
+            # largest size.
             if theirs and (name != "strong" or size <= SAID):
                 contenders["official"] = partial(theirs.invert, warp.grid, size, separable)
             if batch == 1 and count == 1 and not separable:
                 contenders |= _general(warp, size)
-            # Maps that are too large for the memory are read by a part of their channels.
+            # Maps that are too large for the memory are sampled with fewer channels.
             parts = -(-batch * size[0] * size[1] * CHANNELS * 4 // LARGEST_MAP)
             features = torch.rand(batch, CHANNELS // parts, *size)
             points = warp.zoomed_map(size)
@@ -137,7 +138,7 @@ def _rows(
 
 
 def _ours(warp: Warp, size: tuple[int, int]) -> Tensor:
-    """Invert a warp that remembers nothing."""
+    """Invert a warp with an empty cache."""
     warp._memory.clear()
     return warp.zoomed_map(size)
 
@@ -148,7 +149,7 @@ def _all_of(warp: Warp, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
 
 
 def _general(warp: Warp, size: tuple[int, int]) -> dict[str, Callable[[], object]]:
-    """Return what general libraries offer: linear on triangles between the nodes."""
+    """Return inverses by general libraries, which interpolate linearly on triangles of nodes."""
     try:
         from scipy.interpolate import LinearNDInterpolator
         from skimage.transform import PiecewiseAffineTransform
@@ -172,7 +173,7 @@ def _general(warp: Warp, size: tuple[int, int]) -> dict[str, Callable[[], object
 
 
 def _obvious(warp: Warp, size: tuple[int, int]) -> float:
-    """Time the obvious way of the tests, for a few points, and give what all would take."""
+    """Time the tests' reference for a few points; return the seconds extrapolated to all pixels."""
     oracles = loaded(ORACLES)
     points = np.random.default_rng(0).uniform(-1, 1, (POINTS, 2))
     grid = warp.grid[0].double().numpy()
@@ -185,7 +186,7 @@ def _obvious(warp: Warp, size: tuple[int, int]) -> float:
 def _pyramid(
     warp: Warp, theirs: Official | None, rounds: int, progress: Progress
 ) -> dict[str, float]:
-    """Time all levels of a pyramid over 900 x 1600."""
+    """Time the inverse for all levels of a pyramid over 900 x 1600."""
     sizes = [(-(-SIZES[-1][0] // stride), -(-SIZES[-1][1] // stride)) for stride in STRIDES]
     contenders: dict[str, Callable[[], object]] = {
         "ours, one query": lambda: _all_of(warp, sizes),
@@ -197,7 +198,7 @@ def _pyramid(
 
 
 def _gradient(warp: Warp, rounds: int, progress: Progress) -> dict[str, float]:
-    """Time forwards and backwards, and tell how far float32 is from float64."""
+    """Time forward and backward passes, and compare float32 gradients with float64."""
     nodes = warp.grid.clone().requires_grad_()
     features = torch.rand(1, CHANNELS, *SAID, requires_grad=True)
     points = warp.zoomed_map(SAID).clone().requires_grad_()
@@ -222,7 +223,7 @@ def _gradient(warp: Warp, rounds: int, progress: Progress) -> dict[str, float]:
 
 
 def _memory(warp: Warp, theirs: Official | None, progress: Progress) -> dict[str, float | None]:
-    """Return by how much each lets the memory grow at the largest size, in MiB."""
+    """Return the increase in peak memory of each at the largest size, in MiB."""
     size = SIZES[-1]
     progress.step("memory")
     peaks = {"ours": peak_mb(lambda: _ours(warp, size))}
@@ -232,7 +233,7 @@ def _memory(warp: Warp, theirs: Official | None, progress: Progress) -> dict[str
 
 
 def _error(warp: Warp) -> dict[str, float]:
-    """Map our answers forward in float64: how many are missing, and the worst miss in pixels."""
+    """Map the inverse forward in float64; return the number of NaN and the largest error in px."""
     zoomed = warp.zoomed_map(SAID).double().flatten(1, 2)
     centres = Warp.identity((1, 1), dtype=torch.float64).source_map(SAID).flatten(1, 2)
     half = torch.tensor([SAID[1] / 2, SAID[0] / 2], dtype=torch.float64)
@@ -244,14 +245,14 @@ def _error(warp: Warp) -> dict[str, float]:
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
-    """Draw a report into a file."""
+    """Draw the figure of a report to a file."""
     figure = Figure(figsize=(11, 7.5), layout="constrained")
     show_inverses(figure, result["rows"])
     figure.savefig(path, dpi=110)
 
 
 def text(result: Mapping[str, Any]) -> str:
-    """Put a report into words: ratios first, milliseconds after them."""
+    """Format a report as tables of ratios and milliseconds."""
     parts = []
     for which, separable in dict.fromkeys((r["look"], r["separable"]) for r in result["rows"]):
         own = [r for r in result["rows"] if (r["look"], r["separable"]) == (which, separable)]

@@ -1,4 +1,4 @@
-"""The notebooks that a benchmark opens: the explorer, and the same work done the plain way."""
+"""The notebooks of the explorer's benchmark: the explorer, and a baseline of equal function."""
 
 import json
 from pathlib import Path
@@ -24,8 +24,8 @@ state = State(network="{network}").at(x={x})
 Explorer(image, state=state, views=("source", "zoomed", "unzoomed"))
 """
 
-# What a reader would write who knows Matplotlib and ipywidgets. No network looks at the picture:
-# the plain way has the easier job.
+# The usual implementation with Matplotlib and ipywidgets. It runs no network, which favours the
+# baseline.
 BASELINE = """
 import matplotlib.pyplot as plt
 import torch
@@ -64,7 +64,7 @@ VBox([*sliders.values(), interactive_output(show, sliders)])
 
 
 def write(path: Path, *sources: str) -> None:
-    """Write a notebook of these code cells."""
+    """Write a notebook with the given code cells."""
     cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",

@@ -1,8 +1,7 @@
-"""The official code of the paper, where the user has a checkout of it: run as it is, on a CPU too.
+"""The official code of the paper, run unmodified from a checkout, also without a GPU.
 
-Its files are not touched. What it needs and is not there (a framework, a GPU, an alias that numpy
-has dropped) is stood in for while it is loaded and run. Its saliency, a pickle of a tensor, is read
-without running anything that it says.
+Missing requirements (a framework, a GPU, an alias that numpy has removed) are replaced by stubs
+while it is loaded. Its saliency, a pickled tensor, is read without executing the pickle.
 """
 
 import io
@@ -31,7 +30,7 @@ class Official:
         folder: of the checkout.
 
     Raises:
-        CannotRun: its files are not there.
+        CannotRun: if files of the checkout are missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,27 +47,27 @@ class Official:
             self._grid = loaded(folder / "lzu" / "fixed_grid.py")
 
     def saliency(self) -> Tensor:
-        """Read the fixed saliency of nuScenes: `1 1 h w`."""
+        """Return the fixed saliency of nuScenes: `1 1 h w`."""
         pickled = (self.folder / "saliency.pkl").read_bytes()
-        # A pickle within a pickle: the outer one is only looked through for what it holds, which is
-        # the numbers, and then where they begin, the shape and the strides.
+        # A pickle within a pickle: the outer one is only disassembled. Its arguments are the bytes
+        # of the storage, followed by the offset, the shape and the strides.
         arguments = [each for _, each, _ in pickletools.genops(pickled)]
         where, held = next((k, a) for k, a in enumerate(arguments) if isinstance(a, bytes))
         _, *shape = [a for a in arguments[where:] if type(a) is int][:5]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of this kind of storage, which is no longer made
+            warnings.simplefilter("ignore")  # this storage type is deprecated
             storage = torch.load(io.BytesIO(held), map_location="cpu", weights_only=True)
             return torch.tensor(storage.tolist()).reshape(shape)
 
     def invert(self, grid: Tensor, size: tuple[int, int], separable: bool) -> Tensor:
-        """Invert a grid `b rows+1 columns+1 2` at the pixels of an image: `b *size 2`."""
+        """Return the inverse of a grid `b rows+1 columns+1 2` at an image's pixels: `b *size 2`."""
         inverse: Tensor = self._invert.invert_grid(grid, (len(grid), 1, *size), separable)
         return inverse
 
     def grid_maker(self, saliency: Tensor, fwhm: float, separable: bool) -> Callable[[], Tensor]:
-        """Return what makes a grid from saliency `1 1 h w`, with as many nodes as that has cells.
+        """Return a function that makes a grid from saliency `1 1 h w`, with one node per cell.
 
-        All that is made once is already made.
+        Everything that is computed only once is computed here.
         """
         with _on_a_cpu():
             shape = tuple(saliency.shape[-2:])
@@ -91,16 +90,16 @@ def _made(maker: Any, saliency: Tensor, separable: bool) -> Tensor:
 
 
 class _Registry:
-    """Stands in for a framework's list of modules."""
+    """Stub for a framework's module registry."""
 
     def register_module(self) -> Any:
-        """Leave a class as it is."""
+        """Return a decorator that returns the class unchanged."""
         return lambda each: each
 
 
 @contextmanager
 def _on_a_cpu() -> Iterator[None]:
-    """Stand in for what the code expects around it."""
+    """Replace missing requirements of the official code by stubs."""
     builder = types.ModuleType("mmdet3d.models.builder")
     builder.MODELS = _Registry()  # type: ignore[attr-defined]
     modules = {

@@ -1,4 +1,4 @@
-"""What every benchmark says, and how: a table, a JSON file, and a line of progress meanwhile."""
+"""Reports that all benchmarks share: a table, a JSON file, and a progress line."""
 
 import json
 import os
@@ -13,15 +13,15 @@ PACKAGES = ("lzu_viz", "torch", "jupyterlab", "ipywidgets", "anywidget", "matplo
 
 
 class CannotRun(Exception):  # noqa: N818 - it is no error of ours, the machine lacks something
-    """A benchmark needs something that is not there; the text says what, and what to do."""
+    """Raised if a requirement of a benchmark is missing; the message names it and the remedy."""
 
 
 class Progress:
-    """One line about what is going on, with a bar; a line for each step where it is no terminal.
+    """A progress line with a bar; without a terminal, one line per distinct step.
 
     Args:
-        steps: how many there will be.
-        out: where to write.
+        steps: number of steps.
+        out: stream to write to; stderr if None.
     """
 
     def __init__(self, steps: int, out: TextIO | None = None) -> None:
@@ -31,7 +31,7 @@ class Progress:
         self._said = ""
 
     def step(self, what: str) -> None:
-        """Say what is begun now; all before it is done."""
+        """Show the step that begins now; all earlier steps count as done."""
         share = min(1.0, self._done / self._steps)
         self._done += 1
         if self._out.isatty():
@@ -42,7 +42,7 @@ class Progress:
         self._said = what
 
     def close(self) -> None:
-        """Take the line away."""
+        """Erase the progress line."""
         if self._out.isatty():
             self._write("\r\x1b[K")
 
@@ -52,7 +52,7 @@ class Progress:
 
 
 def versions() -> dict[str, str]:
-    """Name what was measured, and on what."""
+    """Return the versions of the measured packages, of Python and of the system."""
     installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -65,13 +65,13 @@ def versions() -> dict[str, str]:
 def report(
     bench: str, rows: Sequence[Mapping[str, Any]], tools: Mapping[str, str], **more: Any
 ) -> dict[str, Any]:
-    """Put a benchmark's figures into the form that all of them share.
+    """Return a benchmark's figures in the format that all benchmarks share.
 
     Args:
-        bench: its name.
-        rows: figures by name, one row a design.
-        tools: versions of what is no Python package.
-        more: what else it has to say.
+        bench: name of the benchmark.
+        rows: figures by name, one mapping per row.
+        tools: versions of tools that are not Python packages.
+        more: further entries of the report.
     """
     return {"bench": bench, "versions": {**versions(), **tools}, "rows": [*rows], **more}
 
@@ -82,7 +82,7 @@ def write(result: Mapping[str, Any], path: Path) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Set cells in columns: the first to the left, all others to the right.
+    """Format cells as columns, the first left-aligned and all others right-aligned.
 
     Example:
         >>> print(table(["", "ours"], [["latency, ms", "26.1"]]))

@@ -1,4 +1,4 @@
-"""`make notebooks`: run notebooks, store their outputs, and print what each took."""
+"""`make notebooks`: run notebooks, store their outputs, and print time and memory of each."""
 
 import argparse
 import base64
@@ -16,13 +16,13 @@ from nbformat.v4 import new_code_cell
 from PIL import Image
 
 LARGEST_MB = 1024
-"""Peak memory that a notebook may take: half of what Binder gives."""
+"""Largest permitted peak memory of a notebook, in MiB: half of Binder's limit."""
 
 WIDE = 360
-"""Pixels across of a picture on the map."""
+"""Width of a thumbnail in the notebooks' overview, in pixels."""
 
-# Linux tells the peak since the program began; `getrusage` there counts what started it, too.
-# Elsewhere, on macOS, that counts in bytes.
+# On Linux, VmHWM is the peak of this process alone; `getrusage` there includes the process that
+# started it. Elsewhere, on macOS, `getrusage` counts bytes.
 _PEAK = """
 import pathlib, re, resource
 status = pathlib.Path("/proc/self/status")
@@ -34,7 +34,7 @@ else:
 
 
 class Ran(NamedTuple):
-    """What a run took.
+    """Time and memory of a run.
 
     Attributes:
         seconds: from the start of the kernel to the last output.
@@ -49,9 +49,9 @@ def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
     """Run a notebook from top to bottom, in place.
 
     Args:
-        notebook: its outputs are made anew.
-        folder: where its kernel runs.
-        before: code that is run first, and leaves nothing in the notebook.
+        notebook: its outputs are replaced.
+        folder: working directory of the kernel.
+        before: code that is run first; it is not stored in the notebook.
     """
     cells = notebook.cells
     hidden = [new_code_cell(code) for code in (before or "pass", _PEAK)]
@@ -64,7 +64,7 @@ def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
     )
-    # On few cores, threads that wait for one another take longer than they save.
+    # On few cores, synchronising threads takes longer than they save.
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     start = time.perf_counter()
     try:
@@ -83,7 +83,7 @@ def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
 
 
 def run(paths: Sequence[Path]) -> dict[Path, Ran]:
-    """Run notebooks and store them; say of each what it took."""
+    """Run notebooks, store them, and print and return the time and memory of each."""
     width = max(len(str(path)) for path in paths)
     print(f"{'notebook':<{width}}  seconds  peak MB", flush=True)
     took = {}
@@ -98,7 +98,7 @@ def run(paths: Sequence[Path]) -> dict[Path, Ran]:
 
 
 def draw(notebook: Any, path: Path) -> None:
-    """Store a notebook's first picture, small, for the map, if that has a folder for it."""
+    """Store a notebook's first image as a thumbnail, if there is a folder for it."""
     if not path.parent.is_dir():
         return
     for cell in notebook.cells:
@@ -112,7 +112,7 @@ def draw(notebook: Any, path: Path) -> None:
 
 
 def main() -> int:
-    """Run the notebooks that are named; 1 if one takes too much memory."""
+    """Run the notebooks of the command line; return 1 if one takes too much memory."""
     parser = argparse.ArgumentParser(
         prog="python -m lzu_viz.bench.run_notebooks", description=__doc__
     )

@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.bench stages`: what each stage of a system costs, with both networks."""
+"""`python -m lzu_viz.bench stages`: run time of each stage of a system, with both networks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -15,10 +15,10 @@ SIZES: Mapping[str, tuple[tuple[int, int], ...]] = {
 
 
 def run(rounds: int = 7) -> dict[str, Any]:
-    """Measure.
+    """Run the benchmark.
 
     Args:
-        rounds: how often each stage is timed.
+        rounds: number of timed rounds per stage.
 
     Returns:
         A report; times in seconds.
@@ -48,7 +48,7 @@ def run(rounds: int = 7) -> dict[str, Any]:
 
 
 def text(result: Mapping[str, Any]) -> str:
-    """Put a report into words: each stage's part of the network's time, then milliseconds."""
+    """Format a report as tables: each stage as a fraction of the network's time, then totals."""
     head = ["input, saliency, warp", *(s for s in STAGES if s != "network"), "all, ms", "GFLOPs"]
     parts = [f"{result['threads']} threads; stages as parts of the network's time"]
     for network in SIZES:

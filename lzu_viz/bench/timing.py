@@ -1,4 +1,4 @@
-"""Times that can be compared: contenders take turns in one process, and each has its median."""
+"""Comparable timings: functions run in turn in one process, and the median of each is taken."""
 
 import ctypes
 import gc
@@ -16,27 +16,27 @@ from .report import CannotRun, Progress
 Contenders = Mapping[str, Callable[[], object]]
 
 ENOUGH = 0.4
-"""Seconds after which a contender has been timed often enough, if that was three times."""
+"""Total seconds after which a function is not timed again, if it was timed three times."""
 
 LEAST = 0.004
-"""Seconds that a turn lasts at least: what is quicker is run several times in it."""
+"""Minimum seconds of one measurement; faster functions are run repeatedly."""
 
 SLOW = 2.0
-"""Seconds from which the first run of a contender counts, and is the only one."""
+"""Seconds above which the first run of a function is its only one, and counts."""
 
 
 def medians(contenders: Contenders, rounds: int, progress: Progress, what: str) -> dict[str, float]:
-    """Time contenders in turn: whatever else runs on the machine slows all alike.
+    """Time functions in turn, so that other load on the machine affects all of them equally.
 
     Args:
-        contenders: what is timed, by name. Each is run once before, and not timed then
-            unless it is slow.
-        rounds: how many; one that is slow leaves the later ones out.
-        progress: is told of each contender once.
-        what: is timed.
+        contenders: functions by name. Each is run once as a warm-up, which counts only if it is
+            slow (see ``SLOW``).
+        rounds: number of timed rounds; slow functions skip them.
+        progress: gets one step for each function.
+        what: description of the measurement, for the progress line.
 
     Returns:
-        Seconds of each, the median over its rounds.
+        Seconds of each function, the median over its rounds.
     """
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     slow = set[str]()
@@ -72,7 +72,11 @@ def synchronise() -> None:
 
 
 def loaded(path: Path) -> Any:
-    """Load a file that belongs to no package, as a module of its own."""
+    """Return a file outside any package, loaded as a module.
+
+    Raises:
+        CannotRun: if it cannot be loaded.
+    """
     spec = spec_from_file_location(f"measured_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise CannotRun(f"{path} cannot be loaded")
@@ -82,16 +86,16 @@ def loaded(path: Path) -> Any:
 
 
 def peak_mb(run: Callable[[], object]) -> float | None:
-    """Return by how much the memory of this process grows while something runs, in MiB.
+    """Return the increase in peak memory of this process during a second run, in MiB.
 
     Returns:
-        None where the system does not tell, which is everywhere but on Linux.
+        None where the system does not report it, that is, everywhere but on Linux.
     """
     clear, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
     run()
     gc.collect()
     try:
-        # What was freed is given back first, so that using it again is seen.
+        # Return freed memory to the system first, so that its reuse is counted.
         ctypes.CDLL(None).malloc_trim(0)
         clear.write_text("5", encoding="ascii")
         before = _kilobytes(status, "VmRSS")

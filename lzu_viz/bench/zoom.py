@@ -1,9 +1,9 @@
-"""`python -m lzu_viz.bench zoom`: what it costs to make a warp, to zoom by it and to unzoom.
+"""`python -m lzu_viz.bench zoom`: run time of making a warp, of zooming and of unzooming.
 
-The unit of zooming is the uniform one, `F.interpolate` with antialiasing. The zooms by area means
-(of a separable warp) and by a mipmap (of any warp) are timed with a warp that is new each time, and
-with one that has been used before on an image of this size. The error is against means of
-16 x 16 samples a pixel, on a zone plate: rings that get finer outwards, down to two pixels.
+The reference for zooming is uniform downsampling, `F.interpolate` with antialiasing. Zooms by area
+means (of a separable warp) and by a mipmap (of any warp) are timed with a new warp in each call,
+and with a warp whose maps for this image size are cached. The error is measured against means of
+16 x 16 samples per pixel, on a zone plate: rings whose period falls outwards to two pixels.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,32 +24,32 @@ from .report import Progress, report, table
 from .timing import medians
 
 PIECES, FWHM = (26, 47), 10
-"""Of the official code; the reach in its nodes."""
+"""Settings of the official code; its fwhm is in nodes."""
 
 ZOOMS = (
     ((256, 512), (128, 256)), ((1024, 1024), (256, 256)), ((900, 1600), (225, 400)),
     ((900, 1600), (450, 800)), ((854, 1280), (256, 384)), ((854, 1280), (160, 224)),
 )  # fmt: skip
-"""Sizes of source and zoomed image."""
+"""(rows, columns) of source and zoomed image."""
 
 UNZOOMS = (((64, 128), (64, 128)), ((64, 128), (128, 256)), ((64, 128), (256, 512)))
-"""Sizes of features before and after."""
+"""(rows, columns) of feature maps before and after unzooming."""
 
 CHANNELS = 256
 FINEST = 4
-"""Samples along each side of a pixel, for means that are taken the plain way."""
+"""Samples along each side of a pixel, for means by supersampling."""
 
 PLATE, SEEN, REFERENCE = 1024, 256, 16
-"""Side of the zone plate, of its zoomed image, and samples along each side of a pixel that are
-taken for the truth."""
+"""Side of the zone plate and of its zoomed image, and samples along each side of a pixel of the
+reference."""
 
 
 def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
-    """Measure.
+    """Run the benchmark.
 
     Args:
         official: a checkout of the official code.
-        rounds: how often each is timed.
+        rounds: number of timed rounds.
 
     Returns:
         A report; times in seconds.
@@ -73,7 +73,7 @@ def _look() -> Tensor:
 
 
 def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
-    """Time the way from saliency to grid."""
+    """Time making a grid from saliency."""
     saliency_map, rows = _look(), []
     fwhm = (FWHM / saliency_map.shape[-2], FWHM / saliency_map.shape[-1])
     for separable in (True, False):
@@ -114,7 +114,7 @@ def _zooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
 
 
 def _anew(warp: Warp, image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Zoom by a warp that remembers nothing."""
+    """Zoom by a warp with an empty cache."""
     return Warp(warp.grid, warp.axes).zoom(image, size)
 
 
@@ -131,7 +131,7 @@ def zone_plate(side: int) -> Tensor:
 
 
 def _errors() -> dict[str, float]:
-    """Return how far the zooms of a zone plate are from the means, root mean square."""
+    """Return the root mean square errors of the zooms of a zone plate, by name."""
     plate, size = zone_plate(PLATE), (SEEN, SEEN)
     warp = Warp.from_saliency(_look())
     points = warp.source_map((SEEN * REFERENCE, SEEN * REFERENCE))
@@ -145,7 +145,7 @@ def _errors() -> dict[str, float]:
 
 
 def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
-    """Time unzooming features, in both layouts, by an inverse that is known."""
+    """Time unzooming features, in both memory layouts, with a precomputed inverse."""
     rows = []
     for size, wanted in UNZOOMS:
         warp = Warp.from_saliency(_look())
@@ -163,7 +163,7 @@ def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
 
 
 def text(result: Mapping[str, Any]) -> str:
-    """Put a report into words: ratios first, milliseconds after them."""
+    """Format a report as tables of ratios and milliseconds."""
     parts = []
     for row in result["rows"]:
         unit = row["seconds"][row["unit"]]

@@ -1,1 +1,1 @@
-"""The static site: `python -m lzu_viz.site` builds the executed series, with no network."""
+"""The static site: `python -m lzu_viz.site` builds the executed notebooks, without a network."""

@@ -12,7 +12,7 @@ from . import source
 
 
 def main() -> int:
-    """Execute, write and build; the pages lie in the folder that is named."""
+    """Run the command line: build the site, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m lzu_viz.site", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/site"), help="where the pages go")
     parser.add_argument(
@@ -28,7 +28,14 @@ def main() -> int:
 
 
 def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
-    """Build the site into a folder, which is emptied before; 0 if all went well."""
+    """Build the site in a folder, and return Sphinx's exit status, 0 if successful.
+
+    Args:
+        out: the folder, which is deleted first.
+        repository: OWNER/NAME on GitHub for the launch buttons; no buttons if empty.
+        only: part of the names of the notebooks to include; all if empty.
+        run: whether the notebooks are executed.
+    """
     work = out.with_name(f"{out.name}-source")
     for folder in (out, work):
         shutil.rmtree(folder, ignore_errors=True)
@@ -52,7 +59,7 @@ def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
 
 
 def repository() -> str:
-    """Return OWNER/NAME of git's origin, or nothing if that is not on GitHub."""
+    """Return OWNER/NAME of git's origin, or an empty string if that is not on GitHub."""
     command = ["git", "remote", "get-url", "origin"]
     try:
         run = subprocess.run(command, cwd=source.HERE, capture_output=True, text=True, check=False)

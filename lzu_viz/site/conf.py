@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: no network, neither now nor when a page is read."""
+"""Sphinx configuration of the site. Neither the build nor the pages need a network."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ html_static_path: list[str] = []
 templates_path: list[str] = []
 exclude_patterns = ["**/_explorers"]
 
-# The notebooks were executed before, with their explorers as pages.
+# The notebooks are already executed, with their explorers as separate pages.
 nb_execution_mode = "off"
 nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "dollarmath"]
@@ -49,7 +49,7 @@ math[display="block"] { margin: 1em 0; }
 
 
 def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> None:
-    """Put a launch button on top of each notebook, where the repository is known."""
+    """Add the style sheet, and a launch button above each notebook if the repository is known."""
     context["metatags"] = context.get("metatags", "") + f"<style>{STYLE}</style>"
     is_notebook = page.startswith("notebooks/") and page != "notebooks/map"
     if REPOSITORY and is_notebook and "body" in context:
@@ -58,7 +58,7 @@ def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> 
 
 
 def explorers(app: Sphinx, error: Exception | None) -> None:
-    """Copy the explorers' pages, which Sphinx does not know, beside the pages that show them."""
+    """Copy the explorers' pages, which Sphinx does not process, to the built site."""
     if error:
         return
     for folder in app.srcdir.rglob("_explorers"):
@@ -67,14 +67,14 @@ def explorers(app: Sphinx, error: Exception | None) -> None:
 
 
 def visit_math(self: Any, node: nodes.Element) -> None:
-    """Write a formula as MathML, which browsers draw themselves: no script has to be fetched."""
+    """Write a formula as MathML, which browsers render without a script."""
     display = "block" if isinstance(node, nodes.math_block) else "inline"
     self.body.append(convert(node.astext(), display=display))
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> None:
-    """Hook all this in."""
+    """Register the math renderer and the event handlers."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.connect("html-page-context", launch)
     app.connect("build-finished", explorers)

@@ -1,4 +1,4 @@
-"""How an explorer is shown on the site: a page of its own in a frame, dragged with no kernel."""
+"""Explorers on the site: separate pages in frames, interactive without a kernel."""
 
 import html
 from dataclasses import replace
@@ -14,18 +14,18 @@ with needs("notebooks"):
     from ..widgets import Explorer, State, to_html
 
 HEIGHT = 900
-"""Of the frame in pixels, before its page has said how high it is."""
+"""Initial height of the frame in pixels, until its page is loaded."""
 
 
 def explorers_as_pages(folder: str | Path, prefix: str) -> None:
-    """From here on, write each explorer that a cell shows to a page, and show that in a frame.
+    """Write every explorer that is displayed from now on to a page, and show it in a frame.
 
     Args:
-        folder: where the pages go.
-        prefix: of their names; a number follows.
+        folder: for the pages; created if missing.
+        prefix: of their file names; a number follows.
 
     Raises:
-        ValueError: no IPython is running here.
+        ValueError: if IPython is not running.
     """
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
@@ -43,7 +43,7 @@ def explorers_as_pages(folder: str | Path, prefix: str) -> None:
 
 
 def states_of(state: State) -> dict[str, State]:
-    """Return the states whose answers are computed beforehand, by the titles of their buttons."""
+    """Return the states whose predictions are computed in advance, by their buttons' titles."""
     return {
         "as in the notebook": state,
         "strength 0 %: uniform": replace(state, strength=0),
@@ -52,7 +52,7 @@ def states_of(state: State) -> dict[str, State]:
 
 
 def frame(address: str) -> str:
-    """Return the frame of a page, which grows as high as the page says."""
+    """Return the HTML of a frame that adapts its height to the page at an address."""
     escaped = html.escape(address)
     return (
         f'<iframe class="lzu-explorer" src="{escaped}" title="Explorer: drag the picture" '

@@ -1,4 +1,4 @@
-"""The sources of the site: the notebooks, executed anew, and a page for each module."""
+"""The sources of the site: the executed notebooks, and a page for each module."""
 
 import pkgutil
 import re
@@ -23,10 +23,10 @@ HERE = Path(__file__).parent
 NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
 
 EXPLORERS = "_explorers"
-"""Folder of the explorers' pages, beside the pages that show them."""
+"""Folder of the explorers' pages, next to the pages that embed them."""
 
 TOOLS = ("bench", "site")
-"""Packages that nobody imports: they get no page."""
+"""Packages of commands, which get no page."""
 
 
 AUTOMODULE = """# {name}
@@ -42,12 +42,12 @@ AUTOMODULE = """# {name}
 
 
 def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
-    """Write all that Sphinx needs into an empty folder.
+    """Write all sources that Sphinx needs to a new folder.
 
     Args:
-        folder: is made.
-        notebooks: those that are shown, of the folder `notebooks`.
-        run: whether they are run; otherwise they are shown as they are stored, with pictures
+        folder: to create; it must not exist.
+        notebooks: paths of the notebooks to include, in `NOTEBOOKS`.
+        run: whether the notebooks are executed; otherwise they are shown as stored, with images
             in place of the explorers.
     """
     folder.mkdir(parents=True)
@@ -77,7 +77,7 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
 
 
 def with_explorers(notebook: Any, beside: Path, explorers: Path, stem: str) -> None:
-    """Run a notebook, with its explorers written to pages of their own."""
+    """Run a notebook in place, with its explorers written to separate pages."""
     execute(
         notebook,
         beside,
@@ -87,7 +87,7 @@ def with_explorers(notebook: Any, beside: Path, explorers: Path, stem: str) -> N
 
 
 def public_modules() -> Iterator[str]:
-    """Return the dotted names of the modules that a reader may import, the package first."""
+    """Yield the dotted names of the modules to document, the package first."""
     yield "lzu_viz"
     for module in pkgutil.walk_packages(lzu_viz.__path__, "lzu_viz."):
         inner = module.name.removeprefix("lzu_viz.")
@@ -96,7 +96,7 @@ def public_modules() -> Iterator[str]:
 
 
 def module_page(name: str) -> str:
-    """Return the page of a module: what its docstrings say; of a package also what it gathers."""
+    """Return the page of a module: its docstrings, and the names that a package exports."""
     module = import_module(name)
     gathered = [
         f"- {{py:obj}}`{_home(module, each)}`" for each in sorted(getattr(module, "__all__", []))
@@ -106,7 +106,7 @@ def module_page(name: str) -> str:
 
 
 def _home(module: ModuleType, name: str) -> str:
-    """Return the full name of what a package gathers: that of the module where it is defined."""
+    """Return the full name of an exported object, with the module that defines it."""
     thing = getattr(module, name)
     home = getattr(thing, "__module__", None)
     if isinstance(thing, ModuleType):
@@ -115,7 +115,7 @@ def _home(module: ModuleType, name: str) -> str:
 
 
 def index(notebooks: list[Path], modules: list[str]) -> str:
-    """Return the first page, and the order of all others."""
+    """Return the first page, with the tables of contents of all others."""
     intro = (HERE / "index.md").read_text(encoding="utf-8")
     series = [each for each in notebooks if len(each.parts) == 1]
     solutions = [each for each in notebooks if len(each.parts) > 1]

@@ -1,4 +1,4 @@
-"""Widgets: what a reader drags. A frozen state, a pure function from state to result, and views."""
+"""Interactive widgets: the explorer and its frozen state, results, views, and figures."""
 
 from .._extras import needs
 

@@ -1,4 +1,7 @@
-"""The explorer: a picture that one takes hold of. The page draws the warp, the kernel answers."""
+"""The explorer: an interactive view of zoom and unzoom.
+
+The page draws the warp itself; the kernel computes what needs a network.
+"""
 
 import base64
 import os
@@ -25,30 +28,30 @@ from .state import Box, State, controls, lists
 from .views import DEFAULT_VIEWS, VIEWS, still
 
 MOST_PIXELS = 2e6
-"""Of a photo that is explored; a larger one is reduced first, for answers in good time."""
+"""Largest number of pixels of an image; larger ones are reduced first, for short response times."""
 
 
 class Explorer(anywidget.AnyWidget):
-    """Move what you look at over a picture, and see what a network finds through the zoom.
+    """Widget that zooms an image interactively and shows what a network predicts.
 
-    Drag a fovea or a box on the source; double click adds one or takes it away; the wheel makes it
-    wider. Blue is what the network answers, yellow what is true, where that is known, and red where
-    the warp is folded.
+    Drag a fovea or a box on the source; double click adds or removes one; the wheel changes its
+    width. Predictions are blue, the ground truth, where known, is yellow, and folded pieces of the
+    warp are red.
 
     Args:
-        photo: a scene whose truth is known, or anything that :func:`lzu_viz.datasets.images.load`
-            takes: the path of your own photo, an array, an image tensor.
-        state: to begin with; by default, for a scene, a fovea (and a box) lies on the person.
-        views: which of ``VIEWS`` are shown, in order.
-        controls: which fields of the state get controls, by name; all where None.
+        photo: a scene with ground truth, or anything that :func:`lzu_viz.datasets.images.load`
+            accepts: the path of your own photo, an array, an image tensor.
+        state: initial state; by default, for a scene, a fovea (and a box) lies on the person.
+        views: names of the ``VIEWS`` to show, in order.
+        controls: names of the state's fields that get controls; all if None.
 
     Attributes:
-        state: what the controls say. Setting it moves them.
-        result: the tensors and numbers that are shown: of the last state that could be.
+        state: values of the controls. Setting it moves them.
+        result: tensors and numbers that are shown, for the last valid state.
 
     Raises:
-        ValueError: the photo cannot be used (see :func:`lzu_viz.datasets.images.load`), or there
-            is no such view or control.
+        ValueError: if the photo cannot be used (see :func:`lzu_viz.datasets.images.load`), or
+            there is no such view or control.
     """
 
     _esm = module_source()
@@ -78,7 +81,7 @@ class Explorer(anywidget.AnyWidget):
         self.image = (
             self.ground_truth.image if self.ground_truth else images.load(photo, MOST_PIXELS)
         )
-        # Traits are set, and heard of, while the widget is still being made.
+        # Setting the traits calls their observers before the widget is complete.
         self._made = False
         self._note = [] if self.ground_truth else _resized(images.size_of(photo), self.image)
         self._result: Result | None = None
@@ -97,7 +100,7 @@ class Explorer(anywidget.AnyWidget):
 
     @property
     def state(self) -> State:
-        """What the controls say."""
+        """Values of the controls."""
         return self._said
 
     @state.setter
@@ -106,7 +109,7 @@ class Explorer(anywidget.AnyWidget):
 
     @property
     def result(self) -> Result:
-        """What is shown: of the last state that could be."""
+        """Result that is shown, for the last valid state."""
         if self._result is None:
             raise ValueError(f"nothing could be shown yet: {self._answer.get('error')}")
         return self._result
@@ -118,7 +121,7 @@ class Explorer(anywidget.AnyWidget):
 
     @traitlets.observe("_upload")
     def _take(self, change: dict[str, Any]) -> None:
-        """Take a photo that the page sends; one that cannot be read changes nothing."""
+        """Load a photo that the page sends; one that cannot be read changes nothing."""
         if not self._made:
             return
         sent = change["new"]
@@ -136,11 +139,12 @@ class Explorer(anywidget.AnyWidget):
         self._reply({**self._said.to_page(), "serial": sent.get("serial")})
 
     def _reply(self, message: dict[str, Any]) -> None:
-        """Answer a state; one that cannot be shown leaves all as it was, and says why."""
+        """Send the result of a state; if the state is invalid, send the error and keep the last."""
         serial = message.get("serial") if isinstance(message, dict) else None
         start = time.perf_counter()
         try:
-            # What cannot be shown is still what the controls say; what is no state is not.
+            # A state that cannot be shown still holds the values of the controls; an invalid
+            # message does not.
             self._said = State.from_page(message)
             shown = [each["name"] for each in self._views]
             with _a_core_for_the_page():
@@ -154,12 +158,12 @@ class Explorer(anywidget.AnyWidget):
             **answer,
             "serial": serial,
             "lines": [*self._note, *answer["lines"]],
-            # By this the page knows how long to leave the kernel alone while a hand moves.
+            # The page waits about this long between two messages while something is dragged.
             "took_ms": 1000 * (time.perf_counter() - start),
         }
 
     def still(self) -> Picture:
-        """Return the views and the numbers as one picture."""
+        """Return the views and the numbers as one image."""
         names = [each["name"] for each in self._views]
         drawn = still(self.image, self.ground_truth, self.result, names)
         named = [(VIEWS[name].caption, each) for name, each in zip(names, drawn, strict=True)]
@@ -167,7 +171,7 @@ class Explorer(anywidget.AnyWidget):
         return panels.sheet(named, columns=min(2, len(named)), footer=footer)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Leave a picture beside the widget, for where no kernel runs."""
+        """Return the widget's MIME bundle with a JPEG, which is shown where no kernel runs."""
         shown = super()._repr_mimebundle_(**options)
         if shown is None:
             return None
@@ -179,12 +183,12 @@ class Explorer(anywidget.AnyWidget):
         return {**bundle, "image/jpeg": left}, metadata
 
     def __repr__(self) -> str:
-        """Name the explorer, without an address."""
+        """Return a representation without a memory address."""
         return f"Explorer({self._said})"
 
 
 def _resized(size: tuple[int, int], image: Tensor) -> list[str]:
-    """Say what was done to a photo of this size (rows, columns), if anything was."""
+    """Return a note if a photo of this size (rows, columns) was resized; otherwise none."""
     rows, columns = image.shape[-2:]
     if size == (rows, columns):
         return []
@@ -193,13 +197,13 @@ def _resized(size: tuple[int, int], image: Tensor) -> list[str]:
 
 @contextmanager
 def _a_core_for_the_page() -> Iterator[None]:
-    """Leave a core to the browser: threads that wait for one make an answer ten times slower."""
+    """Leave a core to the browser: threads that wait for one make a result ten times slower."""
     with threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))):
         yield
 
 
 def _controls_to_page(names: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Return all controls, and which of them are shown: those of some fields, or all where None."""
+    """Return all controls, each with whether it is shown: those of some fields, all if None."""
     every = [(each.name.split(".")[0], each) for each in controls()]
     if names is not None:
         _check_names("controls", names, [name for name, _ in every], minimum=0)

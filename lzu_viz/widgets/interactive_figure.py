@@ -1,4 +1,4 @@
-"""A figure with controls under it: drawn anew when one moves, and left as a picture in the page."""
+"""Figures with controls: redrawn when a control changes, and stored as an image in the page."""
 
 import base64
 import html
@@ -14,22 +14,22 @@ from PIL import Image
 from ..plots import panels
 
 Draw = Callable[..., None]
-"""From an empty figure, and the values of the controls by name, to a drawn figure."""
+"""Draws on an empty figure, given the values of the controls by name."""
 
 CACHE_SIZE = 64
-"""Pictures that are remembered, so that going back to one takes no time."""
+"""Number of cached images, so that returning to earlier values takes no time."""
 
 
 class Picture(ipywidgets.VBox):
-    """A figure shown as a JPEG, which stays as a picture where no kernel runs.
+    """A figure shown as a JPEG, which remains visible where no kernel runs.
 
     Args:
-        size: of the figure in inches.
-        above: what stands over it.
-        below: what stands under it.
+        size: (width, height) of the figure in inches.
+        above: widget above the figure.
+        below: widgets below the figure.
 
     Attributes:
-        figure: to be drawn on before :meth:`show`.
+        figure: the matplotlib figure, to be drawn on before :meth:`show`.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Picture(ipywidgets.VBox):
         self._image.value = picture
 
     def drawn(self) -> bytes:
-        """Return the figure as it is now, as a JPEG."""
+        """Return the current figure as a JPEG."""
         self._canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         return panels.jpeg(Image.fromarray(pixels[..., :3]))
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Leave a picture beside the widget, for where no kernel runs."""
+        """Return the widget's MIME bundle with a JPEG, which is shown where no kernel runs."""
         shown = super()._repr_mimebundle_(**options)
         bundle, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
         left = base64.b64encode(self.picture).decode()
@@ -68,18 +68,19 @@ class Picture(ipywidgets.VBox):
 
 
 class Plate(Picture):
-    """A figure that follows its controls.
+    """A figure that is redrawn whenever one of its controls changes.
 
-    A value that cannot be drawn gets a message over the picture; the last good picture stays.
+    For a value that cannot be drawn a message is shown above the figure; the last valid image
+    stays.
 
     Args:
-        draw: fills the figure; called with the figure, and the controls' values by name.
-        controls: the names, and widgets that have a ``value``.
-        size: of the figure in inches.
+        draw: draws the figure; called with the figure, and the controls' values by name.
+        controls: widgets with a ``value``, by name.
+        size: (width, height) of the figure in inches.
 
     Attributes:
         picture: the JPEG that is shown.
-        message: what went wrong; empty where nothing did.
+        message: the error message; empty if there is none.
     """
 
     def __init__(
@@ -101,12 +102,12 @@ class Plate(Picture):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The controls' values by name."""
+        """Values of the controls, by name."""
         return {name: control.value for name, control in self._controls.items()}
 
     @property
     def message(self) -> str:
-        """What went wrong; empty where nothing did."""
+        """The error message; empty if there is none."""
         message: str = self._said.value
         return message
 
@@ -125,6 +126,6 @@ class Plate(Picture):
             self._said.value = f"<b>This cannot be shown:</b> {html.escape(str(error))}"
 
     def __repr__(self) -> str:
-        """Name the plate and where its controls stand, without an address."""
+        """Return a representation with the controls' values, without a memory address."""
         stand = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         return f"Plate({stand})"

@@ -1,4 +1,4 @@
-"""Watch what takes long: networks that are trained side by side, and costs that are measured."""
+"""Progress of long computations: networks trained side by side, and measurements."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,17 +14,20 @@ from .interactive_figure import Picture
 T = TypeVar("T")
 
 EVERY = 1.0
-"""Seconds between two pictures: drawing one takes a twentieth of that."""
+"""Seconds between two updates of the figure; drawing it takes a twentieth of that."""
 
 
 class Race(Picture):
-    """Trains several networks in turns, a step each, and shows how far they are.
+    """Trains several networks in turn, one step each, and shows their loss curves.
 
     Args:
-        trainings: by the names that the legend shows; all of equally many steps.
+        trainings: by their names in the legend; all must have the same number of steps.
 
     Attributes:
-        trainings: likewise.
+        trainings: the trainings by name.
+
+    Raises:
+        ValueError: if there are no trainings, or their numbers of steps differ.
     """
 
     def __init__(self, trainings: Mapping[str, Training]) -> None:
@@ -43,7 +46,7 @@ class Race(Picture):
         self._show(0, 0.0)
 
     def run(self) -> "Race":
-        """Train to the end. Interrupting the kernel stops it; the curves so far stay."""
+        """Train to the end. Interrupting the kernel stops it and keeps the curves so far."""
         started = shown = time.monotonic()
         for step, _ in enumerate(zip(*self.trainings.values(), strict=True), 1):
             now = time.monotonic()
@@ -62,12 +65,12 @@ class Race(Picture):
         self.show(self.drawn())
 
     def __repr__(self) -> str:
-        """Name the race, without an address."""
+        """Return a representation without a memory address."""
         return f"Race({', '.join(self.trainings)}: {self._bar.value} of {self._steps} steps)"
 
 
 def race(trainings: Mapping[str, Training]) -> None:
-    """Show a race and run it; the picture that stays in the page is the last one."""
+    """Train several networks in turn and show their losses; the last figure stays in the page."""
     shown = Race(trainings)
     handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
     try:
@@ -78,11 +81,11 @@ def race(trainings: Mapping[str, Training]) -> None:
 
 
 def watch(steps: Iterable[T], total: int) -> Iterator[T]:
-    """Go through steps with a progress bar, which leaves one line of text in the page.
+    """Iterate over steps with a progress bar, which leaves one line of text in the page.
 
     Args:
-        steps: what is gone through.
-        total: how many there are.
+        steps: the iterable.
+        total: number of steps.
 
     Yields:
         The steps, one after another.

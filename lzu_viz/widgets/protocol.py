@@ -1,4 +1,4 @@
-"""Page: what the kernel knows, written as the page reads it, in plain numbers, text and bytes."""
+"""Messages from the kernel to the page, in plain numbers, text and bytes."""
 
 import io
 import math
@@ -16,11 +16,11 @@ from .state import PAGE_KINDS
 from .state_to_warp import saliency_from_image
 
 NOTHING = 255
-"""The byte of a cell of a map where there is no number; 0 to 254 are its numbers."""
+"""Byte that stands for a missing value (NaN) in a map; 0 to 254 are values."""
 
 
 def answer_to_page(result: Result, image: Tensor) -> dict[str, Any]:
-    """Return all that the page cannot know by itself of a result."""
+    """Return the parts of a result that the page cannot compute by itself."""
     state = result.state
     needs_kernel = state.kind not in PAGE_KINDS
     return {
@@ -34,7 +34,7 @@ def answer_to_page(result: Result, image: Tensor) -> dict[str, Any]:
 
 
 def lines(result: Result) -> list[str]:
-    """Say in numbers what a result shows, the most important first."""
+    """Return the main figures of a result as sentences, the most important first."""
     side = result.state.input_size
     sentences = []
     if result.uniform.iou is not None and result.zoom.iou is not None:
@@ -62,15 +62,15 @@ def lines(result: Result) -> list[str]:
 
 
 def ground_truth_to_page(ground_truth: Scene) -> dict[str, Any]:
-    """Return what is true of a scene: the box, and a line around the mask."""
+    """Return the ground truth of a scene: the box, and the outline of the mask."""
     mask = ground_truth.mask.float()
-    # A few source pixels wide, so that it is seen in a panel a third as large.
+    # A few source pixels wide, so that the outline is visible in a panel a third as large.
     line = (max_pool2d(mask, 9, stride=1, padding=4) > mask).to(torch.bool)
     return {"box": ground_truth.box[0].tolist(), "outline": overlay(line, TRUTH, alpha=255)}
 
 
 def overlay(mask: Tensor, colour: str = ANSWER, alpha: int = 153) -> bytes:
-    """Return a mask `1 1 h w` as a PNG: coloured where it is, transparent elsewhere."""
+    """Return a mask `1 1 h w` as a PNG: coloured inside the mask, transparent elsewhere."""
     picture = Image.fromarray(mask[0, 0].to(torch.uint8).numpy(), mode="P")
     picture.putpalette([0, 0, 0, *ImageColor.getrgb(colour)])
     out = io.BytesIO()
@@ -79,9 +79,9 @@ def overlay(mask: Tensor, colour: str = ANSWER, alpha: int = 153) -> bytes:
 
 
 def maps_to_page(maps: Any) -> dict[str, Any]:
-    """Return maps `h w` as bytes, 0 to 254 for 0 to the largest number.
+    """Return maps `h w` as bytes, 0 to 254 for values from 0 to the maximum, 255 for NaN.
 
-    The features are scaled alike, zoomed and unzoomed, so that their colours can be compared.
+    Zoomed and unzoomed features share one scale, so that their colours can be compared.
     """
     largest = {name: _largest(values) for name, values in maps.items()}
     features = [maximum for name, maximum in largest.items() if name.startswith("features")]
@@ -108,7 +108,7 @@ def _look(saliency_map: Tensor) -> dict[str, Any]:
 
 
 def _answer(answer: Prediction) -> dict[str, Any]:
-    """Return an answer as the page draws it: the mask as a picture, the boxes as lists."""
+    """Return a prediction in the page's format: the mask as a PNG, the boxes as lists."""
     return {
         "found": answer.found,
         "iou": answer.iou,

@@ -1,4 +1,4 @@
-"""Result: a pure function from a photo and a state to all that the explorer shows."""
+"""The explorer's results: a pure function of an image and a state."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,26 +19,26 @@ from .state import NO_NETWORK, State
 from .state_to_warp import saliency_of, smooth_warp, with_moved_nodes
 
 MASK_SIDE = 640
-"""The longest side of a mask, in pixels: fine enough for its overlap, and quick."""
+"""Longest side of a predicted mask, in pixels: large enough for an accurate IoU, and fast."""
 
 MAP_SIDE = 256
-"""The longest side of a map of errors."""
+"""Longest side of an error map, in pixels."""
 
 PLACES = 50
-"""Along each axis, at which the way there and back is checked."""
+"""Number of points along each axis at which the round trip error is evaluated."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says, in the source frame.
+    """Prediction of a network, in the source frame.
 
     Attributes:
-        mask: `1 1 h w`, boolean, as large as the source but for ``MASK_SIDE``; None from a
-            detector.
-        boxes: `n 4`, xyxy in [-1, 1]; empty from a segmenter.
-        labels: one a box, class and score.
-        iou: with the truth, in 0..1; of boxes that of the best person. None without a truth, or
-            without a network.
+        mask: `1 1 h w`, boolean, of the source's size, reduced to at most ``MASK_SIDE``; None for
+            a detector.
+        boxes: `n 4`, xyxy in [-1, 1]; empty for a segmenter.
+        labels: class and score of each box, as text.
+        iou: with the ground truth, in 0..1; for boxes the highest of those labelled person. None
+            without ground truth, or without a network.
     """
 
     mask: Tensor | None = None
@@ -48,29 +48,29 @@ class Prediction:
 
     @property
     def found(self) -> bool:
-        """Whether the network saw anything at all."""
+        """Whether the prediction holds a box or a pixel of a mask."""
         return len(self.boxes) > 0 or (self.mask is not None and bool(self.mask.any()))
 
 
 @dataclass(frozen=True)
 class Result:
-    """What there is to see and to say about a state.
+    """Everything that the explorer shows for a state.
 
     Attributes:
-        state: the state that this is of.
+        state: the state.
         saliency: `1 1 h w`.
         warp: from zoomed to source frame.
-        zoomed: `1 3 s s`, what the network sees.
-        uniform: the answer when the image is plainly downsampled to the same size.
-        zoom: the answer when it is zoomed, and unzoomed afterwards.
-        input_pixels: that the network sees, in either case.
-        peak_magnification: linear.
-        error_rms: of the warp against the continuous map, in source pixels; nodes that were moved
-            by hand do not count.
-        error_worst: likewise.
-        round_trip_error: how far a source point lands from itself, unzoomed and zoomed again, in
-            source pixels, at worst.
-        maps: `h w` each, by the name of the view that was asked for.
+        zoomed: `1 3 s s`, the network's input.
+        uniform: prediction for the image, uniformly downsampled to the same size.
+        zoom: prediction for the zoomed image, unzoomed.
+        input_pixels: number of pixels of the network's input, the same for both.
+        peak_magnification: highest magnification per side.
+        error_rms: root mean square distance of the warp from the continuous map, in source pixels;
+            manually moved nodes are not counted.
+        error_worst: maximum of that distance, in source pixels.
+        round_trip_error: largest distance of a source point from itself after mapping it to the
+            zoomed frame and back, in source pixels.
+        maps: `h w` each, by the name of the requested view.
     """
 
     state: State
@@ -91,21 +91,22 @@ class Result:
 def explore(
     image: Tensor, state: State, ground_truth: Scene | None = None, views: Collection[str] = ()
 ) -> Result:
-    """Zoom, look, unzoom, and compare with uniform downsampling.
+    """Return predictions with zoom and unzoom, and with uniform downsampling, and their errors.
 
     Args:
         image: `1 3 h w` in 0..1.
         state: of the controls.
-        ground_truth: the mask and the box to compare with, if they are known.
-        views: of which the maps are wanted; those of other views, or with no map, are left out.
+        ground_truth: the mask and the box to compare with, if known.
+        views: names of the views whose maps are computed; views without a map are ignored.
 
     Raises:
-        ValueError: the warp is folded.
+        ValueError: if the warp is folded.
     """
     detections = saliency_of(state, image)
     smooth = smooth_warp(state, detections)
     warp = with_moved_nodes(smooth, state).morph(state.morph)
-    # The continuous warp is bent as far as the pieces are, so that their distance shrinks as much.
+    # Morphing moves the continuous map and its approximation by the same factor, and so their
+    # distance.
     error = state.morph * approximation_error(
         smooth, detections, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
     )
@@ -137,7 +138,7 @@ def explore(
 
 
 def _trace(kind: type[LZU], image: Tensor, warp: Warp, state: State) -> Trace:
-    """Run a state's network through a warp; where there is none, only zoom."""
+    """Run a state's network in a system with a warp; without a network, only zoom."""
     size = (state.input_size, state.input_size)
     if state.network == NO_NETWORK:
         zoomed = warp.zoom(image, size, state.antialias)
@@ -152,24 +153,24 @@ def _trace(kind: type[LZU], image: Tensor, warp: Warp, state: State) -> Trace:
 
 
 def _level_list(trace: Trace) -> list[Tensor]:
-    """Return the network's feature maps, one a stride; none where there is no network."""
+    """Return the network's feature maps, one per stride; empty without a network."""
     return [trace.features] if isinstance(trace.features, Tensor) else list(trace.features)
 
 
 def _level(state: State, count: int) -> int:
-    """Return the index of the feature map that the state chooses."""
+    """Return the index of the feature map that the state selects."""
     strides = NETWORKS[state.network].strides
     stride = int(state.stride)
     return strides.index(stride) if count > 1 and stride in strides else 0
 
 
 def _strength(features: Tensor) -> Tensor:
-    """Return the length of each cell's feature vector: `1 c h w` to `h w`."""
+    """Return the norm of each cell's feature vector: `1 c h w` to `h w`."""
     return features[0].square().sum(dim=0).sqrt()
 
 
 def _round_trip(image: Tensor, zoomed: Tensor, warp: Warp) -> Tensor:
-    """Return what zooming and unzooming did to the picture: `h w`, grey levels of 255."""
+    """Return the mean absolute change of the image by zoom and unzoom: `h w`, in 0..255."""
     size = _at_most(image, MAP_SIDE)
     left = warp.unzoom(zoomed, size, fill_value=torch.nan)
     return 255 * (left - resize(image, size)).abs().mean(dim=1)[0]
@@ -185,14 +186,14 @@ def _round_trip_error(warp: Warp, image: Tensor) -> float:
 
 
 def _at_most(image: Tensor, side: int) -> tuple[int, int]:
-    """Return the image's size, reduced so that its longest side is at most that."""
+    """Return the image's size, reduced so that its longest side is at most ``side``."""
     rows, columns = image.shape[-2:]
     scale = min(1.0, side / max(rows, columns))
     return round(rows * scale), round(columns * scale)
 
 
 def _for_network(state: State) -> State:
-    """Keep of a state what the answer to the uniform picture depends on."""
+    """Return the state with only those fields that affect the uniform prediction."""
     return State(
         network=state.network,
         input_size=state.input_size,
@@ -202,7 +203,7 @@ def _for_network(state: State) -> State:
     )
 
 
-# While a fovea is dragged the uniform answer stays the same; tensors are compared by identity.
+# The uniform prediction does not change while a fovea is dragged. Tensors are hashed by identity.
 @lru_cache(maxsize=16)
 def _uniform_answer(image: Tensor, state: State, ground_truth: Scene | None) -> Prediction:
     return _answer(_trace(Uniform, image, Warp.identity((1, 1)), state), state, ground_truth)

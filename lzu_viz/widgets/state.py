@@ -1,7 +1,7 @@
-"""State: all that the explorer's controls say, as one frozen value.
+"""The values of all controls of the explorer, as one frozen dataclass.
 
-The fields are the controls. Their range, unit and legend stand in the fields' metadata, once; the
-page's controls and the checks are made from there.
+Each field is a control. Its range, unit and legend are defined once, in the field's metadata, from
+which the page's controls and the checks are made.
 """
 
 import math
@@ -15,24 +15,24 @@ from ..systems.saliency_policies import SALIENCY_POLICIES
 DragTarget = Literal["saliency", "nodes"]
 
 BOX_KINDS = ("boxes", "boxes in pixels")
-"""Kinds of saliency that are made from the state's boxes."""
+"""Kinds of saliency that are computed from the state's boxes."""
 
 PAGE_KINDS = ("foveas", *BOX_KINDS)
 """Kinds of saliency that the page computes by itself."""
 
 NO_NETWORK = "none"
-"""The option of the network's control that runs none."""
+"""Option of the network's control that runs no network."""
 
 
 def saliency_kinds() -> tuple[str, ...]:
-    """Return the kinds of saliency that can be chosen: a registered policy is one."""
+    """Return the kinds of saliency that can be selected, registered policies included."""
     own = (*PAGE_KINDS, "edges", "network")
-    # These are baselines, or are made from boxes as the kind "boxes" is.
+    # "uniform" is the baseline, and "fixed" is made from boxes like the kind "boxes".
     return (*own, *(n for n in SALIENCY_POLICIES if n not in (*own, "uniform", "fixed")))
 
 
 def network_options() -> tuple[str, ...]:
-    """Return the names of the networks that can be chosen."""
+    """Return the names of the networks that can be selected."""
     shown_first = sorted(NETWORKS, key=lambda name: NETWORKS[name].task, reverse=True)
     return (*shown_first, NO_NETWORK)
 
@@ -49,26 +49,26 @@ def stride_options() -> tuple[str, ...]:
 
 
 LOOK, WARP, NETWORK = "Where to look", "Warp", "Network"
-"""The groups in which the controls stand."""
+"""Groups of controls."""
 
 MOST_NODES = 64
-"""Nodes that may be moved by hand."""
+"""Maximum number of manually moved nodes."""
 
 
 class Control(NamedTuple):
-    """How a field is controlled.
+    """Description of the control of a field.
 
     Attributes:
-        name: of the field; of a thing that there are several of, with the list: "foveas.x".
-        label: before the control.
-        legend: what it does.
-        low: least value.
-        high: largest value.
-        step: between values; 0 for a switch or a choice.
-        unit: behind the value.
-        options: of a choice; a function where they depend on what is registered.
-        group: where it stands.
-        when: the control is shown only while the field of this name has one of these values.
+        name: of the field; for the items of a list with the list's name: "foveas.x".
+        label: text before the control.
+        legend: description of its effect.
+        low: minimum.
+        high: maximum.
+        step: increment; 0 for a switch or a choice.
+        unit: text after the value.
+        options: of a choice; a function if they depend on what is registered.
+        group: group of controls that it belongs to.
+        when: (field, values); the control is shown only while this field has one of these values.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Control(NamedTuple):
     when: tuple[str, Any] | None = None
 
     def resolved(self, name: str) -> "Control":
-        """Return the control of a field, with the options that are registered by now."""
+        """Return the control of a field, with the currently registered options."""
         options = self.options() if callable(self.options) else self.options
         when = self.when
         if when is not None and callable(when[1]):
@@ -92,7 +92,7 @@ class Control(NamedTuple):
 
 
 def _control(group: str, *control: Any, **more: Any) -> dict[str, Control]:
-    """Return a field's metadata."""
+    """Return the metadata of a field with a control."""
     return {"control": Control("", *control, **more)._replace(group=group)}
 
 
@@ -116,7 +116,7 @@ def _is_number(value: Any) -> bool:
 
 
 class _Checked:
-    """A frozen dataclass whose fields keep to their controls."""
+    """A frozen dataclass that checks its fields against the ranges of their controls."""
 
     def __post_init__(self) -> None:
         for control in _own_controls(type(self)):
@@ -142,7 +142,7 @@ class _Checked:
 
 @dataclass(frozen=True)
 class Fovea(_Checked):
-    """One place to look at: a Gaussian.
+    """One salient region: a Gaussian.
 
     Example:
         >>> Fovea(x=0.5, width=200)
@@ -179,7 +179,7 @@ class Fovea(_Checked):
 
 @dataclass(frozen=True)
 class Box(_Checked):
-    """One thing to look at: a box, as a detector would give it. It may reach beyond the frame."""
+    """One salient box, such as a detector returns. It may extend beyond the frame."""
 
     x: float = field(
         default=0.0,
@@ -220,14 +220,14 @@ class Box(_Checked):
 
     @property
     def sides(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom in [-1, 1], beyond it where the box leaves the frame."""
+        """Left, top, right and bottom, in [-1, 1] or beyond where the box leaves the frame."""
         across, down = self.width / 100, self.height / 100
         return self.x - across, self.y - down, self.x + across, self.y + down
 
 
 @dataclass(frozen=True)
 class Node(_Checked):
-    """One node of the warp's grid, moved by hand in the source frame."""
+    """One node of the warp's grid, moved manually in the source frame."""
 
     row: int = field(
         default=0,
@@ -255,11 +255,11 @@ class Node(_Checked):
 
 @dataclass(frozen=True, repr=False)
 class State(_Checked):
-    """Where to look, how the warp is cut, and what looks through it.
+    """Parameters of the saliency, the warp and the network.
 
     Raises:
-        ValueError: a value is outside its control's range; a node is moved that the grid does not
-            have, or while the warp is separable.
+        ValueError: if a value is outside its control's range, a moved node is not on the grid, or
+            nodes are moved while the warp is separable.
 
     Example:
         >>> State(strength=50).at(x=0.5).foveas
@@ -449,25 +449,25 @@ class State(_Checked):
                 )
 
     def __repr__(self) -> str:
-        """Say only what is not as usual."""
+        """Return a representation with the fields that differ from their defaults."""
         shown = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
         return f"State({', '.join(f'{n}={v!r}' for n, v, default in shown if v != default)})"
 
     def at(self, **fovea: Any) -> Self:
-        """Return the same state with the first fovea changed: its x, y or width."""
+        """Return the state with x, y or width of the first fovea changed."""
         return replace(self, foveas=(replace(self.foveas[0], **fovea), *self.foveas[1:]))
 
     def to_page(self) -> dict[str, Any]:
-        """Return the state as the page holds it, plain numbers and lists."""
+        """Return the state in the page's format, plain numbers, strings and lists."""
         several = {name: [asdict(each) for each in getattr(self, name)] for name in lists()}
         return {**asdict(self), **several}
 
     @classmethod
     def from_page(cls, sent: Any) -> Self:
-        """Read a state that came from the page.
+        """Return the state of a message from the page.
 
         Raises:
-            ValueError: it is no state; whatever it is, nothing else is raised.
+            ValueError: if it is not a valid state; no other exception is raised for any input.
         """
         names = {each.name for each in fields(cls)}
         if not isinstance(sent, Mapping) or not names <= set(sent):
@@ -487,12 +487,12 @@ class State(_Checked):
 
 
 def lists() -> dict[str, tuple[type, int, int]]:
-    """Return the fields of the state that hold several things: their kind, least and most."""
+    """Return the list fields of the state, by name: (item type, minimum, maximum length)."""
     return {each.name: each.metadata["list"] for each in fields(State) if "list" in each.metadata}
 
 
 def controls() -> list[Control]:
-    """Return all controls in the order in which they stand: those of a list where the list is."""
+    """Return all controls in the order of the fields; those of a list's items take its place."""
     every = []
     for each in fields(State):
         if "control" in each.metadata:

@@ -37,18 +37,18 @@ def policy_of(state: State) -> SaliencyPolicy:
 
 
 def saliency_of(state: State, image: Tensor) -> Tensor:
-    """Return the saliency of a state: a policy's map over a uniform floor.
+    """Return the saliency of a state: a policy's map mixed with the uniform map.
 
     Args:
         state: of the controls.
-        image: `1 3 h w` in 0..1, for a policy that uses it, and for lengths in its pixels.
+        image: `1 3 h w` in 0..1; used by policies that need the image or its size.
 
     Returns:
         `1 1 *saliency_size`.
     """
     weight, size = state.strength / 100, saliency_size(state)
     if state.kind in BOX_KINDS:
-        # These policies have a floor of their own.
+        # These policies include a uniform floor.
         boxes = torch.tensor([box.sides for box in state.boxes], dtype=torch.float32)
         return policy_of(state)(SaliencyInputs(image, boxes, size))
     if state.kind in PAGE_KINDS:
@@ -59,7 +59,7 @@ def saliency_of(state: State, image: Tensor) -> Tensor:
 
 
 def saliency_from_image(state: State, image: Tensor) -> Tensor:
-    """Return the map of a policy that the page cannot evaluate by itself, without the floor.
+    """Return the map of a policy that the page cannot evaluate by itself, without uniform floor.
 
     Returns:
         `1 1 *saliency_size`.
@@ -67,7 +67,7 @@ def saliency_from_image(state: State, image: Tensor) -> Tensor:
     return _evaluated(policy_of(state), image, saliency_size(state))
 
 
-# While other controls move these stay the same; tensors are compared by identity.
+# The map does not change while other controls move. Tensors are hashed by identity.
 @lru_cache(maxsize=8)
 def _evaluated(policy: Hashable, image: Tensor, size: Size) -> Tensor:
     assert callable(policy)
@@ -87,7 +87,7 @@ def warp_of(state: State, image: Tensor) -> tuple[Tensor, Warp]:
 
 
 def smooth_warp(state: State, detections: Tensor) -> Warp:
-    """Return the warp of a saliency map, no node moved by hand, not morphed."""
+    """Return the warp of a saliency map, without moved nodes and without morphing."""
     pieces = (state.pieces, state.pieces)
     return Warp.from_saliency(
         detections, pieces, state.fwhm / 100, state.separable, state.anti_crop
@@ -95,7 +95,7 @@ def smooth_warp(state: State, detections: Tensor) -> Warp:
 
 
 def with_moved_nodes(warp: Warp, state: State) -> Warp:
-    """Return the warp with the nodes that the state moves by hand."""
+    """Return the warp with the state's moved nodes."""
     if not state.nodes:
         return warp
     grid = warp.grid.clone()
@@ -105,7 +105,7 @@ def with_moved_nodes(warp: Warp, state: State) -> Warp:
 
 
 def _amplitude(state: State) -> float:
-    # On a floor of 1, these boxes together hold their part of the saliency.
+    # Relative to a uniform floor of mass 1, all boxes together get the fraction `weight`.
     weight = state.strength / 100
     return weight / (1 - weight) / len(state.boxes)
 
@@ -132,4 +132,4 @@ _POLICIES: Mapping[str, Callable[[State], SaliencyPolicy]] = {
     "edges": lambda state: EdgeSaliency(),
     "network": _from_network,
 }
-"""The policies whose parameters are controls of the explorer."""
+"""Policies whose parameters are controls of the explorer."""

@@ -1,4 +1,4 @@
-"""A page of its own: an explorer that can still be dragged where no kernel runs."""
+"""Self-contained HTML pages with an explorer that is interactive without a kernel."""
 
 import base64
 import html
@@ -47,22 +47,22 @@ def to_html(
     states: Mapping[str, State] | None = None,
     title: str = "Zoom and unzoom",
 ) -> Path:
-    """Write an explorer to one self-contained HTML file, which can be dragged with no kernel.
+    """Write an explorer to one self-contained HTML file that is interactive without a kernel.
 
-    The page draws the warp itself. What only a network can know is computed now, for the states
-    that are named; each gets a button. In any other state the page shows no answer.
+    The page draws the warp itself. Results of networks are computed in advance for the given
+    states, each of which gets a button; in all other states the page shows no prediction.
 
     Args:
-        explorer: its photo, views and state are taken.
+        explorer: its photo, views and state are used.
         path: of the file to write.
-        states: by the title of their button; the explorer's own state where there are none.
+        states: by the title of their button; by default the explorer's current state.
         title: of the page.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: a state cannot be shown.
+        ValueError: if a state cannot be shown.
     """
     before = explorer.state
     chosen = dict(states or {"start": before})
@@ -89,7 +89,7 @@ def to_html(
         _PAGE.format(
             title=html.escape(title),
             style=STYLE.read_text(encoding="utf-8"),
-            # In a page, a closing tag ends a script even within a string.
+            # In HTML, a closing tag ends a script even within a string.
             data=data.replace("</", "<\\/"),
             module=static_source(),
         ),

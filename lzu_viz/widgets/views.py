@@ -1,4 +1,4 @@
-"""Views: the pictures that an explorer can show, and how each looks where no page draws it."""
+"""The views of the explorer, and their static images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from .result import Prediction, Result
 from .state import BOX_KINDS, State
 
 STILL_SIDE = 720
-"""The long side of a panel in the picture that is left behind, in pixels."""
+"""Longer side of a panel of the static image, in pixels."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What a view shows.
+    """Description of a view.
 
     Attributes:
-        caption: above it.
-        frame: in which its points lie.
-        unit: of the numbers that it paints; empty for a picture.
+        caption: text above the view.
+        frame: coordinate frame of its points.
+        unit: of the values that it shows as colours; empty for an image.
     """
 
     caption: str
@@ -48,7 +48,7 @@ VIEWS = {
     ),
     "features_unzoomed": View("Feature strength, unzoomed", unit="(vector length)"),
 }
-"""The views there are."""
+"""All views by name."""
 
 DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 
@@ -56,7 +56,7 @@ DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 def still(
     image: Tensor, ground_truth: Scene | None, result: Result, views: list[str]
 ) -> list[Picture]:
-    """Draw views as they stay behind in a saved notebook, all of one size."""
+    """Return static images of views, all of one size, as a saved notebook shows them."""
     rows, columns = image.shape[-2:]
     scale = STILL_SIDE / max(rows, columns)
     size = (round(rows * scale), round(columns * scale))
@@ -109,7 +109,7 @@ def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
 
 
 def _answered(left: Tensor, answer: Prediction, ground_truth: Scene | None) -> Picture:
-    """Draw an answer, and the truth, over what is left of the image."""
+    """Draw a prediction and the ground truth over a resampled image."""
     drawn = panels.picture(left)
     if answer.mask is not None:
         drawn = panels.with_mask(drawn, answer.mask)

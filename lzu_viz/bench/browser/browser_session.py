@@ -1,4 +1,4 @@
-"""A stage: a notebook in a page of its own, that a hand drags and that notes what is seen."""
+"""Benchmark sessions in a browser: a notebook in a page, the mouse, and recorded images."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,23 +17,23 @@ from .mouse import Mouse, Point
 PAGE = Path(__file__).with_name("page")
 
 LIMIT_MS = 120_000
-"""How long to wait for anything that a page should show."""
+"""Timeout for anything that a page should display, in milliseconds."""
 
 QUIET_MS = 120
-"""A picture that has stood for so long is taken for the last of its place."""
+"""Milliseconds without change after which an image counts as the last of its position."""
 
 STROKE = 5
-"""Updates from pressing the button to its release, where no drag is measured."""
+"""Updates between press and release of the button, in the memory measurement."""
 
 
 class Stage:
-    """One design, open and ready.
+    """One design of the benchmark, opened in a page.
 
     Args:
-        lab: its page.
-        hand: over this page.
-        panels: selectors; the first finds the picture that is known again, the others are to
-            change with it.
+        lab: the JupyterLab page.
+        hand: the mouse of this page.
+        panels: CSS selectors; the first matches the image that is identified, the others those
+            that should change together with it.
     """
 
     def __init__(self, lab: Lab, hand: Mouse, panels: Sequence[str]) -> None:
@@ -53,17 +53,17 @@ class Stage:
         self.page.evaluate("lzuBench.mark()")
 
     def _keys(self) -> list[str]:
-        """Return the pictures since the mark, and the one that is seen now."""
+        """Return the keys of the images since the mark, and of the current one."""
         keys: list[str] = self.page.evaluate(
             "[...lzuBench.notes().pictures.map(each => each[1]), lzuBench.current()]"
         )
         return keys
 
     def size(self, selector: str) -> tuple[float, float]:
-        """Return width and height of what a selector finds first, in pixels of the page.
+        """Return width and height of a selector's first match, in pixels of the page.
 
         Raises:
-            RuntimeError: it finds nothing.
+            RuntimeError: if nothing matches.
         """
         box = self.page.locator(selector).first.bounding_box()
         if box is None:
@@ -71,7 +71,11 @@ class Stage:
         return box["width"], box["height"]
 
     def learn(self, points: Sequence[Point]) -> None:
-        """Go along a path slowly, to know the picture of each place again, and back."""
+        """Traverse a path slowly, record the images of each position, and go back.
+
+        Raises:
+            RuntimeError: if the page shows no image, or not the first one again at the end.
+        """
         self._points = list(points)
         self.page.evaluate("panels => lzuBench.start(panels)", self._panels)
         self._rest(quiet=500, answered=True)
@@ -96,9 +100,13 @@ class Stage:
             raise RuntimeError("after the way back, the page does not show its first picture again")
 
     def drag(self) -> Figures:
-        """Drag along the path, as a person does, and go back."""
+        """Drag along the path at normal speed, go back, and return the figures of the drag.
+
+        Raises:
+            RuntimeError: if the page does not show the image of the last position in time.
+        """
         self.page.bring_to_front()
-        self.page.wait_for_timeout(500)  # the page that comes to the front is painted anew
+        self.page.wait_for_timeout(500)  # a page that comes to the front is repainted
         self._mark()
         self._hand.drag(self._points)
         if not self._rest(quiet=300, wanted=self._learned[-1], answered=True):
@@ -110,8 +118,14 @@ class Stage:
         return figures(notes, [x for x, _ in self._points], self._learned)
 
     def update(self, times: int) -> Iterator[None]:
-        """Go back and forth in short strokes; each place is drawn, and each stroke answered."""
-        # Every second place: the explorer takes a movement of 2 pixels for a click that trembles.
+        """Yield after each update of a drag back and forth, in short strokes.
+
+        Every position is drawn, and every stroke gets a prediction.
+
+        Raises:
+            RuntimeError: if an update is not drawn and answered in time.
+        """
+        # Every second position, as the explorer treats a movement of 2 pixels as a click.
         points = self._points[::2]
         path = [*points[1:], *points[-2::-1]]
         held = False
@@ -128,7 +142,7 @@ class Stage:
             yield
 
     def heap_mb(self) -> float:
-        """Return the page's JavaScript heap in MB, without what is garbage."""
+        """Return the size of the page's JavaScript heap in MB, after garbage collection."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("HeapProfiler.collectGarbage")
         session.send("Performance.enable")
@@ -139,12 +153,12 @@ class Stage:
 
 
 class Room:
-    """Where all stages stand: a server of notebooks, and a browser.
+    """Environment of all stages: a server of notebooks and a browser.
 
     Args:
         browser: a headless Chromium.
-        port: on which it listens to hands.
-        server: whose notebooks are opened.
+        port: its remote debugging port, for :class:`Mouse`.
+        server: server of the notebooks.
     """
 
     def __init__(self, browser: Browser, port: int, server: LabServer) -> None:
@@ -156,16 +170,19 @@ class Room:
     def open(
         self, name: str, cells: Sequence[str], panels: Sequence[str], scripts: Sequence[str] = ()
     ) -> Iterator[Stage]:
-        """Write a notebook, open it in a page of its own, 1400 x 1000, and run it.
+        """Write a notebook, open it in a new page of 1400 x 1000 pixels, and run it.
 
         Args:
             name: of the notebook.
-            cells: its code, see :mod:`lzu_viz.bench.notebooks`.
-            panels: see :class:`Stage`.
-            scripts: files of `page/` to run in the page before all else.
+            cells: source code of its cells, see :mod:`lzu_viz.bench.notebooks`.
+            panels: CSS selectors, see :class:`Stage`.
+            scripts: files of `page/` to run in the page before its own scripts.
+
+        Yields:
+            The stage.
 
         Raises:
-            RuntimeError: a cell failed.
+            RuntimeError: if a cell fails.
         """
         notebooks.write(self._server.root / f"{name}.ipynb", *cells)
         with self.browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
@@ -173,7 +190,7 @@ class Room:
                 context.add_init_script(path=PAGE / script)
             lab = Lab(context.new_page(), self._server)
             lab.open(f"{name}.ipynb")
-            lab.page.keyboard.press("Control+b")  # no list of files: three panels need its room
+            lab.page.keyboard.press("Control+b")  # hide the file browser: the panels need its space
             lab.run_all()
             if lab.cell_errors() or lab.errors:
                 raise RuntimeError(f"{name}.ipynb failed: {lab.cell_errors()} {lab.errors}")
@@ -186,10 +203,13 @@ class Room:
 
 @contextmanager
 def room() -> Iterator[Room]:
-    """Start a JupyterLab and a browser, with all their files in a folder that is removed at last.
+    """Start a JupyterLab and a browser, with all their files in a temporary folder.
+
+    Yields:
+        The environment of the stages.
 
     Raises:
-        CannotRun: there is no Chromium.
+        CannotRun: if there is no Chromium.
     """
     if CHROMIUM is None:
         raise CannotRun("this benchmark needs Chromium or Chrome on PATH; neither was found")

@@ -1,6 +1,6 @@
-"""Figures of a drag: pure functions from what the page noted to latency, pictures, time to settle.
+"""Figures of a drag, such as latency, computed from the events that the page recorded.
 
-All times are milliseconds of the page's own clock.
+All times are in milliseconds of the page's clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Picture:
-    """A new picture on the screen.
+    """A new image on the screen.
 
     Attributes:
-        time: when it was seen.
-        key: a hash of what it shows.
-        whole: whether all panels had changed with it.
+        time: when it was displayed.
+        key: hash of its content.
+        whole: whether all panels changed together with it.
     """
 
     time: float
@@ -26,13 +26,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Notes:
-    """What the page noted during one drag.
+    """Events that the page recorded during one drag.
 
     Attributes:
-        moves: time and place (x, in pixels of the page) of each movement of the pointer.
-        pictures: in the order in which they were seen.
+        moves: time and position (x, in pixels of the page) of each movement of the pointer.
+        pictures: in the order in which they were displayed.
         up: when the pointer was released.
-        answered: when the network's answer to the last state was seen; None without a network.
+        answered: when the network's prediction for the last state was displayed; None without a
+            network.
     """
 
     moves: tuple[tuple[float, float], ...]
@@ -42,10 +43,10 @@ class Notes:
 
     @classmethod
     def from_page(cls, message: Mapping[str, Any]) -> Self:
-        """Read what `recorder.js` says.
+        """Return the notes of a message of `recorder.js`.
 
         Raises:
-            RuntimeError: the page saw no drag.
+            RuntimeError: if the page recorded no movement, or not exactly one release.
         """
         if not message["moves"] or len(message["up"]) != 1:
             raise RuntimeError(
@@ -63,16 +64,19 @@ class Notes:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one drag says.
+    """Figures of one drag.
 
     Attributes:
-        latencies: of each movement, until its picture or a later one was seen.
-        pictures_per_s: different pictures from the first movement until the last place was seen.
-        settled: from the release until the picture of the last place was seen; 0 if it was before.
-        answer: from the release until the network's answer was seen; None without a network.
-        moves_per_s: how fast the pointer came.
-        known: share of the pictures whose place is known.
-        whole: share of the pictures with which all panels changed.
+        latencies: of each movement, until its image or a later one was displayed.
+        pictures_per_s: distinct images per second, from the first movement until the last position
+            was displayed.
+        settled: from the release until the image of the last position was displayed; 0 if that was
+            earlier.
+        answer: from the release until the network's prediction was displayed; None without a
+            network.
+        moves_per_s: pointer movements per second.
+        known: fraction of the images whose position is known.
+        whole: fraction of the images with which all panels changed.
     """
 
     latencies: tuple[float, ...]
@@ -85,17 +89,18 @@ class Figures:
 
 
 def figures(notes: Notes, xs: Sequence[float], learned: Sequence[Sequence[str]]) -> Figures:
-    """Work out the figures of a drag along `xs`.
+    """Return the figures of a drag along `xs`.
 
     Args:
         notes: of the drag.
-        xs: where the pointer went, in pixels of the page; place 0 is where it started.
-        learned: the pictures that belong to each place.
+        xs: positions of the pointer, in pixels of the page; position 0 is the start.
+        learned: keys of the images that belong to each position.
 
     Raises:
-        RuntimeError: the picture of the last place was never seen, or the pointer never moved.
+        RuntimeError: if the image of the last position was never displayed, or the pointer never
+            moved.
     """
-    # Two places that look the same share a picture: seeing it is seeing the later one.
+    # An image that two positions share counts as that of the later one.
     place_of = {key: place for place, keys in enumerate(learned) for key in keys}
     seen = [(each.time, place_of[each.key]) for each in notes.pictures if each.key in place_of]
     moves = [(time, min(range(len(xs)), key=lambda k: abs(xs[k] - x))) for time, x in notes.moves]
@@ -109,7 +114,7 @@ def figures(notes: Notes, xs: Sequence[float], learned: Sequence[Sequence[str]])
         latencies=tuple(
             max(0.0, _first(seen, place) - time)
             for time, place in moves
-            # Where the picture is that of the place before, there is nothing to wait for.
+            # A position with the same image as the one before has no latency.
             if set(learned[place]) - set(learned[place - 1])
         ),
         pictures_per_s=1000 * len(during) / (last - start),
@@ -122,7 +127,7 @@ def figures(notes: Notes, xs: Sequence[float], learned: Sequence[Sequence[str]])
 
 
 def _first(seen: Sequence[tuple[float, int]], place: int) -> float:
-    """Return the time when a picture of this place, or of a later one, was first seen."""
+    """Return the time when an image of a position, or of a later one, was first displayed."""
     times = [time for time, shown in seen if shown >= place]
     if not times:
         raise RuntimeError(f"no picture of place {place} was ever seen")
@@ -130,7 +135,7 @@ def _first(seen: Sequence[tuple[float, int]], place: int) -> float:
 
 
 def row(design: str, drags: Sequence[Figures]) -> dict[str, Any]:
-    """Sum drags up: the median over drags of each drag's own figure."""
+    """Return a row of the report: medians over drags; of the fractions the minimum."""
     answers = [each.answer for each in drags if each.answer is not None]
     return {
         "design": design,

@@ -1,4 +1,4 @@
-"""A hand on the mouse: real input for a page, on time whether or not the page keeps up."""
+"""Mouse input to a page at a fixed rate, whether or not the page keeps up."""
 
 import json
 import time
@@ -9,36 +9,36 @@ from typing import Self
 from websocket import create_connection
 
 RATE = 60
-"""Movements a second, as of a plain mouse."""
+"""Movements per second."""
 
 Point = tuple[float, float]
 
 
 class Mouse:
-    """The mouse over one page.
+    """The mouse of one page.
 
-    Playwright's own mouse waits until the page has taken each movement, so that a slow page would
-    be given fewer of them and look better than it is. This one speaks to the browser directly (the
-    Chrome DevTools Protocol) and waits for nothing.
+    Playwright's own mouse waits until the page has processed each movement, so that a slow page
+    would get fewer of them and appear faster than it is. This one uses the Chrome DevTools Protocol
+    directly and does not wait between movements.
 
     Args:
-        port: on which the browser listens (`--remote-debugging-port`).
-        target: the page's id in the browser.
+        port: the browser's remote debugging port (`--remote-debugging-port`).
+        target: id of the page in the browser.
     """
 
     def __init__(self, port: int, target: str) -> None:
         address = f"ws://127.0.0.1:{port}/devtools/page/{target}"
-        # With an origin, Chromium takes us for a page of a foreign site.
+        # Chromium rejects connections with the origin of another site.
         self._socket = create_connection(address, timeout=30, suppress_origin=True)
         self._serial = count(1)
         self._last = 0
 
     def __enter__(self) -> Self:
-        """Hold the mouse."""
+        """Return the mouse."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the page alone."""
+        """Close the connection."""
         self._socket.close()
 
     def _send(self, kind: str, at: Point, buttons: int) -> None:
@@ -49,7 +49,7 @@ class Mouse:
         self._socket.send(json.dumps(message))
 
     def press(self, at: Point) -> None:
-        """Go there and press the button."""
+        """Move to a point and press the button."""
         self._send("mouseMoved", at, 0)
         self._send("mousePressed", at, 1)
         self.wait()
@@ -59,11 +59,11 @@ class Mouse:
         self._send("mouseMoved", to, 1)
 
     def release(self, at: Point) -> None:
-        """Let the button go."""
+        """Release the button."""
         self._send("mouseReleased", at, 0)
 
     def drag(self, points: Sequence[Point], rate: float = RATE) -> None:
-        """Press on the first point, go along the others at an even pace, release on the last."""
+        """Press at the first point, move along the others at a fixed rate, release at the last."""
         self.press(points[0])
         start = time.perf_counter()
         for index, point in enumerate(points[1:], start=1):
@@ -74,6 +74,6 @@ class Mouse:
         self.wait()
 
     def wait(self) -> None:
-        """Wait until the page has taken all that was sent."""
+        """Wait until the page has processed all input."""
         while json.loads(self._socket.recv()).get("id") != self._last:
             pass
