@@ -79,7 +79,7 @@ class TwoPartNetwork(Protocol):
 
     @property
     def features(self) -> Callable[[Tensor], Any]:
-        """Map an image `b 3 h w` in 0..1 to a feature map `b c h w`, or a list of one per stride."""
+        """Map an image `b 3 h w` in 0..1 to a feature map `b c h w`, or a list, one per stride."""
         ...
 
     @property

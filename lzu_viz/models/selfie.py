@@ -101,11 +101,11 @@ class SelfieSegmenter(nn.Module):
     """Segmenter of people: image -> features -> head -> mask.
 
     `forward` is `head(features(image))`. The network is split just before the last layer, a 2x2
-    transposed convolution of stride 2. All earlier parts contain global means (in the squeeze-
-    excite blocks and the gates), which must be computed over the zoomed image, as over any input.
-    The last layer maps each cell to four pixels independently of the others, so unzooming before it
-    changes nothing that the network has learnt. Therefore this network shows the effect of LZU
-    without training.
+    transposed convolution of stride 2. The layers before contain global means (in squeeze-excite
+    blocks and gates), which must be computed over the zoomed image, as over any input. The last
+    layer maps each cell to four pixels independently of the others, so unzooming before it changes
+    nothing that the network has learnt. Therefore this network shows the effect of LZU without
+    training.
 
     By default, the pretrained weights that come with the package are loaded as float32, and the
     network is in eval mode.
