@@ -254,7 +254,7 @@ def encode_boxes(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
 
 
 def decode_boxes(numbers: Tensor, place: Tensor, step: Tensor) -> Tensor:
-    """Return the boxes, clipped to [-1, 1], of regression outputs: :func:`encode_boxes` inverted.
+    """Return the boxes of regression outputs, clipped to [-1, 1]; inverse of `encode_boxes`.
 
     Args:
         numbers: `... 4`, regression outputs.
