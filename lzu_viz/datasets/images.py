@@ -103,8 +103,8 @@ def load(source: Source, max_pixels: float = 16e6) -> Tensor:
 def size_of(source: Source) -> check.Size:
     """Return the size of an image after rotation by its EXIF tag, before any downsampling.
 
-    This is fast, as the pixels of a file are not decoded; damaged pixel data is detected by `load`
-    only.
+    This is fast, as only metadata of a file is read where possible; damaged pixel data is detected
+    by `load` only.
 
     Args:
         source: image in any form accepted by `load`.

@@ -114,8 +114,8 @@ def streets(
 
     Args:
         split: one of `FIRST_SEED`.
-        count: number of scenes; each takes half a megabyte on disk.
-        preset: name of a preset, one of :data:`lzu_viz.datasets.driving.PRESETS`.
+        count: number of scenes; each takes half a megabyte on disk at the default size.
+        preset: name of a preset, one of `driving.PRESETS`.
         size: (rows, columns) of the images.
         seconds: time of the scenes, see `driving`; previous frames are ``BEFORE`` seconds earlier.
         previous_boxes: whether to compute the boxes of the previous frames, a quarter of the time.
@@ -177,7 +177,7 @@ def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
 
 
 def _workers(count: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
-    """Return a pool of one process per core; None for few scenes, where starting it takes longer."""
+    """Return a pool of one process per core, or None for few scenes, to save the start-up time."""
     if count <= 4 * _AT_ONCE:
         return nullcontext()
     # Processes are spawned, as forking a process with torch threads may hang. Each has one thread,
