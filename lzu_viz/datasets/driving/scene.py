@@ -185,7 +185,7 @@ Box = tuple[float, float, float, float]
 
 
 def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
-    """Return whether an object has ground truth: it has a class, and is large and visible enough."""
+    """Return whether an object has ground truth: has a class, is large and visible enough."""
     if thing.label < 0 or frame.visible[index] < VISIBLE:
         return False
     unclipped = outline(thing, view)
@@ -201,7 +201,7 @@ def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
 def outline(thing: Thing, view: View) -> Box:
     """Return the box of an object's projection, not clipped to the frame.
 
-    The box is not finite if the object is partly or entirely behind the camera.
+    Its sides are infinite if all parts are behind the camera, or one extends behind it.
     """
     pose = view.pose(thing)
     bounds = [part.solid.bounds(pose) for part in thing.parts if part.counts]
