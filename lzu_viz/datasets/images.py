@@ -21,7 +21,7 @@ File = str | Path | bytes | bytearray | memoryview
 Source = File | NDArray[np.generic] | Image.Image | Tensor
 
 LARGEST = 100e6
-"""Maximum number of pixels; larger files are rejected before decoding, to limit memory use."""
+"""Maximum number of pixels; larger images are rejected before decoding, to limit memory use."""
 
 _STRIP = 2**20
 """Number of pixels of a large array that are converted to float at a time."""
@@ -82,8 +82,8 @@ def load(source: Source, max_pixels: float = 16e6) -> Tensor:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file cannot be read or has over 100 million pixels, a side is shorter than
-            2 pixels, or the values or the shape of an array are not those of an image.
+        ValueError: the file cannot be read, the image has over 100 million pixels or a side shorter
+            than 2 pixels, or the values or the shape of an array are not those of an image.
 
     Example:
         >>> load("astronaut").shape

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 _NEAR = THRESHOLDS.index(2.0)  # errors are measured at this threshold
 _RECALL = np.linspace(0, 1, 101)
 _START = 11  # index of the first recall above 0.1
-_FLOOR = 0.1  # minimum precision that counts
+_FLOOR = 0.1  # precision up to this counts as 0
 
 
 class Detections3D(NamedTuple):

@@ -167,7 +167,7 @@ class Polytope:
 
     Attributes:
         faces: `n 3`, unit outer normals.
-        offsets: `n`, distances of the faces from the origin.
+        offsets: `n`, signed distances of the faces from the origin.
         corners: `m 3`, vertices.
     """
 

@@ -11,7 +11,7 @@ SWING = (0.2, 0.1)
 """Amplitude of the camera's swing, (x, y) in [-1, 1] of the frame."""
 
 ROOM = 0.5
-"""Maximum distance of the person from the centre, in [-1, 1] of the frame of a fixed camera."""
+"""Maximum distance of the person from the centre along each axis, in [-1, 1] of a fixed frame."""
 
 
 def moving(
