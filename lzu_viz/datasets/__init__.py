@@ -1,1 +1,1 @@
-"""Datasets: photos, controlled scenes and streets, with their ground truth."""
+"""Photos, controlled scenes and driving scenes, with their ground truth."""

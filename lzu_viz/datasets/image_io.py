@@ -1,4 +1,4 @@
-"""Files as Pillow decodes them: brought upright, and reduced on the way, in little memory."""
+"""Decoding of image files with Pillow, with rotation and memory-efficient downsampling."""
 
 import math
 import warnings
@@ -14,12 +14,12 @@ from PIL.PngImagePlugin import PngImageFile
 
 from ..geometry import check
 
-# Pillow knows more kinds. Some of them run another program (EPS), or hide an image of another size
-# than they say (ICO).
+# Excludes Pillow formats that run an external program (EPS) or can contain an image of a size other
+# than the declared one (ICO).
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000", "PPM")
 
 _STRIP = 2**20
-"""So many pixels are converted and reduced at a time."""
+"""Number of pixels that are converted and downsampled at a time."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,19 +30,19 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What brings an image upright, by the number in its EXIF tag."""
+"""Transposition that makes an image upright, by its EXIF orientation."""
 
 
 @contextmanager
 def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
-    """Open an image file, and decode nothing yet.
+    """Open an image file without decoding its pixels.
 
     Args:
-        file: where it is.
-        name: what errors call it.
+        file: path or stream of the file.
+        name: name of the file in error messages.
 
     Raises:
-        ValueError: it is no image, or none of a kind that is read.
+        ValueError: it is not an image of a supported format, or it is too large.
     """
     try:
         with _silence():
@@ -57,7 +57,7 @@ def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
         raise ValueError(f"{name} is too large: {error}; reduce it first") from error
     except MemoryError:
         raise
-    except Exception as error:  # whatever a decoder stumbles on in damaged data
+    except Exception as error:  # decoders raise any exception on damaged data
         raise ValueError(
             f"{name} is no image that can be read: {error}; save it as JPEG or PNG first"
         ) from error
@@ -66,7 +66,7 @@ def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
 
 
 def upright_size(image: Image.Image) -> check.Size:
-    """Return (rows, columns) of an image once it is upright, and decode it only if need be."""
+    """Return (rows, columns) of an image after rotation, decoding it only if necessary."""
     with _silence():
         columns, rows = image.size
         return (columns, rows) if _orientation(image) in (5, 6, 7, 8) else (rows, columns)
@@ -75,19 +75,19 @@ def upright_size(image: Image.Image) -> check.Size:
 def pixels(
     image: Image.Image, name: str, size: tuple[int, int], keep: bool = False
 ) -> NDArray[np.uint8 | np.float32]:
-    """Decode an image, reduce it and bring it upright.
+    """Return the pixels of an image, downsampled and rotated upright.
 
     Args:
-        image: as it was opened.
-        name: what errors call it.
-        size: (columns, rows) wanted, before it is turned; not larger than the image.
-        keep: leave the image as it is, for somebody else's use.
+        image: opened image.
+        name: name of the image in error messages.
+        size: requested (columns, rows) before rotation; at most the size of the image.
+        keep: whether to leave `image` unmodified, as it belongs to the caller.
 
     Returns:
-        `h w 3` or `h w 4`, uint8, or `h w` of a deep grey image, float32 in 0..1.
+        `h w 3` or `h w 4`, uint8; for 16-bit grey images `h w`, float32 in 0..1.
 
     Raises:
-        ValueError: it is damaged, or it has pixels of a kind that is not read.
+        ValueError: the image is damaged, or its pixel format is not supported.
     """
     if image.mode in ("I", "F"):
         raise ValueError(
@@ -97,7 +97,7 @@ def pixels(
         raise ValueError(f"{name} has Lab colours, which are not read; save it in RGB first")
     try:
         with _silence():
-            # JPEG can be decoded at 1/2, 1/4 or 1/8, so that the large image never exists.
+            # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which saves memory.
             drafted = None if keep else image.draft(None, size)
             image.load()
             width, height = drafted[1][2:] if drafted else image.size
@@ -113,19 +113,19 @@ def pixels(
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep Pillow's warnings in: of what it repairs, and of large images."""
+    """Suppress Pillow's warnings about repaired files and large images."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Return whether an image has 16 bits a pixel; of these, Pillow knows only grey ones."""
+    """Return whether an image has 16 bits per channel; Pillow supports only grey ones."""
     return image.mode.startswith("I;16")
 
 
 def _converted(image: Image.Image) -> Image.Image:
-    """Bring an image into a mode that arrays are made of."""
+    """Return an image converted to RGB or RGBA; 16-bit grey images are not converted."""
     if _is_deep(image):
         return image
     mode = "RGBA" if image.has_transparency_data else "RGB"
@@ -133,22 +133,22 @@ def _converted(image: Image.Image) -> Image.Image:
 
 
 def _shrunk(image: Image.Image, size: tuple[int, int], width: float, height: float) -> Image.Image:
-    """Convert an image and reduce it: first by means of whole pixels, the last step bicubically.
+    """Return an image converted and downsampled: first by averaging whole pixels, then bicubically.
 
-    The first step goes strip by strip: a second image as large as the first may fill the memory.
+    The first step works strip by strip, as a second image of full size may not fit in memory.
 
     Args:
-        image: decoded.
-        size: (columns, rows) wanted.
-        width: of the image; JPEG, decoded at 1/8, may end in the middle of a pixel.
-        height: likewise.
+        image: decoded image.
+        size: requested (columns, rows).
+        width: width of the image, fractional if a JPEG decoded at 1/8 ends within a pixel.
+        height: height of the image, also possibly fractional.
     """
-    if _is_deep(image):  # there is nothing to convert
+    if _is_deep(image):
         return image.resize(size, Image.Resampling.BICUBIC, (0, 0, width, height))
     columns, rows = image.size
     across, down = max(1, int(width / size[0] / 2)), max(1, int(height / size[1] / 2))
     step = max(1, _STRIP // (columns * down)) * down
-    # "a": a colour counts as much as it is opaque.
+    # "a" is premultiplied alpha, so that colours are averaged with their opacity as weight.
     mode = "RGBa" if image.has_transparency_data else "RGB"
     small = Image.new(mode, (math.ceil(columns / across), math.ceil(rows / down)))
     for top in range(0, rows, step):
@@ -160,27 +160,27 @@ def _shrunk(image: Image.Image, size: tuple[int, int], width: float, height: flo
 
 
 def _orientation(image: Image.Image) -> int:
-    """Read how an image says that it is turned; nonsense counts as upright."""
+    """Return the EXIF orientation of an image; 1 (upright) if the tags cannot be read."""
     if image.format == "TIFF":
-        return 1  # Pillow turns these itself, and gives the size of the turned image from the start
+        return 1  # Pillow rotates TIFF images itself, and reports the rotated size
     try:
         if isinstance(image, PngImageFile) and not _has_late_tags(image):
-            # Its own `getexif` decodes the whole file in search of a tag behind the pixels.
+            # The `getexif` of PNG decodes the whole file in search of a tag after the pixels.
             tags = Image.Image.getexif(image)
         else:
             tags = image.getexif()
         return int(tags.get(ExifTags.Base.Orientation, 1))
     except MemoryError:
         raise
-    except Exception:  # the pixels may be sound where the tags are not
+    except Exception:  # the pixels may be valid even if the tags are not
         return 1
 
 
 def _has_late_tags(image: PngImageFile) -> bool:
-    """Return whether a PNG that is not decoded yet has tags behind its pixels."""
+    """Return whether a PNG that is not yet decoded has metadata after its pixels."""
     file = image.fp
     if file is None or not image.tile:
-        return False  # decoded: all are known by now
+        return False  # already decoded, so all metadata has been read
     start, late, has_late_tags = file.tell(), False, False
     file.seek(8)
     while not has_late_tags and len(head := file.read(8)) == 8:

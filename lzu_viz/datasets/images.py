@@ -1,4 +1,4 @@
-"""Images from anywhere, as the one thing that the rest works on: a tensor `1 3 h w`, RGB, 0..1."""
+"""Loading of images from files, arrays and tensors as tensors `1 3 h w`, RGB, 0..1."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +21,10 @@ File = str | Path | bytes | bytearray | memoryview
 Source = File | NDArray[np.generic] | Image.Image | Tensor
 
 LARGEST = 100e6
-"""A file with more pixels than this is refused unread: it would fill the memory."""
+"""Maximum number of pixels; larger images are rejected before decoding, to limit memory use."""
 
 _STRIP = 2**20
-"""So many pixels of a large array are made floats of at a time."""
+"""Number of pixels of a large array that are converted to float at a time."""
 
 _PHOTOS = Path(__file__).parent / "data" / "photos"
 _CREDITS = {
@@ -37,7 +37,7 @@ _CREDITS = {
 
 
 def photos() -> tuple[str, ...]:
-    """Name the photographs that come with the package; `load` takes each name.
+    """Return the names of the photographs that come with the package, accepted by `load`.
 
     Example:
         >>> photos()
@@ -47,9 +47,7 @@ def photos() -> tuple[str, ...]:
 
 
 def credit(name: str) -> str:
-    """Say whose photograph it is, in a line to print under it.
-
-    `LICENCES.md` beside the files says more.
+    """Return the credit line of a photograph; see `LICENCES.md` beside the files for details.
 
     Args:
         name: one of `photos()`.
@@ -69,23 +67,23 @@ def credit(name: str) -> str:
 def load(source: Source, max_pixels: float = 16e6) -> Tensor:
     """Load an image.
 
-    Files are turned as their EXIF tag says; transparent ones are laid on white; grey ones get three
-    equal channels; of an animation the first frame is taken. A larger image is reduced to about
-    `max_pixels`, keeping its shape: `size_of` tells what size it had.
+    Files are rotated by their EXIF tag, transparent images are composited on white, grey images get
+    three equal channels, and of an animation the first frame is used. Larger images are downsampled
+    to about `max_pixels`, preserving the aspect ratio; `size_of` returns the original size.
 
     Args:
-        source: a path, the name of a shipped photograph (see `photos`), the bytes of a file, an
-            array `h w`, `h w 3` or `h w 4`, a tensor `c h w` or `1 c h w` with 1, 3 or 4
-            channels (both uint8, or floating in 0..1), or a PIL image.
-        max_pixels: largest height times width of the result.
+        source: a path, the name of a photograph that comes with the package (see `photos`), the
+            bytes of a file, an array `h w`, `h w 3` or `h w 4`, a tensor `c h w` or `1 c h w` with
+            1, 3 or 4 channels (both uint8, or floating point in 0..1), or a PIL image.
+        max_pixels: maximum height times width of the result.
 
     Returns:
         `1 3 h w`, float32, RGB, 0..1.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file cannot be read or has over 100 million pixels, a side is shorter than
-            2 pixels, or the values or the shape of an array are not those of an image.
+        ValueError: the file cannot be read, the image has over 100 million pixels or a side shorter
+            than 2 pixels, or the values or the shape of an array are not those of an image.
 
     Example:
         >>> load("astronaut").shape
@@ -103,20 +101,20 @@ def load(source: Source, max_pixels: float = 16e6) -> Tensor:
 
 
 def size_of(source: Source) -> check.Size:
-    """Return the size of an image as it is shown: turned as its EXIF tag says, and not reduced.
+    """Return the size of an image after rotation by its EXIF tag, before any downsampling.
 
-    Only the beginning of a file is read, so that this is quick. That its pixels are sound, `load`
-    finds out.
+    This is fast, as only metadata of a file is read where possible; damaged pixel data is detected
+    by `load` only.
 
     Args:
-        source: as `load` takes it.
+        source: image in any form accepted by `load`.
 
     Returns:
         (rows, columns).
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: as `load` raises it.
+        ValueError: the image is not valid, see `load`.
 
     Example:
         >>> size_of("china")
@@ -134,7 +132,7 @@ def size_of(source: Source) -> check.Size:
 
 @contextmanager
 def _opened(source: File | Image.Image) -> Iterator[tuple[Image.Image, str]]:
-    """Open what Pillow reads, and name it for errors; a PIL image stays open."""
+    """Open an image with Pillow and name it for errors; a given PIL image is not closed."""
     if isinstance(source, Image.Image):
         _check_size(*source.size, "the PIL image")
         yield source, "the PIL image"
@@ -146,7 +144,7 @@ def _opened(source: File | Image.Image) -> Iterator[tuple[Image.Image, str]]:
 
 
 def _file(source: File) -> tuple[Path | BytesIO, str]:
-    """Return what Pillow opens, and its name."""
+    """Return the path or stream that Pillow opens, and its name for errors."""
     if isinstance(source, bytes | bytearray | memoryview):
         return BytesIO(source), f"the data ({memoryview(source).nbytes} bytes)"
     if not isinstance(source, str | Path):
@@ -157,7 +155,7 @@ def _file(source: File) -> tuple[Path | BytesIO, str]:
     path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else Path(source)
     try:
         exists = path.is_file()
-    except OSError:  # no path at all, but a text that is longer than any
+    except OSError:  # the string is too long for a path
         exists = False
     if not exists:
         shown = repr(str(path))
@@ -183,18 +181,18 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def _reduced(size: tuple[int, int], max_pixels: float) -> tuple[int, int]:
-    """Return the largest size of the same shape that has no more pixels than asked."""
+    """Return the largest size of the same aspect ratio with at most ``max_pixels`` pixels."""
     if size[0] * size[1] <= max_pixels:
         return size
     scale = math.sqrt(max_pixels / (size[0] * size[1]))
     first, second = (max(2, int(side * scale)) for side in size)
-    # Of a very slender image the short side cannot give way: the long one does.
+    # The short side cannot go below 2 pixels, so a very narrow image needs a shorter long side.
     first, second = min(first, int(max_pixels / second)), min(second, int(max_pixels / first))
     return max(2, first), max(2, second)
 
 
 def _checked_array(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return what has the shape and the kind of values of an image, as `h w c`."""
+    """Return an array as `h w c`, after checking that its shape and dtype are those of an image."""
     array = np.asarray(array)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ValueError(
@@ -211,7 +209,7 @@ def _checked_array(array: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def _checked_tensor(tensor: Tensor) -> Tensor:
-    """Return what has the shape and the kind of values of an image, as `1 c h w`."""
+    """Return a tensor as `1 c h w`, after checking its shape and dtype."""
     image = tensor[None] if tensor.ndim == 3 else tensor
     if image.ndim != 4 or image.shape[0] != 1 or image.shape[1] not in (1, 3, 4):
         raise ValueError(
@@ -232,7 +230,7 @@ def _from_array(array: NDArray[np.generic], max_pixels: float) -> Tensor:
     dtype = np.uint8 if array.dtype == np.uint8 else np.float32
 
     def read(top: int, bottom: int) -> Tensor:
-        with np.errstate(over="ignore"):  # infinity is refused like any value beyond 1
+        with np.errstate(over="ignore"):  # infinity is rejected later, as it exceeds 1
             copy = np.array(array[top:bottom], dtype=dtype, order="C")
         return torch.from_numpy(copy).permute(2, 0, 1)[None]
 
@@ -247,10 +245,10 @@ def _from_tensor(tensor: Tensor, max_pixels: float) -> Tensor:
 def _from_rows(
     read: Callable[[int, int], Tensor], shape: Sequence[int], max_pixels: float
 ) -> Tensor:
-    """Make an image of what `read(top, bottom)` returns, and reduce it.
+    """Return the downsampled image of rows read by `read(top, bottom)`.
 
-    The same as :func:`lzu_viz.geometry.resampling.resize` of the whole image, strip by strip: as
-    floats, a large photo would fill the memory.
+    Equals :func:`lzu_viz.geometry.resampling.resize` of the whole image, but works strip by strip
+    to limit the memory for float values.
     """
     rows, columns = shape
     size = _reduced((rows, columns), max_pixels)
@@ -275,7 +273,7 @@ def _from_rows(
 
 
 def _in_range(image: Tensor) -> Tensor:
-    """Return the values as float32 in 0..1, or refuse them."""
+    """Return the values as float32, after checking that they are in 0..1."""
     if image.dtype == torch.uint8:
         return image.float() / 255
     image = image.float()

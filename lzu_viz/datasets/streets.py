@@ -1,4 +1,4 @@
-"""Many driving scenes, drawn once and kept on disk: what the networks are trained and judged on."""
+"""Datasets of driving scenes for training and evaluation, rendered once and cached on disk."""
 
 import hashlib
 import json
@@ -24,27 +24,27 @@ from . import driving as scenes
 from .driving import SIZE, driving
 
 FIRST_SEED = {"train": 0, "choose": 1_000_000, "report": 2_000_000}
-"""Three splits that share no scene: to train on, to choose settings on, to report figures on."""
+"""First seed of each of three disjoint splits: training, validation ("choose"), test ("report")."""
 
 BEFORE = 0.2
-"""Seconds between a scene and the frame before it, for saliency that follows what was seen last."""
+"""Seconds between a scene and its previous frame, for saliency based on earlier detections."""
 
 FORMAT = 1
-"""Of the files; to be raised when they are written differently."""
+"""Version of the file format, to be incremented when it changes."""
 
 _AT_ONCE = 8
 
 
 class GroundTruth(NamedTuple):
-    """What is true of one scene, as in `Street`.
+    """Ground truth of one scene, as in `Street`.
 
     Attributes:
         boxes: `n 4`, xyxy in [-1, 1].
-        labels: `n`.
-        boxes_3d: `n 7`.
-        previous_boxes: `m 4`, the boxes in the frame before, `BEFORE` seconds ago; none if not
-            asked for.
-        camera: (focal, x, y) in pixels.
+        labels: `n`, class indices.
+        boxes_3d: `n 7`, in the camera's frame.
+        previous_boxes: `m 4`, boxes in the previous frame, `BEFORE` seconds earlier; empty if not
+            requested.
+        camera: (focal length, x, y of the principal point), in pixels.
     """
 
     boxes: Tensor
@@ -56,12 +56,12 @@ class GroundTruth(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Streets:
-    """Scenes on disk.
+    """Dataset of driving scenes on disk.
 
     Attributes:
-        images: `n h w 3`, uint8, mapped from the disk.
-        semantic_mask: `n h w`, uint8, likewise.
-        ground_truth: one a scene.
+        images: `n h w 3`, uint8, memory-mapped.
+        semantic_mask: `n h w`, uint8, memory-mapped.
+        ground_truth: ground truth of each scene.
     """
 
     images: NDArray[np.uint8]
@@ -69,32 +69,32 @@ class Streets:
     ground_truth: Sequence[GroundTruth]
 
     def __len__(self) -> int:
-        """Return how many scenes there are."""
+        """Return the number of scenes."""
         return len(self.ground_truth)
 
     @property
     def size(self) -> tuple[int, int]:
-        """(rows, columns) of the pictures."""
+        """(rows, columns) of the images."""
         return self.images.shape[1], self.images.shape[2]
 
     def image(self, scenes: Sequence[int] | NDArray[np.intp]) -> Tensor:
-        """Read pictures: `b 3 h w` in 0..1."""
+        """Return the images of some scenes, `b 3 h w` in 0..1."""
         array = np.ascontiguousarray(self.images[np.asarray(scenes)])
         return torch.from_numpy(array).permute(0, 3, 1, 2).float().div_(255)
 
     def area(self, scenes: Sequence[int] | NDArray[np.intp]) -> Tensor:
-        """Read semantic masks: `b h w`, uint8."""
+        """Return the semantic masks of some scenes, `b h w`, uint8."""
         return torch.from_numpy(np.ascontiguousarray(self.semantic_mask[np.asarray(scenes)]))
 
     def part(self, scenes: Sequence[int]) -> "Streets":
-        """Return some of the scenes."""
+        """Return a subset of the scenes."""
         chosen = list(scenes)
         ground_truth = [self.ground_truth[scene] for scene in chosen]
         return Streets(self.images[chosen], self.semantic_mask[chosen], ground_truth)
 
 
 def folder() -> Path:
-    """Return where scenes are kept: ``LZU_VIZ_CACHE``, or else the user's folder for caches."""
+    """Return the cache folder: ``LZU_VIZ_CACHE`` if set, else a folder in the user's cache."""
     chosen = os.environ.get("LZU_VIZ_CACHE")
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(cache) / "lzu_viz"
@@ -110,19 +110,19 @@ def streets(
     previous_boxes: bool = True,
     quiet: bool = False,
 ) -> Streets:
-    """Return scenes of a split; those that are missing are drawn on all cores, with a progress bar.
+    """Return scenes of a split from the cache; if missing, they are first rendered on all cores.
 
     Args:
         split: one of `FIRST_SEED`.
-        count: how many; half a megabyte each.
-        preset: of `scenes.driving.PRESETS`.
-        size: (rows, columns).
-        seconds: when, see `driving`; the frames before are at ``-BEFORE``.
-        previous_boxes: whether the boxes of the frame before are asked for, a quarter of the work.
-        quiet: whether the progress bar is left out.
+        count: number of scenes; each takes half a megabyte on disk at the default size.
+        preset: name of a preset, one of `driving.PRESETS`.
+        size: (rows, columns) of the images.
+        seconds: time of the scenes, see `driving`; previous frames are ``BEFORE`` seconds earlier.
+        previous_boxes: whether to compute the boxes of the previous frames, a quarter of the time.
+        quiet: whether to hide the progress bar.
 
     Raises:
-        ValueError: there is no such split, or no scene is wanted.
+        ValueError: there is no such split, or ``count`` is below 1.
     """
     if split not in FIRST_SEED or count < 1:
         raise ValueError(
@@ -140,7 +140,7 @@ def streets(
 
 
 def _source() -> str:
-    """Return the hash of the code that draws: other code, other scenes."""
+    """Return the hash of the rendering code, so that a change of it invalidates the cache."""
     here = Path(scenes.__file__).parent
     digest = hashlib.sha256()
     for file in sorted(here.glob("*.py")):
@@ -149,7 +149,7 @@ def _source() -> str:
 
 
 def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
-    """Draw into a folder beside, which gets its name only when it is whole."""
+    """Render the scenes into a temporary folder, which is renamed once it is complete."""
     with needs("notebooks"):
         from tqdm.auto import tqdm
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -170,18 +170,18 @@ def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
         np.savez(part / "truth.npz", **_joined(parts))
         part.rename(kept)
     except OSError:
-        if not kept.is_dir():  # another process may have been quicker
+        if not kept.is_dir():  # another process may have rendered the same scenes
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
 def _workers(count: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
-    """Return one process a core; none for so few scenes that starting them would take longer."""
+    """Return a pool of one process per core, or None for few scenes, to save the start-up time."""
     if count <= 4 * _AT_ONCE:
         return nullcontext()
-    # Spawned, not forked: a fork of a process in which torch has threads may hang. One thread each:
-    # more would wait for one another.
+    # Processes are spawned, as forking a process with torch threads may hang. Each has one thread,
+    # as more would compete for the same cores.
     return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), torch.set_num_threads, (1,))
 
 
@@ -190,7 +190,7 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]]) -> dict[str, Any]:
 
 
 def _draw_some(part: Path, what: dict[str, Any], start: int) -> dict[str, NDArray[Any]]:
-    """Draw a few scenes into the files, and give what is true of them."""
+    """Render a few scenes into the files, and return their ground truth."""
     images = np.lib.format.open_memmap(part / "images.npy", "r+")
     semantic_mask = np.lib.format.open_memmap(part / "areas.npy", "r+")
     ground_truth = []
@@ -220,9 +220,9 @@ def _draw_some(part: Path, what: dict[str, Any], start: int) -> dict[str, NDArra
 
 
 def previous_boxes_of(seed: int, preset: str, size: tuple[int, int], seconds: float) -> Tensor:
-    """Return the true boxes of a scene at another time; drawn small, as boxes know no pixels."""
+    """Return the true boxes of a scene at another time, rendered at a reduced size for speed."""
     rows, columns = size
-    # The shape must stay, as it says how much is in view.
+    # The aspect ratio must be preserved, as the field of view depends on it.
     by = next(by for by in (4, 3, 2, 1) if not (rows % by or columns % by) and rows >= 16 * by)
     return driving(seed, preset, size=(rows // by, columns // by), seconds=seconds).boxes
 

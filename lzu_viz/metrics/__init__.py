@@ -1,4 +1,4 @@
-"""Metrics: of images and masks here, of detections in `detection` and `detection3d`."""
+"""Metrics of images and masks; those of detections are in `detection` and `detection3d`."""
 
 from .image_quality import psnr
 from .masks import boundary_f, mask_iou

@@ -1,8 +1,8 @@
-"""Average precision as COCO measures it, and how sure it is.
+"""COCO average precision of boxes, and its bootstrap interval.
 
-The matching and the areas are those of `pycocotools`, the code behind the published figures (Lin et
-al., "Microsoft COCO", ECCV 2014): boxes and truth in pixels of the source, small below 32 x 32
-pixels, large from 96 x 96 on.
+Matching and size ranges are those of `pycocotools`, the code behind the published figures (Lin et
+al., "Microsoft COCO", ECCV 2014): boxes are in pixels of the source; an object is small below
+32 x 32 pixels and large from 96 x 96 pixels on.
 """
 
 import contextlib
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from pycocotools.cocoeval import COCOeval
 
 N_BOOTSTRAP = 200
-"""How often scenes are drawn anew for an interval."""
+"""Number of bootstrap resamples of an interval."""
 
 
 class DetectionMetrics(NamedTuple):
-    """Average precision in 0..1; NaN where there is nothing of that size to find.
+    """Average precision in 0..1; NaN where no ground-truth box is of that size.
 
     Attributes:
-        ap: mean over the thresholds of IoU from 0.5 to 0.95.
-        ap50: at IoU 0.5.
-        small: as `ap`, of things below 32 x 32 pixels.
-        medium: as `ap`, between.
-        large: as `ap`, from 96 x 96 pixels on.
+        ap: mean over the IoU thresholds 0.5, 0.55, ..., 0.95.
+        ap50: average precision at IoU 0.5.
+        small: `ap` of objects below 32 x 32 pixels.
+        medium: `ap` of objects from 32 x 32 to 96 x 96 pixels.
+        large: `ap` of objects from 96 x 96 pixels on.
     """
 
     ap: float
@@ -51,16 +51,16 @@ def average_precision(
     size: Sequence[int],
     label: int = 0,
 ) -> DetectionMetrics:
-    """Compare what a detector found in each scene with what is there, for one class.
+    """Return the COCO average precision of one class over all scenes.
 
     Args:
-        detections: one a scene; boxes xyxy in [-1, 1] of the source frame.
-        ground_truth: `n 4` a scene, likewise.
+        detections: one entry per scene; boxes xyxy in [-1, 1] of the source frame.
+        ground_truth: boxes `n 4` of that class, one tensor per scene, in the same coordinates.
         size: (rows, columns) of the source in pixels.
-        label: the class that is looked at; 0 is COCO's person.
+        label: class whose detections are evaluated; 0 is COCO's person.
 
     Raises:
-        ValueError: there are not as many answers as scenes, or none.
+        ValueError: the numbers of predictions and scenes differ, or there are no scenes.
 
     Example:
         >>> box = torch.tensor([[-0.5, -0.5, 0.5, 0.5]])
@@ -79,18 +79,18 @@ def precision_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[DetectionMetrics, DetectionMetrics]:
-    """Return the bootstrap interval of average precision over scenes.
+    """Return the bootstrap interval of average precision, resampling scenes.
 
     Args:
-        detections: as for :func:`average_precision`.
-        ground_truth: likewise.
-        size: likewise.
-        label: likewise.
-        level: of the interval.
-        seed: of the drawing.
+        detections: one entry per scene; boxes xyxy in [-1, 1] of the source frame.
+        ground_truth: boxes `n 4`, one tensor per scene.
+        size: (rows, columns) of the source in pixels.
+        label: class whose detections are evaluated.
+        level: confidence level of the interval.
+        seed: of the resampling.
 
     Returns:
-        Its lower and its upper end.
+        The lower and the upper end of the interval of each metric.
     """
     matched = _matched(detections, ground_truth, size, label)
     draw = np.random.default_rng(seed)
@@ -98,7 +98,7 @@ def precision_interval(
     drawn = [_summary(matched, draw.integers(0, scenes, scenes)) for _ in range(N_BOOTSTRAP)]
     outside = (1 - level) / 2
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a size that is in no scene, both ends are NaN
+        warnings.simplefilter("ignore")  # all-NaN where no object is of a size
         low, high = np.nanquantile(np.array(drawn), (outside, 1 - outside), axis=0)
     return DetectionMetrics(*low.tolist()), DetectionMetrics(*high.tolist())
 
@@ -109,7 +109,7 @@ def _matched(
     size: Sequence[int],
     label: int,
 ) -> "COCOeval":
-    """Match what was found with what is there, scene by scene, at every threshold."""
+    """Match detections with ground truth in each scene, at every IoU threshold."""
     with needs("metrics"):
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
@@ -140,7 +140,7 @@ def _matched(
                 {"image_id": scene, "category_id": 1, "bbox": bbox, "score": float(score)}
             )
     images = [{"id": scene, "height": rows, "width": columns} for scene in range(len(ground_truth))]
-    with contextlib.redirect_stdout(io.StringIO()):  # it reports each step
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         coco = COCO()
         coco.dataset = {
             "info": {},
@@ -156,7 +156,7 @@ def _matched(
 
 
 def _nothing(coco: "COCO") -> "COCO":
-    """Return answers that are none: `loadRes` cannot read an empty list."""
+    """Return an empty set of detections, as `loadRes` cannot read an empty list."""
     empty = type(coco)()
     empty.dataset = {**coco.dataset, "annotations": []}
     empty.createIndex()
@@ -164,13 +164,13 @@ def _nothing(coco: "COCO") -> "COCO":
 
 
 def _corners(boxes: Tensor, size: Sequence[int]) -> list[list[float]]:
-    """Return boxes as COCO has them: left, top, width and height in pixels."""
+    """Return boxes in COCO's format: left, top, width and height in pixels."""
     pixels = to_pixels(boxes.detach().to(torch.float64).reshape(-1, 4), size)
     return torch.cat([pixels[:, :2], pixels[:, 2:] - pixels[:, :2]], dim=-1).tolist()
 
 
 def _summary(matched: "COCOeval", scenes: Any = None) -> DetectionMetrics:
-    """Sum matches up: of all scenes, or of those that are drawn, some perhaps several times."""
+    """Accumulate the matches of all scenes, or of the given scene indices (with repetition)."""
     all_images = matched.evalImgs
     areas, count = len(matched.params.areaRng), len(matched.params.imgIds)
     try:
@@ -182,11 +182,11 @@ def _summary(matched: "COCOeval", scenes: Any = None) -> DetectionMetrics:
             matched.accumulate()
     finally:
         matched.evalImgs = all_images
-    precision = matched.eval["precision"]  # threshold, recall, class, area, number of answers
+    precision = matched.eval["precision"]  # axes: IoU, recall, class, area, max detections
     precision = np.where(precision < 0, np.nan, precision)[:, :, 0, :, -1]
 
     def mean(values: Any) -> float:
-        return float(values.mean())  # all are NaN where there is nothing of that size
+        return float(values.mean())  # all NaN where no object is of that size
 
     return DetectionMetrics(
         ap=mean(precision[..., 0]),

@@ -1,8 +1,8 @@
-"""Precision of boxes in space as nuScenes measures it, and how sure it is.
+"""nuScenes metrics of 3D boxes, and their bootstrap intervals.
 
 The definitions are those of Caesar et al., "nuScenes: A multimodal dataset for autonomous driving",
-CVPR 2020: a box is found where its middle is near that of a true one on the ground, however much
-the two overlap; how well its place, its sizes and its heading fit is told apart from that.
+CVPR 2020: boxes are matched by the distance between their centres on the ground, not by overlap;
+errors of translation, scale and orientation are measured separately.
 """
 
 import math
@@ -19,25 +19,25 @@ from ..geometry import check
 from .detection import N_BOOTSTRAP
 
 THRESHOLDS = (0.5, 1.0, 2.0, 4.0)
-"""Distances on the ground, in metres, below which a box is found."""
+"""Centre distances on the ground, in metres, below which boxes match."""
 
 Array = NDArray[np.float64]
 
-_NEAR = THRESHOLDS.index(2.0)  # the threshold for the errors
+_NEAR = THRESHOLDS.index(2.0)  # errors are measured at this threshold
 _RECALL = np.linspace(0, 1, 101)
-_START = 11  # the first recall above 0.1
-_FLOOR = 0.1  # of precision
+_START = 11  # index of the first recall above 0.1
+_FLOOR = 0.1  # precision up to this counts as 0
 
 
 class Detections3D(NamedTuple):
-    """What a detector found in one scene, in any order.
+    """3D detections in one scene, in any order.
 
     Attributes:
         boxes: `n 7`, in the camera's frame, in metres and radians: x (right), y (down) and z
-            (ahead) of the middle, width, height, length, yaw. A box faces (sin yaw, cos yaw) in the
+            (ahead) of the centre, width, height, length, yaw. A box faces (sin yaw, cos yaw) in the
             (x, z) plane of the ground.
-        labels: `n`, int64, the class of each.
-        scores: `n`, higher is surer.
+        labels: `n`, int64, class of each box.
+        scores: `n`, confidence of each box.
     """
 
     boxes: Tensor
@@ -46,14 +46,14 @@ class Detections3D(NamedTuple):
 
 
 class DetectionMetrics3D(NamedTuple):
-    """Precision and errors of boxes in space; NaN where there is nothing to find.
+    """Average precision and errors of 3D boxes; NaN where there is no ground truth.
 
     Attributes:
         ap: average precision in 0..1, mean over the classes and the four distances.
-        translation: mean distance on the ground of a found box from the true one, in metres.
-        scale: mean of 1 - IoU of the two once middle and heading are the same, in 0..1.
-        orientation: mean angle between their headings, in radians, in 0..pi.
-        score: the three errors and `ap` in one number in 0..1.
+        translation: mean centre distance of matched boxes on the ground, in metres.
+        scale: mean of 1 - IoU of matched boxes after aligning centre and heading, in 0..1.
+        orientation: mean angle between the headings of matched boxes, in radians, in 0..pi.
+        score: combination of `ap` and the three errors, in 0..1.
         per_class: `ap` of each class.
     """
 
@@ -66,14 +66,14 @@ class DetectionMetrics3D(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """All boxes of one class that were found in any scene, the surest first.
+    """Detections of one class in all scenes, by decreasing score.
 
     Attributes:
-        scenes: `n`, the scene of each.
-        scores: `n`, falling.
-        hits: `n 4`, whether it takes a true box at each threshold.
-        errors: `n 3`, of place, sizes and heading at 2 m; 0 where it takes none.
-        things: one a scene, how many true boxes of the class are in it.
+        scenes: `n`, scene index of each detection.
+        scores: `n`, decreasing.
+        hits: `n 4`, whether the detection matches a true box at each threshold.
+        errors: `n 3`, of translation, scale and orientation at 2 m; 0 without a match.
+        things: number of true boxes of the class in each scene.
     """
 
     scenes: NDArray[np.int64]
@@ -89,12 +89,13 @@ def average_precision_3d(
     classes: int,
     oriented: Sequence[int] | None = None,
 ) -> DetectionMetrics3D:
-    r"""Compare the boxes that a detector found in each scene with those that are there.
+    r"""Return the nuScenes average precision and errors of 3D detections.
 
-    In each scene and class, the surest box takes the nearest true box that no surer one has taken,
-    if their middles are less than :math:`d` apart on the ground. Precision :math:`p_{c,d}` of class
-    :math:`c` is interpolated at the recalls :math:`r` = 0, 0.01, ... 1, and is 0 beyond the highest
-    recall that is reached; what is no better than 0.1 in either does not count:
+    In each scene and class, detections are matched by decreasing score, each with the nearest true
+    box not yet matched, if their centres are less than :math:`d` apart on the ground. Precision
+    :math:`p_{c,d}` of class :math:`c` is interpolated at the recalls :math:`r` = 0, 0.01, ... 1,
+    and is 0 beyond the highest recall reached; recall up to 0.1 and precision up to 0.1 do not
+    count:
 
     .. math::
 
@@ -103,33 +104,35 @@ def average_precision_3d(
         \mathrm{mAP} = \operatorname*{mean}_{c} \operatorname*{mean}_{d \in \{0.5, 1, 2, 4\}}
             \mathrm{AP}_{c,d}
 
-    The errors are of boxes found at 2 m: of the mean error of all that are at least as sure, the
-    mean over the recalls from above 0.1 to the highest that is reached; 1 if none is. Between
-    boxes, it is interpolated over the scores, as nuScenes does. All from section 3.1 of Caesar et
-    al., "nuScenes: A multimodal dataset for autonomous driving", CVPR 2020. There the score (NDS)
-    is (5 mAP + five terms) / 10; errors of velocity and attributes are missing here, hence
+    The errors are those of boxes matched at 2 m: the running mean over boxes of at least the same
+    score, averaged over the recalls from above 0.1 to the highest reached, or 1 if none is reached.
+    Between boxes, it is interpolated over the scores, as in nuScenes. All definitions are from
+    section 3.1 of Caesar et al., "nuScenes: A multimodal dataset for autonomous driving", CVPR
+    2020. There the score (NDS) is (5 mAP + five terms) / 10; errors of velocity and attributes are
+    not available here, hence
 
     .. math::
 
         \mathrm{score} = \frac{1}{6} \Bigl(3\, \mathrm{mAP} + \sum_{e} (1 - \min(1, e))\Bigr)
 
-    **cannot be compared with a published NDS.** Nor are far boxes left out here, or ones beyond a
-    number a scene. Means are over the classes that are in some scene. Of equal scores, the earlier
-    scene and the earlier box come first.
+    **cannot be compared with a published NDS.** Also unlike nuScenes, neither the distance nor the
+    number of boxes per scene is limited. Means are over the classes with ground truth in any scene.
+    Ties in score are ordered by scene, then by box.
 
     Args:
-        detections: one a scene; boxes `n 7` in metres and radians, labels `n`, scores `n`.
-        ground_truth: one a scene, (boxes `n 7`, labels `n`), likewise.
-        classes: how many there are; labels are 0 to `classes - 1`.
-        oriented: classes with a heading, all if None; of the others, it does not count. If none of
-            these is in any scene, `orientation` and `score` are NaN.
+        detections: one entry per scene; boxes `n 7` in metres and radians, labels `n`, scores `n`.
+        ground_truth: (boxes `n 7`, labels `n`) of each scene, in the same units.
+        classes: number of classes; labels are 0 to `classes - 1`.
+        oriented: classes with a heading, all if None; the orientation error of other classes is
+            ignored. If none of these is in any scene, `orientation` and `score` are NaN.
 
     Returns:
-        Precision, errors and score.
+        Average precision, errors and score.
 
     Raises:
-        ValueError: there are not as many answers as scenes, or none; boxes, labels or scores are
-            not as above, or not finite; a side is not positive; a label is no class.
+        ValueError: the numbers of predictions and scenes differ, or there are no scenes; boxes,
+            labels or scores have the wrong shape or type, or are not finite; a side is not
+            positive; a label is out of range.
 
     Example:
         >>> car = torch.tensor([[0.0, 1.0, 20.0, 1.8, 1.5, 4.0, 0.0]])
@@ -152,23 +155,23 @@ def precision_interval_3d(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[DetectionMetrics3D, DetectionMetrics3D]:
-    """Return the interval that each number falls into when other scenes are drawn (bootstrap).
+    """Return the bootstrap interval of each metric, resampling scenes.
 
-    A box takes a true box of its own scene, whatever is in others, so matches are looked for once.
+    Boxes are matched within a scene, so the matching is computed once for all resamples.
 
     Args:
-        detections: as for :func:`average_precision_3d`.
-        ground_truth: likewise.
-        classes: likewise.
-        oriented: likewise.
-        level: of the interval, between 0 and 1.
-        seed: of the drawing.
+        detections: one entry per scene; boxes `n 7` in metres and radians, labels `n`, scores `n`.
+        ground_truth: (boxes `n 7`, labels `n`) of each scene.
+        classes: number of classes.
+        oriented: classes with a heading, all if None.
+        level: confidence level of the interval, between 0 and 1.
+        seed: of the resampling.
 
     Returns:
-        Its lower and its upper end.
+        The lower and the upper end of the interval of each metric.
 
     Raises:
-        ValueError: as there, or the level is not between 0 and 1.
+        ValueError: as :func:`average_precision_3d`, or the level is not between 0 and 1.
 
     Example:
         >>> car = torch.tensor([[0.0, 1.0, 20.0, 1.8, 1.5, 4.0, 0.0]])
@@ -192,7 +195,7 @@ def precision_interval_3d(
         drawn.append([*each[:-1], *each.per_class])
     outside = (1 - level) / 2
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a class that is in no scene, both ends are NaN
+        warnings.simplefilter("ignore")  # all-NaN for a class without ground truth
         low, high = np.nanquantile(np.array(drawn), (outside, 1 - outside), axis=0)
     return _unflat(low.tolist()), _unflat(high.tolist())
 
@@ -200,7 +203,7 @@ def precision_interval_3d(
 def _matched(
     detections: Sequence[Detections3D], ground_truth: Sequence[tuple[Tensor, Tensor]], classes: int
 ) -> list[_Found]:
-    """Match what was found with what is there, scene by scene, class by class."""
+    """Match detections with ground truth, for each class."""
     if len(detections) != len(ground_truth) or not ground_truth:
         raise ValueError(
             f"there must be one answer a scene and at least one, got {len(detections)} answers "
@@ -252,7 +255,7 @@ def _match_class(
 
 
 def _take(distance: Array, threshold: float) -> NDArray[np.int64]:
-    """Let each row in turn take the nearest column that is left: `n m` to `n`, -1 for none."""
+    """Assign to each row in turn its nearest unassigned column: `n m` to `n`, -1 for none."""
     taken = np.full(len(distance), -1)
     left = distance.copy()
     for row in np.flatnonzero(distance.min(axis=1, initial=np.inf) < threshold):
@@ -264,7 +267,7 @@ def _take(distance: Array, threshold: float) -> NDArray[np.int64]:
 
 
 def _errors(boxes: Array, ground_truth: Array) -> Array:
-    """Return the errors of place, size and heading of matched boxes: two `n 7` to `n 3`."""
+    """Return translation, scale and orientation errors of matched boxes: two `n 7` to `n 3`."""
     place = np.sqrt(((boxes - ground_truth)[:, [0, 2]] ** 2).sum(axis=-1))
     ours, theirs = boxes[:, 3:6], ground_truth[:, 3:6]
     intersection = np.minimum(ours, theirs).prod(axis=-1)
@@ -276,7 +279,7 @@ def _errors(boxes: Array, ground_truth: Array) -> Array:
 def _summary(
     matched: list[_Found], headed: NDArray[np.bool_], times: NDArray[np.int64]
 ) -> DetectionMetrics3D:
-    """Sum matches up, with each scene as often as ``times`` says."""
+    """Summarise the matches, counting each scene ``times`` times."""
     precisions = np.full(len(matched), np.nan)
     errors = np.full((len(matched), 3), np.nan)
     for label, each in enumerate(matched):
@@ -303,7 +306,7 @@ def _summary(
 
 
 def _area(hits: NDArray[np.bool_], things: int) -> float:
-    """Return the area below precision over recall, without the lowest tenth of either."""
+    """Return the normalised area under the precision-recall curve, above 0.1 on both axes."""
     if not hits.any():
         return 0.0
     right = hits.cumsum()
@@ -313,14 +316,14 @@ def _area(hits: NDArray[np.bool_], things: int) -> float:
 
 
 def _mean_errors(scores: Array, hits: NDArray[np.bool_], errors: Array, things: int) -> Array:
-    """Average the running means of errors over recall: `n`, `n` and `n 3` to `3`."""
+    """Return the running means of errors, averaged over recall: `n`, `n` and `n 3` to `3`."""
     recall = hits.cumsum() / things
     reached = _RECALL[_START:][_RECALL[_START:] <= recall.max(initial=0)]
     if not len(reached):
         return np.ones(3)
     running = errors[hits].cumsum(axis=0) / np.arange(1, hits.sum() + 1)[:, None]
     at = np.interp(reached, recall, scores)
-    # `interp` wants rising places, and scores fall.
+    # `interp` requires increasing coordinates, and scores decrease.
     return np.array([np.interp(-at, -scores[hits], each).mean() for each in running.T])
 
 
@@ -330,13 +333,13 @@ def _unflat(row: list[float]) -> DetectionMetrics3D:
 
 
 def _mean(values: Array) -> float:
-    """Average what is not NaN; NaN if all are."""
+    """Return the mean of the values that are not NaN; NaN if all are."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else math.nan
 
 
 def _headed(classes: int, oriented: Sequence[int] | None) -> NDArray[np.bool_]:
-    """Return which classes have a heading."""
+    """Return for each class whether it has a heading, as a boolean array."""
     labels = range(classes)
     wrong = [label for label in oriented or () if label not in labels]
     if wrong:
@@ -345,7 +348,7 @@ def _headed(classes: int, oriented: Sequence[int] | None) -> NDArray[np.bool_]:
 
 
 def _check(boxes: Tensor, labels: Tensor, classes: int, name: str) -> None:
-    """Refuse what is not boxes `n 7` and labels `n`."""
+    """Raise unless boxes are `n 7`, finite and of positive size, and labels `n` in range."""
     if boxes.ndim != 2 or boxes.shape[1] != 7 or not boxes.is_floating_point():
         raise ValueError(
             f"boxes of {name} must be floating `n 7` (x, y, z, width, height, length, yaw), "
@@ -372,7 +375,7 @@ def _check(boxes: Tensor, labels: Tensor, classes: int, name: str) -> None:
 
 
 def _check_scores(detections: Detections3D, name: str) -> None:
-    """Refuse what is not finite scores `n`."""
+    """Raise unless there is one finite score per box."""
     scores = detections.scores
     if scores.shape != detections.boxes.shape[:1]:
         raise ValueError(

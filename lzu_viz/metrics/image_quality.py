@@ -1,11 +1,11 @@
-"""Metrics of images."""
+"""Image quality metrics."""
 
 from kornia.metrics import psnr as _psnr
 from torch import Tensor
 
 
 def psnr(image: Tensor, reference: Tensor) -> Tensor:
-    """Peak signal to noise ratio, 10 log10(1 / mean squared error), in dB: higher is nearer.
+    """Return the peak signal-to-noise ratio, 10 log10(1 / mean squared error), in dB.
 
     Args:
         image: of any shape, in 0..1.

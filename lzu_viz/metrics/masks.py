@@ -1,4 +1,4 @@
-"""Metrics of masks: intersection over union, and the F-score of outlines."""
+"""Metrics of masks: intersection over union and boundary F-score."""
 
 import torch
 from torch import Tensor
@@ -7,10 +7,10 @@ from ..geometry import check
 
 
 def mask_iou(predicted: Tensor, ground_truth: Tensor) -> Tensor:
-    """Intersection over union of masks: pixels in both over pixels in either.
+    """Return the intersection over union of masks.
 
     Args:
-        predicted: boolean `b 1 h w`; compare probabilities with a threshold first.
+        predicted: boolean `b 1 h w`; threshold probabilities first.
         ground_truth: boolean, of the same shape.
 
     Returns:
@@ -31,18 +31,18 @@ def mask_iou(predicted: Tensor, ground_truth: Tensor) -> Tensor:
 
 
 def boundary_f(predicted: Tensor, ground_truth: Tensor, tolerance: int = 3) -> Tensor:
-    """F-score of the outlines of masks: how much of each lies near the other.
+    """Return the F-score of mask boundaries.
 
-    Precision is the part of the predicted outline that has true outline within ``tolerance``
-    pixels along each axis, recall the part of the true outline that has predicted outline as near;
-    F is their harmonic mean (Csurka et al., "What is a good evaluation measure for semantic
-    segmentation?", BMVC 2013, there with round discs). Unlike IoU it does not forgive the outlines
-    of large things.
+    Precision is the fraction of the predicted boundary within ``tolerance`` pixels, along each
+    axis, of the true boundary; recall is the fraction of the true boundary within that distance of
+    the predicted one; F is their harmonic mean (Csurka et al., "What is a good evaluation measure
+    for semantic segmentation?", BMVC 2013, who use round discs). Unlike IoU, it also penalises
+    boundary errors of large objects.
 
     Args:
         predicted: boolean `b 1 h w`.
         ground_truth: boolean, of the same shape.
-        tolerance: in pixels.
+        tolerance: distance in pixels.
 
     Returns:
         `b` in 0..1; 1 for equal masks, 0 where only one is empty.
@@ -62,7 +62,7 @@ def boundary_f(predicted: Tensor, ground_truth: Tensor, tolerance: int = 3) -> T
     ours, theirs = _outline(predicted), _outline(ground_truth)
     precision = _part_near(ours, theirs, tolerance)
     recall = _part_near(theirs, ours, tolerance)
-    # Equal masks may have no outline at all: nobody, or nothing else.
+    # Equal masks that are all false or all true have no boundary, and precision 0.
     equal = (predicted == ground_truth).flatten(1).all(dim=1)
     both = precision + recall
     return torch.where(equal, 1.0, torch.where(both > 0, 2 * precision * recall / both, 0.0))
@@ -82,7 +82,7 @@ def _check_masks(predicted: Tensor, ground_truth: Tensor) -> None:
 
 
 def _outline(mask: Tensor) -> Tensor:
-    """Return the pixels of a mask that have a neighbour, of eight, outside of it."""
+    """Return the pixels of a mask with at least one of their 8 neighbours outside it."""
     return mask & _grown(~mask, 1)
 
 
@@ -92,13 +92,13 @@ def _part_near(outline: Tensor, other: Tensor, tolerance: int) -> Tensor:
 
 
 def _grown(mask: Tensor, reach: int) -> Tensor:
-    """Add all pixels up to ``reach`` rows and columns away, along one axis, then the other."""
+    """Dilate a mask by a square of side ``2 reach + 1``, one axis after the other."""
     for axis in (-2, -1):
         line, length = mask, mask.shape[axis]
         mask = line.clone()
-        # Shifted copies are many times as fast as pooling their maximum.
+        # Combining shifted copies is much faster than max pooling.
         for step in range(1, min(reach, length - 1) + 1):
-            low, high = (0, length - step), (step, length - step)  # first, and how many
+            low, high = (0, length - step), (step, length - step)  # (start, length)
             for to, of in ((low, high), (high, low)):
                 mask.narrow(axis, *to).logical_or_(line.narrow(axis, *of))
     return mask

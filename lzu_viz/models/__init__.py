@@ -1,8 +1,8 @@
-"""Networks in two parts, `features` and `head`, so that what lies between can be unzoomed.
+"""Networks split into `features` and `head`, so that the features between can be unzoomed.
 
-Two small pretrained ones come with the package, a detector and a segmenter; the files beside this
-one hold their weights, `NOTICE` says where they come from. Those in `small` are trained from
-scratch. `NETWORKS` holds the pretrained ones by name.
+Two small pretrained networks come with the package, a detector and a segmenter; their weights are
+in this folder, with their origin in `NOTICE`. The networks in `small` are trained from scratch.
+`NETWORKS` maps names to the pretrained networks.
 """
 
 from .coco import COCO_CLASSES

@@ -1,4 +1,4 @@
-"""The names of the 80 COCO classes, in the order of the detector's channels."""
+"""Names of the 80 COCO classes, in the order of the detector's channels."""
 
 _NAMES = """\
 person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant,

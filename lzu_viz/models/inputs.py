@@ -1,4 +1,4 @@
-"""What a network may be given: the check that both networks share."""
+"""Validation of network inputs."""
 
 import torch
 from torch import Tensor
@@ -7,15 +7,15 @@ from ..geometry import check
 
 
 def check_image(image: Tensor, multiple: int, dtype: torch.dtype) -> None:
-    """Refuse what is not an image `b 3 h w` with sides that the network can halve evenly.
+    """Raise unless an image is `b 3 h w` with sides that are positive multiples of a number.
 
     Args:
-        image: the network's input, RGB, 0..1.
-        multiple: both sides must be a multiple of it.
-        dtype: the type of the network's weights.
+        image: input of the network, RGB, 0..1.
+        multiple: number of which both sides must be multiples.
+        dtype: dtype of the network's weights.
 
     Raises:
-        ValueError: the shape or the type is wrong.
+        ValueError: the shape or the dtype is wrong.
     """
     if image.ndim != 4 or image.shape[1] != 3:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""NanoDet-g, a small one-stage detector, cut where its features can be unzoomed.
+"""NanoDet-g, a small one-stage detector, split where its features can be unzoomed.
 
 Upstream: RangiLyu/nanodet, configuration `nanodet-g`, v0.x (COCO mAP 22.9 as its authors report).
 """
@@ -23,9 +23,9 @@ from .registry import NETWORKS, NetworkEntry
 SHIPPED = Path(__file__).with_name("nanodet_g.safetensors")
 SHA256 = "fcc4cfe6fe5e89f7d9d854e999d2327cb878631139b34908a05129b9112ffc99"
 
-_BINS = 11  # each side's distance is a distribution over 0..10 strides
-_CANDIDATES = 1000  # kept before suppression, whose time grows with their square
-_LONG_SIDE = 416  # of the images that the network was trained on
+_BINS = 11  # each side's distance is predicted as a distribution over 0..10 strides
+_CANDIDATES = 1000  # limit before non-maximum suppression, whose time grows quadratically
+_LONG_SIDE = 416  # of the training images
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
@@ -37,7 +37,7 @@ def _act(x: Tensor) -> Tensor:
 
 
 class _Stage(nn.Module):
-    """One stage of the backbone; the output has twice the channels of `width`."""
+    """Stage of the backbone, with `2 * width` output channels."""
 
     def __init__(self, inputs: int, width: int, residuals: int, stride: int) -> None:
         super().__init__()
@@ -69,19 +69,19 @@ class _Head(nn.Module):
 
 
 def _add_resized(x: Tensor, other: Tensor) -> Tensor:
-    # Plain bilinear, with no antialiasing on the way down: it is what the weights were trained on.
+    # Bilinear without antialiasing, also when downsampling, as in training.
     return x + F.interpolate(other, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class NanoDet(nn.Module):
     """Detector of the 80 COCO classes: image -> features -> head -> boxes.
 
-    `forward` is `head(features(image))`. The three feature maps in between have strides 8, 16, 32;
-    that is where LZU unzooms. Built with no argument it holds the pretrained weights that come with
-    the package, as float32, in eval mode.
+    `forward` is `head(features(image))`. LZU unzooms the three feature maps between, which have
+    strides 8, 16 and 32. By default, the pretrained weights that come with the package are loaded
+    as float32, and the network is in eval mode.
 
     Args:
-        weights: a `.safetensors` file; `None` leaves the weights random.
+        weights: path of a `.safetensors` file; `None` initialises the weights randomly.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -117,11 +117,11 @@ class NanoDet(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
         if weights is not None:
             checksum = SHA256 if weights == SHIPPED else None
-            # In the file the heads are called `head`, which is a method here.
+            # The file calls the heads `head`, which is the name of a method here.
             _weights.load_weights(self, weights, checksum, rename={"head": "heads"})
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """Backbone and feature pyramid.
+        """Return the feature maps of an image, by backbone and feature pyramid.
 
         Args:
             image: `b 3 h w`, RGB, 0..1; both sides multiples of 32.
@@ -130,7 +130,7 @@ class NanoDet(nn.Module):
             Three maps `b 128 h/s w/s` for the strides s = 8, 16, 32, in the frame of `image`.
 
         Raises:
-            ValueError: the shape is wrong, or the type is not that of the weights.
+            ValueError: the shape is wrong, or the dtype is not that of the weights.
         """
         check_image(image, self.strides[-1], self.stem.weight.dtype)
         bgr = (255 * image.flip(1) - self.mean) / self.deviation
@@ -147,7 +147,7 @@ class NanoDet(nn.Module):
         return [fine, middle, coarse]
 
     def head(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Raw predictions of each cell, from each feature map.
+        """Return the raw predictions of each cell of each feature map.
 
         Args:
             features: the three maps of `features`, at any resolution and in any frame.
@@ -160,7 +160,7 @@ class NanoDet(nn.Module):
         return [head(f) for head, f in zip(self.heads, features, strict=True)]
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Predictions for an image, `head(features(image))`."""
+        """Return the raw predictions for an image, `head(features(image))`."""
         return self.head(self.features(image))
 
     def decode(
@@ -173,25 +173,25 @@ class NanoDet(nn.Module):
         iou: float = 0.6,
         top: int = 100,
     ) -> list[Detections]:
-        """Turn raw predictions into boxes, in the frame in which the grid of `outputs` lies.
+        """Decode raw predictions to boxes, in the frame of the grid of `outputs`.
 
-        A box is its cell's centre, plus and minus the four distances. The centre of column j is at
-        (j + 1/2) / w of *its* grid, so the grid may be finer than the network made it. The
-        distances are in pixels of the network's input, the frame that the network saw.
+        A box spans the four distances around its cell's centre. The centre of column j is at
+        (j + 1/2) / w of the grid of `outputs`, which may be finer than the network's own. The
+        distances are in pixels of the network's input.
 
-        **With a warp.** If features or outputs were unzoomed, the grid lies in the source frame but
-        distances still count zoomed pixels. Give the warp T, and each is corrected by T's local
-        size: from the cell's place in the zoomed frame one goes the distance there, and takes where
-        T leads to. To first order that multiplies left and right by dT_x/dx, top and bottom by
-        dT_y/dy; where the fovea is smaller than the box, first order is not enough. A cell that T
-        does not reach has no features, so it is dropped.
+        **With a warp.** If features or outputs were unzoomed, the grid is in the source frame, but
+        the distances are still in zoomed pixels. Given the warp T, they are corrected: each cell's
+        centre is mapped to the zoomed frame, moved there by the distance, and mapped back through
+        T. To first order this multiplies left and right by dT_x/dx, top and bottom by dT_y/dy;
+        where the fovea is smaller than the box, the first order is not accurate enough. Cells that
+        T does not reach have no features, and are dropped.
 
-        **Which map to unzoom.** The heads were trained on plain images. They measure boxes in the
-        pixels that they see, and their 3x3 convolution knows unstretched patterns. Unzoomed
-        features have neither, so a frozen head loses more than zooming gains. A head that is
-        trained behind the unzoom, as in the paper, learns both. Without training, run the head on
-        the zoomed features, unzoom its outputs on a finer grid, and scale the sizes: that comes
-        near to what mapping the corners of boxes gives. AP at IoU 0.5 of persons on 300 controlled
+        **Which map to unzoom.** The heads were trained on images without a warp, so they measure
+        boxes in pixels of the input, and their 3x3 convolutions expect undistorted patterns. With
+        unzoomed features neither holds, and a frozen head loses more than zooming gains. A head
+        trained on unzoomed features, as in the paper, adapts to both. Without training, run the
+        head on the zoomed features, unzoom its outputs on a finer grid, and correct the distances:
+        this is close to mapping the corners of boxes. AP at IoU 0.5 of persons on 300 controlled
         scenes, warp from the true boxes, by rows of the input:
 
         =============================================== ==== ==== ====
@@ -205,23 +205,23 @@ class NanoDet(nn.Module):
         the same on a grid 4 times finer                 .39  .53  .58
         =============================================== ==== ==== ====
 
-        **Half a cell.** Every convolution pads by k // 2 on both sides, so with stride s a cell
-        looks at pixels centred (s - 1) / 2 up and left of the centre used here. The head has
-        learnt that shift. Unzooming carries the cell, and not what it looked at, so where T
-        stretches strongly the shift is no longer the one it learnt.
+        **Half a cell.** Every convolution pads by k // 2 on both sides, so at stride s the
+        receptive field of a cell is centred (s - 1) / 2 pixels up and left of the centre used here.
+        The head has learnt that shift. Unzooming moves cells, but not their receptive fields, so
+        where T stretches strongly the shift differs from the learnt one.
 
         Args:
-            outputs: three maps `b 124 h w`, as `head` gives them.
-            warp: the map T of zoomed to source, batch 1 or b; `None` if the grid lies in the frame
-                that the network saw.
+            outputs: three maps `b 124 h w`, as returned by `head`.
+            warp: warp T from zoomed to source frame, batch 1 or b; `None` if the grid is in the
+                frame of the network's input.
             size: (rows, columns) of the network's input; by default 8 times the first grid, which
-                is right when that grid was not made finer.
-            threshold: smallest score, 0..1.
-            iou: of two boxes of a class that overlap more than this, the weaker is dropped.
-            top: largest number of boxes for an image.
+                is right unless the outputs were upsampled.
+            threshold: score that boxes must exceed, in 0..1.
+            iou: IoU above which the lower-scoring of two boxes of a class is suppressed.
+            top: maximum number of boxes per image.
 
         Returns:
-            One `Detections` for each image, boxes xyxy in [-1, 1], clipped to the frame.
+            One `Detections` per image, boxes xyxy in [-1, 1], clipped to the frame.
 
         Raises:
             ValueError: the shape of an output, or the batch of the warp, is wrong.
@@ -229,7 +229,7 @@ class NanoDet(nn.Module):
         self._check_outputs(outputs)
         rows, columns = outputs[0].shape[-2:]
         height, width = size or (rows * self.strides[0], columns * self.strides[0])
-        # From pixels to [-1, 1], for the four sides.
+        # Scale from pixels to [-1, 1], for the four sides.
         unit = _at_least_float32(outputs[0]).new_tensor((2 / width, 2 / height) * 2)
 
         scores, boxes = [], []
@@ -265,18 +265,18 @@ class NanoDet(nn.Module):
         iou: float = 0.6,
         top: int = 100,
     ) -> list[Detections]:
-        """Boxes in an image of any size, resized uniformly to the network's input; no gradient.
+        """Return the boxes in an image of any size, resized to the network's input; no gradient.
 
         Args:
             image: `b 3 h w`, RGB, 0..1.
             size: (rows, columns) of the network's input, multiples of 32; by default the image's
-                own, reduced to a long side of 416 and rounded.
-            threshold: see `decode`.
-            iou: see `decode`.
-            top: see `decode`.
+                size, reduced to a long side of at most 416 and rounded.
+            threshold: score that boxes must exceed, see `decode`.
+            iou: IoU threshold of the suppression, see `decode`.
+            top: maximum number of boxes per image.
 
         Returns:
-            One `Detections` for each image, boxes xyxy in [-1, 1] of the image.
+            One `Detections` per image, boxes xyxy in [-1, 1] of the image.
         """
         if size is None:
             height, width = image.shape[-2:]
@@ -302,15 +302,15 @@ class NanoDet(nn.Module):
 
 
 def _at_least_float32(x: Tensor) -> Tensor:
-    """Half precision is enough for scores, but not for places."""
+    """Convert half precision to float32, as it is too coarse for coordinates."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Go from source points `1 n 2` to zoomed frame, from there `b n 4` far, and back through T.
+    """Map source points `1 n 2` to the zoomed frame, move by distances `b n 4`, and map back.
 
     Returns:
-        `b n 1`, which points T reaches; `b n 2`, left and top; `b n 2`, right and bottom.
+        `b n 1`, whether T reaches each point; `b n 2`, left and top; `b n 2`, right and bottom.
     """
     batch = len(distance)
     if len(warp) not in (1, batch):
@@ -336,13 +336,13 @@ def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tens
 
 
 def _select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, top: int) -> Detections:
-    """Suppress duplicates in each class; boxes `n 4`, scores `n classes`."""
+    """Apply non-maximum suppression within each class to boxes `n 4`, scores `n classes`."""
     cell, label = (scores > threshold).nonzero(as_tuple=True)
     score = scores[cell, label]
     score, order = score.sort(descending=True, stable=True)
     cell, label, score = cell[order[:_CANDIDATES]], label[order[:_CANDIDATES]], score[:_CANDIDATES]
     box = boxes[cell]
-    # Boxes lie in [-1, 1]: moved 4 apart for each class, those of two classes never meet.
+    # Boxes are in [-1, 1]: an offset of 4 per class prevents overlap between classes.
     apart = box.detach().double() + 4 * label[:, None]
     keep = nms(apart, score.detach(), iou)[:top]
     return Detections(box[keep], label[keep], score[keep])

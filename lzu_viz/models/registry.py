@@ -1,4 +1,4 @@
-"""Registries: named entries that controls, tables, costs and plots are made from."""
+"""Registries of named entries, from which controls, tables, costs and plots are generated."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ Task = Literal["detection", "segmentation"]
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Entries by name, in the order in which they were registered.
+    """Mapping of names to entries, in order of registration.
 
     Args:
-        kind: what an entry is, for error messages.
+        kind: noun for an entry, used in error messages.
 
     Example:
         >>> sizes = Registry[int]("size")
@@ -35,7 +35,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """Add an entry, and return it.
 
         Raises:
-            ValueError: the name is taken.
+            ValueError: the name is already registered.
         """
         if name in self._entries:
             raise ValueError(f"there is a {self._kind} {name!r} already; choose another name")
@@ -43,7 +43,11 @@ class Registry(Mapping[str, T], Generic[T]):
         return entry
 
     def unregister(self, name: str) -> None:
-        """Remove an entry."""
+        """Remove an entry.
+
+        Raises:
+            ValueError: there is no entry of this name.
+        """
         self[name]
         del self._entries[name]
 
@@ -51,7 +55,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """Return an entry.
 
         Raises:
-            ValueError: there is none of this name.
+            ValueError: there is no entry of this name.
         """
         if name not in self._entries:
             raise ValueError(f"there is no {self._kind} {name!r}, only {list(self._entries)}")
@@ -71,32 +75,31 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 class TwoPartNetwork(Protocol):
-    """A network in two parts, so that what lies between them can be unzoomed."""
+    """Network split into `features` and `head`, so that the features can be unzoomed."""
 
     @property
     def features(self) -> Callable[[Tensor], Any]:
-        """From an image `b 3 h w` in 0..1 to one feature map `b c h w`, or a list, one a stride."""
+        """Map an image `b 3 h w` in 0..1 to a feature map `b c h w`, or a list, one per stride."""
         ...
 
     @property
     def head(self) -> Callable[[Any], Any]:
-        """From features in any frame and on any grid to outputs, one map or a list."""
+        """Map features, in any frame and on any grid, to outputs: one map or a list of maps."""
         ...
 
     @property
     def decode(self) -> Callable[..., Any]:
-        """From outputs to predictions in their frame: ``decode(outputs, warp=None, *, size)``.
+        """Map outputs to predictions in the same frame: ``decode(outputs, warp=None, *, size)``.
 
-        `outputs` is a list of maps, `warp` the one by which they were unzoomed, if any, and `size`
+        `outputs` is a list of maps, `warp` the warp by which they were unzoomed, if any, and `size`
         (rows, columns) of the network's input. A detector returns one
-        :class:`lzu_viz.geometry.boxes.Detections` for each image, a segmenter probabilities
-        `b 1 h w`.
+        :class:`lzu_viz.geometry.boxes.Detections` per image, a segmenter probabilities `b 1 h w`.
         """
         ...
 
 
 class Network(TwoPartNetwork, Protocol):
-    """A pretrained network that can be registered. A detector's `decode` takes a `threshold`."""
+    """Pretrained network that can be registered; a detector's `decode` takes a `threshold`."""
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -105,19 +108,19 @@ class Network(TwoPartNetwork, Protocol):
 
     @property
     def classes(self) -> Sequence[str]:
-        """Names of the classes that it predicts."""
+        """Names of the predicted classes."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkEntry:
-    """A pretrained network, as controls, costs and evaluations know it.
+    """Registry entry of a pretrained network.
 
     Attributes:
-        build: returns the network, in eval mode.
-        task: what it predicts.
-        description: in a few words.
-        strides: of its feature maps, in pixels of its input.
+        build: function that returns the network in eval mode.
+        task: kind of prediction.
+        description: short description of the predictions.
+        strides: strides of the feature maps, in pixels of the network's input.
         unzoom: options of :class:`lzu_viz.LZU` that suit the frozen network.
     """
 
@@ -129,7 +132,7 @@ class NetworkEntry:
 
 
 NETWORKS: Registry[NetworkEntry] = Registry("network")
-"""Pretrained networks by name."""
+"""Registry of pretrained networks."""
 
 
 @lru_cache(maxsize=8)
@@ -138,9 +141,9 @@ def _built(entry: NetworkEntry) -> Network:
 
 
 def network(name: str) -> Network:
-    """Return a registered network, built once.
+    """Return a registered network; it is built on the first call and cached.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: there is no network of this name.
     """
     return _built(NETWORKS[name])

@@ -1,4 +1,4 @@
-"""MediaPipe's selfie segmenter: person against background, 0.1 M parameters.
+"""MediaPipe's selfie segmenter of people, with 0.1 M parameters.
 
 Upstream: MediaPipe, `selfie_segmentation.tflite`, the general model for 256x256.
 """
@@ -27,7 +27,7 @@ def _global_mean(x: Tensor) -> Tensor:
 
 
 def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    """Convolve, padded as TensorFlow's SAME does: the odd pixel goes right and below."""
+    """Convolve with TensorFlow's SAME padding, which pads an odd pixel right and below."""
     total = convolution.kernel_size[0] - convolution.stride[0]
     before, after = total // 2, total - total // 2
     out: Tensor = convolution(F.pad(x, (before, after, before, after)))
@@ -35,7 +35,7 @@ def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
 
 
 class _Gate(nn.Module):
-    """Weights in 0..1, one a channel: sigmoid(expand(relu(reduce(global mean))))."""
+    """Squeeze-excite gate: one weight in 0..1 per channel, from the global mean."""
 
     def __init__(self, channels: int, middle: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class _Gate(nn.Module):
 
 
 class _Block(nn.Module):
-    """Inverted residual: expand, depthwise, squeeze-excite, project; plus the input if it fits."""
+    """Inverted residual block: expand, depthwise, squeeze-excite, project; residual at stride 1."""
 
     def __init__(
         self, inputs: int, middle: int, outputs: int, kernel: int, stride: int, squeeze: int
@@ -69,7 +69,7 @@ class _Block(nn.Module):
 
 
 class _Context(nn.Module):
-    """The bottom of the network: every cell, gated by the whole image."""
+    """Bottleneck of the network, gated by the global mean."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class _Context(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Twice the resolution: upsample, add the gated skip, mix."""
+    """Decoder stage that doubles the resolution: upsample, add the gated skip, mix."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -100,18 +100,18 @@ class _Decoder(nn.Module):
 class SelfieSegmenter(nn.Module):
     """Segmenter of people: image -> features -> head -> mask.
 
-    `forward` is `head(features(image))`. The cut is just before the last layer, a transposed
-    convolution of 2x2 with stride 2. Everything earlier holds a global mean (in each squeeze-excite
-    and in each gate), and that must see the zoomed image just as the network would see any image.
-    After the cut each cell only becomes four pixels, and no cell sees another. So unzooming there
-    disturbs nothing that the network has learnt, which is why it shows the effect of LZU with no
-    training at all.
+    `forward` is `head(features(image))`. The network is split just before the last layer, a 2x2
+    transposed convolution of stride 2. The layers before contain global means (in squeeze-excite
+    blocks and gates), which must be computed over the zoomed image, as over any input. The last
+    layer maps each cell to four pixels independently of the others, so unzooming before it changes
+    nothing that the network has learnt. Therefore this network shows the effect of LZU without
+    training.
 
-    Built with no argument it holds the pretrained weights that come with the package, as float32,
-    in eval mode.
+    By default, the pretrained weights that come with the package are loaded as float32, and the
+    network is in eval mode.
 
     Args:
-        weights: a `.safetensors` file; `None` leaves the weights random.
+        weights: path of a `.safetensors` file; `None` initialises the weights randomly.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -145,11 +145,11 @@ class SelfieSegmenter(nn.Module):
         self.last = nn.ConvTranspose2d(16, 1, 2, stride=2)
         if weights is not None:
             checksum = SHA256 if weights == SHIPPED else None
-            # In the file the last layer is called `segment`, which is a method here.
+            # The file calls the last layer `segment`, which is the name of a method here.
             _weights.load_weights(self, weights, checksum, rename={"segment": "last"})
 
     def features(self, image: Tensor) -> Tensor:
-        """Everything but the last layer.
+        """Return the features of an image, the input of the last layer.
 
         Args:
             image: `b 3 h w`, RGB, 0..1; both sides multiples of 16. The network was trained at
@@ -159,7 +159,7 @@ class SelfieSegmenter(nn.Module):
             `b 16 h/2 w/2`, in the frame of `image`.
 
         Raises:
-            ValueError: the shape is wrong, or the type is not that of the weights.
+            ValueError: the shape is wrong, or the dtype is not that of the weights.
         """
         check_image(image, 16, self.stem.weight.dtype)
         half = F.hardswish(_same(image, self.stem))
@@ -174,12 +174,12 @@ class SelfieSegmenter(nn.Module):
         return y
 
     def head(self, features: Tensor) -> Tensor:
-        """Logits of the mask: `b 16 h w` -> `b 1 2h 2w`, at any resolution and in any frame."""
+        """Map features `b 16 h w`, in any frame, to logits of the mask `b 1 2h 2w`."""
         logits: Tensor = self.last(features)
         return logits
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits of the mask `b 1 h w`, `head(features(image))`."""
+        """Return logits of the mask `b 1 h w`, `head(features(image))`."""
         return self.head(self.features(image))
 
     def decode(
@@ -189,13 +189,13 @@ class SelfieSegmenter(nn.Module):
         *,
         size: Size | None = None,
     ) -> Tensor:
-        """Probability of a person at each pixel, in the frame in which `outputs` lies.
+        """Return the probability of a person at each pixel, in the frame of `outputs`.
 
         Args:
             outputs: logits `b 1 h w`, or a list that holds them.
-            warp: the map of zoomed to source if features or outputs were unzoomed; batch 1 or b.
-                What it does not reach was never seen, and gets probability 0.
-            size: (rows, columns) of the network's input, which a mask does not depend on.
+            warp: warp from zoomed to source frame, if features or outputs were unzoomed; batch 1 or
+                b. Pixels that it does not reach get probability 0.
+            size: not used; accepted as other networks need it.
 
         Returns:
             `b 1 h w` in 0..1.
@@ -209,15 +209,15 @@ class SelfieSegmenter(nn.Module):
 
     @torch.no_grad()
     def segment(self, image: Tensor, size: tuple[int, int] = (256, 256)) -> Tensor:
-        """Mask of an image of any size, resized uniformly to the network's input; no gradient.
+        """Return the mask of an image of any size, resized to the network's input; no gradient.
 
         Args:
             image: `b 3 h w`, RGB, 0..1.
-            size: (rows, columns) of the network's input, multiples of 16. The shape of the image
-                is not kept, as upstream.
+            size: (rows, columns) of the network's input, multiples of 16. As upstream, the aspect
+                ratio of the image is not preserved.
 
         Returns:
-            Probability of a person `b 1 h w`, 0..1, at the image's own size.
+            Probability of a person `b 1 h w`, 0..1, at the size of `image`.
         """
         height, width = image.shape[-2:]
         return resize(self.decode(self(resize(image, size))), (height, width))

@@ -1,7 +1,7 @@
-"""Weights from a file into a network, checked on the way.
+"""Loading of network weights from `safetensors` files, with checks.
 
-The files are `safetensors`: plain arrays with names, no code. They hold float16 to stay small,
-and are widened to float32 here.
+Such files hold named arrays and no code. The weights are stored as float16 to keep the files small,
+and are converted to float32 when loaded.
 """
 
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ from torch import Tensor, nn
 
 
 def load(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
-    """Read every tensor of a `safetensors` file as float32.
+    """Return the tensors of a `safetensors` file as float32.
 
     Args:
-        path: the file.
-        sha256: the checksum that it must have, as 64 hexadecimal digits; `None` skips the check.
+        path: path of the file.
+        sha256: expected checksum, as 64 hexadecimal digits; `None` skips the check.
 
     Returns:
-        Name -> float32 tensor.
+        Mapping of names to float32 tensors.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the checksum is another, or the file cannot be read as `safetensors`.
+        ValueError: the checksum differs, or the file cannot be read as `safetensors`.
     """
     path = Path(path)
     if not path.is_file():
@@ -56,14 +56,14 @@ def load_weights(
     sha256: str | None = None,
     rename: Mapping[str, str] | None = None,
 ) -> None:
-    """Fill a network with the weights of a file; every tensor must be there with the right shape.
+    """Load the weights of a file into a network; names and shapes of all tensors must match.
 
     Args:
-        network: is filled in place and set to eval mode.
-        path: the file.
-        sha256: see `load`.
-        rename: first part of a tensor's name in the file -> name of the network's attribute,
-            where the two differ.
+        network: modified in place, and set to eval mode.
+        path: path of the file.
+        sha256: expected checksum, see `load`.
+        rename: maps the first part of a tensor's name in the file to the name of the network's
+            attribute, where the two differ.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,4 +1,4 @@
-"""What stands in a street: cars, pedestrians and signs, and what is easily taken for them."""
+"""Objects of a street: cars, pedestrians, signs, distractors similar to them, and scenery."""
 
 import math
 import random
@@ -37,10 +37,10 @@ class Part:
     """A solid with its paint.
 
     Attributes:
-        solid: in the thing's own frame.
-        paint: how it looks.
-        area: its class in the semantic mask.
-        counts: whether the thing's boxes go around it; a sign's do not go around its pole.
+        solid: shape, in the object's own frame.
+        paint: colours of the surface.
+        area: class in the semantic mask.
+        counts: whether the object's boxes include the part; those of a sign exclude its pole.
     """
 
     solid: Solid
@@ -51,16 +51,16 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Thing:
-    """A thing on the ground of the world, x to the right and z ahead, in metres.
+    """Object on the ground of the world, with x to the right and z ahead, in metres.
 
     Attributes:
-        parts: of which it is built.
-        x: where it stands at time 0.
-        z: likewise.
-        yaw: it faces (sin yaw, cos yaw).
-        velocity: (x, z) in metres a second.
-        label: index into `CLASSES`; -1 for what is not to be found.
-        shadow: (width, length) of the dark patch under it.
+        parts: solids of which it consists.
+        x: x coordinate at time 0.
+        z: z coordinate at time 0.
+        yaw: heading; the object faces (sin yaw, cos yaw).
+        velocity: (x, z) in metres per second.
+        label: index into `CLASSES`; -1 for objects without a class.
+        shadow: (width, length) of the shadow under it.
     """
 
     parts: tuple[Part, ...]
@@ -72,7 +72,7 @@ class Thing:
     shadow: tuple[float, float] = (0.0, 0.0)
 
     def at(self, seconds: float) -> "Thing":
-        """Return the thing, drawn as it stands at time 0, as it stands at another."""
+        """Return the object moved from its position at time 0 to that at another time."""
         if self.velocity == (0.0, 0.0):
             return self
         return replace(
@@ -83,7 +83,7 @@ class Thing:
 
     @property
     def extent(self) -> Extent:
-        """Return how far the parts that count reach, in the thing's own frame."""
+        """Return the extent of the parts that count, in the object's own frame."""
         parts = [part.solid.extent() for part in self.parts if part.counts]
         x, y, z = (
             (min(low for low, _ in axis), max(high for _, high in axis))
@@ -93,7 +93,7 @@ class Thing:
 
     @property
     def reach(self) -> float:
-        """Return the radius of the circle on the ground that holds it."""
+        """Return the radius of the object's bounding circle on the ground."""
         return math.hypot(*(self.shadow if any(self.shadow) else (0.6, 0.6))) / 2
 
 
@@ -166,7 +166,7 @@ def pedestrian(draw: random.Random) -> Thing:
 
 
 def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Paint]:
-    """Return a sign without its pole: a triangle, a square or a disc."""
+    """Return the plate of a sign: a triangle, a square or a disc."""
     kind = draw.randrange(4)
     if kind == 0:
         points = [(0.0, -radius), (0.95 * radius, 0.7 * radius), (-0.95 * radius, 0.7 * radius)]
@@ -183,7 +183,7 @@ def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Pain
 
 
 def sign(draw: random.Random) -> Thing:
-    """Return a traffic sign on its pole: it faces those who read it, its box has only the plate."""
+    """Return a traffic sign on its pole; its boxes include the plate only."""
     radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
     plate, paint_of = _plate(draw, radius, high)
     pole = Part(
@@ -193,7 +193,7 @@ def sign(draw: random.Random) -> Thing:
 
 
 def blank_board(draw: random.Random) -> Thing:
-    """Return what is easily taken for a sign: a plain board, or a sign from its back."""
+    """Return a distractor similar to a sign: a plain board, like the back of a sign."""
     radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
     plate, _ = _plate(draw, radius, high)
     colour = draw.choice(
@@ -210,7 +210,7 @@ def blank_board(draw: random.Random) -> Thing:
 
 
 def container(draw: random.Random) -> Thing:
-    """Return what is easily taken for a car: a container, or a heap of crates."""
+    """Return a distractor similar to a car: a container or a stack of crates."""
     width, length, height = draw.uniform(1.6, 1.9), draw.uniform(2.6, 4.4), draw.uniform(1.3, 1.7)
     colour = draw.choice(_CAR_COLOURS)
     if draw.random() < 0.6:
@@ -231,7 +231,7 @@ def container(draw: random.Random) -> Thing:
 
 
 def pillar(draw: random.Random) -> Thing:
-    """Return an object easily taken for a pedestrian: a pillar or a wrapped plant."""
+    """Return a distractor similar to a pedestrian: a pillar or a wrapped plant."""
     height = draw.uniform(1.3, 1.9)
     colours = (draw.choice(_CLOTHES), draw.choice(_CLOTHES))
     paint_of = (
@@ -273,7 +273,7 @@ def tree(draw: random.Random) -> Thing:
 
 
 def lamp(draw: random.Random) -> Thing:
-    """Return a street lamp, whose arm reaches over the road."""
+    """Return a street lamp with an arm over the road."""
     high, metal = draw.uniform(5.5, 7), textures.plain((0.28, 0.30, 0.32))
     parts = (
         Part(box(0.14, high, 0.14), metal, Area.OTHER),
@@ -286,7 +286,7 @@ def lamp(draw: random.Random) -> Thing:
 
 
 def building(draw: random.Random, length: float) -> Thing:
-    """Return a building of a length along the street; its width goes away from the street."""
+    """Return a building of the given length along the street; its width is across."""
     red, green, blue = (min(1.0, part * draw.uniform(0.85, 1.15)) for part in draw.choice(_WALLS))
     storey = draw.uniform(2.9, 3.5)
     height = storey * draw.randint(2, 6) + 0.8

@@ -1,8 +1,8 @@
-"""A picture of a world: rays through a lattice of the frame, the nearest solid, its paint.
+"""Rendering of a world by casting rays through a lattice of the frame to the nearest solid.
 
-The lattice has a point in the middle of every pixel and halfway between. A pixel's colour is the
-mean over its area by the trapezoidal rule, weights 1/4, 1/2, 1/4 along each axis; its class and its
-depth are those of its middle.
+The lattice has a point at the centre of each pixel and halfway between. The colour of a pixel is
+the mean over its area by the trapezoidal rule, with weights 1/4, 1/2, 1/4 along each axis; its
+class and depth are those at its centre.
 """
 
 import math
@@ -18,16 +18,16 @@ from .world import FOCAL, PAVEMENT, ROAD, World
 
 
 class Frame(NamedTuple):
-    """What the camera sees.
+    """Rendered frame.
 
     Attributes:
-        image: `h w 3`, in 0..1.
-        depth: `h w`, z of what is seen at the middle of each pixel in metres, infinite in the sky.
-        area: `h w`, its class, see `Area`.
-        thing: `h w`, index of the world's thing to which it belongs, -1 where to none; the pole of
-            a sign does not count as the sign.
-        visible: `things`, for each the part of its picture in the frame that nothing hides; 0 where
-            nothing of it is in the frame, and for what is not to be found.
+        image: `h w 3`, RGB in 0..1.
+        depth: `h w`, z at the centre of each pixel in metres, infinite in the sky.
+        area: `h w`, class at the centre of each pixel, see `Area`.
+        thing: `h w`, index of the object in the world at the centre of each pixel, -1 where there
+            is none; the pole of a sign does not belong to the sign.
+        visible: `things`, unoccluded fraction of each object's projection within the frame; 0 for
+            objects outside the frame or without a class.
     """
 
     image: Array
@@ -38,11 +38,11 @@ class Frame(NamedTuple):
 
 
 class View(NamedTuple):
-    """A camera at one moment. It looks along z, so a pixel's ray is ((x, y) - centre) / focal, 1.
+    """Camera at one time, facing along z; the ray of a pixel is (((x, y) - centre) / focal, 1).
 
     Attributes:
         size: (rows, columns) of the frame.
-        focal: length in pixels.
+        focal: focal length in pixels.
         centre: (x, y) of the principal point in pixels from the frame's left and upper edge.
         place: (x, height, z) of the camera in the world, in metres.
     """
@@ -53,12 +53,12 @@ class View(NamedTuple):
     place: tuple[float, float, float]
 
     def pose(self, thing: Thing) -> Pose:
-        """Return where a thing stands before the camera."""
+        """Return the pose of an object in the camera's frame."""
         x, height, z = self.place
         return Pose((thing.x - x, height, thing.z - z), thing.yaw)
 
     def lattice(self) -> Rays:
-        """Return rays through the middles of pixels, and halfway between, ends included."""
+        """Return rays through pixel centres and pixel edges, including the frame's edges."""
         rows, columns = self.size
         across = np.arange(2 * columns + 1) / 2
         down = np.arange(2 * rows + 1) / 2
@@ -69,47 +69,48 @@ class View(NamedTuple):
 
 
 def view_at(world: World, size: tuple[int, int], seconds: float = 0.0) -> View:
-    """Return the world's camera at a moment.
+    """Return the world's camera at a time.
 
-    The focal length goes with the width, so that a frame of another size shows the same.
+    The focal length is proportional to the frame's width, so that the field of view does not
+    depend on the resolution.
 
     Args:
-        world: in which it drives.
+        world: world of the camera.
         size: (rows, columns) of the frame.
-        seconds: when.
+        seconds: time.
     """
     rows, columns = size
     x, y = world.horizon_at(seconds)
-    # The vertical reference is the shape 3:10; a taller frame shows more above and below.
+    # The horizon is given for the aspect ratio 3:10; a taller frame shows more above and below.
     centre = ((x + 1) / 2 * columns, rows / 2 + y / 2 * 0.3 * columns)
     place = (world.camera_x, world.preset.height, world.speed * seconds)
     return View(size, FOCAL * columns, centre, place)
 
 
 SUN = np.array([0.45, -0.75, -0.48], np.float32)
-"""Towards the sun, in the camera's frame."""
+"""Direction towards the sun, in the camera's frame."""
 
 HAZY = np.array([0.80, 0.86, 0.92], np.float32)
-"""What is seen through endless air."""
+"""Colour of an infinite depth of air."""
 
 HAZE = 260.0
-"""Metres in which the air takes two thirds of a colour."""
+"""Distance in metres at which a fraction 1 - 1/e of a colour is replaced by that of the air."""
 
 BEHIND = 12.0
-"""What stands farther behind the camera than this, in metres, does not reach before it."""
+"""Distance behind the camera, in metres, beyond which objects are not rendered."""
 
 MIDDLES = np.s_[1::2, 1::2]
-"""The points of the lattice that are middles of pixels."""
+"""Index of the lattice points that are pixel centres."""
 
 
 class Canvas(NamedTuple):
-    """What is drawn so far at the points of the lattice, or, `flat`, at the same in one row.
+    """Buffers of the rendering at the lattice points, or at the flattened points (see `flat`).
 
     Attributes:
-        image: `rows columns 3`.
-        depth: `rows columns`, infinite where nothing is.
-        area: `rows columns`.
-        thing: `rows columns`.
+        image: `rows columns 3`, RGB.
+        depth: `rows columns`, infinite where nothing is rendered yet.
+        area: `rows columns`, class, see `Area`.
+        thing: `rows columns`, index of the object, -1 for none.
     """
 
     image: Array
@@ -119,7 +120,7 @@ class Canvas(NamedTuple):
 
     @classmethod
     def empty(cls, rays: Rays) -> "Canvas":
-        """Return a canvas with nothing on it, which is sky."""
+        """Return an empty canvas, whose class is sky everywhere."""
         shape = (len(rays.y), len(rays.x))
         return cls(
             np.empty((*shape, 3), np.float32),
@@ -129,24 +130,24 @@ class Canvas(NamedTuple):
         )
 
     def flat(self) -> "Canvas":
-        """Return the same memory with its points in one row: one index is quicker than two."""
+        """Return views with flattened points, as one index is faster than two."""
         image, depth, area, thing = self
         return Canvas(image.reshape(-1, 3), depth.reshape(-1), area.reshape(-1), thing.reshape(-1))
 
 
 def render(world: World, view: View, seconds: float = 0.0) -> Frame:
-    """Draw the world as it is at a moment.
+    """Return the rendered frame of a world at a time.
 
     Args:
-        world: what is drawn.
-        view: the camera at that moment, see `view_at`.
-        seconds: when.
+        world: world to render.
+        view: camera at that time, see `view_at`.
+        seconds: time.
     """
     rays = view.lattice()
     canvas = Canvas.empty(rays)
     now = [thing.at(seconds) for thing in world.things]
     drawn = np.zeros(len(now), np.int64)
-    # The nearest first: what lies behind it is then not painted.
+    # The nearest objects come first, so that surfaces occluded by them are not painted.
     for index in np.argsort([thing.z for thing in now], kind="stable").tolist():
         if now[index].z - view.place[2] > -BEHIND:
             drawn[index] = _draw(world, now[index], index, view, rays, canvas)
@@ -165,22 +166,22 @@ def render(world: World, view: View, seconds: float = 0.0) -> Frame:
 
 
 def _through_air(canvas: Canvas) -> Array:
-    """Return the colours of pixels `h w 3`, paler with distance."""
+    """Return the colours of pixels `h w 3`, with haze that increases with depth."""
     air = _means(np.exp(canvas.depth / np.float32(-HAZE)))[..., None]
-    # The sky is painted as it looks through the air.
+    # The colour of the sky already includes the haze.
     air[~np.isfinite(canvas.depth[MIDDLES])] = 1
     image: Array = np.clip(HAZY + (_means(canvas.image) - HAZY) * air, 0, 1)
     return image
 
 
 class _Met(NamedTuple):
-    """A part of a thing where rays may meet it.
+    """Part of an object with its ray intersections.
 
     Attributes:
-        part: of the thing.
-        window: rows and columns of the lattice outside of which no ray meets it.
-        rays: those of the window, in the thing's frame.
-        hits: where they meet it.
+        part: part of the object.
+        window: rows and columns of the lattice outside which no ray hits the part.
+        rays: rays of the window, in the object's frame.
+        hits: intersections of those rays with the part.
     """
 
     part: Part
@@ -190,7 +191,10 @@ class _Met(NamedTuple):
 
 
 def _draw(world: World, thing: Thing, index: int, view: View, rays: Rays, canvas: Canvas) -> int:
-    """Draw one thing; if it is to be found, tell how many points it would take, were all seen."""
+    """Render an object, and return the number of points it covers, ignoring occlusion.
+
+    The number is 0 for objects without a class.
+    """
     pose = view.pose(thing)
     met = []
     for part in thing.parts:
@@ -205,7 +209,7 @@ def _draw(world: World, thing: Thing, index: int, view: View, rays: Rays, canvas
 
 
 def _paint(met: _Met, index: int, pose: Pose, world: World, canvas: Canvas) -> None:
-    """Paint the points of a part that lie before all that is drawn so far."""
+    """Paint the points of a part that are nearer than the current depth."""
     part, (rows, columns), here, hits = met
     point = np.flatnonzero(hits.depth < canvas.depth[met.window])
     if not len(point):
@@ -225,13 +229,13 @@ def _paint(met: _Met, index: int, pose: Pose, world: World, canvas: Canvas) -> N
 
 
 def _places(point: NDArray[np.intp], width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of points; `np.divmod` takes several times as long."""
+    """Return rows and columns of flat indices; `np.divmod` is several times slower."""
     row = point // width
     return row, point - row * width
 
 
 def _covered(met: list[_Met]) -> int:
-    """Count the points of the lattice whose rays meet at least one of some parts."""
+    """Return the number of lattice points whose rays hit at least one of the parts."""
     if not met:
         return 0
     top, left = (min(each.window[axis].start for each in met) for axis in (0, 1))
@@ -246,7 +250,7 @@ def _covered(met: list[_Met]) -> int:
 
 
 def _window(solid: Solid, pose: Pose, rays: Rays) -> tuple[slice, slice] | None:
-    """Return the rows and columns of the lattice that can meet a solid."""
+    """Return the rows and columns of the lattice whose rays can hit a solid, or None."""
     bounds = solid.bounds(pose)
     if bounds is None:
         return None
@@ -259,7 +263,7 @@ def _window(solid: Solid, pose: Pose, rays: Rays) -> tuple[slice, slice] | None:
 
 
 def _along(here: Local, row: NDArray[np.intp], column: NDArray[np.intp], depth: Array) -> Array:
-    """Return the points `k 3` at a depth `k` on the rays of some rows and columns, both `k`."""
+    """Return the points `k 3` at depths `k` on the rays of rows `k` and columns `k`."""
     points = np.empty((len(row), 3), np.float32)
     for axis, (origin, direction) in enumerate(
         zip(here.origin, (here.x[column], here.y[row], here.z[column]), strict=True)
@@ -269,17 +273,17 @@ def _along(here: Local, row: NDArray[np.intp], column: NDArray[np.intp], depth: 
 
 
 def _light(solid: Solid, faces: Faces | None, points: Array, pose: Pose, world: World) -> Array:
-    """Return what part of the light comes back: from the sky everywhere, from the sun on its side.
+    """Return the shading of points: ambient light from the sky plus diffuse light from the sun.
 
     Args:
-        solid: that is lit.
-        faces: `k`, of the points; None of an ellipsoid.
-        points: `k 3`, in the thing's frame.
-        pose: of the thing.
-        world: whose sun it is.
+        solid: solid on which the points are.
+        faces: `k`, faces of the points; None for an ellipsoid.
+        points: `k 3`, in the object's frame.
+        pose: pose of the object.
+        world: world, which gives the daylight.
 
     Returns:
-        `k`.
+        `k`, factor of the colour at each point.
     """
     sine, cosine = np.float32(math.sin(pose.yaw)), np.float32(math.cos(pose.yaw))
     x, y, z = SUN
@@ -292,7 +296,7 @@ def _light(solid: Solid, faces: Faces | None, points: Array, pose: Pose, world: 
 
 
 def _sky(canvas: Canvas, world: World, rays: Rays) -> None:
-    """Draw the sky: paler at the horizon, with clouds that grow flatter there."""
+    """Render the sky, which is paler at the horizon, with clouds in perspective."""
     flat = canvas.flat()
     point = np.flatnonzero(flat.area == Area.SKY)
     row, column = _places(point, len(rays.x))
@@ -310,10 +314,10 @@ def _sky(canvas: Canvas, world: World, rays: Rays) -> None:
 
 
 def _ground(canvas: Canvas, world: World, view: View, rays: Rays) -> None:
-    """Draw the ground where nothing stands before it."""
+    """Render the ground where it is not occluded."""
     x, height, z = view.place
     flat = canvas.flat()
-    # Level rays would meet the ground at the end of the world.
+    # Rays at or above the horizon do not intersect the ground.
     horizon = int(np.searchsorted(rays.y, np.float32(1e-4), side="right"))
     start = horizon * len(rays.x)
     point = start + np.flatnonzero(flat.depth[start:] == np.inf)
@@ -326,18 +330,18 @@ def _ground(canvas: Canvas, world: World, view: View, rays: Rays) -> None:
 
 
 def _surfaces(across: Array, along: Array, ahead: Array) -> tuple[Array, NDArray[np.uint8]]:
-    """Return road, markings, kerbs, pavement and grass.
+    """Return colours and classes of the ground: road, markings, kerbs, pavement and grass.
 
     Args:
         across: `k`, x of points of the ground in the world.
-        along: `k`, their z.
-        ahead: `k`, how far before the camera they are.
+        along: `k`, z of the points in the world.
+        ahead: `k`, z of the points in the camera's frame.
 
     Returns:
         Colours `k 3` and classes `k`.
     """
     out = np.abs(across)
-    # A repeating texture that is finer than the lattice would only shimmer.
+    # The texture fades with distance, as detail finer than the lattice would alias.
     fine: Array = np.clip(np.float32(1.2) - ahead / np.float32(60), 0, 1)
     grain = noise(across, along, 21.0) * fine
     middle = np.flatnonzero(out < 0.08)
@@ -362,7 +366,7 @@ def _surfaces(across: Array, along: Array, ahead: Array) -> tuple[Array, NDArray
 
 
 def _shadow(canvas: Canvas, thing: Thing, view: View, rays: Rays) -> None:
-    """Darken the ground under a thing, with a soft rim; that is what makes it stand there."""
+    """Render the soft shadow of an object on the ground below it."""
     x, height, z = view.place
     reach = thing.reach * 1.3
     near, far = max(thing.z - z - reach, 0.6), thing.z - z + reach
@@ -385,19 +389,19 @@ def _shadow(canvas: Canvas, thing: Thing, view: View, rays: Rays) -> None:
     along = np.abs(sine * dx + cosine * dz) / np.float32(thing.shadow[1] / 2)
     dark = np.clip((1.25 - np.maximum(across, along)) / 0.45, 0, 1) * np.float32(0.55)
     window = np.s_[upper:lower, first:last]
-    # Of what belongs to no thing, only the pole of a sign is not ground.
+    # Points without an object are on the ground, except those on the pole of a sign.
     on_ground = (canvas.thing[window] < 0) & (canvas.area[window] != Area.OTHER)
     canvas.image[window] *= (1 - dark * on_ground)[..., None]
 
 
 def _means(lattice: Array) -> Array:
-    """Take the mean over each pixel, by the trapezoidal rule.
+    """Return the mean over each pixel by the trapezoidal rule.
 
     Args:
-        lattice: `2h+1 2w+1 ...`.
+        lattice: `2h+1 2w+1 ...`, values at the lattice points.
 
     Returns:
-        `h w ...`.
+        `h w ...`, means of the pixels.
     """
     rows = 2 * lattice[1::2]
     rows += lattice[0:-1:2]

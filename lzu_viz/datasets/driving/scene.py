@@ -1,4 +1,4 @@
-"""Driving scenes: streets by seed, with all that is true of them, as single pictures or films."""
+"""Procedural driving scenes with full ground truth, as single images or clips."""
 
 import math
 from collections.abc import Iterator
@@ -16,39 +16,38 @@ from .solids import in_camera
 from .world import PRESETS, Preset, World, build
 
 SIZE = (192, 640)
-"""(rows, columns) of a picture, where nothing else is asked for."""
+"""Default (rows, columns) of an image."""
 
 LEAST = 4 / 640
-"""A thing counts where it is at least so high, as a part of the frame's width."""
+"""Minimum height of an object with ground truth, as a fraction of the frame's width."""
 
 VISIBLE = 0.4
-"""And where at least this part of it is in view, neither hidden nor outside the frame."""
+"""Minimum visible fraction of such an object, neither occluded nor outside the frame."""
 
 MAX_SIZE = (768, 2560)
-"""The largest (rows, columns): a picture is drawn as a whole, in memory."""
+"""Maximum (rows, columns), as an image is rendered as a whole in memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Street:
-    """A picture of a street and what is true of it.
+    """Image of a street with its ground truth.
 
     Attributes:
         image: `1 3 h w`, RGB, 0..1.
-        boxes: `n 4`, xyxy in [-1, 1] of the frame, one a thing that is to be found; around the
-            whole thing as far as it lies in the frame, also where another hides a part of it. That
-            of a sign leaves out its pole.
+        boxes: `n 4`, xyxy in [-1, 1] of the frame; each is the box of a whole object, including
+            occluded parts, clipped to the frame. The box of a sign excludes its pole.
         labels: `n`, index into `CLASSES`.
-        identities: `n`, the same for the same thing in every frame of a film.
+        identities: `n`, identity of each object, constant over the frames of a clip.
         boxes_3d: `n 7`, in the camera's frame, in metres and radians: x (right), y (down) and z
-            (ahead) of the middle, width, height, length, yaw. With yaw 0 it faces straight ahead,
-            as the camera does, with pi / 2 to the right. It holds the thing, a sign's its plate.
+            (ahead) of the centre, width, height, length, yaw. At yaw 0 the object faces ahead, as
+            the camera does, at pi / 2 to the right. The box of a sign excludes its pole.
         semantic_mask: `1 h w`, uint8, the class of each pixel, see `Area`.
-        instances: `1 h w`, int16, the row of `boxes` whose thing is seen there, -1 where none.
-        depth: `1 1 h w`, z of what is seen in metres, infinite in the sky.
-        camera: intrinsics in pixels; the middle of the first pixel is at (0.5, 0.5). Its extrinsics
-            are the identity, as the truth is in its own frame.
-        flow: `1 2 h w`, where each pixel is in the next frame of a film, minus where it is: (x, y)
-            in [-1, 1]; NaN where it passes behind the camera. None for a single picture.
+        instances: `1 h w`, int16, index into `boxes` of the visible object, -1 where there is none.
+        depth: `1 1 h w`, z of the visible surface in metres, infinite in the sky.
+        camera: intrinsics in pixels, with the centre of the first pixel at (0.5, 0.5); the
+            extrinsics are the identity, as the ground truth is in the camera's frame.
+        flow: `1 2 h w`, optical flow to the next frame of a clip, (x, y) in units of [-1, 1]; NaN
+            where a point passes behind the camera. None for a single image.
     """
 
     image: Tensor
@@ -70,18 +69,19 @@ def driving(
     size: tuple[int, int] = SIZE,
     seconds: float = 0.0,
 ) -> Street:
-    """Draw a street: the same seed gives the same street, at every size.
+    """Return a random street, determined by the seed, with its ground truth.
 
-    Only what is just large and visible enough to be found may be so at one size and not at another.
+    The street is the same at every size, except that objects close to the minimum height or
+    visibility may have ground truth at some sizes only.
 
     Args:
-        seed: of the drawing.
-        preset: a name of `PRESETS`, or a kind of street of your own.
-        size: (rows, columns) of the picture, from 16 x 16 up to 768 x 2560.
-        seconds: when; the things and the camera move.
+        seed: seed of the random generator.
+        preset: a name in `PRESETS`, or a custom `Preset`.
+        size: (rows, columns) of the image, from 16 x 16 up to 768 x 2560.
+        seconds: time of the image; objects and camera move.
 
     Returns:
-        The picture and its truth, without flow.
+        The image and its ground truth, without flow.
 
     Raises:
         ValueError: there is no such preset, or the size is too small or too large.
@@ -104,17 +104,17 @@ def driving_clip(
     rate: float = 10.0,
     size: tuple[int, int] = SIZE,
 ) -> Iterator[Street]:
-    """Draw a film: the camera drives and sways, cars and pedestrians move, and flow is known.
+    """Generate a clip in which camera, cars and pedestrians move, with optical flow.
 
     Args:
-        seed: of the drawing; the first frame is that of :func:`driving`.
-        preset: likewise.
-        frames: how many.
-        rate: frames a second.
-        size: likewise.
+        seed: seed of the random generator; the first frame equals that of :func:`driving`.
+        preset: a name in `PRESETS`, or a custom `Preset`.
+        frames: number of frames.
+        rate: frames per second.
+        size: (rows, columns) of a frame, from 16 x 16 up to 768 x 2560.
 
     Yields:
-        One scene a frame, with its flow to the next.
+        The scene of each frame, with the flow to the next.
 
     Raises:
         ValueError: as :func:`driving`, or frames or rate are not positive.
@@ -150,7 +150,7 @@ def _size(size: tuple[int, int]) -> check.Size:
 def _street(
     world: World, view: View, frame: Frame, seconds: float, flow: Tensor | None = None
 ) -> Street:
-    """Put together what is true of a frame, of the things in it that are to be found."""
+    """Return a frame with its ground truth, restricted to objects large and visible enough."""
     now = [thing.at(seconds) for thing in world.things]
     visible = [index for index, thing in enumerate(now) if _counts(thing, frame, index, view)]
     row_of = np.full(len(now) + 1, -1, np.int16)
@@ -181,11 +181,11 @@ def _camera(view: View) -> PinholeCamera:
 
 
 Box = tuple[float, float, float, float]
-"""(left, top, right, bottom), -1 and 1 the edges of the frame."""
+"""(left, top, right, bottom), with the frame's edges at -1 and 1."""
 
 
 def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
-    """Return whether a thing is to be found: it is of a class, large enough and well in view."""
+    """Return whether an object has ground truth: has a class, is large and visible enough."""
     if thing.label < 0 or frame.visible[index] < VISIBLE:
         return False
     unclipped = outline(thing, view)
@@ -199,9 +199,9 @@ def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
 
 
 def outline(thing: Thing, view: View) -> Box:
-    """Return the box around a thing's picture, also beyond the frame.
+    """Return the box of an object's projection, not clipped to the frame.
 
-    It is infinite if the thing is behind the camera or reaches there.
+    Its sides are infinite if all parts are behind the camera, or one extends behind it.
     """
     pose = view.pose(thing)
     bounds = [part.solid.bounds(pose) for part in thing.parts if part.counts]
@@ -231,13 +231,13 @@ def _box_3d(thing: Thing, view: View) -> list[float]:
 
 
 def _flow(world: World, frame: Frame, view: View, then: View, duration: float) -> Tensor:
-    """Follow each pixel's point in space to the next frame."""
+    """Return the optical flow `1 2 h w` to the next frame, from depth and velocities."""
     rows, columns = view.size
     x = ((np.arange(columns) + 0.5 - view.centre[0]) / view.focal)[None, :]
     y = ((np.arange(rows) + 0.5 - view.centre[1]) / view.focal)[:, None]
     velocity = np.array([*(thing.velocity for thing in world.things), (0.0, 0.0)])
     moved = velocity[frame.thing] * duration
-    # The sky is so far away that only the camera's turning moves it.
+    # The sky is far away, so that only the camera's rotation moves it.
     depth = np.where(np.isfinite(frame.depth), frame.depth, 1e9)
     ahead = depth + moved[..., 1] - (then.place[2] - view.place[2])
     across = x * depth + moved[..., 0] - (then.place[0] - view.place[0])

@@ -1,7 +1,7 @@
-"""Solids of which things are built, and where rays of a pinhole camera meet them.
+"""Solids of which objects consist, and their intersection with rays of a pinhole camera.
 
-A thing stands upright: between its own frame and the camera's lie a turn about the vertical and a
-shift. Both frames have x to the right, y down and z ahead, in metres.
+Objects are upright: their own frame and the camera's differ by a rotation about the vertical and a
+translation. Both frames have x to the right, y down and z ahead, in metres.
 """
 
 import math
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 Faces = NDArray[np.int8]
-"""Indices of a polytope's faces."""
+"""Indices of the faces of a polytope."""
 
 
 class Rays(NamedTuple):
-    """Rays from the camera through a lattice of the picture: directions (x, y, 1).
+    """Rays from the camera through a lattice of the image, with directions (x, y, 1).
 
     Attributes:
-        x: `columns`.
-        y: `rows`.
+        x: `columns`, x of the directions.
+        y: `rows`, y of the directions.
     """
 
     x: Array
@@ -31,11 +31,11 @@ class Rays(NamedTuple):
 
 
 class Pose(NamedTuple):
-    """Where a thing stands in the camera's frame.
+    """Pose of an object in the camera's frame.
 
     Attributes:
-        place: (x, y, z) of its origin, on the ground.
-        yaw: its z axis points along (sin yaw, 0, cos yaw).
+        place: (x, y, z) of the object's origin, on the ground.
+        yaw: rotation; the object's z axis points along (sin yaw, 0, cos yaw).
     """
 
     place: tuple[float, float, float]
@@ -43,12 +43,12 @@ class Pose(NamedTuple):
 
 
 class Local(NamedTuple):
-    """Rays in a thing's own frame: each part of a direction goes with its row or its column alone.
+    """Rays in an object's own frame; each component depends on the row or the column only.
 
     Attributes:
-        x: `columns`, of the directions.
-        y: `rows`.
-        z: `columns`.
+        x: `columns`, x of the directions.
+        y: `rows`, y of the directions.
+        z: `columns`, z of the directions.
         origin: (x, y, z) of the camera.
     """
 
@@ -59,11 +59,11 @@ class Local(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """Where rays meet a solid.
+    """First intersections of rays with a solid.
 
     Attributes:
-        depth: `rows columns`, z in the camera's frame, infinite where they miss it.
-        face: `rows columns`, the index of the face that is met, wherever one is; None of an
+        depth: `rows columns`, z in the camera's frame, infinite where a ray misses the solid.
+        face: `rows columns`, index of the face hit, valid where a ray hits the solid; None for an
             ellipsoid, which has no faces.
     """
 
@@ -72,44 +72,44 @@ class Hits(NamedTuple):
 
 
 Bounds = tuple[float, float, float, float]
-"""(left, top, right, bottom) of a picture, as ray directions x and y with z = 1."""
+"""(left, top, right, bottom) of a projection, as ray directions x and y with z = 1."""
 
 Extent = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
-"""(least, largest) x, y and z in metres."""
+"""(minimum, maximum) of x, y and z in metres."""
 
 
 class Solid(Protocol):
-    """A convex solid in a thing's own frame."""
+    """Convex solid in an object's own frame."""
 
     def hit(self, rays: Local) -> Hits:
-        """Return where rays meet it first."""
+        """Return the first intersections with rays."""
         ...
 
     def bounds(self, pose: Pose) -> Bounds | None:
-        """Return where its picture lies; None if it is behind the camera.
+        """Return the bounds of the solid's projection, or None if it is behind the camera.
 
-        Of a solid that reaches behind the camera they are infinite: it may fill the picture.
+        The bounds are infinite if the solid extends behind the camera, as it may fill the image.
         """
         ...
 
     def extent(self) -> Extent:
-        """Return how far it reaches in the thing's frame."""
+        """Return the minimum and maximum coordinates in the object's frame."""
         ...
 
     def normals(self, points: Array) -> Array:
-        """Return outer normals of length 1: `n 3` of a polytope's faces, else `k 3` at points."""
+        """Return unit outer normals: `n 3` of a polytope's faces, else `k 3` at the points."""
         ...
 
 
 NEAR = 0.3
-"""Nothing nearer than this is drawn, in metres."""
+"""Distance of the near plane in metres; nothing nearer is rendered."""
 
 EVERYWHERE: Bounds = (-math.inf, -math.inf, math.inf, math.inf)
-"""Where the picture of a solid may lie that reaches behind the camera."""
+"""Bounds of the projection of a solid that extends behind the camera."""
 
 
 def local(rays: Rays, pose: Pose) -> Local:
-    """Turn rays into the frame of a thing."""
+    """Transform rays from the camera's frame to that of an object."""
     sine, cosine = math.sin(pose.yaw), math.cos(pose.yaw)
     x, y, z = (-each for each in pose.place)
     origin = (cosine * x - sine * z, y, sine * x + cosine * z)
@@ -122,19 +122,19 @@ def local(rays: Rays, pose: Pose) -> Local:
 
 
 def in_camera(points: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
-    """Turn points `k 3` of a thing into the camera's frame."""
+    """Transform points `k 3` from an object's frame to the camera's."""
     sine, cosine = math.sin(pose.yaw), math.cos(pose.yaw)
     x, y, z = points.T
     return np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1) + pose.place
 
 
 class _Span:
-    """Between which depths rays run inside all faces so far, and the face through which they came.
+    """Depth intervals of rays inside all half-spaces processed so far.
 
     Attributes:
-        enter: depth of the last face entered.
-        leave: of the first left.
-        face: index of the last entered, -1 for none.
+        enter: depth at which the ray has entered all half-spaces.
+        leave: depth at which the ray leaves the first half-space.
+        face: index of the last face entered, -1 for none.
     """
 
     def __init__(self, enter: Array, leave: Array | None = None, face: Faces | None = None) -> None:
@@ -143,12 +143,12 @@ class _Span:
         self.face = np.full(enter.shape, -1, np.int8) if face is None else face
 
     def cut(self, along: Array, rest: float, index: int) -> None:
-        """Cut by the plane that a ray reaches at ``rest / along``.
+        """Intersect the intervals with the half-space of a plane, reached at ``rest / along``.
 
         Args:
-            along: growth of the distance from the plane along each ray, outwards.
-            rest: how far inside of it the camera is.
-            index: of the face.
+            along: outward component of each ray direction, normal to the plane.
+            rest: signed distance of the camera from the plane, positive inside.
+            index: index of the face.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = np.float32(rest) / along
@@ -163,12 +163,12 @@ class _Span:
 
 @dataclass(frozen=True, eq=False)
 class Polytope:
-    """A convex solid with flat faces: all points with faces . point <= offsets.
+    """Convex polytope, the points with faces . point <= offsets.
 
     Attributes:
-        faces: `n 3`, outer normals of length 1.
-        offsets: `n`.
-        corners: `m 3`.
+        faces: `n 3`, unit outer normals.
+        offsets: `n`, signed distances of the faces from the origin.
+        corners: `m 3`, vertices.
     """
 
     faces: NDArray[np.float64]
@@ -176,10 +176,10 @@ class Polytope:
     corners: NDArray[np.float64]
 
     def hit(self, rays: Local) -> Hits:
-        """Return where rays meet it first: behind the last face entered, before the first left.
+        """Return the first intersections with rays, by clipping against all faces.
 
-        Upright faces are met at a depth that depends on the column alone, level ones on the row
-        alone; only a leaning face takes a number for each ray.
+        The depth at a vertical face depends on the column only, at a horizontal face on the row
+        only; only oblique faces need a computation for each ray.
         """
         apart = self.offsets - self.faces @ np.array(rays.origin)
         columns = _Span(np.full(len(rays.x), NEAR, np.float32))
@@ -205,7 +205,7 @@ class Polytope:
         return Hits(both.enter, both.face)
 
     def bounds(self, pose: Pose) -> Bounds | None:
-        """Return the bounds of its corners' pictures."""
+        """Return the bounds of the projected corners, or None if behind the camera."""
         x, y, z = in_camera(self.corners, pose).T
         if z.max() <= NEAR:
             return None
@@ -215,7 +215,7 @@ class Polytope:
         return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
     def extent(self) -> Extent:
-        """Return that of its corners."""
+        """Return the minimum and maximum coordinates of the corners."""
         x, y, z = np.stack([self.corners.min(axis=0), self.corners.max(axis=0)], axis=1).tolist()
         return x, y, z
 
@@ -226,21 +226,21 @@ class Polytope:
 
 @dataclass(frozen=True, eq=False)
 class Ellipsoid:
-    """A ball, drawn out along the thing's axes.
+    """Ellipsoid aligned with the object's axes.
 
     Attributes:
-        centre: (x, y, z).
-        radii: likewise.
+        centre: (x, y, z) of the centre.
+        radii: semi-axes along x, y and z.
     """
 
     centre: tuple[float, float, float]
     radii: tuple[float, float, float]
 
     def hit(self, rays: Local) -> Hits:
-        """Solve (o + t d)^2 = 1 in the frame where it is the unit ball.
+        """Return the first intersections: solve (o + t d)^2 = 1 after scaling to the unit ball.
 
-        The root of (o . d)^2 - d^2 (o^2 - 1) is written as d^2 - (o x d)^2, which does not subtract
-        large numbers for what is small and far.
+        The discriminant (o . d)^2 - d^2 (o^2 - 1) is computed as d^2 - (o x d)^2, which avoids
+        cancellation for small, distant ellipsoids.
         """
         ox, oy, oz = (
             np.float32((o - c) / r)
@@ -262,9 +262,10 @@ class Ellipsoid:
         return Hits(depth, None)
 
     def bounds(self, pose: Pose) -> Bounds | None:
-        """Return the directions of the planes through the camera that touch it.
+        """Return the bounds of the projection, from the tangent planes through the camera.
 
-        The plane x = u z touches where (c . n)^2 = n' A A' n with n = (1, 0, -u), a quadratic in u.
+        The plane x = u z is tangent where (c . n)^2 = n' A A' n with n = (1, 0, -u), a quadratic
+        equation in u.
         """
         cx, cy, cz = in_camera(np.array([self.centre]), pose)[0]
         sine, cosine = math.sin(pose.yaw), math.cos(pose.yaw)
@@ -280,12 +281,12 @@ class Ellipsoid:
         return left, top, right, bottom
 
     def extent(self) -> Extent:
-        """Return the radii to both sides of the centre."""
+        """Return the centre minus and plus the radii."""
         x, y, z = ((at - r, at + r) for at, r in zip(self.centre, self.radii, strict=True))
         return x, y, z
 
     def normals(self, points: Array) -> Array:
-        """Return the gradient of the ball's equation, made as long as 1."""
+        """Return the normalised gradient of the ellipsoid's equation at points."""
         centre, radii = np.array(self.centre, np.float32), np.array(self.radii, np.float32)
         slope: Array = (points - centre) / radii**2
         normals: Array = slope / np.linalg.norm(slope, axis=-1, keepdims=True)
@@ -293,14 +294,14 @@ class Ellipsoid:
 
 
 def _touching(side: float, ahead: float, ss: float, aa: float, sa: float) -> tuple[float, float]:
-    """Solve for the slopes of the two planes that touch.
+    """Return the slopes of the two tangent planes.
 
     Args:
         side: x or y of the centre.
-        ahead: z of it.
-        ss: entry of A A' for x x or y y.
-        aa: for z z.
-        sa: for x z or y z.
+        ahead: z of the centre.
+        ss: entry x x or y y of A A'.
+        aa: entry z z of A A'.
+        sa: entry x z or y z of A A'.
     """
     square = ahead**2 - aa
     half = side * ahead - sa
@@ -318,10 +319,10 @@ def box(
     """Return a box that stands on the ground, or ``-at[1]`` above it.
 
     Args:
-        width: along x.
-        height: along y.
-        length: along z.
-        at: (x, y, z) of the middle of its underside.
+        width: size along x.
+        height: size along y.
+        length: size along z.
+        at: (x, y, z) of the centre of the bottom face.
     """
     return frustum((width, length), (width, length), height, at)
 
@@ -333,14 +334,14 @@ def frustum(
     at: Sequence[float] = (0.0, 0.0, 0.0),
     shift: float = 0.0,
 ) -> Polytope:
-    """Return a box whose top is smaller or larger than its underside, as a car's cabin is.
+    """Return a frustum with rectangular bottom and top faces, such as a car's cabin.
 
     Args:
-        below: (width, length) of the underside.
-        above: (width, length) of the top.
-        height: between the two.
-        at: (x, y, z) of the middle of the underside.
-        shift: how far the top lies ahead of the underside.
+        below: (width, length) of the bottom face.
+        above: (width, length) of the top face.
+        height: distance between the two.
+        at: (x, y, z) of the centre of the bottom face.
+        shift: offset of the top face along z.
     """
     x, y, z = at
     corners = []
@@ -372,8 +373,8 @@ def prism(points: Sequence[tuple[float, float]], thickness: float) -> Polytope:
     """Return an upright plate.
 
     Args:
-        points: its outline in (x, y), convex, clockwise as seen on a picture with y down.
-        thickness: along z; its back and front are the last two faces.
+        points: convex outline in (x, y), clockwise in an image with y down.
+        thickness: thickness along z; the back and front faces are the last two.
     """
     outline = np.array(points, dtype=np.float64)
     along = np.roll(outline, -1, axis=0) - outline

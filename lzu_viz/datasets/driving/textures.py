@@ -1,7 +1,7 @@
-"""How surfaces look: a paint gives the colour at points of a solid's surface.
+"""Procedural textures: a paint maps points on the surface of a solid to colours.
 
-What tells a car from a container, or a sign from its grey back, is fine: windows, lights, stripes.
-Seen with few pixels they are alike.
+Only fine detail such as windows, lights or stripes distinguishes a car from a container or a sign
+from its grey back. At low resolution they look alike.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ Colour = tuple[float, float, float]
 """(red, green, blue), each in 0..1."""
 
 TOP, BACK, FRONT = (SIDES.index(name) for name in ("top", "back", "front"))
-"""Of the faces of a frustum."""
+"""Indices of faces of a frustum."""
 
 
 class Surface(NamedTuple):
-    """Points of a solid that are seen.
+    """Visible points of a solid.
 
     Attributes:
-        points: `k 3`, in the thing's own frame.
-        face: `k`, of a polytope the face on which each lies, else -1.
+        points: `k 3`, in the object's own frame.
+        face: `k`, index of a polytope's face at each point; -1 for an ellipsoid.
     """
 
     points: Array
@@ -32,11 +32,11 @@ class Surface(NamedTuple):
 
 
 Paint = Callable[[Surface], Array]
-"""From what is seen to colours `k 3` in 0..1."""
+"""Maps visible points to colours `k 3` in 0..1."""
 
 
 def _tile(side: int = 256, seed: int = 7) -> Array:
-    """Make a tile of smooth noise of several sizes, in -1..1, that joins itself at its edges."""
+    """Return a periodic tile of smooth noise of several scales, in -1..1."""
     draw = np.random.default_rng(seed)
     spectrum = np.fft.fft2(draw.standard_normal((side, side)))
     wave = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
@@ -46,20 +46,20 @@ def _tile(side: int = 256, seed: int = 7) -> Array:
 
 
 TILE = _tile()
-"""`256 256`: smooth noise in -1..1 that repeats without a seam."""
+"""`256 256`, periodic smooth noise in -1..1."""
 
 
 def noise(first: Array, second: Array, size: float, smooth: bool = False) -> Array:
-    """Return noise in -1..1 over two coordinates; the tile repeats after ``size`` metres.
+    """Return noise in -1..1 as a function of two coordinates, periodic after ``size`` metres.
 
     Args:
-        first: `k`.
-        second: `k`.
-        size: of the tile in metres.
-        smooth: whether it is read bilinearly, which takes four times as long.
+        first: `k`, coordinates in metres.
+        second: `k`, coordinates in metres.
+        size: side length of the tile in metres.
+        smooth: whether to interpolate bilinearly, which is about four times slower.
 
     Returns:
-        `k`.
+        `k`, noise at each point.
     """
     scale, last = np.float32(len(TILE) / size), len(TILE) - 1
     row, column = first * scale, second * scale
@@ -76,12 +76,12 @@ def noise(first: Array, second: Array, size: float, smooth: bool = False) -> Arr
 
 
 def plain(colour: Colour, grain: float = 0.0, size: float = 3.0) -> Paint:
-    """Return one colour, with some grain.
+    """Return a paint of one colour with grain.
 
     Args:
-        colour: without it.
-        grain: how strong it is, as a part of the colour.
-        size: in metres, after which it repeats.
+        colour: mean colour.
+        grain: strength of the grain, relative to the colour.
+        size: period of the grain in metres.
     """
     base = np.array(colour, np.float32)
 
@@ -98,11 +98,11 @@ def plain(colour: Colour, grain: float = 0.0, size: float = 3.0) -> Paint:
 Mask = NDArray[np.bool_]
 
 Where = Callable[[Array, Array, Array, Faces], Mask]
-"""From x, y, z and faces of points, all `k`, to whether they are painted."""
+"""Maps x, y, z and faces of points, all `k`, to whether each point is painted."""
 
 
 def painted(base: Colour, *layers: tuple[Where, Colour]) -> Paint:
-    """Return one colour with others over it, each where its function of (x, y, z, face) says so."""
+    """Return a paint of a base colour with layers, each where its function is true."""
     ground = np.array(base, np.float32)
 
     def paint(surface: Surface) -> Array:
@@ -117,7 +117,7 @@ def painted(base: Colour, *layers: tuple[Where, Colour]) -> Paint:
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """Return a colour that is darker by a factor."""
+    """Return a colour multiplied by a factor."""
     red, green, blue = colour
     return factor * red, factor * green, factor * blue
 
@@ -136,12 +136,12 @@ def _ends(face: Faces) -> Mask:
 
 
 def car_body(colour: Colour, width: float, wheel: float) -> Paint:
-    """Paint doors, wheel arches, lights, bumpers and number plates.
+    """Return the paint of a car's body: doors, wheel arches, lights, bumpers, number plates.
 
     Args:
-        colour: of the car.
-        width: of the body, in metres.
-        wheel: how far ahead and behind the middle the wheels are.
+        colour: colour of the car.
+        width: width of the body, in metres.
+        wheel: distance of the axles from the centre, in metres.
     """
     lamp = 0.3 * width
     seam = shade(colour, 0.55)
@@ -170,12 +170,12 @@ def car_body(colour: Colour, width: float, wheel: float) -> Paint:
 
 
 def car_cabin(colour: Colour, top: float, base: float) -> Paint:
-    """Paint windows all round, with pillars and a roof of the car's colour.
+    """Return the paint of a car's cabin: windows, with pillars and roof of the car's colour.
 
     Args:
-        colour: of the car.
-        top: height of the roof over the ground, in metres.
-        base: height at which the cabin begins.
+        colour: colour of the car.
+        top: height of the roof above the ground, in metres.
+        base: height of the cabin's lower edge above the ground, in metres.
     """
 
     def glass(x: Array, y: Array, z: Array, face: Faces) -> Mask:
@@ -188,7 +188,7 @@ def car_cabin(colour: Colour, top: float, base: float) -> Paint:
 
 
 def wheel() -> Paint:
-    """Paint a tyre and a hub."""
+    """Return the paint of a wheel, with tyre and hub."""
     hub = (0.55, 0.56, 0.58)
     return painted(
         DARK, (lambda x, y, z, face: ((np.abs(z) - 1.35) ** 2 + (y + 0.32) ** 2) < 0.17**2, hub)
@@ -196,32 +196,32 @@ def wheel() -> Paint:
 
 
 def head(skin: Colour, hair: Colour, middle: float) -> Paint:
-    """Paint a face in front, hair behind and on top.
+    """Return the paint of a head, with the face in front, hair behind and on top.
 
     Args:
         skin: colour of the face.
         hair: colour of the hair.
-        middle: y of the head's middle, in metres.
+        middle: y of the head's centre, in metres.
     """
     return painted(skin, (lambda x, y, z, face: (z < -0.01) | (y < middle - 0.06), hair))
 
 
 def striped(first: Colour, second: Colour, size: float) -> Paint:
-    """Paint level stripes: one of each colour in ``size`` metres."""
+    """Return a paint of horizontal stripes in two colours, with a period of ``size`` metres."""
     return painted(
         first, (lambda x, y, z, face: np.sin(y * np.float32(2 * np.pi / size)) > 0, second)
     )
 
 
 def round_sign(rim: Colour, inner: Colour, mark: Colour, radius: float, high: float) -> Paint:
-    """Paint a disc with a rim and two marks, like digits; its back is grey.
+    """Return the paint of a round sign: a rim and two marks like digits, with a grey back.
 
     Args:
-        rim: its colour.
-        inner: colour inside of it.
+        rim: colour of the rim.
+        inner: colour inside the rim.
         mark: colour of the marks.
-        radius: of the disc, in metres.
-        high: how high its middle is over the ground.
+        radius: radius of the disc, in metres.
+        high: height of the centre above the ground, in metres.
     """
 
     def ring(x: Array, y: Array, z: Array, face: Faces) -> Mask:
@@ -241,7 +241,7 @@ def _from_behind(x: Array, y: Array, z: Array, face: Faces) -> Mask:
 
 
 def triangle_sign(radius: float, high: float) -> Paint:
-    """Paint a warning: red rim, white field, black bar; its back is grey."""
+    """Return the paint of a warning sign: red rim, white field, black bar and grey back."""
 
     def field(x: Array, y: Array, z: Array, face: Faces) -> Mask:
         return (y + high < 0.26 * radius) & (np.abs(x) * 1.75 < (y + high + 0.5 * radius))
@@ -253,7 +253,7 @@ def triangle_sign(radius: float, high: float) -> Paint:
 
 
 def square_sign(radius: float, high: float) -> Paint:
-    """Paint a blue board with a white triangle, as at a crossing for pedestrians."""
+    """Return the paint of a pedestrian crossing sign: blue with a white triangle, grey back."""
 
     def inner(x: Array, y: Array, z: Array, face: Faces) -> Mask:
         return (y + high < 0.5 * radius) & (np.abs(x) * 1.6 < (y + high + 0.6 * radius))
@@ -262,13 +262,13 @@ def square_sign(radius: float, high: float) -> Paint:
 
 
 def container(colour: Colour) -> Paint:
-    """Paint ribs, as on a container as large as a car."""
+    """Return the paint of a ribbed container."""
     dark = shade(colour, 0.62)
     return painted(colour, (lambda x, y, z, face: np.sin((x + z) * 9) > 0.55, dark))
 
 
 def crate(colour: Colour) -> Paint:
-    """Paint planks."""
+    """Return the paint of a crate of planks."""
     dark = shade(colour, 0.6)
     return painted(
         colour,
@@ -280,15 +280,15 @@ def crate(colour: Colour) -> Paint:
 def facade(
     wall: Colour, glass: Colour, lit: float, storey: float, bay: float, height: float
 ) -> Paint:
-    """Paint rows of windows, of which some are lit, a dark ground floor and a cornice.
+    """Return the paint of a facade: rows of windows, a dark ground floor and a cornice.
 
     Args:
         wall: colour between the windows.
-        glass: colour of dark windows.
-        lit: about which part of the windows is lit.
-        storey: height of one, in metres.
-        bay: from window to window, in metres.
-        height: of the building, in metres.
+        glass: colour of unlit windows.
+        lit: approximate fraction of lit windows.
+        storey: height of a storey, in metres.
+        bay: horizontal distance between windows, in metres.
+        height: height of the building, in metres.
     """
     base, panes = np.array(wall, np.float32), np.array(glass, np.float32)
     lamp = np.array((0.95, 0.82, 0.55), np.float32)
@@ -322,5 +322,5 @@ def facade(
 
 
 def leaves(colour: Colour) -> Paint:
-    """Paint a crown of leaves."""
+    """Return the paint of leaves."""
     return plain(colour, grain=0.55, size=2.6)

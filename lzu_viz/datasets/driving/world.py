@@ -1,6 +1,6 @@
-"""A street by seed: what stands and moves in it, and the camera that drives along.
+"""Random streets: their objects, and the camera that drives along.
 
-The world's x points to the right and its z ahead, in metres; the camera drives along z.
+In world coordinates x points to the right and z ahead, in metres; the camera drives along z.
 """
 
 import math
@@ -12,36 +12,36 @@ from . import objects
 from .objects import Thing
 
 ROAD = 6.0
-"""Half the width of the road, in metres: a lane and a row of parked cars each way."""
+"""Half the width of the road, in metres: one lane and a row of parked cars on each side."""
 
 PAVEMENT = 9.5
-"""From the middle of the road to the outer edge of the pavement."""
+"""Distance from the middle of the road to the outer edge of the pavement, in metres."""
 
 LANE = 1.75
-"""Middle of a lane; traffic keeps to the right."""
+"""Distance from the middle of the road to that of a lane, in metres; traffic keeps right."""
 
 FOCAL = 0.5625
-"""Focal length as a part of the picture's width: 360 pixels of 640."""
+"""Focal length as a fraction of the image's width: 360 pixels of 640."""
 
 TRIES = 30
-"""How often a place is sought for a thing, before it is left out."""
+"""Number of attempts to place an object before it is omitted."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A kind of street.
+    """Parameters of the random streets.
 
     Attributes:
-        near: least distance of what is to be found, in metres.
-        far: largest.
-        middle: mean of the distances, gamma-distributed with the next.
-        shape: of that distribution; 1 is exponential.
-        objects: least and largest number of cars, pedestrians and signs; fewer stand where there is
-            no room, and of these some are hidden or outside the frame.
-        others: likewise of what is easily taken for them.
-        horizon: where the road vanishes, (x, y) in [-1, 1] of a frame of shape 3:10.
-        jitter: standard deviation of that from scene to scene.
-        height: of the camera over the ground, in metres.
+        near: minimum distance of objects, in metres.
+        far: maximum distance of objects, in metres.
+        middle: mean of the gamma distribution of distances, before truncation to near..far.
+        shape: shape of the gamma distribution; 1 is exponential.
+        objects: minimum and maximum number of cars, pedestrians and signs; objects without room are
+            omitted, and some may be occluded or outside the frame.
+        others: minimum and maximum number of distractors, objects similar to those classes.
+        horizon: vanishing point of the road, (x, y) in [-1, 1] of a frame of aspect ratio 3:10.
+        jitter: standard deviation of the vanishing point between scenes.
+        height: height of the camera above the ground, in metres.
     """
 
     near: float = 10.0
@@ -60,8 +60,9 @@ PRESETS = {
     "near": Preset(near=5.0, far=30.0, middle=11.0, objects=(4, 7), others=(4, 8), height=1.6),
     "shifted": Preset(horizon=(-0.55, 0.35)),
 }
-"""`far`: small and far, where zooming helps. `near`: near and large, where it does not. `shifted`:
-as far, seen by a camera that is turned to the right and up: a fixed saliency does not know that."""
+"""`far`: small, distant objects, where zooming helps. `near`: near, large objects, where it does
+not. `shifted`: as `far`, but with the camera turned to the right and up, so that a fixed saliency
+trained on `far` does not fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +70,16 @@ class World:
     """A street and its camera.
 
     Attributes:
-        things: at time 0.
-        preset: the kind of street.
-        seed: of its sky, light and texture.
-        camera_x: where the camera drives, in metres from the middle of the road.
-        speed: of the camera, in metres a second.
-        horizon: where the road vanishes at time 0, (x, y) in [-1, 1] of a frame of shape 3:10.
-        sway: how far the camera turns to and fro, likewise.
-        phase: of that, in radians.
-        light: of the day, 0 is dull, 1 sunny.
+        things: objects at time 0.
+        preset: parameters of the street.
+        seed: seed of the street, also used for the clouds.
+        camera_x: x of the camera, in metres from the middle of the road.
+        speed: speed of the camera, in metres per second.
+        horizon: vanishing point of the road at time 0, (x, y) in [-1, 1] of a frame of aspect ratio
+            3:10.
+        sway: amplitude of the camera's rotation, in the units of `horizon`.
+        phase: phase of that rotation, in radians.
+        light: daylight, from 0 (overcast) to 1 (sunny).
     """
 
     things: tuple[Thing, ...]
@@ -91,7 +93,7 @@ class World:
     light: float
 
     def horizon_at(self, seconds: float) -> tuple[float, float]:
-        """Return where the road vanishes, as `horizon`: the camera turns and nods a little."""
+        """Return the vanishing point at a time, as the camera's yaw and pitch vary slightly."""
         return (
             self.horizon[0]
             + self.sway[0] * (math.sin(1.3 * seconds + self.phase) - math.sin(self.phase)),
@@ -101,7 +103,7 @@ class World:
 
 
 def build(seed: int, preset: Preset) -> World:
-    """Draw a street: the same seed gives the same street."""
+    """Return a random street, determined by the seed."""
     draw = random.Random(seed)
     chosen: list[Thing] = []
     for make, count in _wanted(draw, preset):
@@ -129,11 +131,11 @@ def build(seed: int, preset: Preset) -> World:
 
 
 Make = Callable[[random.Random], Thing]
-"""Draws a thing that has no place yet."""
+"""Returns a random object that is not placed yet."""
 
 
 def _wanted(draw: random.Random, preset: Preset) -> list[tuple[Make, int]]:
-    """Return how many of what, what is to be found first."""
+    """Return constructors and numbers of objects; those with a class come first."""
     count = draw.randint(*preset.objects)
     cars = sum(draw.random() < 0.4 for _ in range(count))
     signs = sum(draw.random() < 0.45 for _ in range(count - cars))
@@ -155,7 +157,7 @@ def _wanted(draw: random.Random, preset: Preset) -> list[tuple[Make, int]]:
 def _placed(
     draw: random.Random, thing: Thing, make: Make, others: list[Thing], preset: Preset
 ) -> Thing | None:
-    """Stand a thing where there is room, or give none."""
+    """Return the object placed at a random free position, or None if there is no room."""
     for _ in range(TRIES):
         z = draw.gammavariate(preset.shape, preset.middle / preset.shape)
         if not preset.near <= z <= preset.far:
@@ -167,7 +169,7 @@ def _placed(
 
 
 def _stand(draw: random.Random, thing: Thing, make: Make, z: float) -> Thing:
-    """Stand a thing at a distance, as such things stand in a street."""
+    """Return the object at a distance, with position and heading typical of its kind."""
     side = draw.choice((-1, 1))
     kerb = side * draw.uniform(ROAD + 0.4, ROAD + 1.0)
     if make is objects.car:
@@ -196,7 +198,7 @@ def _stand(draw: random.Random, thing: Thing, make: Make, z: float) -> Thing:
 
 
 def _drive(draw: random.Random, thing: Thing, z: float) -> Thing:
-    """Stand a car in its lane, at the kerb or, crossing, anywhere."""
+    """Return a car in a lane, parked at the kerb, or crossing the road."""
     kind = draw.random()
     speed = draw.uniform(5, 13)
     if kind < 0.2:
@@ -214,7 +216,7 @@ def _drive(draw: random.Random, thing: Thing, z: float) -> Thing:
 
 
 def _houses(draw: random.Random, side: int) -> list[Thing]:
-    """Line one side of the street with houses; here and there is a gap with grass."""
+    """Return the buildings on one side of the street, with some gaps of grass."""
     houses, z = [], -6.0
     while z < 150:
         length = draw.uniform(9, 20)

@@ -1,4 +1,4 @@
-"""Controlled scenes: what there is to look at, with its truth."""
+"""Controlled scenes and clips with exact ground truth."""
 
 from .clips import moving
 from .controlled import controlled

@@ -1,4 +1,4 @@
-"""Moving scenes: a person walks, the camera swings, and the truth is known in every frame."""
+"""Clips of a walking person and a swinging camera, with ground truth in every frame."""
 
 import math
 import random
@@ -8,10 +8,10 @@ from .controlled import BACKGROUNDS, SIZE
 from .far_person import Person, Scene, backdrop, people
 
 SWING = (0.2, 0.1)
-"""How far the camera swings to each side, (x, y) in [-1, 1] of the frame."""
+"""Amplitude of the camera's swing, (x, y) in [-1, 1] of the frame."""
 
 ROOM = 0.5
-"""How far from the middle the person walks, as seen by a camera that does not move."""
+"""Maximum distance of the person from the centre along each axis, in [-1, 1] of a fixed frame."""
 
 
 def moving(
@@ -24,23 +24,24 @@ def moving(
     backgrounds: Sequence[str] = BACKGROUNDS,
     size: tuple[int, int] = SIZE,
 ) -> Iterator[Scene]:
-    """Draw a sequence of scenes: the same seed gives the same sequence.
+    """Generate a random clip of a walking person, determined by the seed.
 
-    The person walks straight on and turns where she comes too far from the middle. The camera
-    swings to and fro, mostly sideways; what it shows moves the other way, the person with it.
+    The person walks in a straight line, and is reflected at a maximum distance from the centre. The
+    camera swings periodically, mostly sideways; person and background move in the opposite
+    direction.
 
     Args:
-        seed: of the drawing.
-        frames: how many.
-        speed: of the person, in widths of the frame a frame.
-        pan: the camera's speed sideways where it is fastest, likewise.
-        heights: least and largest height of the person, parts of the frame's height, up to 0.4; she
-            keeps it through the sequence.
-        backgrounds: names of photographs, of which one is drawn.
+        seed: seed of the random generator.
+        frames: number of frames.
+        speed: speed of the person, in frame widths per frame.
+        pan: maximum sideways speed of the camera, in frame widths per frame.
+        heights: minimum and maximum height of the person, as fractions of the frame's height, up to
+            0.4; the height is constant within a clip.
+        backgrounds: names of photographs, of which one is chosen.
         size: (rows, columns) of a frame.
 
     Yields:
-        One scene a frame, with one person.
+        The scene of each frame, with one person.
 
     Raises:
         ValueError: there are no frames, a speed is negative, or the heights are not in order.
@@ -65,7 +66,7 @@ def moving(
         )
     draw = random.Random(seed)
     rows, columns = size
-    # The photograph reaches beyond the frame by as much as the camera swings.
+    # The photograph extends beyond the frame by the amplitude of the swing.
     spare = [
         math.ceil(swing / 2 * side) for swing, side in zip(SWING, (columns, rows), strict=True)
     ]
@@ -74,11 +75,11 @@ def moving(
     mirrored = draw.random() < 0.5
     x, y = draw.uniform(-ROOM, ROOM), draw.uniform(-ROOM, ROOM)
     way = draw.uniform(0, 2 * math.pi)
-    # In [-1, 1] a width of the frame is 2, and the height counts as many pixels less.
+    # From frame widths to [-1, 1]: the width is 2, and y is scaled by the aspect ratio.
     step = (2 * speed * math.cos(way), 2 * speed * math.sin(way) * columns / rows)
     phase = draw.uniform(0, 2 * math.pi)
     for frame in range(frames):
-        # The steepest slope of A sin(w t) is A w, and `pan` says it in widths, each 2 long.
+        # The maximum speed of A sin(w t) is A w = 2 pan, as the frame's width is 2.
         angle = phase + 2 * pan / SWING[0] * frame
         camera = (SWING[0] * math.sin(angle), SWING[1] * math.sin(angle / 2))
         left, top = (
@@ -94,6 +95,6 @@ def moving(
 
 
 def _turned(place: float) -> float:
-    """Fold a straight way into [-ROOM, ROOM], as a ball that bounces to and fro."""
+    """Return a coordinate reflected into [-ROOM, ROOM]."""
     along = (place + ROOM) % (4 * ROOM)
     return min(along, 4 * ROOM - along) - ROOM

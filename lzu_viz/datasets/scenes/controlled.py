@@ -1,7 +1,7 @@
-"""Controlled scenes: people at random places and distances, by seed, the truth known exactly.
+"""Controlled scenes: people at random positions and distances, with exact ground truth.
 
-All show the same cut-out person, larger or smaller, as she is or mirrored. So they tell how a
-system depends on size and place, and nothing of how it does on other people.
+All scenes show the same cut-out person at various sizes, mirrored or not. They measure how a
+system depends on size and position, but not how it generalises to other people.
 """
 
 import math
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from .far_person import Person, Scene, people
 
 BACKGROUNDS = ("china", "coffee", "rocket")
-"""Photographs that show nobody."""
+"""Photographs without people."""
 
 HEIGHTS = (0.04, 0.4)
-"""From far to near: parts of the scene's height."""
+"""Minimum and maximum height of a person, as fractions of the scene's height."""
 
 EVERYWHERE = (-1.0, -1.0, 1.0, 1.0)
 
@@ -32,27 +32,27 @@ def controlled(
     backgrounds: Sequence[str] = BACKGROUNDS,
     size: tuple[int, int] = SIZE,
 ) -> Scene:
-    """Draw a scene: the same seed gives the same scene.
+    """Return a random scene, determined by the seed.
 
-    Heights are drawn evenly on a logarithmic scale, places evenly among those where a person is
-    wholly in view and covers nobody else.
+    Heights are log-uniform; positions are uniform over those where a person is entirely in the
+    frame and overlaps nobody else.
 
     Args:
-        seed: of the drawing.
-        persons: how many.
-        heights: least and largest, parts of the scene's height.
-        within: (left, top, right, bottom) in [-1, 1]: where the middles of the persons may lie. A
-            part of the frame makes scenes of one kind, as a street does, where a fixed saliency
-            has something to learn.
-        backgrounds: names of photographs, of which one is drawn.
+        seed: seed of the random generator.
+        persons: number of persons.
+        heights: minimum and maximum height, as fractions of the scene's height.
+        within: region (left, top, right, bottom) in [-1, 1] of the persons' centres. A region
+            smaller than the frame makes positions predictable, as in a street, so that a fixed
+            saliency can learn them.
+        backgrounds: names of photographs, of which one is chosen.
         size: (rows, columns) of the scene.
 
     Returns:
         The scene.
 
     Raises:
-        ValueError: the heights are not in order within ]0, 1], the place has no extent, or so many
-            persons find no room.
+        ValueError: the heights are not in order within (0, 1], the sides of ``within`` are not in
+            order within [-1, 1], or there is no room for so many persons.
 
     Example:
         >>> first, again, other = (controlled(seed, size=(64, 96), heights=(0.2, 0.5)).box
@@ -87,12 +87,12 @@ def _fitting(
     left, top, right, bottom = within
     for _ in range(TRIES):
         height = math.exp(draw.uniform(*heights))
-        # In [-1, 1] the height is twice the fraction; the cut-out is about as wide as high.
+        # Half the height in [-1, 1] is the fraction; the cut-out is about as wide as high.
         across = height * size[0] / size[1]
         x = draw.uniform(max(left, across - 1), min(right, 1 - across))
         y = draw.uniform(max(top, height - 1), min(bottom, 1 - height))
         person = Person((x, y), height, draw.random() < 0.5)
-        # Where the place is too narrow for her, the bounds cross, and she may stick out of it.
+        # In a region that is too narrow the bounds cross, so the result may lie outside it.
         inside = left <= x <= right and top <= y <= bottom
         if inside and all(_apart(person, other, size) for other in others):
             return person

@@ -1,9 +1,8 @@
-"""A person far away: the astronaut, cut out and set into a wide photograph, so the truth is known.
+"""Scenes of a distant person: a cut-out of the astronaut pasted into a photograph.
 
-The cut-out was made by the package's own `SelfieSegmenter`, from the photograph of her at full
-size, and is frozen as data. So the truth is what that segmenter sees near by. This favours the
-segmenter, but equally in every system that is compared with it: they differ only in how they feed
-it.
+The cut-out was made by the package's own `SelfieSegmenter` from the photograph at full size, and is
+stored as data. The ground truth is therefore that segmenter's prediction at close range. This
+favours the segmenter, but equally in all compared systems, which differ only in its input.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,17 +25,18 @@ from .. import images
 FROZEN = Path(__file__).parents[1] / "data" / "cutouts" / "astronaut.png"
 
 LEAST = 4
-"""Rows of pixels; a person lower than that is no person any more."""
+"""Minimum height of a person, in pixels."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An image and what is true of it.
+    """An image with its ground truth.
 
     Attributes:
         image: `1 3 h w`, RGB, 0..1.
-        mask: `1 1 h w`, boolean: the pixels of the person, or of all persons.
-        box: `n 4`, one a person: xyxy in [-1, 1] of the source frame, the outer edges of hers.
+        mask: `1 1 h w`, boolean, the pixels of all persons.
+        box: `n 4`, bounding box of the visible part of each person, xyxy in [-1, 1] of the source
+            frame.
     """
 
     image: Tensor
@@ -45,12 +45,12 @@ class Scene:
 
 
 class Person(NamedTuple):
-    """How the astronaut stands in a scene.
+    """Position and size of a person in a scene.
 
     Attributes:
-        place: (x, y) of the middle of the cut-out, in [-1, 1] of the scene.
-        height: of the cut-out, as a part of the scene's height.
-        mirrored: whether left and right change places.
+        place: (x, y) of the centre of the cut-out, in [-1, 1] of the scene.
+        height: height of the cut-out, as a fraction of the scene's height.
+        mirrored: whether the cut-out is flipped horizontally.
     """
 
     place: tuple[float, float] = (0.0, 0.0)
@@ -64,22 +64,23 @@ def far_person(
     height: float = 0.15,
     size: tuple[int, int] = (854, 1280),
 ) -> Scene:
-    """Set the astronaut into a photograph.
+    """Return a scene with the astronaut pasted into a photograph.
 
-    The background is cropped about its middle to the shape of the scene, then resized. Choose one
-    that shows nobody else.
+    The background is centre-cropped to the aspect ratio of the scene, then resized. It should not
+    show other people.
 
     Args:
-        background: the name of a shipped photograph, or an image `1 3 h w` in 0..1.
-        place: (x, y) of the middle of the cut-out, in [-1, 1] of the scene.
-        height: of the cut-out, as a part of the scene's height.
+        background: the name of a photograph that comes with the package, or an image `1 3 h w` in
+            0..1.
+        place: (x, y) of the centre of the cut-out, in [-1, 1] of the scene.
+        height: height of the cut-out, as a fraction of the scene's height.
         size: (rows, columns) of the scene.
 
     Returns:
-        The scene. Mask and box are those of what is visible within the frame.
+        The scene, with mask and box of the part visible within the frame.
 
     Raises:
-        ValueError: the person would be lower than 4 pixels or wholly outside the frame.
+        ValueError: the person would be less than 4 pixels high, or entirely outside the frame.
 
     Example:
         >>> scene = far_person("coffee", place=(0.5, 0.0), height=0.25, size=(80, 120))
@@ -92,19 +93,18 @@ def far_person(
 def people(
     background: str | Tensor, persons: Sequence[Person], size: tuple[int, int] = (854, 1280)
 ) -> Scene:
-    """Set the astronaut into a photograph several times, each copy in front of those before it.
+    """Return a scene with several copies of the astronaut, each in front of the previous ones.
 
     Args:
-        background: as for :func:`far_person`.
-        persons: at least one.
+        background: the name of a photograph, or an image `1 3 h w` in 0..1.
+        persons: position and size of each copy, at least one.
         size: (rows, columns) of the scene.
 
     Returns:
-        The scene: the mask of all of them together, and a box for each, of what is visible of her.
+        The scene, with the joint mask and a box of the visible part of each person.
 
     Raises:
-        ValueError: there is nobody, or of somebody nothing is visible, or she would be lower than 4
-            pixels.
+        ValueError: there are no persons, or one is not visible, or less than 4 pixels high.
     """
     rows, columns = check.size(size, minimum=LEAST)
     if not persons:
@@ -127,7 +127,7 @@ def people(
 
 
 def _layer(person: Person, size: tuple[int, int]) -> Tensor:
-    """Return one copy as `1 4 h w`, colours times alpha, and alpha, as large as the scene."""
+    """Return a person as a layer `1 4 h w` of the scene's size, RGB premultiplied by alpha."""
     rows, columns = size
     cut = load_cutout().flip(-1) if person.mirrored else load_cutout()
     tall = round(person.height * rows)
@@ -137,7 +137,7 @@ def _layer(person: Person, size: tuple[int, int]) -> Tensor:
             f"a person of height {person.height:g} would be {tall} of {rows} rows, at least "
             f"{LEAST} are needed; ask for a larger height or a larger scene"
         )
-    # Colours are weighted by alpha while they are mixed, or the dark outside would bleed in.
+    # Resizing premultiplied colours keeps the dark outside from bleeding into the edges.
     colour, alpha = cut[:, :3], cut[:, 3:]
     small = resize(torch.cat((colour * alpha, alpha), dim=1), (tall, wide))
 
@@ -151,7 +151,7 @@ def _layer(person: Person, size: tuple[int, int]) -> Tensor:
 
 
 def backdrop(background: str | Tensor, size: tuple[int, int]) -> Tensor:
-    """Return a photograph, cropped about its middle and resized, as `1 3 *size`."""
+    """Return a photograph, centre-cropped and resized, as `1 3 *size`."""
     if isinstance(background, str):
         return _named_backdrop(background, size)
     image = images.load(background)
@@ -160,7 +160,7 @@ def backdrop(background: str | Tensor, size: tuple[int, int]) -> Tensor:
     return resize(_crop_to_shape(image, size[0] / size[1]), size)
 
 
-# Of hundreds of scenes most share their background.
+# Cached, as many scenes share a background.
 @lru_cache(maxsize=8)
 def _named_backdrop(name: str, size: tuple[int, int]) -> Tensor:
     image = images.load(name)
@@ -168,7 +168,7 @@ def _named_backdrop(name: str, size: tuple[int, int]) -> Tensor:
 
 
 def load_cutout() -> Tensor:
-    """Read the frozen cut-out, `1 4 h w`: RGB and alpha in 0..1, not premultiplied."""
+    """Return the stored cut-out `1 4 h w`, RGB and alpha in 0..1, not premultiplied."""
     with Image.open(FROZEN) as file:
         pixels = np.array(file)
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
@@ -176,20 +176,20 @@ def load_cutout() -> Tensor:
 
 @torch.no_grad()
 def make_cutout(photo: Tensor, segmenter: SelfieSegmenter) -> Tensor:
-    """Cut the person out of a photograph of one, as the segmenter sees it.
+    """Return a cut-out of the person in a photograph, made by a segmenter.
 
-    The mask at 0.7 is smoothed, so that specks and holes of a few pixels vanish; its edge is left
-    about a pixel soft.
+    The mask is thresholded at 0.7 and smoothed, which removes specks and holes of a few pixels; its
+    edge is soft over about a pixel.
 
     Args:
         photo: `1 3 h w`, RGB, 0..1.
-        segmenter: gives the mask.
+        segmenter: predicts the mask.
 
     Returns:
         `1 4 h' w'`: RGB and alpha in 0..1, cropped to the person.
 
     Raises:
-        ValueError: the segmenter sees nobody.
+        ValueError: the segmenter detects no person.
     """
     sure = (segmenter.segment(photo) > 0.7).float()
     smooth = gaussian_blur2d(sure, (9, 9), (2.0, 2.0))
@@ -204,7 +204,7 @@ def make_cutout(photo: Tensor, segmenter: SelfieSegmenter) -> Tensor:
 
 
 def _bounds(mask: Tensor) -> Tensor:
-    """Return the outer edges of a mask `1 1 h w` as a box `1 4` in [-1, 1]."""
+    """Return the bounding box `1 4` of a mask `1 1 h w`, xyxy in [-1, 1]."""
     sides = []
     for axis, length in ((-1, mask.shape[-1]), (-2, mask.shape[-2])):
         hit = mask[0, 0].any(dim=0 if axis == -1 else 1).nonzero()
@@ -214,7 +214,7 @@ def _bounds(mask: Tensor) -> Tensor:
 
 
 def _crop_to_shape(photo: Tensor, ratio: float) -> Tensor:
-    """Crop a photo about its middle so that height / width is as asked."""
+    """Return the centre crop of a photo with height / width equal to ``ratio``."""
     rows, columns = photo.shape[-2:]
     tall, wide = min(rows, round(columns * ratio)), min(columns, round(rows / ratio))
     top, left = (rows - tall) // 2, (columns - wide) // 2
@@ -226,9 +226,9 @@ SCENES: dict[str, Callable[..., Scene]] = {
     "launch": partial(far_person, "rocket", place=(0.35, 0.7), height=0.3),
     "cup": partial(far_person, "coffee", place=(0.0, -0.25), height=0.15),
 }
-"""Three scenes, each made by a call: ``SCENES["temple"]()``. They were chosen and are no sample.
+"""Functions that create three example scenes: ``SCENES["temple"]()``. They are hand-picked.
 
-For the segmenter at 256x256, with a warp that looks at the person's box:
-temple: uniform downsampling loses the person, zoom finds her. launch: uniform downsampling already
-does well, there is nothing to gain. cup: orange on orange; a moderate zoom does not find her.
+For the segmenter at 256x256, with saliency from the person's box: in "temple", the person is missed
+with uniform downsampling and detected with zoom; in "launch", uniform downsampling already
+suffices; in "cup" (orange on orange), a moderate zoom does not detect her.
 """

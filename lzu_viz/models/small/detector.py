@@ -1,7 +1,7 @@
-"""A small one-stage detector, RetinaNet-like: a pyramid, one head for all levels, focal loss.
+"""A small one-stage detector: feature pyramid, shared head and focal loss, as in RetinaNet.
 
-Instead of anchors each thing has a middle, as in CenterNet (Zhou et al., "Objects as points",
-2019): the target of a class is a bump of 1 in the middle of each thing.
+Objects are represented by their centres instead of anchors, as in CenterNet (Zhou et al., "Objects
+as points", 2019): the target heatmap of a class has a Gaussian of height 1 at each object's centre.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from ...geometry.warp import Warp
 from .pyramid import CHANNELS, Pyramid, append_coordinates, conv_gn_relu
 
 LONGEST = (8.0, 16.0)
-"""Up to these longer sides, in pixels of the network's input, a thing belongs to levels 0 and 1."""
+"""Maximum longer side of objects assigned to levels 0 and 1, in pixels of the network's input."""
 
 SIDE = 2.7
-"""A box whose side is so many strides of its level long is foretold by the number 0."""
+"""Reference side length, in strides of the level, encoded as 0."""
 
 NEAR = 0.4
-"""Cells where a thing's bump is higher than this say its numbers."""
+"""Cells where an object's Gaussian target exceeds this contribute to its regression loss."""
 
 _CANDIDATES = 150
 _KEPT = 100
@@ -34,13 +34,13 @@ _OVERLAP = 0.5
 
 
 class Targets(NamedTuple):
-    """What a detector is to find in one image, in the frame that its head works in.
+    """Ground truth of one image for training, in the frame of the detector's head.
 
     Attributes:
         boxes: `n 4`, xyxy in [-1, 1].
-        labels: `n`.
-        middles: `n 2`, where the middle of each 3D box is seen; only needed in 3D.
-        numbers: `n 6`, what is to be said of the 3D box, see `detector3d`; likewise.
+        labels: `n`, class indices.
+        middles: `n 2`, (x, y) of the projected centre of each 3D box; used in 3D only.
+        numbers: `n 6`, encoded 3D boxes, see `encode_boxes_3d`; used in 3D only.
     """
 
     boxes: Tensor
@@ -50,13 +50,13 @@ class Targets(NamedTuple):
 
 
 class Peaks(NamedTuple):
-    """What was found in one image, with the numbers that the head says there.
+    """Detections in one image, with the raw regression outputs of their cells.
 
     Attributes:
-        detections: the boxes.
-        numbers: `n m`, all numbers of the head but the classes.
-        place: `n 2`, the middle of the cell that said them.
-        step: `n 2`, the stride of its level, (x, y) in [-1, 1].
+        detections: boxes, labels and scores.
+        numbers: `n m`, outputs of the head other than the class logits.
+        place: `n 2`, centre of the cell of each detection, (x, y) in [-1, 1].
+        step: `n 2`, stride of the cell's level, (x, y) in units of [-1, 1].
     """
 
     detections: Detections
@@ -69,8 +69,8 @@ class Detector(nn.Module):
     """Detector of cars, pedestrians and signs: image -> features -> head -> boxes.
 
     Args:
-        classes: how many.
-        extra: how many numbers are said of each thing beyond its box.
+        classes: number of classes.
+        extra: number of regression outputs per cell in addition to the box.
 
     Example:
         >>> network = Detector()
@@ -88,33 +88,33 @@ class Detector(nn.Module):
         self.predict = nn.Conv2d(CHANNELS, classes + 4 + extra, 1)
         nn.init.normal_(self.predict.weight, std=0.01)
         at_first = torch.zeros(classes + 4 + extra)
-        at_first[:classes] = -4.0  # nothing is anywhere
+        at_first[:classes] = -4.0  # low initial scores, as most cells are background
         self.predict.bias = nn.Parameter(at_first)
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """Return the pyramid's levels `b 32 h/s w/s` of an image `b 3 h w` in 0..1."""
+        """Return the pyramid levels `b 32 h/s w/s` of an image `b 3 h w` in 0..1."""
         levels: list[Tensor] = self.pyramid(image)
         return levels
 
     def head(self, levels: Sequence[Tensor]) -> list[Tensor]:
-        """Return for each level logits of the classes and numbers, `b classes+4+extra h w`."""
+        """Return class logits and regression outputs of each level, `b classes+4+extra h w`."""
         return [self.predict(self.tower(append_coordinates(level))) for level in levels]
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Run both."""
+        """Return the outputs for an image, `head(features(image))`."""
         return self.head(self.features(image))
 
     def loss(self, outputs: Sequence[Tensor], targets: Sequence[Targets], size: Size) -> Tensor:
-        """Compare outputs with the truth, both in the same frame.
+        """Return the training loss of outputs and ground truth in the same frame.
 
         Args:
-            outputs: of :meth:`head`.
-            targets: one an image.
+            outputs: outputs of :meth:`head`.
+            targets: ground truth, one entry per image.
             size: (rows, columns) of the network's input.
 
         Returns:
-            A scalar: focal loss, and how far the numbers near each thing's middle are off, summed
-            over things and divided by how many there are.
+            A scalar: focal loss plus the regression loss near each object's centre, divided by the
+            number of objects.
         """
         every = Targets(*(torch.cat(each) for each in zip(*targets, strict=True)))
         owner = torch.repeat_interleave(torch.tensor([len(each.boxes) for each in targets]))
@@ -123,7 +123,7 @@ class Detector(nn.Module):
             heat, numbers = output.float().split([self.classes, output.shape[1] - self.classes], 1)
             thing, heatmap = gaussian_targets(every.boxes, level, heat.shape[-2:], size)
             total = total + focal(heat, _heat(heat, heatmap, owner[thing], every.labels[thing]))
-            # Of thousands of cells only the few near a middle have to say numbers.
+            # Regression is trained only in the few cells near an object's centre.
             which, row, column = (heatmap > NEAR).nonzero(as_tuple=True)
             near = thing[which]
             numbers_near = numbers[owner[near], :, row, column]
@@ -136,16 +136,16 @@ class Detector(nn.Module):
         return total / max(len(owner), 1)
 
     def regression_loss(self, numbers: Tensor, own: Targets, place: Tensor, step: Tensor) -> Tensor:
-        """Return how far numbers are off.
+        """Return the smooth L1 loss of regression outputs, summed over the outputs of each cell.
 
         Args:
-            numbers: `n m`, said by `n` cells.
-            own: the thing near each cell.
-            place: `n 2`, the middle of each cell.
-            step: `2`, the stride of their level.
+            numbers: `n m`, regression outputs of `n` cells.
+            own: ground truth of the object assigned to each cell.
+            place: `n 2`, centres of the cells.
+            step: `2`, stride of their level.
 
         Returns:
-            `n`.
+            `n`, the loss of each cell.
         """
         wanted = encode_boxes(own.boxes, place, step)
         return F.smooth_l1_loss(numbers[:, :4], wanted, reduction="none", beta=0.1).sum(dim=1)
@@ -153,20 +153,21 @@ class Detector(nn.Module):
     def decode(
         self, outputs: list[Tensor], warp: Warp | None = None, *, size: Sequence[int]
     ) -> list[Detections]:
-        """Turn outputs into boxes.
+        """Decode outputs to boxes.
 
         Args:
-            outputs: of :meth:`head`.
-            warp: not used, as the head is trained on unzoomed features; see `lzu.Decode`.
+            outputs: outputs of :meth:`head`.
+            warp: not used, as the head is trained on unzoomed features; see
+                :class:`lzu_viz.systems.Decode`.
             size: (rows, columns) of the network's input.
 
         Returns:
-            For each image at most 100 boxes, xyxy in [-1, 1] of the outputs' frame.
+            At most 100 boxes per image, xyxy in [-1, 1] of the outputs' frame.
         """
         return [peaks.detections for peaks in self.peaks(outputs, (size[0], size[1]))]
 
     def peaks(self, outputs: Sequence[Tensor], size: Size) -> list[Peaks]:
-        """Find the peaks of all levels, and suppress those that find the same thing again."""
+        """Return the local maxima of the class scores of all levels, after suppression."""
         levels = [self._peaks(output.float(), level, size) for level, output in enumerate(outputs)]
         return [
             _suppressed(*(torch.cat(each) for each in zip(*parts, strict=True)))
@@ -176,7 +177,7 @@ class Detector(nn.Module):
     def _peaks(self, output: Tensor, level: int, size: Size) -> list[tuple[Tensor, ...]]:
         heat, numbers = output.split([self.classes, output.shape[1] - self.classes], dim=1)
         shape = heat.shape[-2:]
-        # A place that a neighbour outdoes is only that neighbour's rim.
+        # Only local maxima are candidates.
         heat = heat.sigmoid()
         heat = torch.where(heat == F.max_pool2d(heat, 3, stride=1, padding=1), heat, 0.0)
         cells = shape[0] * shape[1]
@@ -191,10 +192,11 @@ class Detector(nn.Module):
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
-    """Sum the focal loss over cells; near a middle, what is not quite it counts less.
+    """Return the focal loss summed over cells, with less weight on negatives near object centres.
 
-    At the middle of a thing, where the target t is 1: -(1 - p)^2 log p; elsewhere -(1 - t)^4 p^2
-    log(1 - p) (Law and Deng, "CornerNet", ECCV 2018, after Lin et al., "Focal loss", ICCV 2017).
+    The loss of a cell is -(1 - p)^2 log p at an object's centre, where the target t is 1, and
+    -(1 - t)^4 p^2 log(1 - p) elsewhere (Law and Deng, "CornerNet", ECCV 2018, after Lin et al.,
+    "Focal loss", ICCV 2017).
     """
     p = logits.sigmoid()
     positive = (1 - p) ** 2 * F.logsigmoid(logits)
@@ -203,17 +205,18 @@ def focal(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def stride(level: int, size: Size) -> Tensor:
-    """Return the stride of a level as (x, y) in [-1, 1], whatever grid it was unzoomed onto."""
+    """Return the stride of a level as (x, y) in units of [-1, 1], before any unzooming."""
     return torch.tensor([2 / size[1], 2 / size[0]]) * Pyramid.strides[level]
 
 
 def gaussian_targets(
     boxes: Tensor, level: int, shape: Sequence[int], size: Size
 ) -> tuple[Tensor, Tensor]:
-    """Choose the things of a level by their size, and tell which cells are in their middle.
+    """Return the objects assigned to a level by their size, and a Gaussian target for each.
 
     Returns:
-        Their indices `k`, and `k h w`: 1 in the cell of a thing's middle, falling about it.
+        Indices of the objects, `k`, and their targets `k h w`, which are 1 in the cell that
+        contains the object's centre and decay around it.
     """
     longest = ((boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])).amax(dim=1)
     thing = (torch.bucketize(longest, torch.tensor(LONGEST)) == level).nonzero()[:, 0]
@@ -221,7 +224,7 @@ def gaussian_targets(
     rows, columns = shape
     cell = torch.tensor([2 / columns, 2 / rows])
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    # The cell that holds the middle gets exactly 1.
+    # Centring the Gaussian on a cell makes the target exactly 1 there.
     middle = ((middle.clamp(-1, 1 - 1e-5) + 1) / cell).floor().add(0.5) * cell - 1
     sigma = torch.maximum(0.12 * (boxes[:, 2:] - boxes[:, :2]), 0.55 * cell)
     centres = pixel_centres((rows, columns))[0]
@@ -231,7 +234,7 @@ def gaussian_targets(
 
 
 def _heat(like: Tensor, heatmap: Tensor, image: Tensor, label: Tensor) -> Tensor:
-    """Draw bumps `k h w` into the maps of their classes, the larger one where two meet."""
+    """Merge Gaussian targets `k h w` into heatmaps of each image and class, by maximum."""
     batch, classes, *shape = like.shape
     index = (image * classes + label)[:, None, None].expand_as(heatmap)
     empty = torch.zeros(batch * classes, *shape)
@@ -239,9 +242,10 @@ def _heat(like: Tensor, heatmap: Tensor, image: Tensor, label: Tensor) -> Tensor
 
 
 def encode_boxes(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
-    """Write boxes `... 4` as a cell whose middle is at a place `... 2` has to say them: `... 4`.
+    """Return the regression targets `... 4` of boxes `... 4` for cells with centres `... 2`.
 
-    The way to the middle, in strides of the level; and log(side / stride / `SIDE`) of both sides.
+    The targets are the offset (x, y) of the box's centre in strides of the level, and
+    log(side / stride / `SIDE`) of width and height.
     """
     middle = (boxes[..., :2] + boxes[..., 2:]) / 2
     sides = ((boxes[..., 2:] - boxes[..., :2]) / step / SIDE).clamp(min=1e-3).log()
@@ -250,7 +254,13 @@ def encode_boxes(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
 
 
 def decode_boxes(numbers: Tensor, place: Tensor, step: Tensor) -> Tensor:
-    """Undo :func:`encode_boxes` for numbers `... 4` said at a place `... 2`."""
+    """Return the boxes of regression outputs, clipped to [-1, 1]; inverse of `encode_boxes`.
+
+    Args:
+        numbers: `... 4`, regression outputs.
+        place: `... 2`, centres of their cells.
+        step: `... 2`, stride of their level.
+    """
     middle = place + numbers[..., :2] * step
     half = numbers[..., 2:].clamp(max=6).exp() * SIDE * step / 2
     return torch.cat([middle - half, middle + half], dim=-1).clamp(-1, 1)
@@ -259,10 +269,10 @@ def decode_boxes(numbers: Tensor, place: Tensor, step: Tensor) -> Tensor:
 def _suppressed(
     boxes: Tensor, labels: Tensor, scores: Tensor, numbers: Tensor, place: Tensor, step: Tensor
 ) -> Peaks:
-    """Drop what is unsure, and of boxes of a class that overlap by half all but the surest."""
+    """Drop low scores, and apply non-maximum suppression at IoU 0.5 within each class."""
     kept = (scores > _LEAST_SCORE).nonzero()[:, 0]
     if len(kept):
-        # Classes are moved apart, so that boxes of different classes do not suppress each other.
+        # An offset per class prevents suppression between different classes.
         apart = boxes[kept] + 4.0 * labels[kept, None]
         kept = kept[nms(apart, scores[kept], _OVERLAP)[:_KEPT]]
     detections = Detections(boxes[kept], labels[kept], scores[kept])

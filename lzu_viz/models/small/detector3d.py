@@ -1,7 +1,7 @@
-"""A small monocular 3D detector, FCOS3D-like: to the 2D detector's numbers it adds eight more.
+"""A small monocular 3D detector: the 2D detector with eight more outputs, as in FCOS3D.
 
-Wang et al., "FCOS3D", ICCV Workshops 2021: where the middle of the 3D box is seen, how far it is,
-how large, and how turned. Geometry then gives its place in space.
+The outputs are the projected centre of the 3D box, its depth, its size and its observation angle
+(Wang et al., "FCOS3D", ICCV Workshops 2021); the 3D position follows by back-projection.
 """
 
 import math
@@ -19,19 +19,19 @@ from ...metrics.detection3d import Detections3D
 from .detector import Detector, Targets
 
 DEPTH = 30.0
-"""Metres; the number for a depth is log(depth / DEPTH)."""
+"""Reference depth in metres; a depth is encoded as log(depth / DEPTH)."""
 
 SIZES = ((1.8, 1.5, 4.3), (0.65, 1.7, 0.6), (1.0, 1.0, 0.12))
-"""Width, height and length about which cars, pedestrians and signs vary, in metres."""
+"""Reference width, height and length of cars, pedestrians and signs, in metres."""
 
 
 class RawDetections3D(NamedTuple):
-    """What was found in one image, before geometry.
+    """3D detections in one image, before back-projection.
 
     Attributes:
-        detections: boxes of the picture, in the outputs' frame.
-        middles: `n 2`, where the middles of the 3D boxes are seen, likewise.
-        numbers: `n 6`, log depth, three log sizes, sine and cosine of the angle of view.
+        detections: 2D boxes, in the outputs' frame.
+        middles: `n 2`, projected centres of the 3D boxes, (x, y) in the outputs' frame.
+        numbers: `n 6`, log depth, three log sizes, sine and cosine of the observation angle.
     """
 
     detections: Detections
@@ -40,24 +40,24 @@ class RawDetections3D(NamedTuple):
 
 
 class Detector3D(Detector):
-    """The detector, with eight more numbers a thing.
+    """Monocular 3D detector: the 2D detector with eight more outputs per cell.
 
     Args:
-        classes: how many; their usual sizes are `SIZES`.
+        classes: number of classes; their reference sizes are `SIZES`.
     """
 
     def __init__(self, classes: int = 3) -> None:
         super().__init__(classes, extra=8)
 
     def regression_loss(self, numbers: Tensor, own: Targets, place: Tensor, step: Tensor) -> Tensor:
-        """Add to what the 2D numbers are off by how far the others are."""
-        # Depth, size and angle are to be the same, whichever cell near the middle says them.
+        """Return the smooth L1 loss of 2D and 3D regression outputs, `n`, summed per cell."""
+        # Unlike the offset, the targets of depth, size and angle do not depend on the cell.
         wanted = torch.cat([(own.middles - place) / step, own.numbers], dim=1)
         extra_loss = F.smooth_l1_loss(numbers[:, 4:], wanted, reduction="none", beta=0.1)
         return super().regression_loss(numbers, own, place, step) + extra_loss.sum(dim=1)
 
     def predict_3d(self, outputs: Sequence[Tensor], size: Size) -> list[RawDetections3D]:
-        """Find things; their 3D boxes come from :func:`lift`."""
+        """Return raw 3D detections per image; :func:`lift` converts them to 3D boxes."""
         return [
             RawDetections3D(
                 peaks.detections,
@@ -69,10 +69,10 @@ class Detector3D(Detector):
 
 
 def encode_boxes_3d(boxes_3d: Tensor, labels: Tensor) -> Tensor:
-    """Write 3D boxes `n 7` as the numbers `n 6` that the head says.
+    """Return 3D boxes `n 7` encoded as the regression targets `n 6`.
 
-    The angle is that at which the thing is seen, yaw - atan2(x, z): it, and not the yaw, is what a
-    picture shows.
+    The encoded angle is the observation angle, yaw - atan2(x, z), as the appearance of an object
+    in an image depends on it and not on the yaw.
     """
     typical = torch.tensor(SIZES)[labels]
     angle = boxes_3d[:, 6] - torch.atan2(boxes_3d[:, 0], boxes_3d[:, 2])
@@ -83,18 +83,18 @@ def encode_boxes_3d(boxes_3d: Tensor, labels: Tensor) -> Tensor:
 
 
 def project_centres(boxes_3d: Tensor, camera: Tensor, size: Size) -> Tensor:
-    """Project the middles of 3D boxes `n 7` into the picture: `n 2`, (x, y) in [-1, 1]."""
+    """Return the projected centres `n 2` of 3D boxes `n 7`, (x, y) in [-1, 1] of the image."""
     pixels = camera[0] * boxes_3d[:, :2] / boxes_3d[:, 2:3] + camera[1:]
     return pixels / torch.tensor([size[1], size[0]]) * 2 - 1
 
 
 def lift(seen: RawDetections3D, camera: Tensor, size: Size) -> Detections3D:
-    """Return the 3D boxes of what was seen.
+    """Return the 3D boxes of raw detections, by back-projection.
 
     Args:
-        seen: in the source frame.
-        camera: (focal, x, y) in pixels.
-        size: (rows, columns) of the picture that these are pixels of.
+        seen: raw detections in the source frame.
+        camera: (focal length, x, y of the principal point), in pixels.
+        size: (rows, columns) of the image in those pixels.
     """
     numbers = seen.numbers
     depth = DEPTH * numbers[:, 0].clamp(-4, 3).exp()
@@ -108,7 +108,7 @@ def lift(seen: RawDetections3D, camera: Tensor, size: Size) -> Detections3D:
 
 
 def to_source(seen: RawDetections3D, warp: Warp) -> RawDetections3D:
-    """Map what was seen in a zoomed image back to the source: boxes and middles."""
+    """Map the boxes and projected centres of raw detections from zoomed to source frame."""
     boxes = warp.boxes_to_source(seen.detections.boxes)
     middles = warp.to_source(seen.middles.clamp(-1, 1)[None])[0]
     return seen._replace(detections=seen.detections._replace(boxes=boxes), middles=middles)

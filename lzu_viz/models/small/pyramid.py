@@ -1,4 +1,4 @@
-"""A small backbone with a feature pyramid, the one body of all three networks."""
+"""A small backbone with a feature pyramid, used by all three small networks."""
 
 from typing import ClassVar
 
@@ -12,17 +12,17 @@ WIDTHS = (20, 32, 48, 64)
 """Channels of the backbone at strides 2, 4, 8 and 16."""
 
 CHANNELS = 32
-"""Channels of every level of the pyramid."""
+"""Channels of each pyramid level."""
 
 GROUPS = 4
-"""Of channels that are normalised together in a head that all levels share."""
+"""Number of channel groups of the group normalisation in a head shared by all levels."""
 
 BINS = (1, 2, 3, 6)
-"""Sides of the grids that pyramid pooling averages over."""
+"""Side lengths of the grids of pyramid pooling."""
 
 
 def conv_bn_relu(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    """Return convolution, batch normalisation and ReLU."""
+    """Return a block of convolution, batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -31,10 +31,10 @@ def conv_bn_relu(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) ->
 
 
 def conv_gn_relu(inputs: int, outputs: int) -> nn.Sequential:
-    """Return convolution, group normalisation and ReLU, for a head that all levels share.
+    """Return a block of convolution, group normalisation and ReLU, for a head shared by all levels.
 
-    Batch normalisation would not do: in training each level has its own mean, and what is kept for
-    later is one for all of them, right for none.
+    Batch normalisation is not suitable there: it normalises each level by its own statistics in
+    training, but all levels by one running average in evaluation.
     """
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
@@ -44,7 +44,7 @@ def conv_gn_relu(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Two convolutions whose sum with their input goes on (He et al., CVPR 2016)."""
+    """Residual block of two convolutions (He et al., CVPR 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Residual(nn.Module):
 
 
 class PyramidPooling(nn.Module):
-    """Add to each place what means over the whole picture say (Zhao et al., PSPNet, CVPR 2017)."""
+    """Pyramid pooling, which adds global context to each cell (Zhao et al., PSPNet, CVPR 2017)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ class PyramidPooling(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Backbone of strides 2 to 16, and on top of it levels of strides 2, 4 and 8.
+    """Backbone of strides 2 to 16 with a feature pyramid of strides 2, 4 and 8.
 
-    Feature pyramid as by Lin et al., CVPR 2017; finer than there, as the pictures are so small.
+    Follows Lin et al., CVPR 2017, but with finer levels, as the input images are small.
 
     Args:
-        levels: how many of these levels there are, the finest first.
-        pooling: whether the deepest map goes through pyramid pooling.
+        levels: number of pyramid levels, from the finest on.
+        pooling: whether to apply pyramid pooling to the coarsest backbone map.
     """
 
     strides: ClassVar[tuple[int, int, int]] = (2, 4, 8)
@@ -104,7 +104,7 @@ class Pyramid(nn.Module):
         self.smooth = nn.ModuleList(conv_bn_relu(CHANNELS, CHANNELS) for _ in range(levels))
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the levels of an image `b 3 h w` in 0..1: `b 32 h/s w/s`, the finest first."""
+        """Return the levels `b 32 h/s w/s` of an image `b 3 h w` in 0..1, the finest first."""
         x, maps = 4 * (image - 0.5), []
         for stage in self.stages:
             x = stage(x)
@@ -118,15 +118,15 @@ class Pyramid(nn.Module):
 
 
 def append_coordinates(level: Tensor) -> Tensor:
-    """Return each cell where it is: two more channels, x and y.
+    """Return a feature map `b c h w` with two more channels, x and y of each cell (CoordConv).
 
-    How much a thing was magnified depends on its place, and so small a network cannot learn places
-    from the borders of its maps, as large ones do.
+    The magnification of an object depends on its position, and so small a network cannot infer
+    positions from the borders of its maps, as large networks do.
     """
     places = pixel_centres(level.shape[-2:], dtype=level.dtype, device=level.device)
     return torch.cat([level, places.permute(0, 3, 1, 2).expand(len(level), -1, -1, -1)], dim=1)
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Count the numbers that are trained."""
+    """Return the number of parameters of a network."""
     return sum(each.numel() for each in network.parameters())

@@ -1,4 +1,4 @@
-"""A small segmenter, PSPNet-like: pyramid pooling tells each place what the whole picture shows."""
+"""A small semantic segmenter with pyramid pooling for global context, as in PSPNet."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from .pyramid import CHANNELS, Pyramid, append_coordinates, conv_bn_relu
 
 
 class Segmenter(nn.Module):
-    """Segmenter of a street: image -> features of stride 2 -> head -> logits.
+    """Semantic segmenter of streets: image -> features of stride 2 -> head -> logits.
 
     Args:
-        classes: how many.
+        classes: number of classes.
 
     Example:
         >>> import torch
@@ -33,26 +33,26 @@ class Segmenter(nn.Module):
         return features
 
     def head(self, features: Tensor) -> Tensor:
-        """Return logits `b classes h w` of features of any grid."""
+        """Return logits `b classes h w` of features `b 32 h w` on any grid."""
         logits: Tensor = self.predict(self.tower(append_coordinates(features)))
         return logits
 
     def forward(self, image: Tensor) -> Tensor:
-        """Run both."""
+        """Return logits `b classes h/2 w/2` of an image, `head(features(image))`."""
         return self.head(self.features(image))
 
     def loss(self, outputs: Tensor, semantic_mask: Tensor, weights: Tensor) -> Tensor:
-        """Return the mean cross-entropy with masks in the outputs' frame.
+        """Return the weighted mean cross-entropy with masks in the outputs' frame.
 
         Args:
-            outputs: of :meth:`head`.
-            semantic_mask: `b h w`, the true classes.
-            weights: `classes`, what a pixel of each counts.
+            outputs: logits of :meth:`head`.
+            semantic_mask: `b h w`, true class of each pixel.
+            weights: `classes`, weight of each class.
         """
         logits = resize(outputs.float(), semantic_mask.shape[-2:], antialias=False)
         return F.cross_entropy(logits, semantic_mask.long(), weights)
 
     def decode(self, outputs: Tensor, size: Sequence[int]) -> Tensor:
         """Return the most probable class of each pixel, `b *size`."""
-        # As `argmax`, in a fifth of the time.
+        # `max` is about five times as fast as `argmax`.
         return resize(outputs.float(), size, antialias=False).max(dim=1).indices
