@@ -1,15 +1,15 @@
-"""Costs: what each stage of a system costs for one image, in operations and in time.
+"""Cost of each stage of a system for one image, in operations and in time.
 
 ======== ========================================================== =====================
-stage    what is done                                               with a fixed saliency
+stage    computation                                                with a fixed saliency
 ======== ========================================================== =====================
-saliency a map is made, from boxes or from the edges of the image   made once
-grid     the warp that the map asks for                             made once
-zoom     the image is read through the warp                         where is known
+saliency saliency map, from boxes or from the edges of the image    computed once
+grid     warp from the saliency map                                 computed once
+zoom     image resampled by the warp                                sampling grid cached
 network  features of the zoomed image
-inverse  the warp backwards, at the pixels of all levels            made once
-unzoom   features or outputs are read through it
-head     features become outputs
+inverse  inverse of the warp at the pixels of all levels            computed once
+unzoom   features or outputs resampled by the inverse
+head     outputs from features
 ======== ========================================================== =====================
 """
 
@@ -36,25 +36,24 @@ Stage = Literal["saliency", "grid", "zoom", "network", "inverse", "unzoom", "hea
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 BOXES = torch.tensor([[-0.2, -0.1, -0.1, 0.1], [0.3, 0.0, 0.35, 0.1], [0.6, -0.3, 0.7, 0.0]])
-"""What the last frame is taken to have shown."""
+"""Boxes of the previous frame for saliency policies that need them, `n 4` xyxy in [-1, 1]."""
 
 Point = tuple[float, float]
-"""Cost and accuracy."""
+"""(cost, accuracy)."""
 
 Key = TypeVar("Key", bound=Hashable)
 
 Bar = Callable[[Iterable[Key], int], Iterable[Key]]
-"""Goes through keys, and shows how far it is: from the keys and how many they are."""
+"""Progress bar: called with an iterable and its length, returns an iterable of the same keys."""
 
 
 class Cost(NamedTuple):
-    """What something costs.
+    """Cost of a computation.
 
     Attributes:
-        flops: floating point operations of convolutions and matrix products, as PyTorch's own
-            counter has them: a multiplication and an addition are two. Resampling is not among
-            them.
-        seconds: median over rounds, on the threads that torch has.
+        flops: floating point operations of convolutions and matrix products, counted by
+            `torch.utils.flop_counter`: a multiply-add is two. Resampling is not counted.
+        seconds: median over rounds, with torch's current number of threads.
     """
 
     flops: int
@@ -62,18 +61,18 @@ class Cost(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A system around a pretrained network, and what it is given.
+    """Configuration of a system around a pretrained network.
 
     Attributes:
-        network: its name in :data:`lzu_viz.models.NETWORKS`.
+        network: name in :data:`lzu_viz.models.NETWORKS`.
         size: (rows, columns) of the zoomed image.
         source: (rows, columns) of the source image.
         saliency: name of the policy in
             :data:`lzu_viz.systems.saliency_policies.SALIENCY_POLICIES`; "uniform" is plain
             downsampling.
-        separable: whether each axis is warped by itself.
+        separable: whether each axis is warped independently.
         unzoom: what is unzoomed, see `LZU`.
-        upsample_factor: likewise.
+        upsample_factor: size of the unzoomed grids relative to the network's own, see `LZU`.
     """
 
     network: str
@@ -90,12 +89,12 @@ def time_interleaved(
     rounds: int = 5,
     bar: Bar[Key] = lambda keys, _: keys,
 ) -> dict[Key, Cost]:
-    """Measure what runs cost. All take turns, so that whatever else runs slows all alike.
+    """Return the costs of callables, timed in turn so that other load affects all of them equally.
 
     Args:
-        runs: what is measured.
-        rounds: how often the time of each is taken, after a first run that is not timed.
-        bar: shows how far the measuring is.
+        runs: callables by key.
+        rounds: timed calls of each, after one call that counts operations and is not timed.
+        bar: progress bar.
     """
     flops: dict[Key, int] = {}
     seconds: dict[Key, list[float]] = {key: [] for key in runs}
@@ -118,15 +117,15 @@ def measure(
     rounds: int = 5,
     bar: Bar[tuple[Setting, Stage]] = lambda keys, _: keys,
 ) -> dict[Setting, dict[Stage, Cost]]:
-    """Measure all stages of systems.
+    """Return the costs of all stages of systems.
 
     Args:
-        settings: which.
-        rounds: as in :func:`time_interleaved`.
-        bar: likewise.
+        settings: of the systems.
+        rounds: timed runs of each stage, see :func:`time_interleaved`.
+        bar: progress bar.
 
     Returns:
-        For each setting the cost of each stage; nothing for what a fixed saliency makes once.
+        For each setting the cost of each stage; zero for stages that are not run for each image.
     """
     runs = {(setting, stage): run for setting in settings for stage, run in stages(setting).items()}
     costs: dict[Setting, dict[Stage, Cost]] = {}
@@ -136,14 +135,14 @@ def measure(
 
 
 def benchmarked(name: str) -> dict[str, Any]:
-    """Read the report of a benchmark that comes with the package, see `python -m lzu_viz.bench`."""
+    """Return the stored report of a benchmark, see `python -m lzu_viz.bench`."""
     path = Path(__file__).parent / "data" / "benchmarks" / f"{name}.json"
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
 
 
 def total(costs: Mapping[Stage, Cost], without: Collection[Stage] = ()) -> Cost:
-    """Add stages up.
+    """Return the total cost of the stages, except those in ``without``.
 
     Example:
         >>> costs = dict.fromkeys(STAGES, Cost(1, 0.5))
@@ -156,9 +155,9 @@ def total(costs: Mapping[Stage, Cost], without: Collection[Stage] = ()) -> Cost:
 
 @torch.no_grad()
 def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
-    """Return what is done for one image, stage by stage, each with the results of those before.
+    """Return a callable for each stage of processing one image, given the results of earlier ones.
 
-    What a static saliency computes once is left out for it; plain downsampling unzooms nothing.
+    Stages that a static saliency computes only once are omitted, as is "unzoom" for "uniform".
 
     Raises:
         ValueError: there is no such network, saliency policy, or way to unzoom.
@@ -185,7 +184,7 @@ def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
     sizes = system.unzoomed_sizes(levels)
 
     def new() -> Warp:
-        """Return a warp that has cached nothing, as one that was just made."""
+        """Return a copy of the warp with empty caches."""
         return Warp.from_axes(*warp.axes) if warp.axes else Warp.from_grid(warp.grid)
 
     runs: dict[Stage, Callable[[], object]] = {
@@ -204,12 +203,12 @@ def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
 
 @lru_cache(maxsize=2)
 def _image(size: Size) -> Tensor:
-    """Return the same noise to all settings."""
+    """Return a noise image `1 3 h w`, the same for all settings of a size."""
     return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
 def pareto_front(points: Sequence[Point]) -> list[Point]:
-    """Return the points that no other one beats in both cost and accuracy.
+    """Return the Pareto-optimal points in order of cost: low cost, high accuracy.
 
     Example:
         >>> pareto_front([(1, 0.2), (2, 0.1), (3, 0.4)])

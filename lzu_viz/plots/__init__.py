@@ -1,6 +1,6 @@
-"""Pictures: what is drawn, and nothing that is computed.
+"""Plots of computed results, without computation of their own.
 
-`panels` draws on Pillow images, fast enough to follow a slider; `figures` draws on matplotlib axes.
+`panels` draws on Pillow images, fast enough to follow a slider; all others draw with matplotlib.
 """
 
 from .._extras import needs

@@ -1,6 +1,6 @@
-"""Attraction, drawn: its terms, its curves, and what it does to a picture.
+"""Plots of the attraction: its terms, its curves, and its effect on an image.
 
-Functions that draw on matplotlib axes they are given, and return what they drew.
+Functions draw on the given matplotlib axes, and return the artists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,23 +26,22 @@ _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
 def show_terms(
     axes: Sequence[Axes], cells: Tensor, terms: Mapping[str, Tensor], point: float, drawn: float
 ) -> list[BarContainer]:
-    """Show the terms of the attraction of one point on one axis, one below the other.
+    """Show the terms of the attraction of a point in one dimension, one below the other.
 
-    A dashed line marks the point in all of them; in the last an arrow leads from it to the place
-    that it is drawn to.
+    A dashed line marks the point on all axes; on the last, an arrow leads from it to T(p).
 
     Args:
-        axes: one a term, from top to bottom.
-        cells: `n`, equally spaced places of the cells in [-1, 1].
-        terms: `n` values each, by the label of their axis.
+        axes: one for each term, from top to bottom.
+        cells: `n`, equally spaced cell centres in [-1, 1].
+        terms: `n` values each, by axis label.
         point: p, in [-1, 1].
-        drawn: T(p).
+        drawn: T(p), in [-1, 1].
 
     Returns:
         The bars of each term.
 
     Raises:
-        ValueError: there are not as many axes as terms.
+        ValueError: the numbers of axes and terms differ.
     """
     if len(axes) != len(terms):
         raise ValueError(f"show_terms needs one axis a term, got {len(axes)} and {len(terms)}")
@@ -71,13 +70,13 @@ def show_terms(
 
 
 def show_threads(ax: Axes, zoomed: Tensor, source: Tensor, title: str = "") -> LineCollection:
-    """Show a map of one axis as threads, from pixels of the zoomed frame down to the source.
+    """Show a map in one dimension as lines from points of the zoomed frame down to the source.
 
     Args:
-        ax: where to draw.
-        zoomed: `n`, places in [-1, 1] of the zoomed frame.
-        source: `n`, the places of the source frame that they show.
-        title: above it.
+        ax: axes to draw on.
+        zoomed: `n`, positions in [-1, 1] of the zoomed frame.
+        source: `n`, their positions in the source frame.
+        title: of the axes.
     """
     top, bottom = _numbers(zoomed), _numbers(source)
     ends = np.stack([top, np.ones_like(top), bottom, np.zeros_like(bottom)], axis=-1)
@@ -94,14 +93,14 @@ def show_threads(ax: Axes, zoomed: Tensor, source: Tensor, title: str = "") -> L
 def show_curves(
     ax: Axes, places: Tensor, curves: Mapping[str, Tensor], title: str = "", even: bool = True
 ) -> list[Line2D]:
-    """Show functions of one axis of the zoomed frame, apart in colour and in dashes.
+    """Plot functions of one axis of the zoomed frame, with different colours and line styles.
 
     Args:
-        ax: where to draw.
-        places: `n`, in increasing order.
+        ax: axes to draw on.
+        places: `n`, positions in increasing order.
         curves: `n` values each, by name; at most five.
-        title: above it.
-        even: whether the identity is drawn too, thin and dotted, as "uniform".
+        title: of the axes.
+        even: whether the identity is drawn too, thin and dotted, labelled "uniform".
     """
     if even:
         ax.plot(_numbers(places), _numbers(places), ":", color=INK, linewidth=1, label="uniform")
@@ -117,14 +116,14 @@ def show_curves(
 def show_magnification(
     ax: Axes, values: Tensor, title: str = "", maximum: float = 4.0, shape: float | None = None
 ) -> AxesImage:
-    """Show how much larger (orange) or smaller (purple) each place of the source is drawn.
+    """Show the magnification of the source: larger in orange, smaller in purple.
 
     Args:
-        ax: where to draw.
-        values: `1 h w`, linear, 1 for no change; NaN where there is none, which stays grey.
-        title: above it.
-        maximum: at which the scale ends, and 1 over this at which it begins.
-        shape: height over width of the source; that of the map where None.
+        ax: axes to draw on.
+        values: `1 h w`, linear, 1 for no change; NaN is grey.
+        title: of the axes.
+        maximum: upper end of the logarithmic colour scale; the lower end is its inverse.
+        shape: height over width of the source; that of the map if None.
     """
     drawn = ax.imshow(
         values[0].detach().cpu().numpy(),
@@ -139,7 +138,7 @@ def show_magnification(
 
 
 def add_scale(drawn: AxesImage, axes: Axes | Sequence[Axes]) -> Colorbar:
-    """Add the scale of :func:`show_magnification` beside one or several axes."""
+    """Add a colour bar for :func:`show_magnification` beside one or several axes."""
     minimum, maximum = drawn.get_clim()
     powers = range(round(np.log2(minimum)), round(np.log2(maximum)) + 1)
     figure = (axes if isinstance(axes, Axes) else axes[0]).figure
@@ -151,17 +150,17 @@ def add_scale(drawn: AxesImage, axes: Axes | Sequence[Axes]) -> Colorbar:
 
 
 def draw_fovea(ax: Axes, centre: tuple[float, float], sigma: float) -> Ellipse:
-    """Draw a ring one standard deviation (a fraction of the sides) around a place in [-1, 1]."""
+    """Draw a ring at one standard deviation (a fraction of the sides) around a point in [-1, 1]."""
     ring = Ellipse(centre, 4 * sigma, 4 * sigma, fill=False, color=FOVEA, linewidth=2)
     ax.add_patch(ring)
     return ring
 
 
 def dim_unseen(ax: Axes, covered: Tensor) -> AxesImage:
-    """Darken the places of the source that the zoomed picture does not show.
+    """Darken the parts of the source that are not visible in the zoomed image.
 
     Args:
-        ax: on which the source is drawn, over [-1, 1] x [-1, 1].
+        ax: axes that show the source over [-1, 1] x [-1, 1].
         covered: `1 h w`, boolean.
     """
     veil = torch.zeros(*covered.shape[-2:], 4)

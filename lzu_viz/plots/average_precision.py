@@ -1,4 +1,4 @@
-"""Boxes on a picture, and how precise a detector is: what notebook 07 draws."""
+"""Plots of detections and average precision (notebook 07)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,42 +22,42 @@ STYLES: Mapping[str, tuple[str, str, str]] = {
     "outputs x2": (MARK, ">", "--"),
     "outputs x4": (MARK, "P", "-"),
 }
-"""Colour, mark and line of each way to feed a detector; those that are alike share a colour."""
+"""Colour, marker and line style of each system; related systems share a colour."""
 
 SIZES = {"small": "below 32 px", "medium": "32 to 96 px", "large": "from 96 px"}
-"""COCO's sizes: the square root of a box's area."""
+"""COCO's size classes, by the square root of the box area."""
 
 
 def show_detections(
     ax: Axes, image: Tensor, detections: Tensor, ground_truth: Tensor, title: str = ""
 ) -> list[Rectangle]:
-    """Show an image with what is true (yellow) and, over it, what was found (blue).
+    """Show an image with ground truth boxes (yellow) and, over them, detections (blue).
 
     Args:
-        ax: where to draw.
+        ax: axes to draw on.
         image: `1 3 h w`.
         detections: `n 4`, xyxy in [-1, 1].
-        ground_truth: `m 4`, likewise.
-        title: above it.
+        ground_truth: `m 4`, xyxy in [-1, 1].
+        title: of the axes.
 
     Returns:
-        The rectangles of what was found.
+        The rectangles of the detections.
     """
     show_image(ax, image, title)
-    draw_boxes(ax, ground_truth, TRUTH, width=4)  # so that it shows around a box that fits
+    draw_boxes(ax, ground_truth, TRUTH, width=4)  # wider, to be visible around a matching box
     return draw_boxes(ax, detections, ANSWER)
 
 
 def show_precision(
     ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str], column: str = "ap50"
 ) -> list[ErrorbarContainer]:
-    """Show precision against the size of the input, a line a system, with its interval.
+    """Plot average precision against input size, one line per system, with its interval.
 
     Args:
-        ax: where to draw.
-        summary: rows with `rows`, `system`, the column, and its ends "low" and "high".
-        systems: which are drawn.
-        column: of the rows.
+        ax: axes to draw on.
+        summary: rows with `rows`, `system`, ``column``, and its ends with suffixes " low", " high".
+        systems: that are drawn.
+        column: name of the metric in the rows.
     """
     drawn = []
     sizes = sorted({row["rows"] for row in summary})
@@ -77,7 +77,7 @@ def show_precision(
         )
     ax.set_xticks(range(len(sizes)), [f"{rows} x {rows * 3 // 2}" for rows in sizes])
     top = max(row[f"{column} high"] for row in summary if row["system"] in systems)
-    # Room for the legend above what is drawn.
+    # Leave room for the legend above the curves.
     ax.set(xlabel="rows x columns of the input", ylabel="AP at IoU 0.5", ylim=(0, 1.35 * top))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small", ncols=2, loc="upper left")
@@ -87,7 +87,7 @@ def show_precision(
 def show_sizes(
     ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str], rows: int
 ) -> list[ErrorbarContainer]:
-    """Show the precision on small, medium and large things at one size of the input, as bars."""
+    """Plot the average precision on small, medium and large objects at one input size, as bars."""
     drawn = []
     width = 0.8 / len(systems)
     for number, system in enumerate(systems):

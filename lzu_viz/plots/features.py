@@ -1,6 +1,6 @@
-"""Features, drawn: which part of a picture each cell of a map stands for, and who reads it.
+"""Plots of feature maps: the part of the image that a cell covers, and the weights of cells.
 
-Every function draws on matplotlib axes it is given, and returns what it drew.
+Functions draw on the given matplotlib axes, and return the artists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from .figures import log_axis
 from .palette import FOLD, GRID, INK, MARKERS, SERIES
 
 _ALONG = 65
-"""Points of a line that T bends."""
+"""Points per line of cells, as warped lines are curved."""
 
 
 def draw_cells(
@@ -29,9 +29,9 @@ def draw_cells(
 
     Args:
         ax: over the frame [-1, 1] x [-1, 1].
-        size: (rows, columns) of cells.
-        warp: where the axes show the source and the cells are those of the zoomed frame: each is
-            drawn around the part of the source that it stands for. Of a batch the first.
+        size: (rows, columns) of the map.
+        warp: maps the cells from the zoomed frame to the source frame that the axes show; the first
+            of a batch. None for cells in the frame of the axes.
         colour: of the lines.
 
     Returns:
@@ -53,13 +53,13 @@ def draw_cells(
 
 
 def show_map(ax: Axes, values: Tensor, title: str = "", shape: float | None = None) -> AxesImage:
-    """Show one number a cell, each cell a block, over [-1, 1] x [-1, 1].
+    """Show a map, each cell a block, over [-1, 1] x [-1, 1].
 
     Args:
-        ax: where to draw.
+        ax: axes to draw on.
         values: `h w`.
-        title: above it.
-        shape: height over width of the frame; that of the map where None.
+        title: of the axes.
+        shape: height over width of the frame; that of the map if None.
     """
     drawn = ax.imshow(
         values.detach().cpu().numpy(),
@@ -75,13 +75,13 @@ def show_map(ax: Axes, values: Tensor, title: str = "", shape: float | None = No
 def show_readers(
     ax: Axes, weights: Tensor, title: str = "", shape: float | None = None
 ) -> AxesImage:
-    """Show how much each cell of a map counts in what is read from it.
+    """Show the total weight of each cell of a map in the samples taken from it.
 
     Args:
-        ax: where to draw.
-        weights: `h w`, how many readers a cell has, in parts. Red: nobody reads it; from dark to
-            bright: up to one reader or more.
-        title: above it.
+        ax: axes to draw on.
+        weights: `h w`, sums of interpolation weights: 0 is red; from dark to bright, up to 1 and
+            above.
+        title: of the axes.
         shape: as in :func:`show_map`.
     """
     drawn = show_map(ax, torch.where(weights > 0, weights, -1.0), title, shape)
@@ -91,12 +91,12 @@ def show_readers(
 
 
 def draw_drift(ax: Axes, places: Tensor, drift: Tensor, colour: str = FOLD) -> Quiver:
-    """Draw an arrow from each place to where its features really come from.
+    """Draw an arrow from each point to the true position of its features.
 
     Args:
         ax: over the frame [-1, 1] x [-1, 1].
         places: `n 2`, (x, y) in [-1, 1].
-        drift: `n 2`, in the same unit.
+        drift: `n 2`, offsets in the same units.
         colour: of the arrows.
     """
     (x, y), (u, v) = places.cpu().T.numpy(), drift.cpu().T.numpy()
@@ -110,13 +110,13 @@ def draw_drift(ax: Axes, places: Tensor, drift: Tensor, colour: str = FOLD) -> Q
 def show_by_stride(
     ax: Axes, strides: Sequence[int], curves: Mapping[str, Sequence[float]], title: str = ""
 ) -> list[Line2D]:
-    """Show numbers by stride, on a logarithmic axis; the curves differ in colour and in marker.
+    """Plot values against stride, on a logarithmic axis.
 
     Args:
-        ax: where to draw.
-        strides: powers of two, rising.
-        curves: one value a stride, by name; at most five.
-        title: above it.
+        ax: axes to draw on.
+        strides: powers of two, ascending.
+        curves: one value per stride, by name; at most five.
+        title: of the axes.
     """
     lines = [
         ax.plot(strides, list(values), marker=marker, color=colour, label=name)[0]
@@ -133,17 +133,17 @@ def show_by_stride(
 def show_receptive_field(
     ax: Axes, strength: Tensor, centre: tuple[float, float], stride: int, title: str = ""
 ) -> tuple[Line2D, Line2D]:
-    """Show what one cell looks at, in pixels about its centre.
+    """Show the effective receptive field of a cell, in pixels relative to the cell's centre.
 
     Args:
-        ax: where to draw.
-        strength: `h w`, how much each pixel moves the cell; not negative.
-        centre: (x, y) of the cell's centre in pixels, counted from the outer corner of the first.
-        stride: side of the cell.
-        title: above it.
+        ax: axes to draw on.
+        strength: `h w`, influence of each pixel on the cell; not negative.
+        centre: (x, y) of the cell's centre in pixels, from the outer corner of the first pixel.
+        stride: side of the cell in pixels.
+        title: of the axes.
 
     Returns:
-        The marks of the cell's centre and of the centre of what it looks at.
+        The markers of the cell's centre and of the centre of its receptive field.
     """
     rows, columns = strength.shape
     x, y = centre

@@ -1,4 +1,4 @@
-"""Figures: functions that draw on matplotlib axes they are given, and return what they drew."""
+"""Basic plots of images, boxes, saliency and warps on matplotlib axes."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from .palette import ANSWER, GRID, INK, TRUTH
 
 
 def show_image(ax: Axes, image: Tensor, title: str = "") -> AxesImage:
-    """Show an image `1 c h w` in 0..1 over [-1, 1] x [-1, 1], in its own shape, without ticks."""
+    """Show an image `1 c h w` in 0..1 over [-1, 1] x [-1, 1], in its aspect ratio, no ticks."""
     rows, columns = image.shape[-2:]
     drawn = ax.imshow(
         image[0].detach().clamp(0, 1).movedim(0, -1).cpu().numpy(),
@@ -47,14 +47,14 @@ def draw_boxes(ax: Axes, boxes: Tensor, colour: str = TRUTH, width: float = 2) -
 
 
 def log_axis(ax: Axes, ticks: Sequence[float]) -> None:
-    """Make the x axis logarithmic, and write these numbers under it."""
+    """Make the x axis logarithmic, with ticks at the given numbers only."""
     ax.set_xscale("log", base=2)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
 
 
 def close_up(ax: Axes, box: Tensor, times: float = 3.0) -> None:
-    """Show only a square around a box `4`: so many times its longer side."""
+    """Limit the axes to a square centred on a box `4`, ``times`` as large as its longer side."""
     left, top, right, bottom = box.tolist()
     shape = float(ax.get_aspect())
     half = times / 2 * max(right - left, (bottom - top) * shape)
@@ -63,7 +63,7 @@ def close_up(ax: Axes, box: Tensor, times: float = 3.0) -> None:
 
 
 def show_saliency(ax: Axes, saliency: Tensor, title: str = "") -> AxesImage:
-    """Show a map `1 1 h w` over the frame, from nothing (dark) to its peak (bright)."""
+    """Show a saliency map `1 1 h w` over the frame, from 0 (dark) to its maximum (bright)."""
     drawn = ax.imshow(saliency[0, 0].detach().cpu().numpy(), extent=(-1, 1, 1, -1), cmap="cividis")
     ax.set(xticks=(-1, 0, 1), yticks=(-1, 0, 1), aspect="auto", xlabel="x", ylabel="y")
     ax.set_title(title, color=INK)
@@ -71,7 +71,7 @@ def show_saliency(ax: Axes, saliency: Tensor, title: str = "") -> AxesImage:
 
 
 def show_axis(ax: Axes, warp: Warp, title: str = "") -> Line2D:
-    """Show how a separable warp maps x, of a batch the first: from the zoomed frame to the source.
+    """Plot how a separable warp, the first of a batch, maps x from the zoomed frame to the source.
 
     Raises:
         ValueError: the warp is not separable, so that its x also depends on y.
@@ -88,7 +88,7 @@ def show_axis(ax: Axes, warp: Warp, title: str = "") -> Line2D:
 
 
 def draw_grid(ax: Axes, warp: Warp, every: int = 1) -> None:
-    """Draw the pieces of a warp over its source, of a batch the first: every nth line of nodes."""
+    """Draw the pieces of a warp, the first of a batch, over its source: every nth line of nodes."""
     grid = warp.grid[0].detach().cpu().numpy()
     for line in (*grid[::every], *grid.swapaxes(0, 1)[::every]):
         ax.plot(line[:, 0], line[:, 1], color=GRID, linewidth=0.8)

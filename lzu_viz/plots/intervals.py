@@ -1,4 +1,4 @@
-"""Means with their intervals, drawn alike on every page."""
+"""Plots of means with confidence intervals."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 
 Interval = tuple[float, float, float]
-"""A mean, and the lower and the upper end of its interval."""
+"""(mean, lower end, upper end) of an interval."""
 
 
 def draw_intervals(
@@ -21,21 +21,21 @@ def draw_intervals(
     label: str = "",
     horizontal: bool = False,
 ) -> ErrorbarContainer:
-    """Draw means as marks and their intervals as bars.
+    """Draw means as markers and their intervals as error bars.
 
     Args:
-        ax: where to draw.
-        places: one a mean, on the other axis.
-        intervals: of the means.
-        colour: of all.
-        mark: of a mean.
-        line: from mean to mean; empty for none.
+        ax: axes to draw on.
+        places: position of each mean on the other axis.
+        intervals: means with the ends of their intervals.
+        colour: of markers and lines.
+        mark: matplotlib marker of the means.
+        line: style of the line that joins the means; empty for none.
         label: in the legend.
-        horizontal: whether the bars lie, and the places are from bottom to top.
+        horizontal: whether values are on the x axis and places on the y axis.
     """
     where = np.asarray(places, dtype=float)
     middle, low, high = np.array(intervals).T
-    # The interval of a mean need not hold it; matplotlib refuses that.
+    # An interval may exclude its mean; matplotlib rejects negative error bars.
     apart = np.maximum([middle - low, high - middle], 0)
     drawn = ax.errorbar(
         middle if horizontal else where,
@@ -52,7 +52,7 @@ def draw_intervals(
 
 
 def dodge(count: int, number: int, of: int, apart: float) -> list[float]:
-    """Return the places 0 to ``count - 1``, moved aside for one of several that share them.
+    """Return the positions 0 to ``count - 1``, offset for series ``number`` of ``of``, to dodge.
 
     Example:
         >>> dodge(2, number=0, of=2, apart=0.5), dodge(2, number=1, of=2, apart=0.5)

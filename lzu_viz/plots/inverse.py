@@ -1,6 +1,6 @@
-"""The way back, drawn: pieces turned round, their roots, what has no inverse and what has several.
+"""Plots of the inverse: inverted pieces, their roots, and points with no or several inverses.
 
-Every function draws on matplotlib axes it is given, and returns what it drew.
+Functions draw on the given matplotlib axes, and return the artists.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from .palette import ANSWER, FOLD, GRID, INK, MARK, TRUTH
 
 
 def mark_places(ax: Axes, points: Tensor, names: Iterable[str] = ()) -> list[Text]:
-    """Mark places `n 2`, (x, y) of whatever frame the axes show; by default they are numbered."""
+    """Mark points `n 2`, (x, y) in the frame of the axes, with names, by default numbers."""
     labels = list(names) or [str(index + 1) for index in range(len(points))]
     return [
         ax.text(
@@ -41,16 +41,16 @@ def mark_places(ax: Axes, points: Tensor, names: Iterable[str] = ()) -> list[Tex
 
 
 def show_step_back(ax: Axes, nodes: Tensor, value: float, position: float) -> Line2D:
-    """Show how a piecewise linear function of one axis is turned round.
+    """Show the inversion of a piecewise linear function in one dimension.
 
     Args:
-        ax: where to draw.
-        nodes: `k+1`, rising values at equally spaced nodes of [-1, 1].
-        value: in the source frame, from which the way leads back.
-        position: its inverse, in the zoomed frame.
+        ax: axes to draw on.
+        nodes: `k+1`, increasing values at equally spaced nodes of [-1, 1].
+        value: that is inverted, in the source frame.
+        position: the inverse of ``value``, in the zoomed frame.
 
     Returns:
-        The way: from the value across to the curve, and down.
+        The line from the value across to the curve, and down to the position.
     """
     places = torch.linspace(-1, 1, len(nodes)).tolist()
     ax.vlines(places, -1, nodes.tolist(), color=GRID, linewidth=0.8)
@@ -66,13 +66,13 @@ def show_step_back(ax: Axes, nodes: Tensor, value: float, position: float) -> Li
 
 
 def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Line2D]:
-    """Show a bilinear piece, its lines of equal v, and the two of them that meet a point.
+    """Show a bilinear piece, its lines of constant v, and the two of them through a point.
 
     Args:
-        ax: where to draw.
-        piece: coefficients, each `2`.
-        point: `2`, in the source frame.
-        roots: `2`, the two values of v; the right one first.
+        ax: axes to draw on.
+        piece: coefficients of the piece, each `2`.
+        point: `2`, (x, y) in the source frame.
+        roots: `2`, the two values of v, the valid one first.
 
     Returns:
         The two lines for u in [0, 1], in the order of the roots.
@@ -88,7 +88,7 @@ def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Li
         label = f"{name}: v = {float(v):.2f}"
         x, y = piece.at(ends, v.expand(2)).T.tolist()
         lines += ax.plot(x, y, style, color=colour, linewidth=3, label=label)
-    # What lies between the ends is shown; the prolongations run out of the picture.
+    # Fix the limits before the extensions of the lines are drawn.
     ax.margins(0.25)
     ax.autoscale_view()
     ax.autoscale(False)
@@ -98,7 +98,7 @@ def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Li
     place = (float(point[0]), float(point[1]))
     ax.plot(*place, "o", color=MARK, markersize=8, zorder=3)
     ax.annotate("q", place, (9, 6), textcoords="offset points", color=INK)
-    # As in a picture, y runs downwards.
+    # In image coordinates, y points downwards.
     ax.set(aspect="equal", xlabel="x of the source", ylabel="y of the source")
     ax.invert_yaxis()
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -106,10 +106,10 @@ def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Li
 
 
 def show_quadratic(ax: Axes, square: float, linear: float, constant: float) -> list[Line2D]:
-    """Show f(v) = square v^2 + linear v + constant, with its slope at each of its two real roots.
+    """Plot f(v) = square v^2 + linear v + constant, with tangents at its two real roots.
 
     Returns:
-        The tangents, at the right root (where f rises) first.
+        The tangents, the one at the valid root (where f increases) first.
 
     Raises:
         ValueError: there are not two real roots.
@@ -140,15 +140,15 @@ def show_quadratic(ax: Axes, square: float, linear: float, constant: float) -> l
 
 
 def draw_bounds(ax: Axes, warp: Warp, places: Tensor) -> list[Rectangle]:
-    """Draw the bounding boxes of some pieces, and these filled, of a warp's first of the batch.
+    """Draw pieces of a warp, the first of a batch, filled and with their bounding boxes.
 
     Args:
         ax: over the source frame.
-        warp: of which the pieces are.
-        places: `k 2`, (row, column) of each.
+        warp: that contains the pieces.
+        places: `k 2`, (row, column) of each piece.
 
     Returns:
-        The boxes.
+        The bounding boxes.
     """
     fill_pieces(ax, warp, places, ANSWER)
     boxes = []
@@ -161,7 +161,7 @@ def draw_bounds(ax: Axes, warp: Warp, places: Tensor) -> list[Rectangle]:
 
 
 def fill_pieces(ax: Axes, warp: Warp, places: Tensor, colour: str = FOLD) -> PolyCollection:
-    """Fill pieces `k 2`, (row, column), of a warp's first of the batch, over the source frame."""
+    """Fill pieces `k 2`, (row, column), of a warp, the first of a batch, over the source frame."""
     around = _corners(warp, places)[:, [0, 1, 3, 2]].numpy()
     shapes = PolyCollection(list(around), facecolor=colour, alpha=0.35)
     ax.add_collection(shapes)
@@ -169,12 +169,12 @@ def fill_pieces(ax: Axes, warp: Warp, places: Tensor, colour: str = FOLD) -> Pol
 
 
 def show_pieces(ax: Axes, pieces: Tensor, columns: int) -> AxesImage:
-    """Show which piece each pixel of the source is in: neighbours differ, like a chessboard's.
+    """Show the piece of each source pixel, with pieces coloured like a chessboard.
 
     Args:
-        ax: where to draw.
-        pieces: `h w`, number of the piece, row * columns + column; -1 where none is.
-        columns: of pieces.
+        ax: axes to draw on.
+        pieces: `h w`, index of the piece, row * columns + column; -1 for none.
+        columns: number of columns of pieces.
     """
     parity = (pieces.div(columns, rounding_mode="floor") + pieces % columns) % 2
     shade = parity.float().masked_fill(pieces < 0, torch.nan)
@@ -185,7 +185,7 @@ def show_pieces(ax: Axes, pieces: Tensor, columns: int) -> AxesImage:
 
 
 def hatch(ax: Axes, where: Tensor) -> QuadContourSet:
-    """Hatch the pixels of a mask `1 h w` over [-1, 1] x [-1, 1]: what is not known."""
+    """Hatch the pixels of a mask `1 h w`, those without a value, over [-1, 1] x [-1, 1]."""
     rows, columns = where.shape[-2:]
     x = (torch.arange(columns) * 2 + 1) / columns - 1
     y = (torch.arange(rows) * 2 + 1) / rows - 1
@@ -203,7 +203,7 @@ def hatch(ax: Axes, where: Tensor) -> QuadContourSet:
 
 
 def _corners(warp: Warp, places: Tensor) -> Tensor:
-    """Return the corners of pieces `k 2`: `k 4 2`, row by row."""
+    """Return the corners of pieces `k 2`, (row, column): `k 4 2`, row by row."""
     grid = warp.grid[0].detach().cpu()
     row, column = places[:, 0, None], places[:, 1, None]
     return grid[row + torch.tensor([0, 0, 1, 1]), column + torch.tensor([0, 1, 0, 1])]

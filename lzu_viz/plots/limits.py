@@ -1,6 +1,6 @@
-"""Limits, drawn: what two networks say, what a warp pays, and what is gained or lost by it.
+"""Plots of the limits: predictions of both networks, the pixel budget, and gains and losses.
 
-Every function draws on matplotlib axes it is given, and returns what it drew.
+Functions draw on the given matplotlib axes, and return the artists.
 """
 
 from collections.abc import Mapping
@@ -21,15 +21,15 @@ from .palette import ANSWER, FOLD, FOVEA, INK, MARK, MARKERS, SERIES, TRUTH
 def show_answer(
     ax: Axes, image: Tensor, mask: Tensor, boxes: Tensor, ground_truth: Tensor, title: str = ""
 ) -> AxesImage:
-    """Show an image with a mask (tinted blue), boxes (blue), and what is true (yellow).
+    """Show an image with predicted mask (tinted blue) and boxes (blue), and true boxes (yellow).
 
     Args:
-        ax: where to draw.
+        ax: axes to draw on.
         image: `1 3 h w` in 0..1.
         mask: `1 1 h w`, boolean.
         boxes: `n 4`, xyxy in [-1, 1]; n may be 0.
-        ground_truth: `m 4`, likewise.
-        title: above it.
+        ground_truth: `m 4`, xyxy in [-1, 1].
+        title: of the axes.
     """
     tint = show_mask(ax, image, mask, title)
     draw_boxes(ax, ground_truth, TRUTH)
@@ -40,21 +40,21 @@ def show_answer(
 def show_budget(
     ax: Axes, magnification: Tensor, title: str = ""
 ) -> tuple[FillBetweenPolyCollection, FillBetweenPolyCollection]:
-    """Show how many of the zoomed pixels each part of the source gets, from most to least.
+    """Plot the zoomed pixels per unit of source area relative to uniform, from most to least.
 
-    The curve is the square of the magnification, over the share of the source that gets so many
-    or more. What lies above 1 is taken from what lies below: both areas are equal.
+    The curve is the square of the magnification, sorted, over the fraction of the source area. The
+    areas above and below 1 are equal, as the number of zoomed pixels is fixed.
 
     Args:
-        ax: where to draw.
-        magnification: `1 h w`, linear; of a warp with anti-crop, so that no place is out of view.
-        title: above it.
+        ax: axes to draw on.
+        magnification: `1 h w`, linear; of a warp with anti-crop, so that all points are visible.
+        title: of the axes.
 
     Returns:
-        What is gained (orange) and what is paid (purple).
+        The areas of gained (orange) and lost (purple) pixels.
 
     Raises:
-        ValueError: some places are out of view.
+        ValueError: parts of the source are not visible.
     """
     if not bool(magnification.isfinite().all()):
         raise ValueError("some of the source is out of view, so that the budget is not closed")
@@ -75,13 +75,13 @@ def show_gain(
     title: str = "",
     label: str = "",
 ) -> list[ErrorbarContainer]:
-    """Show differences with uniform, with their intervals, against a number; below 0 is worse.
+    """Plot differences from uniform with their intervals against a number; below 0 is worse.
 
     Args:
-        ax: where to draw.
-        curves: by name (at most five), then by that number, rising.
-        title: above it.
-        label: of the number.
+        ax: axes to draw on.
+        curves: by name (at most five), then by number, ascending.
+        title: of the axes.
+        label: of the x axis.
     """
     ax.axhline(0, color=INK, linewidth=1)
     drawn = [
@@ -99,16 +99,16 @@ def show_gain(
 def show_ranked(
     ax: Axes, gains: Mapping[str, Interval], title: str = "", label: str = ""
 ) -> ErrorbarContainer:
-    """Show differences with uniform as bars, the greatest loss on top: red is loss, blue is gain.
+    """Plot differences from uniform as bars, the largest loss on top: losses red, gains blue.
 
     Args:
-        ax: where to draw.
-        gains: by name.
-        title: above it.
-        label: of the differences.
+        ax: axes to draw on.
+        gains: differences with their intervals, by name.
+        title: of the axes.
+        label: of the x axis.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no gains.
     """
     if not gains:
         raise ValueError("there is nothing to rank")

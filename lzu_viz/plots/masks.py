@@ -1,4 +1,4 @@
-"""Masks on a picture, and what they gain by size: what notebook 08 draws."""
+"""Plots of masks and of their accuracy by size (notebook 08)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,10 +24,10 @@ STYLES: Mapping[str, tuple[str, str]] = {
     "segmenter": (ANSWER, "s"),
     "detector": (FOVEA, "o"),
 }
-"""Colour and mark of each saliency, and of each network."""
+"""Colour and marker of each saliency, and of each network."""
 
 TINT = 0.6
-"""How much a tinted pixel takes of the tint."""
+"""Opacity of the tint."""
 
 
 def show_mask(
@@ -36,10 +36,10 @@ def show_mask(
     """Show an image with the pixels of a mask tinted.
 
     Args:
-        ax: where to draw.
+        ax: axes to draw on.
         image: `1 3 h w` in 0..1.
         mask: `1 1 h w`, boolean, over the same frame, of any size.
-        title: above it.
+        title: of the axes.
         colour: of the tint.
 
     Returns:
@@ -59,10 +59,10 @@ def show_mask(
 
 
 def draw_outline(ax: Axes, mask: Tensor, colour: str = TRUTH) -> QuadContourSet:
-    """Draw a line around a mask `1 1 h w`, halfway between the pixels in it and the others."""
+    """Draw the contour of a mask `1 1 h w`, halfway between pixels inside and outside."""
     x, y = (axis.cpu().numpy() for axis in pixel_centres(mask.shape[-2:])[0].unbind(-1))
     inside = mask[0, 0].float().cpu().numpy()
-    # A contour widens the axes to what it spans.
+    # A contour changes the limits of the axes.
     limits = ax.get_xlim(), ax.get_ylim()
     drawn = ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=1.5)
     ax.set(xlim=limits[0], ylim=limits[1])
@@ -76,14 +76,14 @@ def show_intervals(
     label: str = "",
     title: str = "",
 ) -> list[ErrorbarContainer]:
-    """Show means with their intervals, group by group, the systems side by side.
+    """Plot means with their intervals in groups, with the systems side by side.
 
     Args:
-        ax: where to draw.
-        groups: names below.
-        intervals: by a name of ``STYLES``, one a group.
-        label: of the vertical axis.
-        title: above it.
+        ax: axes to draw on.
+        groups: names of the groups on the x axis.
+        intervals: one for each group, by a name of ``STYLES``.
+        label: of the y axis.
+        title: of the axes.
     """
     drawn = []
     for number, (name, each) in enumerate(intervals.items()):

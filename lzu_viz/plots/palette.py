@@ -1,4 +1,4 @@
-"""Colours that people with any colour vision can tell apart (Okabe and Ito, 2008)."""
+"""Colour-blind safe palette (Okabe and Ito, 2008)."""
 
 import math
 
@@ -6,41 +6,41 @@ import numpy as np
 from matplotlib import colormaps
 
 FOVEA = "#E69F00"
-"""Orange: where the reader looks."""
+"""Orange: the fovea."""
 
 GRID = "#56B4E9"
-"""Sky blue: the warp's pieces."""
+"""Sky blue: the pieces of a warp."""
 
 ANSWER = "#0072B2"
-"""Blue: what a network says."""
+"""Blue: predictions."""
 
 TRUTH = "#F0E442"
-"""Yellow: what is true."""
+"""Yellow: ground truth."""
 
 PAPER = "#F4F4F4"
-"""Light grey: where there is no picture."""
+"""Light grey: background, and pixels without a value."""
 
 INK = "#1A1A1A"
-"""Nearly black: writing."""
+"""Nearly black: text."""
 
 FOLD = "#C8102E"
-"""Red, darker than all else: where the warp is folded."""
+"""Dark red: folds of a warp."""
 
 MARK = "#CC79A7"
-"""Reddish purple: the place that the reader points at."""
+"""Reddish purple: a marked point."""
 
 SERIES = (ANSWER, FOVEA, FOLD, MARK, GRID)
-"""For curves that have no colour of their own, in this order."""
+"""Colours of curves without a fixed colour, in order."""
 
 MARKERS = ("o", "s", "^", "D", "v")
-"""Likewise: no two curves differ in colour alone."""
+"""Markers of these curves, so that no two curves differ in colour alone."""
 
 MAP = (colormaps["cividis"](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
-"""`256 3`: from little (dark blue) to much (yellow), in an order that everybody sees."""
+"""`256 3`: the colour map cividis, from low (dark blue) to high (yellow), perceptually uniform."""
 
 
 def nice(maximum: float) -> float:
-    """Return a round upper end of a scale: 1, 2 or 5 times a power of ten, so that it seldom jumps.
+    """Return a round upper limit for an axis: 1, 2 or 5 times a power of ten, 1 if not positive.
 
     Example:
         >>> nice(3.2), nice(0.02), nice(70)
@@ -53,6 +53,6 @@ def nice(maximum: float) -> float:
 
 
 def to_page() -> dict[str, str | bytes]:
-    """Return the colours by name, and the colour maps as bytes, for the page."""
+    """Return the colours by name and the colour map as bytes, for the JavaScript side."""
     names = ("FOVEA", "GRID", "ANSWER", "TRUTH", "FOLD", "MARK", "PAPER", "INK")
     return {**{name.lower(): globals()[name] for name in names}, "map": MAP.tobytes()}

@@ -1,7 +1,6 @@
-"""Panels that follow a slider: drawn on Pillow images, sent as JPEG; no matplotlib in this path.
+"""Panels for interactive widgets, drawn on Pillow images and encoded as JPEG, without matplotlib.
 
-Every function takes a picture and returns a new one. Places are (x, y) in [-1, 1] over the
-picture's extent.
+Functions take a Pillow image and return a new one. Points are (x, y) in [-1, 1] over the image.
 """
 
 import io
@@ -17,16 +16,16 @@ from .palette import ANSWER, FOVEA, GRID, INK, MAP, PAPER, TRUTH, nice
 Picture = Image.Image
 
 MOST_LINES = 16
-"""Pieces drawn along each axis; of a finer warp every second, third, ... line is drawn."""
+"""Maximum number of pieces drawn along each axis; lines of finer warps are skipped evenly."""
 
 
 def picture(image: Tensor, size: Sequence[int] | None = None, smooth: bool = True) -> Picture:
-    """Turn an image tensor into a picture.
+    """Return an image tensor as a Pillow image.
 
     Args:
-        image: `1 3 h w` in 0..1; what lies outside is clipped.
-        size: (rows, columns) of the picture; the image's own where None.
-        smooth: whether enlarged pixels are interpolated, or stay squares.
+        image: `1 3 h w` in 0..1; values out of range are clipped.
+        size: (rows, columns) of the Pillow image; that of ``image`` if None.
+        smooth: whether enlarged pixels are interpolated rather than drawn as squares.
     """
     pixels = image[0].detach().clamp(0, 1).mul(255).round().to(torch.uint8)
     drawn = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
@@ -37,7 +36,7 @@ def picture(image: Tensor, size: Sequence[int] | None = None, smooth: bool = Tru
 
 
 def centred(drawn: Picture, size: Sequence[int]) -> Picture:
-    """Set a picture in the middle of an empty one of `size` (rows, columns), as large as fits."""
+    """Return the image scaled to fit `size` (rows, columns) and centred on an empty background."""
     scale = min(size[0] / drawn.height, size[1] / drawn.width)
     width, height = round(drawn.width * scale), round(drawn.height * scale)
     page = Image.new("RGB", (size[1], size[0]), PAPER)
@@ -47,13 +46,13 @@ def centred(drawn: Picture, size: Sequence[int]) -> Picture:
 
 
 def heat(values: Tensor, size: Sequence[int], unit: str, square: bool = False) -> Picture:
-    """Paint numbers from 0 (dark) to a round upper end (bright), with a bar that says which.
+    """Return a heat map from 0 (dark) to a round upper limit (bright), with a labelled colour bar.
 
     Args:
-        values: `h w`, not negative; NaN where there is none, which stays grey.
-        size: (rows, columns) of the picture.
-        unit: of the numbers.
-        square: whether the numbers fill a square in the middle, as the zoomed frame does.
+        values: `h w`, not negative; NaN is grey.
+        size: (rows, columns) of the result.
+        unit: of the values.
+        square: whether the map is a centred square, like the zoomed frame, or fills the result.
     """
     known = values.isfinite()
     top = nice(float(values[known].amax()) if bool(known.any()) else 0.0)
@@ -70,7 +69,7 @@ def heat(values: Tensor, size: Sequence[int], unit: str, square: bool = False) -
 
 
 def with_grid(drawn: Picture, warp: Warp) -> Picture:
-    """Draw the pieces of a warp (of a batch the first) over its source."""
+    """Return the source image with the pieces of a warp, the first of a batch, drawn over it."""
     out, grid = drawn.copy(), warp.grid[0].detach()
     rows, columns = warp.pieces
     lines = [grid[i] for i in _every(rows)] + [grid[:, j] for j in _every(columns)]
@@ -81,12 +80,12 @@ def with_grid(drawn: Picture, warp: Warp) -> Picture:
 
 
 def with_fovea(drawn: Picture, centre: tuple[float, float], sigma: float) -> Picture:
-    """Draw a fovea: a ring one standard deviation from its centre, and a cross.
+    """Return the image with a fovea: a ring at one standard deviation, and a cross at its centre.
 
     Args:
-        drawn: the source.
+        drawn: source image.
         centre: (x, y) in [-1, 1].
-        sigma: standard deviation, a fraction of the picture's sides.
+        sigma: standard deviation, as a fraction of the image's sides.
     """
     out = drawn.copy()
     pen = ImageDraw.Draw(out)
@@ -102,10 +101,10 @@ def with_fovea(drawn: Picture, centre: tuple[float, float], sigma: float) -> Pic
 
 
 def with_mask(drawn: Picture, mask: Tensor, colour: str = ANSWER) -> Picture:
-    """Tint the pixels of a mask.
+    """Return the image with the pixels of a mask tinted.
 
     Args:
-        drawn: the picture under it.
+        drawn: image under the mask.
         mask: `1 1 h w`, boolean, over the same frame, of any size.
         colour: of the tint.
     """
@@ -115,7 +114,7 @@ def with_mask(drawn: Picture, mask: Tensor, colour: str = ANSWER) -> Picture:
 
 
 def with_outline(drawn: Picture, mask: Tensor, colour: str = TRUTH) -> Picture:
-    """Draw a line around a mask `1 1 h w`."""
+    """Return the image with the outline of a mask `1 1 h w`."""
     where = _stencil(mask, drawn)
     line = ImageChops.subtract(where.filter(ImageFilter.MaxFilter(3)), where)
     return Image.composite(Image.new("RGB", drawn.size, colour), drawn, line)
@@ -124,7 +123,7 @@ def with_outline(drawn: Picture, mask: Tensor, colour: str = TRUTH) -> Picture:
 def with_boxes(
     drawn: Picture, boxes: Tensor, labels: Sequence[str] = (), colour: str = ANSWER
 ) -> Picture:
-    """Draw boxes `n 4`, xyxy in [-1, 1], each with its label if there are any."""
+    """Return the image with boxes `n 4`, xyxy in [-1, 1], and their labels if given."""
     out = drawn.copy()
     pen = ImageDraw.Draw(out)
     for index, box in enumerate(boxes.detach()):
@@ -136,19 +135,19 @@ def with_boxes(
 
 
 def with_note(drawn: Picture, text: str, colour: str = ANSWER) -> Picture:
-    """Write a few words into the bottom left corner."""
+    """Return the image with a text in the bottom left corner."""
     out = drawn.copy()
     _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, colour)
     return out
 
 
 def with_inset(drawn: Picture, box: Tensor, part: float = 0.42) -> Picture:
-    """Enlarge the surroundings of a box into the picture's corner that is farthest from it.
+    """Return the image with an enlarged inset of a box, in the corner farthest from the box.
 
     Args:
-        drawn: the picture.
+        drawn: the image.
         box: `4`, xyxy in [-1, 1].
-        part: of the picture's height that the inset takes.
+        part: side of the inset as a fraction of the image height.
     """
     (left, top), (right, bottom) = _places(drawn, box.detach().view(2, 2))
     side = round(part * drawn.height)
@@ -170,12 +169,12 @@ def with_inset(drawn: Picture, box: Tensor, part: float = 0.42) -> Picture:
 def sheet(
     panels: Sequence[tuple[str, Picture]], columns: int, footer: Sequence[str] = ()
 ) -> Picture:
-    """Lay captioned panels out on one page: what stays of a widget when no kernel runs.
+    """Return captioned panels in one image: the static version of a widget without a kernel.
 
     Args:
-        panels: caption and picture of each, all pictures of one size.
-        columns: panels in a row.
-        footer: lines under them.
+        panels: (caption, image) of each; all images have the same size.
+        columns: panels per row.
+        footer: lines of text under the panels.
     """
     width, height = panels[0][1].size
     line, gap = 26, 8
@@ -196,26 +195,26 @@ def sheet(
 
 
 def jpeg(drawn: Picture, quality: int = 88) -> bytes:
-    """Encode a picture."""
+    """Return the image encoded as JPEG."""
     out = io.BytesIO()
     drawn.save(out, "JPEG", quality=quality)
     return out.getvalue()
 
 
 def _every(pieces: int) -> list[int]:
-    """Choose the nodes whose lines are drawn, the outer two among them."""
+    """Return the indices of the nodes whose lines are drawn, always with the outer two."""
     step = -(-pieces // MOST_LINES)
     return sorted({*range(0, pieces, step), pieces})
 
 
 def _places(drawn: Picture, points: Tensor) -> list[tuple[float, float]]:
-    """Turn points `n 2` in [-1, 1] into pixels of a picture."""
+    """Return points `n 2` in [-1, 1] as pixel positions in an image."""
     pixels = (points + 1) / 2 * torch.tensor([drawn.width - 1, drawn.height - 1])
     return [(x, y) for x, y in pixels.tolist()]
 
 
 def _within(drawn: Picture, x: float, y: float, half: float) -> tuple[float, float, float, float]:
-    """Return the square about a place, pushed inside the picture."""
+    """Return the square around a point, shifted to stay within the image."""
     half = min(half, drawn.width / 2, drawn.height / 2)
     x = min(max(x, half), drawn.width - half)
     y = min(max(y, half), drawn.height - half)

@@ -1,6 +1,6 @@
-"""How many pieces, drawn: a warp and its chords, and what falls or stays as pieces are added.
+"""Plots of the number of pieces: a warp and its chords, and errors and metrics against the number.
 
-Every function draws on matplotlib axes it is given, and returns what it drew.
+Functions draw on the given matplotlib axes, and return the artists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ from .palette import ANSWER, INK, MARKERS, SERIES
 
 
 def show_cut(ax: Axes, places: Tensor, smooth: Tensor, nodes: Tensor, title: str = "") -> Line2D:
-    """Show a function of one axis, and the chords that stand for it.
+    """Plot a function in one dimension, and its piecewise linear approximation by chords.
 
     Args:
-        ax: where to draw.
-        places: `n`, in increasing order, in [-1, 1] of the zoomed frame.
-        smooth: `n`, the values of the function there.
-        nodes: `k+1`, its values at equally spaced nodes of [-1, 1].
-        title: above it.
+        ax: axes to draw on.
+        places: `n`, increasing positions in [-1, 1] of the zoomed frame.
+        smooth: `n`, values of the function at ``places``.
+        nodes: `k+1`, values of the function at equally spaced nodes of [-1, 1].
+        title: of the axes.
 
     Returns:
         The chords.
@@ -43,15 +43,15 @@ def show_cut(ax: Axes, places: Tensor, smooth: Tensor, nodes: Tensor, title: str
 def show_errors(
     ax: Axes, counts: Sequence[int], errors: Mapping[str, Sequence[float]], title: str = ""
 ) -> list[Line2D]:
-    """Show errors against the number of pieces, both on logarithmic scales.
+    """Plot errors against the number of pieces, both on logarithmic scales.
 
-    On such scales a power of the count is a straight line, and the power is its slope.
+    A power law is a straight line on these scales, with the exponent as its slope.
 
     Args:
-        ax: where to draw.
-        counts: of pieces an axis, rising.
+        ax: axes to draw on.
+        counts: numbers of pieces per axis, ascending.
         errors: one for each count, in source pixels, by name; at most five.
-        title: above it.
+        title: of the axes.
     """
     lines = [
         ax.plot(counts, list(values), marker=marker, color=colour, label=name)[0]
@@ -66,13 +66,13 @@ def show_errors(
 
 
 def draw_slope(ax: Axes, counts: Sequence[float], slope: float, start: float) -> Line2D:
-    """Draw the line of a power of the count as a guide, and write its slope at the end.
+    """Draw the line of a power law as a guide, labelled with its slope at the end.
 
     Args:
-        ax: of :func:`show_errors`.
-        counts: where it begins and where it ends.
-        slope: the power.
-        start: its value at the first count.
+        ax: axes of :func:`show_errors`.
+        counts: at which the line starts and ends.
+        slope: the exponent.
+        start: value at the first count.
     """
     first, last = counts
     end = start * (last / first) ** slope
@@ -89,19 +89,19 @@ def show_against(
     uniform: float | None = None,
     title: str = "",
 ) -> list[ErrorbarContainer]:
-    """Show figures of merit against the number of pieces, which is on a logarithmic scale.
+    """Plot metrics against the number of pieces, on a logarithmic axis.
 
     Args:
-        ax: where to draw.
-        counts: of pieces an axis, rising.
-        curves: one value for each count, by name; at most five. A single one is not named in the
+        ax: axes to draw on.
+        counts: numbers of pieces per axis, ascending.
+        curves: one value for each count, by name; at most five. A single curve is not in the
             legend.
-        spread: half the height of the bar at each count, of all curves alike.
-        uniform: the value without a zoom, dashed.
-        title: above it.
+        spread: half the length of the error bar at each count, the same for all curves.
+        uniform: the value without zoom, drawn dashed.
+        title: of the axes.
 
     Returns:
-        One a curve.
+        One container for each curve.
     """
     drawn = [
         ax.errorbar(
@@ -128,17 +128,17 @@ def show_against(
 def show_table(
     ax: Axes, values: Tensor, rows: Sequence[int], columns: Sequence[int], title: str = ""
 ) -> AxesImage:
-    """Show errors of two counts as a heat map on a logarithmic scale, the number in each cell.
+    """Show errors for pairs of counts as an annotated heat map on a logarithmic scale.
 
     Args:
-        ax: where to draw.
-        values: `len(rows) len(columns)`, above 0.
-        rows: counts of cells of the saliency map.
-        columns: counts of pieces.
-        title: above it.
+        ax: axes to draw on.
+        values: `len(rows) len(columns)`, positive.
+        rows: numbers of cells of the saliency map.
+        columns: numbers of pieces.
+        title: of the axes.
 
     Raises:
-        ValueError: the shape is another.
+        ValueError: the shape of ``values`` does not match the counts.
     """
     if values.shape != (len(rows), len(columns)):
         raise ValueError(
@@ -149,7 +149,7 @@ def show_table(
     drawn = ax.imshow(values.tolist(), norm=LogNorm(low, high), cmap="cividis", aspect="auto")
     for row, line in enumerate(values.tolist()):
         for column, value in enumerate(line):
-            # Dark writing on the bright half of the scale, bright writing on the dark half.
+            # Dark text on the bright half of the scale, bright text on the dark half.
             colour = INK if value**2 > low * high else "white"
             label = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
             label = label if value >= 0.95 else f"{value:.2f}"

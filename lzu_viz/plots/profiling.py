@@ -1,4 +1,4 @@
-"""What stages of a system cost, and what accuracy is bought for it."""
+"""Plots of the cost of stages, and of accuracy against cost."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,11 +14,11 @@ COLOURS: Mapping[Stage, str] = {
     "saliency": MARK, "grid": FOLD, "zoom": FOVEA, "network": "0.75", "inverse": ANSWER,
     "unzoom": GRID, "head": TRUTH,
 }  # fmt: skip
-"""The work of the warp in colours, the network's in grey and yellow."""
+"""Colours of the stages: the network's in grey and yellow, the warp's in other colours."""
 
 
 def name_of(setting: Setting) -> str:
-    """Write what distinguishes a setting: size, saliency, kind of warp."""
+    """Return the label of a setting: its size, saliency and kind of warp."""
     if setting.saliency == "uniform":
         return f"{setting.size[0]}×{setting.size[1]}, uniform"
     kind = "separable" if setting.separable else "non-separable"
@@ -28,17 +28,15 @@ def name_of(setting: Setting) -> str:
 def show_stages(
     ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]], title: str = ""
 ) -> list[BarContainer]:
-    """Draw a bar a setting, its parts the milliseconds of the stages, in the order of the work.
-
-    The sum stands behind each bar.
+    """Plot the milliseconds of the stages as a stacked bar for each setting, with the sum.
 
     Args:
-        ax: to draw on.
-        costs: of each setting; the first one is drawn at the top.
+        ax: axes to draw on.
+        costs: of each setting; the first one is at the top.
         title: of the axes.
 
     Returns:
-        For each stage its part of all bars.
+        The bars of each stage.
     """
     names = [name_of(setting) for setting in costs]
     ends = [0.0] * len(names)
@@ -58,7 +56,7 @@ def show_stages(
 
 
 def show_shares(ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> list[BarContainer]:
-    """Draw, for each setting, the warp's part of the operations and of the time."""
+    """Plot the warp's fraction of the operations and of the time for each setting."""
     names = [name_of(setting) for setting in costs]
     places = range(len(names))
     bars = []
@@ -80,18 +78,18 @@ def show_shares(ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> list
 
 
 def warp_share(costs: Mapping[Stage, Cost], part: str) -> float:
-    """Return the part of the operations ("flops") or the time ("seconds") that is the warp's."""
+    """Return the warp's fraction of the operations ("flops") or of the time ("seconds")."""
     every = {stage: float(getattr(cost, part)) for stage, cost in costs.items()}
     return 1 - (every["network"] + every["head"]) / sum(every.values())
 
 
 def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
-    """Draw accuracy against operations and against time, side by side; a ring marks one size.
+    """Plot accuracy against operations and against time, side by side; a ring marks one size.
 
     Args:
         figure: empty.
-        rows: of the input, which are marked.
-        trade: what is drawn.
+        rows: number of input rows of the size that is marked.
+        trade: costs and accuracies of the systems.
     """
     axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
     for ax, part, unit, label in (

@@ -1,4 +1,4 @@
-"""The paper in miniature: losses while training, figures over seeds, accuracy against cost."""
+"""Plots of the reproduction: training losses, metrics over seeds, and accuracy against cost."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from ..experiments.training.trained_systems import SYSTEMS
 from .palette import INK, MARKERS, SERIES
 
 FAMILIES = {"uniform": 0, "lz": 3, "fovea": 1, "edge": 3, "lzu": 2}
-"""Systems whose names begin alike have one colour, an index into `SERIES`; others the last one."""
+"""Indices into `SERIES` of the colours of systems, by name prefix; other systems use the last."""
 
 
 def colour_of(system: str) -> str:
@@ -22,7 +22,7 @@ def colour_of(system: str) -> str:
 
 
 def smoothed(losses: Sequence[float], over: int = 25) -> list[float]:
-    """Return the mean of each loss and those before it, at most ``over`` of them."""
+    """Return the running mean of the losses over a window of the last ``over`` values."""
     sums = np.cumsum([0.0, *losses])
     ends = np.arange(1, len(losses) + 1)
     starts = np.maximum(ends - over, 0)
@@ -31,9 +31,12 @@ def smoothed(losses: Sequence[float], over: int = 25) -> list[float]:
 
 
 def show_losses(ax: Axes, losses: Mapping[str, Sequence[float]], steps: int) -> list[Line2D]:
-    """Draw a curve of smoothed losses for each system, up to now.
+    """Plot the smoothed losses of each system so far, on an x axis that covers all steps.
 
-    The axes keep their limits while the curves grow.
+    Args:
+        ax: axes to draw on.
+        losses: one for each step so far, by name of the system.
+        steps: number of steps of the whole training.
     """
     drawn = []
     for number, (name, values) in enumerate(losses.items()):
@@ -60,24 +63,24 @@ NAMES = {
     "score": "score of 3D boxes",
     "translation": "error of place, m",
 }
-"""What figures are called in figures."""
+"""Labels of metrics."""
 
 TITLES = {
     "detection": "2D detection",
     "segmentation": "segmentation",
     "detection3d": "monocular 3D detection",
 }
-"""What tasks are called in figures."""
+"""Titles of tasks."""
 
 MAIN = {"detection": "ap", "segmentation": "miou", "detection3d": "ap"}
-"""The figure by which a task is judged."""
+"""Main metric of each task."""
 
 FIGURES = (
     *(("detection", name) for name in ("ap", "ap50", "small", "medium", "film_ap", "shifted_ap")),
     *(("segmentation", name) for name in ("miou", "miou_fine", "boundary_f")),
     *(("detection3d", name) for name in ("ap", "translation", "score")),
 )
-"""Tasks, and figures that they have."""
+"""(task, metric) pairs that can be plotted."""
 
 GROUPS = {
     "short table": ("uniform", "fovea", "edge", "lzu"),
@@ -88,11 +91,11 @@ GROUPS = {
     ),
     "no detail in the source": ("uniform", "uniform-destroyed", "lzu", "lzu-destroyed"),
 }  # fmt: skip
-"""Systems that answer one question together."""
+"""Groups of systems that are compared with each other."""
 
 
 def groups() -> dict[str, tuple[str, ...]]:
-    """Return `GROUPS`, and a group of all registered systems that are in none of them."""
+    """Return `GROUPS`, with an additional group of registered systems that are in none of them."""
     known = {name for names in GROUPS.values() for name in names}
     others = tuple(name for name in SYSTEMS if name not in known)
     return {**GROUPS, **({"other systems": others} if others else {})}
@@ -101,7 +104,7 @@ def groups() -> dict[str, tuple[str, ...]]:
 def show_systems(
     ax: Axes, results: Sequence[Result], metric: str, systems: Sequence[str], title: str = ""
 ) -> None:
-    """Draw a figure of each system: a bar for the mean, a dot for each seed."""
+    """Plot a metric of each system: a bar for the mean, a dot for each seed."""
     for row, system in enumerate(systems):
         some = select(results, system=system)
         mean, _, high, _ = spread(some, metric)
@@ -119,9 +122,9 @@ def show_systems(
 
 
 def show_gains(ax: Axes, results: Sequence[Result], metric: str, systems: Sequence[str]) -> None:
-    """Draw by how much each system differs from uniform: a dot the mean, a line the seeds' range.
+    """Plot the difference of each system from uniform: a dot for the mean, a line for the range.
 
-    The dot is filled where all seeds are on one side of nothing, hollow where they are not.
+    The dot is filled if the differences of all seeds have the same sign, and hollow otherwise.
     """
     for row, system in enumerate(systems):
         mean, low, high, seeds = gain(results, system, "uniform", metric)
@@ -141,7 +144,7 @@ def show_gains(ax: Axes, results: Sequence[Result], metric: str, systems: Sequen
 
 
 def _name_rows(ax: Axes, names: Sequence[str]) -> None:
-    """Write names at rows, the first on top."""
+    """Label the rows with names, the first on top."""
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.4, -0.6)
 
@@ -149,17 +152,17 @@ def _name_rows(ax: Axes, names: Sequence[str]) -> None:
 def show_table(
     figure: Figure, results: Sequence[Result], what: tuple[str, str], group: str, scale: float
 ) -> None:
-    """Draw a table: the figures of systems on the left, what they gain over uniform on the right.
+    """Plot a metric of the systems in a group, and beside it their gain over uniform.
 
     Args:
-        figure: to be drawn on.
-        results: of which those are taken that fit.
-        what: the task and the figure.
-        group: of systems, a name in :func:`groups`.
-        scale: of the input to the picture.
+        figure: to draw on.
+        results: from which the matching ones are selected.
+        what: (task, metric).
+        group: name of a group in :func:`groups`.
+        scale: size of the network's input relative to the image.
 
     Raises:
-        ValueError: nothing of this is recorded.
+        ValueError: there are no matching results.
     """
     task, metric = what
     ours = select(results, task=task, scale=scale, preset="far")
@@ -184,10 +187,10 @@ def show_frontier(
     systems: Sequence[str],
     scales: Sequence[float],
 ) -> None:
-    """Draw accuracy against operations and against time, side by side.
+    """Plot accuracy against operations and against time, side by side.
 
     Raises:
-        ValueError: nothing of this is recorded.
+        ValueError: there are no matching results.
     """
     metric = MAIN[task]
     figures: dict[str, dict[float, tuple[Cost, float]]] = {}
@@ -216,9 +219,9 @@ def show_frontier(
 
 
 def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, Point]], cost: str) -> None:
-    """Draw accuracy against cost: a line for each system, a mark with its scale for each size.
+    """Plot accuracy against cost: a line for each system, a marker for each scale.
 
-    The thick grey line joins what nothing else beats at its cost.
+    The thick grey line is the Pareto front.
     """
     every = [point for by_scale in points.values() for point in by_scale.values()]
     ax.step(

@@ -1,6 +1,6 @@
-"""Sizes, drawn: what a small picture leaves of a person, and who is found at what size.
+"""Plots by object size: contrast lost by downsampling, and recall or IoU against height.
 
-Every function draws on matplotlib axes it is given, and returns what it drew.
+Functions draw on the given matplotlib axes, and return the artists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,14 @@ from .intervals import Interval, dodge, draw_intervals
 from .palette import FOLD, INK, MARKERS, SERIES, TRUTH
 
 _COLOURS = (INK, *SERIES)
-"""Uniform downsampling, which has no colour, comes first."""
+"""Colours of curves; the first, uniform downsampling, is drawn in ink."""
 
 _APART = 1.035
-"""By what factor neighbouring curves stand apart, so that their bars do not cover one another."""
+"""Factor between the x positions of neighbouring curves, so that error bars do not overlap."""
 
 
 def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str], colour: str = TRUTH) -> list[Text]:
-    """Draw boxes `n 4`, xyxy in [-1, 1], each with its name below it.
-
-    Returns:
-        The names.
-    """
+    """Draw boxes `n 4`, xyxy in [-1, 1], each with its name below it, and return the texts."""
     written: list[Text] = []
     for box, name in zip(boxes, names, strict=True):
         draw_box(ax, box, colour)
@@ -51,13 +47,13 @@ def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str], colour: str = TRUT
 def show_contrast(
     ax: Axes, periods: Sequence[float], curves: Mapping[str, Sequence[float]], title: str = ""
 ) -> list[Line2D]:
-    """Show how much of the contrast of stripes is left, by their period; the limit is at 2 pixels.
+    """Plot the remaining contrast of stripes against their period; the limit is at 2 pixels.
 
     Args:
-        ax: where to draw.
-        periods: in pixels of the small picture, rising.
-        curves: the part that is left for each period, by name; at most five.
-        title: above it.
+        ax: axes to draw on.
+        periods: in pixels of the downsampled image, ascending.
+        curves: remaining fraction of the contrast for each period, by name; at most five.
+        title: of the axes.
     """
     ax.axvspan(min(periods), 2, color=FOLD, alpha=0.12, linewidth=0, label="too fine to be shown")
     lines = [
@@ -78,16 +74,16 @@ def show_by_size(
     title: str = "",
     ticks: Sequence[float] = (10, 20, 40, 80, 160),
 ) -> list[ErrorbarContainer]:
-    """Show means with their intervals against a height, which is on a logarithmic scale.
+    """Plot means with their intervals against height, on a logarithmic axis.
 
     Args:
-        ax: where to draw.
-        curves: by name (at most five) and by height. Each stands a little beside the one before.
-        title: above it.
-        ticks: heights that are written below it.
+        ax: axes to draw on.
+        curves: by name (at most five) and by height; drawn with a small offset from each other.
+        title: of the axes.
+        ticks: heights with a tick label.
 
     Returns:
-        One a curve.
+        One container for each curve.
     """
     ax.axhline(0.5, color=INK, linestyle=":", linewidth=1)
     drawn = []
@@ -109,18 +105,18 @@ def show_by_size(
 def show_systems(
     ax: Axes, means: Mapping[str, Mapping[str, Interval]], title: str = ""
 ) -> list[ErrorbarContainer]:
-    """Show means with their intervals for several systems, side by side, of several persons.
+    """Plot means with their intervals for several persons, by system, side by side.
 
     Args:
-        ax: where to draw.
-        means: by person (at most five), then by system; all with the same systems.
-        title: above it.
+        ax: axes to draw on.
+        means: by person (at most five), then by system; the systems are the same for all persons.
+        title: of the axes.
 
     Returns:
-        One a person.
+        One container for each person.
 
     Raises:
-        ValueError: the systems differ.
+        ValueError: the systems differ between persons.
     """
     drawn = []
     systems: list[str] = []

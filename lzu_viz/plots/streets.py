@@ -1,4 +1,4 @@
-"""Driving scenes: pictures with boxes and masks, boxes in space, and the street from above."""
+"""Plots of driving scenes: images with boxes and masks, 3D boxes, and the bird's-eye view."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,17 +22,17 @@ from .figures import draw_box, draw_boxes, show_image
 from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, PAPER, TRUTH
 
 CLASS_COLOURS = (ANSWER, FOLD, MARK)
-"""Of cars, pedestrians and signs."""
+"""Colours of cars, pedestrians and signs."""
 
 AREA_COLOURS = (
     "#7F7F7F", "#C8B88A", "#B08060", "#2E8B57", "#CFE8F5", "#4D4D4D", ANSWER, FOLD, MARK,
 )  # fmt: skip
-"""Of the classes of a semantic mask, in their order; things as in boxes."""
+"""Colours of the classes of a semantic mask, in order; those of objects as in `CLASS_COLOURS`."""
 
 _EDGES = (
     (0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7),
 )  # fmt: skip
-"""Of a box, between its corners as `corners` gives them."""
+"""Edges of a 3D box, as pairs of indices of its `corners`."""
 
 
 def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor, width: float = 1.5) -> None:
@@ -42,7 +42,7 @@ def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor, width: float = 1.5) -
 
 
 def class_legend(ax: Axes, ground_truth: bool = False) -> None:
-    """Say which colour is which class, and which is the truth."""
+    """Add a legend of the class colours, and on request of the colour of ground truth."""
     handles = [Patch(edgecolor=TRUTH, facecolor="none", label="true")] if ground_truth else []
     handles += [
         Patch(edgecolor=colour, facecolor="none", linewidth=2, label=name)
@@ -65,7 +65,7 @@ def show_semantic_mask(ax: Axes, semantic_mask: Tensor, title: str = "") -> Axes
 
 
 def area_legend(ax: Axes) -> None:
-    """Say which colour is which class of a mask."""
+    """Add a legend of the classes of a semantic mask."""
     handles = [
         Patch(color=colour, label=name) for name, colour in zip(AREAS, AREA_COLOURS, strict=True)
     ]
@@ -74,9 +74,9 @@ def area_legend(ax: Axes) -> None:
 
 
 def corners(boxes_3d: Tensor) -> Tensor:
-    """Return the corners of boxes `n 7` in the camera's frame: `n 8 3`, in metres.
+    """Return the corners of boxes `n 7` in the camera frame: `n 8 3`, in metres.
 
-    In order: x (left, right) slowest, then y (top, bottom), then z (back, front) of the box itself.
+    In the axes of the box: x (left, right) varies slowest, then y (top, bottom), z (back, front).
     """
     sides = torch.tensor([-0.5, 0.5], dtype=boxes_3d.dtype)
     unit = torch.cartesian_prod(sides, sides, sides)
@@ -96,14 +96,14 @@ def draw_boxes_3d(
     line: str = "-",
     width: float = 1.2,
 ) -> LineCollection:
-    """Draw the edges of boxes in space over a picture.
+    """Draw the edges of 3D boxes over an image.
 
     Args:
         ax: over [-1, 1] x [-1, 1].
-        boxes_3d: `n 7`, in the camera's frame.
-        camera: (focal, x, y) in pixels of ``size``.
-        size: (rows, columns).
-        colour: of all.
+        boxes_3d: `n 7`, in the camera frame.
+        camera: (focal length, x, y of the principal point) in pixels of ``size``.
+        size: (rows, columns) of the image.
+        colour: of the lines.
         line: style of the lines.
         width: of the lines.
     """
@@ -128,10 +128,10 @@ def show_from_above(
     reach: float = 70.0,
     title: str = "",
 ) -> None:
-    """Show boxes `n 7` from above: what is true, filled, and what was found, as outlines.
+    """Show 3D boxes `n 7` in bird's-eye view: ground truth filled, detections as outlines.
 
-    The camera stands at the bottom and looks up the page; blue lines bound what it sees. The short
-    line out of a box is where it faces.
+    The camera is at the bottom and faces upwards; blue lines bound its field of view. The short
+    line out of a box is its heading.
     """
     half = reach * 0.45
     for side in (0.0, float(size[1])):
@@ -148,7 +148,7 @@ def show_from_above(
 
 def _draw_from_above(ax: Axes, box: Tensor, colour: str, filled: bool) -> None:
     x, _, z, width, _, length, yaw = box.tolist()
-    # Small things are drawn at least so large that they can be seen on a wall.
+    # Enlarge small objects so that they are visible.
     width, length = max(width, 0.9), max(length, 0.9)
     sine, cosine = math.sin(yaw), math.cos(yaw)
     ring = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]
@@ -184,14 +184,14 @@ def show_detections(
     streets: Streets,
     detections: Mapping[str, Sequence[Detections]],
 ) -> None:
-    """Fill a figure with what several systems found in a scene, one above the other.
+    """Show the detections of several systems in a scene, one above the other.
 
-    What is true is thin and yellow; what was found has the colour of its class.
+    Ground truth is thin and yellow; detections have the colours of their classes.
 
     Args:
         figure: empty.
         scene: index into the streets.
-        score: from which on a box is shown.
+        score: minimum score of the boxes shown.
         streets: the scenes.
         detections: by the name of the system, for each scene.
     """
@@ -211,7 +211,7 @@ def show_detections(
 
 
 def _right(boxes: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
-    """Count the true things that a box of their class overlaps by half."""
+    """Return the number of ground truth objects that a box of their class overlaps by half."""
     if not len(boxes):
         return 0
     same = labels[:, None] == ground_truth.labels
@@ -219,9 +219,9 @@ def _right(boxes: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
 
 
 AROUND = 4.0
-"""Metres on the ground between a true thing and what counts as found in the figures."""
+"""Maximum distance on the ground, in metres, at which an object is shown as detected."""
 
-_FAR = 90.0  # metres that are seen from above
+_FAR = 90.0  # metres, reach of the bird's-eye view
 
 
 def show_in_space(
@@ -233,15 +233,15 @@ def show_in_space(
     streets: Streets,
     detections: Mapping[str, Sequence[Detections3D]],
 ) -> None:
-    """Fill a figure with what a system found in space: in the picture, its middle, and from above.
+    """Show the 3D detections of a system: in the image, in a close-up of its middle, from above.
 
-    What is true is yellow, what was found blue.
+    Ground truth is yellow, detections are blue.
 
     Args:
         figure: empty.
         scene: index into the streets.
-        system: one of those in ``detections``.
-        score: from which on a box is shown.
+        system: a name in ``detections``.
+        score: minimum score of the boxes shown.
         streets: the scenes.
         detections: by the name of the system, for each scene.
     """
@@ -264,7 +264,7 @@ def show_in_space(
 
 
 def _near(boxes_3d: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
-    """Count the true things that a box of their class is near to on the ground."""
+    """Return the number of ground truth objects with a box of their class within `AROUND`."""
     if not len(boxes_3d) or not len(ground_truth.boxes_3d):
         return 0
     away = torch.cdist(ground_truth.boxes_3d[:, [0, 2]], boxes_3d[:, [0, 2]])
@@ -273,9 +273,9 @@ def _near(boxes_3d: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
 
 
 def show_depths(ax: Axes, true: Tensor, pred: Tensor, labels: Tensor, title: str = "") -> None:
-    """Draw how far away things were said to be against how far they are, in metres.
+    """Plot predicted against true depths in metres; NaN in ``pred`` is skipped.
 
-    Solid: as it is. Dashed: a tenth more or less. Where ``pred`` is NaN, nothing is drawn.
+    The solid line is equality, dashed lines are 10 % above and below.
     """
     ends = torch.tensor([8.0, 100.0])
     ax.plot(ends, ends, color=INK, linewidth=1)

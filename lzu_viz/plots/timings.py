@@ -1,4 +1,4 @@
-"""What benchmarks measured: the time of each contender over the size of the image."""
+"""Plots of benchmarks: the time of each implementation against the size of the image."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,19 +9,19 @@ from matplotlib.figure import Figure
 from .palette import INK, MARKERS, SERIES
 
 NAMES = {"sample": "grid_sample, 256 channels", "ours": "this library"}
-"""Of contenders that are not called what they are."""
+"""Labels of implementations that differ from their names in the reports."""
 
 
 def show_times(ax: Axes, rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
-    """Draw milliseconds over the number of pixels, both as powers, a line a contender.
+    """Plot milliseconds against the number of pixels, both on logarithmic scales.
 
     Args:
-        ax: to draw on.
-        rows: of one grid, each of one size: ``size`` and ``seconds`` by contender.
+        ax: axes to draw on.
+        rows: of one grid, one for each size: ``size``, and ``seconds`` by implementation.
         title: of the axes.
     """
     names = list(dict.fromkeys(name for row in rows for name in row["seconds"]))
-    # The obvious way takes a million times as long: it would press all others together.
+    # "obvious" is omitted: a million times slower, it would compress the scale of all others.
     names = [name for name in names if name not in ("sample", "obvious")]
     colours = dict(zip(names, SERIES, strict=False)) | {"sample": INK}
     markers = dict(zip(names, MARKERS, strict=False)) | {"sample": "x"}
@@ -49,7 +49,7 @@ def show_times(ax: Axes, rows: Sequence[Mapping[str, Any]], title: str = "") -> 
 
 
 def show_inverses(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Fill a figure with the report of `python -m lzu_viz.bench inverse`, one image, one thread.
+    """Plot the report of `python -m lzu_viz.bench inverse`, for one image and one thread.
 
     Args:
         figure: empty.

@@ -1,4 +1,4 @@
-"""Pictures that were reduced before they are zoomed, and what is still found in them."""
+"""Plots of images that are downsampled before the zoom, and of the detections in them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -16,20 +16,20 @@ from .palette import FOVEA, INK, MARKERS, SERIES, TRUTH
 from .streets import class_legend, draw_labelled
 
 SeeScene = Callable[[int, Size], Mapping[str, SystemResult]]
-"""From a scene and the size that it is reduced to, to what each network sees."""
+"""From a scene and the size that it is downsampled to, to the result of each network."""
 
 
 def show_thing(
     axes: Sequence[Axes], zoomed: Tensor, warp: Warp, box: Tensor, title: str = ""
 ) -> None:
-    """Show a zoomed picture `1 3 h w` with a thing marked, and beside it the thing enlarged.
+    """Show a zoomed image with an object marked, and a close-up of the object beside it.
 
     Args:
-        axes: two.
-        zoomed: the picture.
-        warp: through which it was zoomed.
-        box: `4`, of the thing, in the source.
-        title: of the first.
+        axes: two axes.
+        zoomed: `1 3 h w`, the zoomed image.
+        warp: that the image was zoomed with.
+        box: `4`, of the object, in the source frame.
+        title: of the first axes.
     """
     there = warp.to_zoomed(box.reshape(1, 2, 2)).reshape(4)
     for ax in axes:
@@ -42,17 +42,17 @@ def show_thing(
 def show_upsampled(
     figure: Figure, scene: int, kept: Size, score: float, *, streets: Streets, see_scene: SeeScene
 ) -> None:
-    """Fill a figure with what networks find in a zoomed picture, one above the other.
+    """Show the detections of several networks in a zoomed image, one above the other.
 
-    Boxes are drawn where they are in the zoomed picture.
+    Boxes are drawn in the zoomed frame.
 
     Args:
         figure: empty.
         scene: index into the streets.
-        kept: (rows, columns) that the scene is reduced to before the zoom.
-        score: from which on a box is shown.
+        kept: (rows, columns) that the scene is downsampled to before the zoom.
+        score: minimum score of the boxes shown.
         streets: the scenes.
-        see_scene: gives what each network sees.
+        see_scene: returns the results of the networks.
     """
     ground_truth, every = streets.ground_truth[scene], see_scene(scene, kept)
     axes = figure.subplots(len(every), 1, squeeze=False)[:, 0]
@@ -78,15 +78,15 @@ def show_recall(
     edges: Sequence[float],
     label: str,
 ) -> None:
-    """Draw the share of things that are found against their height, with its standard error.
+    """Plot recall against the height of objects, with its standard error.
 
-    Bins with too few things are left out.
+    Bins with too few objects are omitted.
 
     Args:
-        ax: to be drawn on.
-        curves: by name, for each thing its height and whether it was found.
-        edges: of the bins, rising.
-        label: what the height is.
+        ax: axes to draw on.
+        curves: by name, the heights `n` of objects, and `n` whether each was detected.
+        edges: of the bins, ascending.
+        label: of the x axis.
     """
     places = range(len(edges) - 1)
     for number, (name, (heights, there)) in enumerate(curves.items()):

@@ -1,7 +1,6 @@
-"""Saliency that moves, drawn: what the loop expects, sees and finds, frame by frame.
+"""Plots of adaptive saliency on video, frame by frame (notebook 09).
 
-What notebook 09 draws. Every function draws on matplotlib axes it is given, and returns what it
-drew.
+Functions draw on the given matplotlib axes, and return the artists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ STYLES: Mapping[str, tuple[str, str, str]] = {
     "told, strong": (ANSWER, "v", ":"),
     "told, gentle": (ANSWER, "v", "-"),
 }
-"""Colour, mark and line of each system; any other is drawn in ink."""
+"""Colour, marker and line style of each system; others are drawn in ink."""
 
 
 def show_step(
@@ -39,21 +38,21 @@ def show_step(
     title: str = "",
     label: int = 0,
 ) -> tuple[list[Rectangle], AxesImage]:
-    """Show one frame of a film: what was expected, true and found, and below what the network saw.
+    """Show one frame of a video with its boxes, and below it the zoomed image.
 
     Args:
-        above: for the frame, with the true boxes (yellow), those expected (orange) and, over them,
-            those found (blue).
-        below: for the zoomed picture.
+        above: axes of the frame, with ground truth boxes (yellow), the expected boxes that the
+            saliency was computed from (orange), and detections (blue).
+        below: axes of the zoomed image.
         image: the frame, `1 3 h w`.
-        seen: what the loop did in it.
+        seen: result in this frame.
         ground_truth: `n 4`, xyxy in [-1, 1].
-        size: (rows, columns) of the zoomed picture.
-        title: above the frame.
-        label: the class whose boxes are shown; 0 is COCO's person.
+        size: (rows, columns) of the zoomed image.
+        title: of the upper axes.
+        label: class of the detections shown; 0 is COCO's person.
 
     Returns:
-        The rectangles of what was expected, and the zoomed picture.
+        The rectangles of the expected boxes, and the artist of the zoomed image.
     """
     show_image(above, image, title)
     draw_boxes(above, ground_truth, TRUTH)
@@ -65,14 +64,14 @@ def show_step(
 
 
 def show_hits(ax: Axes, hits: Mapping[str, Sequence[bool]]) -> list[Rectangle]:
-    """Show in which frames each system found what it follows: a row a system, a square a frame.
+    """Show in which frames each system detected its target: a row per system, a square per frame.
 
     Args:
-        ax: where to draw.
-        hits: for each system, one a frame.
+        ax: axes to draw on.
+        hits: for each system, one value per frame.
 
     Returns:
-        The squares, row by row: blue where it was found, grey where not.
+        The squares, row by row: blue if the target was detected, otherwise grey.
     """
     squares: list[Rectangle] = []
     for row, hits_of_system in enumerate(hits.values()):
@@ -106,16 +105,16 @@ def show_means(
     at: Sequence[str],
     title: str = "",
 ) -> list[ErrorbarContainer]:
-    """Show means with their intervals, a line a system.
+    """Plot means with their intervals, one line per system.
 
     Args:
-        ax: where to draw.
-        means: for each system one (mean, lower end, upper end) a tick.
-        at: names of the ticks.
-        title: above it.
+        ax: axes to draw on.
+        means: for each system, one (mean, lower end, upper end) per tick.
+        at: labels of the ticks.
+        title: of the axes.
 
     Returns:
-        What was drawn, one a system.
+        One container for each system.
     """
     drawn = []
     for number, (system, rows) in enumerate(means.items()):

@@ -1,4 +1,4 @@
-"""Films of streets: what a detector finds in each frame, and where it looks for that."""
+"""Plots of the video evaluation on streets: detections in each frame, and the zoomed image."""
 
 from matplotlib.figure import Figure
 
@@ -11,18 +11,18 @@ from .streets import class_legend, draw_labelled
 def show_followed(
     figure: Figure, clip: int, frame: int, system: str, *, followed: Followed, score: float = SURE
 ) -> None:
-    """Fill a figure with a frame of a film, and below it with what the network saw.
+    """Show a frame of a clip, and below it the zoomed image.
 
-    Yellow: what is true. In colours of classes: what was found. Dashed orange, below: boxes of the
-    last frame, for a system that looks at them.
+    Ground truth is yellow; detections have the colours of their classes. Boxes of the previous
+    frame, for a system whose saliency uses them, are dashed orange in the zoomed image.
 
     Args:
         figure: empty.
-        clip: which.
-        frame: of that film, from 0.
-        system: a name of ``followed.networks``.
-        followed: gives what was done.
-        score: from which on a box is shown.
+        clip: index of the clip.
+        frame: index of the frame.
+        system: a name in ``followed.networks``.
+        followed: results on the clips.
+        score: minimum score of the boxes shown.
     """
     seen, streets = followed.seen(system, clip)[frame], followed.clips[frame]
     above, below = figure.subplots(2, 1)

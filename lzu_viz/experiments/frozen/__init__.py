@@ -1,9 +1,9 @@
-"""Frozen networks in every system, over hundreds of controlled scenes.
+"""Evaluation of frozen pretrained networks in every system, on hundreds of controlled scenes.
 
-A module is one evaluation: `measure(seed)` returns the records of one scene, `summarise(records)`,
-where there is one, the tables that take long to compute. `python -m lzu_viz.experiments.frozen`
-runs them and stores the results with the hash of the code that made them; a notebook loads these,
-and repeats a part of each to compare.
+Each module is one evaluation: `measure(seed)` returns the records of one scene, and the optional
+`summarise(records)` returns tables that take long to compute.
+`python -m lzu_viz.experiments.frozen` runs the evaluations and stores their results with a hash of
+the code; notebooks load the results, and repeat part of each evaluation for comparison.
 """
 
 from .results_store import Kept, Record, differing, load, mean_interval, select
@@ -15,7 +15,7 @@ EVALUATIONS = {
     "moving": "moving_saliency",
     "limits": "limits",
 }
-"""Evaluations by name, each with the module that makes it."""
+"""Evaluations by name, each with its module."""
 
 __all__ = [
     "EVALUATIONS",

@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.experiments.frozen [NAME ...]`: evaluate, and store the figures."""
+"""`python -m lzu_viz.experiments.frozen [NAME ...]`: run evaluations and store their results."""
 
 import argparse
 import importlib
@@ -12,7 +12,7 @@ with needs("notebooks"):
 
 
 def main() -> None:
-    """Run the evaluations that are named, or all."""
+    """Run the named evaluations, or all, and store their results."""
     parser = argparse.ArgumentParser(
         prog="python -m lzu_viz.experiments.frozen", description=__doc__
     )
@@ -25,13 +25,13 @@ def main() -> None:
 
 
 def evaluate(name: str) -> Kept:
-    """Run one evaluation over all its scenes."""
+    """Return the results of one evaluation on all its scenes."""
     module = importlib.import_module(f".{EVALUATIONS[name]}", __package__)
     records: list[Record] = []
     for seed in tqdm(range(module.SCENES), desc=name, unit="scene"):
         records += module.measure(seed)
     settings = {"scenes": module.SCENES, **module.SETTINGS}
-    # Most tables are made from the records in a moment; what takes longer is kept, too.
+    # Only tables that take long to compute from the records are stored.
     summary = module.summarise(records) if hasattr(module, "summarise") else []
     return Kept(name, source_hash(EVALUATIONS[name]), settings, records, summary)
 

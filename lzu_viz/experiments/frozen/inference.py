@@ -1,4 +1,4 @@
-"""What networks answer in a scene, and how near it comes to the truth."""
+"""Predictions of the pretrained networks in a scene, and their agreement with ground truth."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ from ...metrics.masks import mask_iou
 from ...models import NanoDet, SelfieSegmenter, network
 from ...systems import LZU, System
 
-# Chosen on scenes 10000 to 10039, which no evaluation looks at, among 1, 3, 9 and 0.5, 1.
+# Selected from 1, 3, 9 and 0.5, 1 on scenes 10000 to 10039, which no evaluation uses.
 AMPLITUDE = 3.0
-"""What a box weighs against the even floor: three quarters of the saliency for one box."""
+"""Weight of a box relative to the uniform floor: three quarters of the saliency for one box."""
 
 RELATIVE_SIGMA = 0.5
-"""Standard deviation of a box's Gaussian, as a part of the box's side."""
+"""Standard deviation of a box's Gaussian, as a fraction of the box side."""
 
 FOUND = 0.5
-"""IoU from which a box counts as found."""
+"""Minimum IoU at which a person counts as detected."""
 
 PERSON = 0
-"""COCO's class."""
+"""COCO class index of a person."""
 
 MARGIN = 0.25
-"""About a person's box, in sides of it: where a mask is compared with hers."""
+"""Margin around a person's box in which masks are compared, as a fraction of the box side."""
 
 
 def detector() -> NanoDet:
@@ -44,15 +44,15 @@ def segmenter() -> SelfieSegmenter:
 
 
 def towards(boxes: Tensor, separable: bool = True) -> Warp:
-    """Return the warp that looks at boxes `n 4` of the source frame."""
+    """Return the warp whose saliency is computed from boxes `n 4` of the source frame."""
     saliency_map = saliency.from_boxes_scale_free(boxes, AMPLITUDE, RELATIVE_SIGMA)
     return Warp.from_saliency(saliency_map, separable=separable)
 
 
 def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 1) -> System:
-    """Return a system around the detector; its warp comes with each call.
+    """Return a system wrapped around the detector; the warp is an argument of each call.
 
-    LZU and Uniform unzoom the detector's outputs, on grids of ``upsample_factor``.
+    LZU and Uniform unzoom the detector's outputs, on grids ``upsample_factor`` times as fine.
     """
     options: dict[str, Any] = {"size": size}
     if issubclass(kind, LZU):
@@ -61,13 +61,13 @@ def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 
 
 
 def people_in(detections: Detections) -> Detections:
-    """Keep the persons."""
+    """Return the detections of persons."""
     ours = detections.labels == PERSON
     return Detections(detections.boxes[ours], detections.labels[ours], detections.scores[ours])
 
 
 def best_iou(detections: Detections, ground_truth: Tensor) -> list[float]:
-    """Return for each true box `n 4` the best IoU with the box of a person, 0 if there is none."""
+    """Return for each ground truth box `n 4` the best IoU with a detected person, 0 if none."""
     people = people_in(detections)
     if not len(people.boxes):
         return [0.0] * len(ground_truth)
@@ -82,13 +82,13 @@ def detect(
     size: tuple[int, int],
     upsample_factor: int = 1,
 ) -> Detections:
-    """Detect by one of the systems, at the detector's usual threshold."""
+    """Return the detections of a system in a single image, at the detector's default threshold."""
     (detections,) = detecting(kind, size, upsample_factor).detect(image, warp=warp)
     return detections
 
 
 def segment(image: Tensor, warp: Warp | None, size: tuple[int, int]) -> Tensor:
-    """Segment people through a warp, uniformly where it is None: a mask as large as the image."""
+    """Return the mask of people at the image's size, segmented with a warp; None is uniform."""
     system = LZU.from_network(
         segmenter(), warp or Warp.identity((1, 1)), size=size, unzoom="predictions"
     )
@@ -98,7 +98,7 @@ def segment(image: Tensor, warp: Warp | None, size: tuple[int, int]) -> Tensor:
 
 
 def person_ious(mask: Tensor, scene: Scene) -> list[float]:
-    """Return for each person the IoU of the mask with hers, in her box and a margin about it."""
+    """Return the mask IoU of each person, restricted to the person's box and a margin around it."""
     ious = []
     for box in to_pixels(scene.box, scene.image.shape[-2:]).round().int().tolist():
         left, top, right, bottom = box
@@ -109,6 +109,6 @@ def person_ious(mask: Tensor, scene: Scene) -> list[float]:
 
 
 def heights_in(scene: Scene) -> list[int]:
-    """Return the height of each person in pixels of the source."""
+    """Return the height of each person in source pixels."""
     heights = (scene.box[:, 3] - scene.box[:, 1]) / 2 * scene.image.shape[-2]
     return [round(height) for height in heights.tolist()]

@@ -1,6 +1,6 @@
-"""Where LZU stops helping: wrong saliency, two far things apart, another distribution, near things.
+"""Limits of LZU: wrong saliency, two distant objects, distribution shift, and near objects.
 
-Each is measured with both frozen networks on scenes whose truth is known.
+Each limit is measured with both frozen networks on scenes with ground truth.
 """
 
 import math
@@ -23,10 +23,10 @@ SEGMENTER = (256, 256)
 FAR = (0.05, 0.15)
 NEAR = (0.4, 0.9)
 SHIFTS = (0.0, 0.05, 0.1, 0.2, 0.4)
-"""How far the saliency misses the person, in widths of the frame."""
+"""Offsets of the saliency from the person, in frame widths."""
 
 ELSEWHERE = (-0.9, -0.7, 0.2, 0.0)
-"""Where persons stand in scenes of another kind; :data:`segmenter.STREET` mirrored both ways."""
+"""Range of box centres in shifted scenes: `pretrained_segmenter.STREET` flipped on both axes."""
 
 SETTINGS: dict[str, Any] = {
     "detector": DETECTOR,
@@ -40,7 +40,7 @@ SETTINGS: dict[str, Any] = {
 
 @torch.no_grad()
 def measure(seed: int) -> list[Record]:
-    """Look at one scene of each kind by every system."""
+    """Return the records of one scene of each kind, in every system."""
     records = []
     for limit, (scene, warps) in cases(seed).items():
         for system, warp in warps.items():
@@ -50,7 +50,7 @@ def measure(seed: int) -> list[Record]:
 
 
 def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
-    """Return for each limit a scene, and the warps through which it is looked at."""
+    """Return for each limit a scene, and the warps by system that it is evaluated with."""
     identity = {"uniform": Warp.identity((1, 1))}
     far = controlled(seed, heights=FAR)
     pair = controlled(seed, persons=2, heights=FAR)
@@ -90,12 +90,15 @@ def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
 
 
 def shifted(box: Tensor, shift: float, seed: int) -> Tensor:
-    """Move boxes `n 4` by some widths of the frame, to a side by seed, back in if they leave it."""
+    """Return boxes `n 4` shifted by ``shift`` frame widths in a random direction, within the frame.
+
+    A component of the shift that would move a centre out of the frame is reversed.
+    """
     way = random.Random(seed).uniform(0, 2 * math.pi)
-    # A width is 2 in [-1, 1]; the frame is half as wide again as it is high.
+    # The frame is 2 units wide, and 1.5 times as wide as high.
     step = 2 * shift * torch.tensor([math.cos(way), 1.5 * math.sin(way)])
     middle = (box[:, :2] + box[:, 2:]) / 2
-    # What would leave the frame goes as far to the other side.
+    # Reverse the components that would leave the frame.
     step = torch.where((middle + step).abs() > 1, -step, step)
     return box + ((middle + step).clamp(-1, 1) - middle).repeat(1, 2)
 

@@ -1,7 +1,8 @@
-"""Adaptive saliency on video: the last frame's boxes say where to look in this one.
+"""Adaptive saliency on video: computed from the detections in the previous frame.
 
-The person walks, the camera swings. All systems see as many pixels; they differ in where they look,
-and in how hard: the strong warp is the best for a single picture, the gentle one for the loop.
+A person walks, and the camera pans. All systems have the same input size; they differ in the
+position and strength of the saliency: the strong one is best for single images, the gentle one is
+stable in the feedback loop.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,20 +26,20 @@ FRAMES = 16
 SIZE = (192, 288)
 HEIGHTS = (0.1, 0.25)
 COURSES = ((0.0, 0.0), (0.02, 0.0), (0.04, 0.0), (0.08, 0.0), (0.01, 0.02))
-"""Speed of the person, and of the camera, in widths of the frame a frame."""
+"""(speed of the person, speed of the camera) in frame widths per frame."""
 
 PATIENCE = 3
-"""Frames for which a system with patience goes on looking where it last found somebody."""
+"""Frames for which a patient system keeps its last detections when it detects nobody."""
 
 GAINS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0)
-"""What part of the velocity is believed; 1 is right."""
+"""Factors on the estimated velocity; 1 is correct."""
 
 GAINS_AT = (0.04, 0.0)
-"""The course on which all gains are tried."""
+"""The course on which all gains are evaluated."""
 
-# Chosen on sequences 10000 to 10009, among amplitudes of 0.3, 1, 3 and spreads of 0.5, 1, 2.
+# Selected from amplitudes 0.3, 1, 3 and relative sigmas 0.5, 1, 2 on sequences 10000 to 10009.
 GENTLE = (1.0, 1.0)
-"""Amplitude and spread of a saliency that a loop can live with."""
+"""Amplitude and relative sigma of a saliency that is stable in the feedback loop."""
 
 SETTINGS: dict[str, Any] = {
     "frames": FRAMES,
@@ -53,7 +54,7 @@ SETTINGS: dict[str, Any] = {
 
 @torch.no_grad()
 def measure(seed: int) -> list[Record]:
-    """Follow one person by every system, on every course."""
+    """Return the records of one person, followed by every system on every course."""
     records = []
     for speed, pan in COURSES:
         scenes = scenes_of(seed, speed, pan)
@@ -70,16 +71,16 @@ def scenes_of(seed: int, speed: float, pan: float = 0.0) -> list[Scene]:
 
 
 def gently(boxes: Tensor) -> Warp:
-    """Return the gentle warp towards boxes `n 4`."""
+    """Return the warp of the gentle saliency from boxes `n 4`."""
     return Warp.from_saliency(saliency.from_boxes_scale_free(boxes, *GENTLE))
 
 
 def follow_all(
     scenes: list[Scene], gains: Sequence[float] = (1.0,)
 ) -> dict[str, list[FrameResult]]:
-    """Follow by every system; the last two are told the truth about the last frame.
+    """Return the results of every system; the last two use ground truth of the previous frame.
 
-    All read the detector's outputs from grids twice as fine, so that they differ in the warp alone.
+    All unzoom the detector's outputs on grids twice as fine, so that only the warps differ.
     """
     frames = [scene.image for scene in scenes]
     decode = inference.detector().decode
@@ -104,12 +105,12 @@ def follow_all(
 
 
 def system() -> System:
-    """Return LZU around the frozen detector: outputs unzoomed on a grid twice as fine."""
+    """Return LZU around the frozen detector, with outputs unzoomed on a grid twice as fine."""
     return inference.detecting(LZU, SIZE, upsample_factor=2)
 
 
 def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list[FrameResult]:
-    """Look in each frame where she truly was in the one before; in the first, everywhere."""
+    """Follow with the ground truth boxes of the previous frame; there are none in the first."""
     lzu, decode = system(), inference.detector().decode
     expected = [scenes[0].box[:0], *(scene.box for scene in scenes[:-1])]
     seen = []
@@ -121,7 +122,7 @@ def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list
 
 
 def summarise(scenes: list[Scene], seen: list[FrameResult]) -> Record:
-    """Count the frames after the first in which she is found, lost, and found again."""
+    """Return recall after the first frame, and how often the person is kept, lost and regained."""
     ious = [
         inference.best_iou(each.detections, scene.box)[0]
         for each, scene in zip(seen, scenes, strict=True)

@@ -1,4 +1,4 @@
-"""What the accuracy of the detector costs: its kept evaluation beside times that are measured."""
+"""Accuracy against cost of the pretrained detector: stored accuracy with measured costs."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,7 +8,7 @@ from .pretrained_detector import SIZES, SOURCE
 from .results_store import Kept
 
 Trade = Mapping[str, Mapping[int, tuple[Cost, float]]]
-"""For each system, by the rows of its input: what it costs, and its AP at IoU 0.5."""
+"""For each system and number of input rows: the cost, and AP at IoU 0.5."""
 
 SYSTEMS: Mapping[str, tuple[str, str, int, Collection[Stage]]] = {
     "uniform": ("uniform", "uniform", 1, ()),
@@ -16,22 +16,22 @@ SYSTEMS: Mapping[str, tuple[str, str, int, Collection[Stage]]] = {
     "LZU, outputs": ("outputs x1", "boxes", 1, ()),
     "LZU, outputs twice as fine": ("outputs x2", "boxes", 2, ()),
 }
-"""Of each system: its name in the evaluation, its saliency policy, the upsampling factor of its
-unzoomed grids, and the stages that it does not have."""
+"""For each system: its name in the evaluation, its saliency policy, the upsampling factor of its
+unzoomed grids, and the stages that it omits."""
 
 
 def settings() -> list[Setting]:
-    """Return what has to be measured."""
+    """Return the settings whose costs have to be measured."""
     asked = [(saliency, factor) for _, saliency, factor, _ in SYSTEMS.values()]
     return [_setting(size, *each) for size in SIZES for each in dict.fromkeys(asked)]
 
 
 def trade(kept: Kept, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> Trade:
-    """Put accuracy and cost together.
+    """Return the cost and accuracy of each system.
 
     Args:
-        kept: the evaluation "detector".
-        costs: of all :func:`settings`, by `costs.measure`.
+        kept: stored results of the evaluation "detector".
+        costs: of all :func:`settings`, from `profiling.measure`.
     """
     accuracy = {(row["system"], row["rows"]): float(row["ap50"]) for row in kept.summary}
     return {

@@ -1,7 +1,7 @@
-"""A pretrained detector fed in eight ways: average precision on hundreds of controlled scenes.
+"""Average precision of a pretrained detector in eight systems, on hundreds of controlled scenes.
 
-All see as many pixels. The warp looks at the true boxes: it is the best saliency that there could
-be, and tells what each way of feeding the network makes of it.
+All systems have the same input sizes. The saliency is computed from ground truth boxes, an upper
+bound, so that the systems are compared independently of saliency errors.
 """
 
 from functools import partial
@@ -24,10 +24,10 @@ SOURCE = (640, 960)
 HEIGHTS = (0.03, 0.5)
 
 THRESHOLD = 0.1
-"""Least score of a box that counts: average precision also looks at the unsure ones."""
+"""Minimum score of a box; low, because average precision covers the low-scoring boxes too."""
 
 TOP = 20
-"""Boxes a scene at most."""
+"""Maximum number of boxes per scene."""
 
 SYSTEMS = (
     "uniform",
@@ -39,8 +39,9 @@ SYSTEMS = (
     "outputs x2",
     "outputs x4",
 )
-"""LZ: boxes left in the zoomed frame. FOVEA: mapped back. features: unzoomed under the frozen head,
-without and with its box sizes corrected. outputs: unzoomed after it, on grids as fine and finer."""
+"""LZ: boxes left in the zoomed frame. FOVEA: boxes mapped back. features: unzoomed before the
+frozen head, without and with correction of box sizes. outputs: unzoomed after the head, on grids of
+1, 2 and 4 times the resolution."""
 
 SETTINGS: dict[str, Any] = {
     "persons": [1, 3],
@@ -53,7 +54,7 @@ SETTINGS: dict[str, Any] = {
 
 @torch.no_grad()
 def measure(seed: int) -> list[Record]:
-    """Look at one scene by every system at every size; boxes in pixels of the source."""
+    """Return the records of one scene in every system at every size; boxes in source pixels."""
     scene = scene_of(seed)
     warp = inference.towards(scene.box)
     records: list[Record] = [{"seed": seed, "system": "truth", "boxes": _in_pixels(scene.box)}]
@@ -73,7 +74,10 @@ def measure(seed: int) -> list[Record]:
 
 
 def detect_all(image: Tensor, warp: Warp, size: tuple[int, int]) -> dict[str, Detections]:
-    """Detect by every system; the network runs twice, once on each picture."""
+    """Return the detections of every system in an image `1 3 h w`.
+
+    The backbone runs twice: on the uniformly downsampled image and on the zoomed image.
+    """
     network = inference.detector()
     decode = partial(network.decode, threshold=THRESHOLD, top=TOP)
     options: dict[str, Any] = {"size": size, "decode": decode}
@@ -106,7 +110,7 @@ def _only(predictions: Predictions | None) -> Detections:
 
 
 def summarise(records: list[Record]) -> list[Record]:
-    """Return the average precision of each system at each size, with its interval."""
+    """Return the average precision of each system at each size, with confidence intervals."""
     return [
         {
             "rows": rows,
@@ -126,7 +130,7 @@ def summarise(records: list[Record]) -> list[Record]:
 def detections_and_ground_truth(
     records: list[Record], rows: int, system: str
 ) -> tuple[list[Detections], list[Tensor]]:
-    """Return what a system found and what is there, scene by scene."""
+    """Return the detections of a system and the ground truth boxes of each scene."""
     ground_truth = {r["seed"]: _from_list(r["boxes"]) for r in records if r["system"] == "truth"}
     detections = {}
     for record in records:
@@ -138,7 +142,7 @@ def detections_and_ground_truth(
 
 
 def scene_of(seed: int) -> Scene:
-    """Return the scene of a seed: one to three persons."""
+    """Return the scene of a seed, with one to three persons."""
     return controlled(seed, persons=1 + seed % 3, heights=HEIGHTS)
 
 

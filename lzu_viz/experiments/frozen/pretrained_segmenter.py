@@ -1,10 +1,10 @@
-"""A pretrained segmenter and five saliencies: masks on hundreds of controlled scenes.
+"""Mask accuracy of a pretrained segmenter with five saliencies, on hundreds of controlled scenes.
 
-The persons stand in one part of the frame, as people in a street do, so that a fixed saliency has
-something to learn. Edges: Marin et al., "Efficient segmentation: learning downsampling near
-semantic boundaries", ICCV 2019, sample densely where classes meet; here the true mask says where
-(the best that such a method can do), or the image's own edges do (with no learning; Jin et al.,
-"Learning to downsample", ICLR 2022, learn it).
+The persons are in one part of the frame, like people in a street, so that a fixed saliency is
+informative. Edges: Marin et al., "Efficient segmentation: learning downsampling near semantic
+boundaries", ICCV 2019, sample densely near class boundaries; here these are taken from the ground
+truth mask (an upper bound) or replaced by image edges (without learning; Jin et al., "Learning to
+downsample", ICLR 2022, learn the sampling).
 """
 
 from functools import lru_cache
@@ -24,13 +24,13 @@ SCENES = 200
 SIDE = 256
 HEIGHTS = (0.04, 0.6)
 STREET = (-0.2, 0.0, 0.9, 0.7)
-"""Where the middles of the persons lie: left, top, right, bottom."""
+"""Range of the centres of the persons: left, top, right, bottom in [-1, 1]."""
 
 LEARNT_FROM = range(20_000, 20_100)
-"""Scenes that the fixed saliency is made from; none of them is evaluated."""
+"""Seeds of the scenes that the fixed saliency is computed from; none of them is evaluated."""
 
 EVEN = 0.25
-"""The even part of a saliency from edges or from other scenes, as boxes have by their floor."""
+"""Weight of the uniform map in edge and fixed saliency; box saliency has a floor of its own."""
 
 SETTINGS: dict[str, Any] = {
     "side": SIDE,
@@ -42,7 +42,7 @@ SETTINGS: dict[str, Any] = {
 
 @torch.no_grad()
 def measure(seed: int) -> list[Record]:
-    """Segment one scene through every warp."""
+    """Return the records of one scene, segmented with every warp."""
     scene = scene_of(seed)
     (height,) = inference.heights_in(scene)
     records = []
@@ -83,13 +83,13 @@ def warps_of(scene: Scene) -> dict[str, Warp]:
 
 
 def mix_uniform(saliency_map: Tensor) -> Tensor:
-    """Mix an even part into a saliency."""
+    """Return a saliency map mixed with the uniform one, with weight `EVEN`."""
     return saliency.mix(saliency.uniform(), saliency_map, weights=(EVEN, 1 - EVEN))
 
 
 @lru_cache(maxsize=1)
 def fixed_saliency() -> Tensor:
-    """Return the density of persons in other scenes of the kind: `1 1 h w`."""
+    """Return the density of persons in the scenes `LEARNT_FROM`, as saliency `1 1 h w`."""
     boxes = torch.cat([scene_of(seed).box for seed in LEARNT_FROM])
     return saliency.from_boxes_scale_free(
         boxes, amplitude=1.0, relative_sigma=inference.RELATIVE_SIGMA

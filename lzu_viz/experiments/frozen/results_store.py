@@ -1,4 +1,4 @@
-"""What an evaluation keeps: its records, its summary, and the hash of the code that made them."""
+"""Stored results of evaluations: records, summary, and the hash of the code that made them."""
 
 import ast
 import hashlib
@@ -16,22 +16,22 @@ PACKAGE = Path(__file__).parents[2]
 FOLDER = PACKAGE / "experiments" / "data" / "evaluations"
 
 N_BOOTSTRAP = 1000
-"""How often scenes are drawn anew for an interval of a mean."""
+"""Number of bootstrap resamples for the confidence interval of a mean."""
 
 Record = dict[str, Any]
-"""What one system did in one scene: names of columns and their values. `seed` names the scene."""
+"""Results of one system in one scene: values by column name; `seed` identifies the scene."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An evaluation as it was stored.
+    """Stored results of an evaluation.
 
     Attributes:
         name: of the evaluation.
-        source: hash of the code that made it, see :func:`source_hash`.
-        settings: all that was fixed.
-        records: one a scene and system.
-        summary: tables that take too long to compute anew on a page.
+        source: hash of the code that made the results, see :func:`source_hash`.
+        settings: fixed parameters of the evaluation.
+        records: one per scene and system.
+        summary: tables that take too long to recompute in a notebook.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Kept:
     summary: list[Record]
 
     def write(self, folder: Path = FOLDER) -> Path:
-        """Store it as JSON, one record a line, so that a change can be read."""
+        """Write a JSON file with one record per line, for readable diffs, and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.json"
         fields = asdict(self)
@@ -55,10 +55,10 @@ class Kept:
 
 
 def load(name: str, folder: Path = FOLDER) -> Kept:
-    """Read an evaluation.
+    """Return the stored results of an evaluation.
 
     Raises:
-        ValueError: there is none of this name, or its file is damaged.
+        ValueError: there are no results of this name, or the file is damaged.
     """
     path = folder / f"{name}.json"
     if not path.is_file():
@@ -77,11 +77,11 @@ def load(name: str, folder: Path = FOLDER) -> Kept:
 
 
 def differing(kept: Sequence[Record], again: Iterable[Record], tolerance: float) -> list[str]:
-    """Compare records made again with those kept of the same scenes.
+    """Compare recomputed records with the stored records of the same scenes.
 
     Returns:
-        A line for each that differs: numbers by more than ``tolerance``, all else at all. Records
-        that are only on one side differ.
+        A line for each pair that differs: numbers by more than ``tolerance``, other values at all;
+        and a line if the numbers of records differ.
     """
     made = list(again)
     seeds = {record["seed"] for record in made}
@@ -114,15 +114,15 @@ def _alike(first: Any, second: Any, tolerance: float) -> bool:
 def mean_interval(
     records: Sequence[Record], value: str, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Return a mean over records, and the interval it falls into when other scenes are drawn.
+    """Return the mean of a column over records, and its bootstrap confidence interval.
 
-    Scenes are drawn anew, not records, as those of one scene are not independent (bootstrap).
+    Scenes are resampled rather than records, as the records of one scene are not independent.
 
     Args:
-        records: each with a `seed`, its scene.
-        value: the column.
-        level: of the interval.
-        seed: of the drawing.
+        records: each with the `seed` of its scene.
+        value: name of the column.
+        level: confidence level of the interval.
+        seed: of the resampling.
 
     Returns:
         The mean, and the lower and upper end of its interval.
@@ -150,7 +150,7 @@ def mean_interval(
 
 
 def select(records: Sequence[Record], **wanted: Any) -> list[Record]:
-    """Return the records that have these values; a function is asked, any other value is compared.
+    """Return the records whose columns equal the given values or satisfy the given predicates.
 
     Example:
         >>> rows = [{"system": "uniform", "height": 20}, {"system": "zoom", "height": 90}]
@@ -168,9 +168,9 @@ def select(records: Sequence[Record], **wanted: Any) -> list[Record]:
 
 
 def source_hash(module: str) -> str:
-    """Return the hash of an evaluation's module and of all of the package that it imports.
+    """Return the hash of an evaluation's module and of all modules of the package it imports.
 
-    Words do not count: comments, docstrings and empty lines are left out.
+    Comments, docstrings and empty lines are ignored.
     """
     digest = hashlib.sha256()
     for path in sorted(_rests_on(Path(__file__).with_name(f"{module}.py"), set())):
@@ -180,7 +180,7 @@ def source_hash(module: str) -> str:
 
 
 def _rests_on(path: Path, known: set[Path]) -> set[Path]:
-    """Add a file, and all files of the package that it imports, to those known."""
+    """Add a file, and all files of the package that it imports, to ``known``, and return it."""
     if path in known:
         return known
     known.add(path)
@@ -195,7 +195,7 @@ def _rests_on(path: Path, known: set[Path]) -> set[Path]:
 
 
 def without_words(source: str) -> str:
-    r"""Leave out the comments, docstrings and empty lines of Python code.
+    r"""Return Python code without comments, docstrings and empty lines.
 
     Example:
         >>> without_words('def f():  # a comment\n    "A docstring."\n\n    return 1')
@@ -209,7 +209,7 @@ def without_words(source: str) -> str:
     for node in ast.walk(ast.parse(source)):
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else []:
-            # A string that stands alone does nothing: it documents what is before or around it.
+            # An expression statement that is a string is documentation.
             if (
                 isinstance(statement, ast.Expr)
                 and isinstance(statement.value, ast.Constant)

@@ -1,8 +1,8 @@
-"""Who is found at what size: uniform downsampling, a crop, and a zoom, at equal cost.
+"""Detection and segmentation by object size: uniform downsampling, a crop and a zoom at equal cost.
 
-Two persons stand in each scene. Crop and zoom know of the first one, the *target*; what becomes of
-the other tells what that knowledge costs. A crop is a window of the source with as many pixels as
-the network's input; where the target does not fit, the window is larger and is downsampled.
+There are two persons in each scene. Crop and zoom are given the box of the first, the *target*; the
+results on the other person show what this costs. A crop is a window of the source as large as the
+network's input; if the target does not fit, the window is larger and is downsampled.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ SEGMENTER = (256, 256)
 HEIGHTS = (0.03, 0.35)
 
 FILL = 0.8
-"""The largest part of a window's side that the target may take up."""
+"""Maximum fraction of a window's side that the target may occupy."""
 
 SETTINGS: dict[str, Any] = {
     "persons": 2,
@@ -37,7 +37,7 @@ SETTINGS: dict[str, Any] = {
 
 @torch.no_grad()
 def measure(seed: int) -> list[Record]:
-    """Look at one scene by every system: a record for each network, system and person."""
+    """Return the records of one scene: one for each network, system and person."""
     scene = scene_of(seed)
     heights = inference.heights_in(scene)
     warps = {
@@ -79,9 +79,10 @@ def scene_of(seed: int) -> Scene:
 def window(
     box: Tensor, size: tuple[int, int], source: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Return the window about a box `4`: left, top, right, bottom in whole pixels of the source.
+    """Return the window around a box `4`: left, top, right, bottom in whole source pixels.
 
-    It has ``size`` (rows, columns), or as much more as the box needs; it keeps within the source.
+    The window has ``size`` (rows, columns), scaled up if the box needs more, and is shifted to stay
+    within the source.
     """
     left, top, right, bottom = to_pixels(box, source).tolist()
     grow = max(1.0, (bottom - top) / (FILL * size[0]), (right - left) / (FILL * size[1]))
@@ -94,7 +95,7 @@ def window(
 
 
 def detect_in_window(scene: Scene, size: tuple[int, int]) -> Detections:
-    """Detect in the window about the target; boxes in the frame of the whole source."""
+    """Return the detections in the window around the target, in the frame of the whole source."""
     rows, columns = scene.image.shape[-2:]
     left, top, right, bottom = window(scene.box[0], size, (rows, columns))
     cut = scene.image[..., top:bottom, left:right]
@@ -105,7 +106,7 @@ def detect_in_window(scene: Scene, size: tuple[int, int]) -> Detections:
 
 
 def segment_in_window(scene: Scene, size: tuple[int, int]) -> Tensor:
-    """Segment in the window about the target: a mask of the whole source, nobody outside."""
+    """Return the mask of the whole source, segmented in the target's window and empty outside."""
     rows, columns = scene.image.shape[-2:]
     left, top, right, bottom = window(scene.box[0], size, (rows, columns))
     mask = torch.zeros_like(scene.mask)

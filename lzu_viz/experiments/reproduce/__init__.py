@@ -1,1 +1,1 @@
-"""The argument of the paper in miniature, to be run again: runs, results, trained networks."""
+"""Small-scale reproduction of the paper's experiments: runs, results and trained networks."""

@@ -1,9 +1,10 @@
-"""`python -m lzu_viz.experiments.reproduce [TASK ...]`: the paper in miniature, run again.
+"""`python -m lzu_viz.experiments.reproduce [TASK ...]`: reproduce the paper at small scale.
 
-Each run trains one small network and judges it; it appends one line to `results.jsonl` in the
-folder that is named. What is there already is not run again. Without `--full` it runs the short
-table of each task: a few systems, a quarter of the size, three seeds. Without `--full`, `--system`
-or `--films` detectors are judged neither on films nor on streets of another kind.
+Each run trains and evaluates one small network, and appends one line to `results.jsonl` in the
+output folder. Runs whose results are already in this file are skipped. The default, without
+`--full`, is the short table of each task: a few systems, a quarter of the size, three seeds.
+Without `--full`, `--system` or `--films` detectors are evaluated neither on video clips nor on
+streets of another kind.
 """
 
 import argparse
@@ -41,7 +42,7 @@ FOLDER = Path("reproduction")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Return the parsed command line, with defaults filled in."""
     parser = argparse.ArgumentParser(
         prog="python -m lzu_viz.experiments.reproduce", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -80,7 +81,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def wanted(chosen: argparse.Namespace) -> list[Run]:
-    """Return the runs that a command line asks for, in order."""
+    """Return the runs requested on the command line, in order."""
     if chosen.full:
         return full_runs(chosen.tasks)
     if not (chosen.system or chosen.scale or chosen.seeds or chosen.preset != "far"):
@@ -101,15 +102,15 @@ def wanted(chosen: argparse.Namespace) -> list[Run]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is wanted and not there yet, on all cores, and print the tables."""
+    """Run the requested runs without stored results in parallel processes, and print the tables."""
     chosen = parse(arguments)
     file = chosen.out / "results.jsonl"
     runs = [] if chosen.table else _left(file, chosen)
     workers = min(chosen.workers or workers_for(len(runs), chosen.device), max(len(runs), 1))
     if "RANK" not in os.environ and workers > 1:
-        _draw(runs, chosen)  # once, before there are several who would
+        _draw(runs, chosen)  # once, before the worker processes start
         given = sys.argv[1:] if arguments is None else list(arguments)
-        # Large pages of memory, where Linux has them: a step is three in a hundred quicker.
+        # Transparent huge pages on Linux make a step 3 % faster.
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         torchrun(
             [
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         return
     if "RANK" in os.environ:
-        # Who is done early waits for the longest run.
+        # Processes that finish early wait for the longest run.
         dist.init_process_group("gloo", timeout=timedelta(days=7))
         _share(chosen, file)
         dist.destroy_process_group()
@@ -133,11 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def workers_for(runs: int, device: str) -> int:
-    """Return how many processes share runs: one a GPU; about one a core, so that all end together.
+    """Return the number of worker processes: one per GPU, or about one per CPU core.
 
-    Of nine runs two cores would take five turns, the last with one core idle: three processes, each
-    with three runs and two thirds of a core, are done after four and a half. Of many cores eight
-    are used, as each process takes a gigabyte of memory.
+    The number may exceed the cores by half if the processes then finish together: nine runs take
+    five rounds on two processes, the last with one core idle, but the time of 4.5 rounds on three
+    processes that share two cores. At most eight cores are used, as each process takes 1 GB.
     """
     if device.startswith("cuda"):
         return torch.cuda.device_count()
@@ -153,18 +154,18 @@ def _plan(chosen: argparse.Namespace) -> Plan:
 
 
 def _ours(file: Path, chosen: argparse.Namespace) -> list[Result]:
-    """Return the results of a file that were made with the same settings, on however many films."""
+    """Return the results of a file with the same settings, regardless of the number of clips."""
     asked = _plan(chosen).settings
     del asked["films"]
     ours = [
         result for result in load(file) if {key: result.settings.get(key) for key in asked} == asked
     ]
-    # A run that was judged on films later stands there twice.
+    # A run that was evaluated on clips later has two lines; the last one counts.
     return list({result.run: result for result in ours}.values())
 
 
 def _left(file: Path, chosen: argparse.Namespace) -> list[Run]:
-    """Return the runs that are wanted and missing, or evaluated on fewer clips than asked for."""
+    """Return the requested runs that are missing, or evaluated on fewer clips than requested."""
     films = {result.run: result.settings.get("films", 0) for result in _ours(file, chosen)}
     return [
         run
@@ -174,7 +175,7 @@ def _left(file: Path, chosen: argparse.Namespace) -> list[Run]:
 
 
 def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
-    """Draw all scenes that runs need, with progress bars."""
+    """Render all scenes that the runs need, with progress bars."""
     for preset in dict.fromkeys(run.preset for run in runs):
         scenes = Scenes(_plan(chosen), preset)
         ours = [run for run in runs if run.preset == preset]
@@ -186,9 +187,9 @@ def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
 
 
 def _share(chosen: argparse.Namespace, file: Path) -> None:
-    """Run every n-th; under torchrun, on this machine or on many."""
+    """Run this process's part of the runs under torchrun, on one or several machines."""
     rank, world = dist.get_rank(), dist.get_world_size()
-    # Machines that share no disk do not have the same runs left; what one has is not run again.
+    # Machines without a shared disk may lack different runs; skip those that any of them has.
     lists: list[list[Run]] = [[] for _ in range(world)]
     dist.all_gather_object(lists, [] if chosen.table else _left(file, chosen))
     runs = [run for run in lists[0] if all(run in each for each in lists)]
@@ -199,7 +200,7 @@ def _share(chosen: argparse.Namespace, file: Path) -> None:
     every: list[list[Result]] = [[] for _ in range(world)]
     dist.all_gather_object(every, load(file))
     if rank == 0:
-        # Machines that share no disk bring what the first one does not have.
+        # Add the results that machines without a shared disk have and the first one lacks.
         there = {_made(result) for result in load(file)}
         for results in every:
             for result in results:
@@ -218,7 +219,7 @@ def _run(runs: Sequence[Run], chosen: argparse.Namespace, file: Path) -> None:
     local = int(os.environ.get("LOCAL_RANK", 0))
     if device == "cuda":
         device = f"cuda:{local}"
-    # The same figures, however many processes share the cores.
+    # One thread, so that results do not depend on the number of processes.
     torch.set_num_threads(1)
     for run in runs:
         result = execute(

@@ -1,4 +1,4 @@
-"""Trained networks as files: safetensors in float16, with a checksum where they come along."""
+"""Files of trained networks: safetensors in float16, with checksums for those in the package."""
 
 import json
 from hashlib import sha256
@@ -14,14 +14,14 @@ from ..training.trainer import channels_last, network_for
 from .results import Run
 
 SHIPPED = Path(__file__).parents[1] / "data" / "miniature"
-"""Networks at a quarter of the size, one seed: of the core systems, and a few detectors more."""
+"""Folder of the networks in the package: core systems and `FURTHER`, quarter size, one seed."""
 
 FURTHER = ("lzu-adaptive", "lzu-cascaded", "lzu-destroyed")
-"""The systems of these detectors."""
+"""Systems whose detectors are in the package besides those of the core systems."""
 
 
 def name_of(run: Run) -> str:
-    """Return the name of a run's file.
+    """Return the file name of a run's network.
 
     Example:
         >>> name_of(Run("detection", "lzu", 0.25, 0))
@@ -32,14 +32,14 @@ def name_of(run: Run) -> str:
 
 @torch.no_grad()
 def round_to_float16(network: nn.Module) -> None:
-    """Round a network's numbers to float16, so that what is judged is what will be kept."""
+    """Round parameters and buffers to float16 in place, so that the stored network is evaluated."""
     for tensor in network.state_dict().values():
         if tensor.is_floating_point():
             tensor.copy_(tensor.half())
 
 
 def save(network: nn.Module, run: Run, folder: Path) -> Path:
-    """Keep a network that :func:`round_to_float16` was called for."""
+    """Store a network to which :func:`round_to_float16` was applied, and return the file's path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name_of(run)
     tensors = {
@@ -54,8 +54,8 @@ def load(run: Run, folder: Path = SHIPPED) -> Network:
     """Return a trained network.
 
     Raises:
-        FileNotFoundError: there is none of this run.
-        ValueError: its file is damaged, or the task is unknown.
+        FileNotFoundError: there is no file for this run.
+        ValueError: the file is damaged, or the task is unknown.
     """
     task = next((each for each in TASKS if each == run.task), None)
     if task is None:
@@ -67,17 +67,17 @@ def load(run: Run, folder: Path = SHIPPED) -> Network:
 
 
 def save_mean_saliency(mean_saliency: Tensor, preset: str, folder: Path) -> None:
-    """Keep where things usually are on a kind of streets, `1 1 h w`: all systems' fixed look."""
+    """Store the mean saliency of a kind of streets, `1 1 h w`, which all systems share."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({"usual": mean_saliency.contiguous()}, folder / f"usual-{preset}.safetensors")
 
 
 def load_mean_saliency(preset: str = "far", folder: Path = SHIPPED) -> Tensor:
-    """Return where things usually are on a kind of streets, `1 1 h w`.
+    """Return the stored mean saliency of a kind of streets, `1 1 h w`.
 
     Raises:
-        FileNotFoundError: it is not there.
-        ValueError: its file is damaged.
+        FileNotFoundError: there is no file for this preset.
+        ValueError: the file is damaged.
     """
     name = f"usual-{preset}.safetensors"
     return weights.load(folder / name, _checksum(name, folder))["usual"]
@@ -90,7 +90,7 @@ def _checksum(name: str, folder: Path) -> str | None:
 
 
 def write_checksums(folder: Path = SHIPPED) -> None:
-    """Note the checksum of every network in a folder."""
+    """Write the SHA-256 checksums of all safetensors files in a folder to `checksums.json`."""
     sums = {
         path.name: sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.glob("*.safetensors"))

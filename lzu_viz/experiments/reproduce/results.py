@@ -1,4 +1,4 @@
-"""What a run of the miniature gave: one line of JSON, and tables of many."""
+"""Results of the reproduction: one line of JSON per run, statistics over seeds, and tables."""
 
 import json
 import math
@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 RECORDED = Path(__file__).parents[1] / "data" / "miniature" / "results.jsonl"
-"""The runs that come with the package: trained and judged with products rounded to bfloat16.
+"""Recorded results in the package, of networks trained and evaluated with bfloat16 products.
 
-Runs are in float32 by now, which most CPUs do faster; figures differ no more than those of seeds.
+Runs now use float32, which is faster on most CPUs; the differences are within those between seeds.
 """
 
 
 class Run(NamedTuple):
-    """What is run: one network, trained once.
+    """Identifier of a run, the training and evaluation of one network.
 
     Attributes:
         task: "detection", "segmentation" or "detection3d".
-        system: a name of `miniature.systems.SYSTEMS`.
-        scale: of the network's input to the picture.
+        system: a name in :data:`lzu_viz.experiments.training.SYSTEMS`.
+        scale: size of the network's input relative to the image.
         seed: of the training.
         preset: kind of streets.
     """
@@ -35,18 +35,18 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gave.
+    """Result of a run.
 
     Attributes:
-        task: as in `Run`, like the next four.
-        system: ~
-        scale: ~
-        seed: ~
-        preset: ~
-        metrics: names of figures and their values.
-        settings: all that was chosen.
-        versions: of Python, torch and this package.
-        seconds: that it took, on the machine where it ran.
+        task: as in `Run`.
+        system: as in `Run`.
+        scale: as in `Run`.
+        seed: as in `Run`.
+        preset: as in `Run`.
+        metrics: values by name; NaN if undefined.
+        settings: of the run's plan and recipe, and the network's input size.
+        versions: of Python, torch and this package, and the type of machine.
+        seconds: wall time of the run.
     """
 
     task: str
@@ -61,12 +61,12 @@ class Result:
 
     @property
     def run(self) -> Run:
-        """What was run."""
+        """Identifier of the run."""
         return Run(self.task, self.system, self.scale, self.seed, self.preset)
 
 
 def append(result: Result, path: Path) -> None:
-    """Add a line to a file, in one piece: whoever is interrupted leaves whole lines."""
+    """Append a result to a file by a single write, so that interrupted runs leave whole lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(_rounded(asdict(result))) + "\n"
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -77,10 +77,10 @@ def append(result: Result, path: Path) -> None:
 
 
 def load(path: Path = RECORDED) -> list[Result]:
-    """Read all results of a file, in order; a last line that was cut off is left out.
+    """Return all results of a file in order, none if it is missing; skip an incomplete last line.
 
     Raises:
-        ValueError: a line is damaged; it says which.
+        ValueError: a line is damaged; the message contains its number.
     """
     if not path.is_file():
         return []
@@ -91,7 +91,7 @@ def load(path: Path = RECORDED) -> list[Result]:
             break
         try:
             values = json.loads(line)
-            # JSON has no NaN; where there was nothing to find, it holds null.
+            # JSON has no NaN; undefined metrics are stored as null.
             values["metrics"] = {
                 name: math.nan if value is None else value
                 for name, value in values["metrics"].items()
@@ -113,13 +113,13 @@ def _rounded(value: Any) -> Any:
 
 
 class Spread(NamedTuple):
-    """A figure over seeds.
+    """Mean and range of a metric over seeds.
 
     Attributes:
-        mean: of them.
-        low: the lowest.
-        high: the highest.
-        seeds: how many.
+        mean: over the seeds.
+        low: minimum.
+        high: maximum.
+        seeds: number of seeds.
     """
 
     mean: float
@@ -129,7 +129,7 @@ class Spread(NamedTuple):
 
 
 def spread(results: Iterable[Result], metric: str) -> Spread:
-    """Return a figure's mean over runs, and the lowest and highest; NaN where none has it."""
+    """Return the mean and range of a metric over results; NaN if no result has the metric."""
     values = [each.metrics.get(metric, math.nan) for each in results]
     values = [value for value in values if not math.isnan(value)]
     if not values:
@@ -138,7 +138,7 @@ def spread(results: Iterable[Result], metric: str) -> Spread:
 
 
 def select(results: Iterable[Result], **wanted: Any) -> list[Result]:
-    """Return the results whose task, system, scale, seed or preset are these."""
+    """Return the results with the given task, system, scale, seed or preset."""
 
     def fits(each: Result) -> bool:
         return all(getattr(each, key) == value for key, value in wanted.items())
@@ -147,7 +147,17 @@ def select(results: Iterable[Result], **wanted: Any) -> list[Result]:
 
 
 def gain(results: Sequence[Result], system: str, over: str, metric: str, **wanted: Any) -> Spread:
-    """Return by how much a system is better than another with the same seed, over seeds."""
+    """Return the mean and range of the paired differences between two systems.
+
+    Results are paired by all fields of `Run` except the system.
+
+    Args:
+        results: of both systems.
+        system: the system that is compared.
+        over: the system that it is compared with, whose metric is subtracted.
+        metric: name of the metric.
+        wanted: fields that both results must have, see :func:`select`.
+    """
     theirs = {each.run: each.metrics for each in select(results, system=over, **wanted)}
     paired = []
     for each in select(results, system=system, **wanted):
@@ -164,13 +174,13 @@ HEADLINES = {
     "segmentation": ("miou", "miou_fine", "boundary_f", "iou_car", "iou_pedestrian", "iou_sign"),
     "detection3d": ("ap", "translation", "scale", "orientation", "score"),
 }
-"""Figures that a table shows, the most important first."""
+"""Metrics in the table of each task, the main metric first."""
 
 
 def table(results: Sequence[Result], task: str, preset: str = "far") -> str:
-    """Write a table of a task: a row for each scale and system, the mean over seeds.
+    """Return the table of a task as text: means over seeds, a row for each scale and system.
 
-    The first figure stands with the lowest and the highest of the seeds.
+    The first metric is followed by its range over seeds.
     """
     ours = select(results, task=task, preset=preset)
     metrics = HEADLINES[task]

@@ -1,4 +1,4 @@
-"""What a system of the miniature costs for one picture, in operations and in time."""
+"""Cost of each system of the reproduction for one image, in operations and in time."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,25 +20,25 @@ def measure(
     rounds: int = 5,
     bar: Bar[Run] = lambda runs, _: runs,
 ) -> dict[Run, Cost]:
-    """Measure what systems cost, with networks that need not be trained.
+    """Return the cost of systems for one image, with untrained networks.
 
-    All take turns in each round, so that whatever else runs on the machine slows all alike.
+    Systems are timed in turn, so that other load on the machine affects all of them equally.
 
     Args:
-        runs: which; their seeds do not matter.
-        mean_saliency: `1 1 h w`, where things usually are.
-        rounds: how often the time of each is taken, after a first run that is not timed.
-        bar: shows how far the measuring is.
+        runs: that are measured; their seeds do not matter.
+        mean_saliency: `1 1 h w`, mean saliency of the training scenes.
+        rounds: timed calls of each, after one call that is not timed.
+        bar: progress bar.
 
     Raises:
-        ValueError: a run's system is not one for which the cost is measured: who looks at outlines
-            needs a truth or one more network.
+        ValueError: the policy of a run uses class boundaries, which need ground truth or another
+            network.
     """
     return time_interleaved({run: _prepared(run, mean_saliency) for run in runs}, rounds, bar)
 
 
 def _prepared(run: Run, mean_saliency: Tensor) -> Callable[[], object]:
-    """Return what is done for one picture, with all that is made once already made."""
+    """Return a callable that processes one image, with everything computed once precomputed."""
     system = SYSTEMS[run.system]
     if system.policy.unzooms_masks:
         raise ValueError(f"the cost of {run.system!r} is not measured: it looks at outlines")
@@ -52,7 +52,7 @@ def _prepared(run: Run, mean_saliency: Tensor) -> Callable[[], object]:
     boxes = [torch.tensor([[-0.2, -0.1, -0.1, 0.1], [0.3, 0.0, 0.35, 0.1]])]
 
     def once() -> object:
-        # A policy that is not static makes a new warp for each picture.
+        # A policy that is not static computes a new warp for each image.
         warp = static or policies.warp_of(policy(image, masks, boxes)[0], system.separable)
         return system.around(network, warp, size)(image)
 

@@ -1,4 +1,4 @@
-"""Run: train a network in its system, judge it on scenes it has never seen, and keep both."""
+"""Runs: train a network in its system, evaluate it on held-out scenes, and store it."""
 
 import platform
 import time
@@ -27,10 +27,10 @@ with needs("notebooks"):
     from tqdm import tqdm
 
 TRAINING, REPORTED = 1600, 300
-"""Scenes that are trained on, and judged on."""
+"""Numbers of scenes for training and for evaluation."""
 
 FILMS, FRAMES = 20, 8
-"""Films on which saliency follows what was found, and their frames, `BEFORE` seconds apart."""
+"""Number of clips for the video evaluation, and of their frames, `BEFORE` seconds apart."""
 
 SHORT_TABLE_SCALE, CORE_SEEDS = 0.25, 3
 SCALES = (0.25, 0.5, 0.75)
@@ -38,15 +38,15 @@ SCALES = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done in a run.
+    """Amounts of data and training of a run.
 
     Attributes:
-        scenes: trained on.
-        reported: judged on.
-        films: judged on, where saliency follows what was found; 0: neither on films nor on streets
-            of another kind.
-        split: "report" for figures that are reported, "choose" to choose settings.
-        recipe: of the training.
+        scenes: number of training scenes.
+        reported: number of evaluation scenes.
+        films: number of clips for the video evaluation; 0 omits it, and also the evaluation on
+            streets of another kind.
+        split: "report" for reported results, "choose" to select settings.
+        recipe: hyperparameters of the training.
     """
 
     scenes: int = TRAINING
@@ -57,18 +57,18 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return all of this in one dictionary."""
+        """All fields, with those of the recipe, in one dictionary."""
         own = asdict(self)
         return {**own.pop("recipe"), **own}
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """The scenes that runs share, drawn when they are first needed.
+    """Scenes that runs share, rendered on first access.
 
     Attributes:
-        plan: says how many.
-        preset: the kind of street.
+        plan: with the numbers of scenes and the split.
+        preset: kind of streets.
     """
 
     plan: Plan
@@ -76,29 +76,29 @@ class Scenes:
 
     @cached_property
     def training(self) -> Streets:
-        """To train on."""
+        """Training scenes."""
         return streets("train", self.plan.scenes, self.preset, previous_boxes=False)
 
     @cached_property
     def before_training(self) -> Streets:
-        """The frames before these."""
+        """The frames before those of the training scenes."""
         return streets(
             "train", self.plan.scenes, self.preset, seconds=-BEFORE, previous_boxes=False
         )
 
     @cached_property
     def reported(self) -> Streets:
-        """To judge on."""
+        """Evaluation scenes."""
         return streets(self.plan.split, self.plan.reported, self.preset)
 
     @cached_property
     def shifted(self) -> Streets:
-        """Streets of another kind, to judge on what was not trained for."""
+        """Evaluation scenes of another kind of streets, for distribution shift."""
         return streets(self.plan.split, self.plan.reported, "shifted", previous_boxes=False)
 
     @cached_property
     def films(self) -> list[Streets]:
-        """Films: for each moment all of them."""
+        """Clips: for each time, the frame of every clip."""
         return [
             streets(self.plan.split, self.plan.films, self.preset, seconds=BEFORE * frame)
             for frame in range(FRAMES)
@@ -132,7 +132,7 @@ def _runs(
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of Python, torch and this package, and the type of machine."""
     return {
         "python": platform.python_version(),
         "torch": version("torch"),
@@ -150,18 +150,18 @@ def execute(
     quiet: bool = False,
     position: int = 0,
 ) -> Result:
-    """Train and judge one network.
+    """Train and evaluate one network.
 
     Args:
-        run: which.
-        plan: how much is done.
-        folder: where the network is kept, and where others are found; None keeps none.
-        device: where it is trained.
-        quiet: whether the progress bar is left out.
+        run: identifier of the run.
+        plan: amounts of data and training; None for the defaults.
+        folder: where networks are stored and loaded from; None stores none.
+        device: on which the network is trained.
+        quiet: whether the progress bar is hidden.
         position: line of the progress bar.
 
     Returns:
-        What it gave. The network is judged as it is kept, in float16.
+        The result, of the network as it is stored, with weights rounded to float16.
     """
     plan = plan or Plan()
     scenes = Scenes(plan, run.preset)
@@ -190,7 +190,7 @@ def trained(
     quiet: bool = False,
     position: int = 0,
 ) -> tuple[Network, Training]:
-    """Train the network of a run."""
+    """Return the trained network of a run, rounded to float16, and its training."""
     system = SYSTEMS[run.system]
     task = next(each for each in TASKS if each == run.task)
     boxes = _boxes_to_look_at(run, system, plan, scenes, folder, device)
@@ -210,12 +210,12 @@ def trained(
 def _boxes_to_look_at(
     run: Run, system: TrainedSystem, plan: Plan, scenes: Scenes, folder: Path | None, device: str
 ) -> list[Tensor] | None:
-    """Return the boxes that a system looks at in training, if it looks at boxes."""
+    """Return the saliency boxes for training, None if the policy of the system needs none."""
     if system.policy.boxes == "ground truth":
         return [ground_truth.boxes for ground_truth in scenes.training.ground_truth]
     if system.policy.boxes != "detected":
         return None
-    # What a detector with a fixed look finds in the frames before; it is trained if there is none.
+    # Detections in the previous frames by a detector with fixed saliency, trained if not stored.
     first = run._replace(task="detection", system="lzu")
     if folder is not None and (folder / checkpoints.name_of(first)).is_file():
         network = checkpoints.load(first, folder)
@@ -232,12 +232,12 @@ def _boxes_to_look_at(
 
 
 def has_video_eval(run: Run) -> bool:
-    """Return whether a run is also judged on films and other streets, where that is asked for."""
+    """Return whether a run supports the evaluation on video clips and other streets."""
     return run.task == "detection" and run.preset == "far"
 
 
 def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, float]:
-    """Judge a network on reported scenes, and where it is asked for also on others."""
+    """Return the metrics on the evaluation scenes and, if requested, on clips and other streets."""
     feed = _feed_like(
         fed, scenes.reported, [one.previous_boxes for one in scenes.reported.ground_truth]
     )
@@ -251,13 +251,13 @@ def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, f
 
 
 def clip_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
-    """Return average precision on clips, with saliency from the boxes of the last frame."""
+    """Return average precision on clips, with saliency from detections in the previous frame."""
     seen = follow(network, fed.system, scenes.films, fed.size, fed.mean_saliency)
     return precision_on(scenes.films, list(seen))
 
 
 def _feed_like(fed: Feed, given: Streets, boxes: list[Tensor] | None = None) -> Feed:
-    """Feed other scenes, as those of the training were fed."""
+    """Return a feed of other scenes with the settings and policy of the training feed."""
     feed = Feed(fed.task, fed.system, given, fed.size, fed.mean_saliency, boxes)
     feed.policy = fed.policy
     return feed

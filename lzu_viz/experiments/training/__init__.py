@@ -1,8 +1,8 @@
-"""The paper in miniature: small networks for its three tasks, and the systems that feed them.
+"""Small-scale versions of the paper's experiments: three tasks, trained in each system.
 
-In the order of the story: `streets` (scenes to train on), `pyramid` (the body of all networks),
-`detector`, `segmenter` and `detector3d` (one a task), `systems` (what is compared), `looks` (where
-they look), `feeding`, `training` and `judging`.
+`policies` (saliency), `trained_systems` (the systems that are compared), `warped_dataset`,
+`trainer`, `evaluate`, `upsampling` (inputs without fine detail) and `video_eval`. The networks are
+in `lzu_viz.models.small`, the scenes in `lzu_viz.datasets.streets`.
 """
 
 from .evaluate import boxes_judged, judge, predict_boxes, predict_boxes_3d

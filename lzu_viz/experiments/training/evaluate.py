@@ -1,4 +1,4 @@
-"""Judge a trained network in its system, on scenes that it has never seen."""
+"""Evaluation of a trained network in its system, on held-out scenes."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -27,17 +27,17 @@ Metrics = dict[str, float]
 _AT_ONCE = 20
 
 ORIENTED = (0, 1)
-"""Classes whose heading counts: the plate of a sign always faces the road."""
+"""Classes whose orientation is evaluated; signs always face the road."""
 
 FINE = ("car", "pedestrian", "sign")
-"""Classes whose outlines are judged."""
+"""Classes whose boundaries are evaluated."""
 
 
 def judge(network: Network, feed: Feed) -> Metrics:
-    """Judge a network on the scenes of a feed.
+    """Return the metrics of a network on the scenes of a feed.
 
     Returns:
-        Names of figures and their values, all in 0..1 but for errors in metres and radians.
+        Metrics by name, all in 0..1 except errors in metres and radians.
     """
     if isinstance(network, Segmenter):
         return masks_judged(network, feed)
@@ -48,10 +48,10 @@ def judge(network: Network, feed: Feed) -> Metrics:
 
 @torch.no_grad()
 def outputs_of(network: Network, feed: Feed) -> Iterator[tuple[Batch, list[Tensor]]]:
-    """Run a network over all scenes of a feed, some at a time.
+    """Run a network on all scenes of a feed, batch by batch.
 
     Yields:
-        The batch and the outputs, one map a level.
+        The batch and the network's outputs, one map per level.
     """
     network.eval()
     feed.eval()
@@ -62,12 +62,12 @@ def outputs_of(network: Network, feed: Feed) -> Iterator[tuple[Batch, list[Tenso
 
 
 def predict_boxes(network: Detector, feed: Feed) -> list[Detections]:
-    """Return what is found in each scene."""
+    """Return the detections in each scene, in the source frame."""
     return [each for each, _ in predict_boxes_through(network, feed)]
 
 
 def predict_boxes_through(network: Detector, feed: Feed) -> Iterator[tuple[Detections, Warp]]:
-    """Return what is found in each scene, and the warp through which it was seen."""
+    """Yield the detections in each scene, and the warp that the scene was zoomed with."""
     for batch, outputs in outputs_of(network, feed):
         system = feed.system.around(network, batch.warp, feed.size)
         predictions = system.decode(outputs, batch.warp)
@@ -76,7 +76,7 @@ def predict_boxes_through(network: Detector, feed: Feed) -> Iterator[tuple[Detec
 
 
 def predict_boxes_3d(network: Detector3D, feed: Feed) -> list[Detections3D]:
-    """Return what is found in space in each scene."""
+    """Return the 3D detections in each scene, in the camera frame."""
     every: list[Detections3D] = []
     for batch, outputs in outputs_of(network, feed):
         for row, seen in enumerate(network.predict_3d(outputs, feed.size)):
@@ -89,7 +89,7 @@ def predict_boxes_3d(network: Detector3D, feed: Feed) -> list[Detections3D]:
 
 
 def boxes_judged(every: Sequence[Detections], streets: Streets) -> Metrics:
-    """Return average precision as COCO defines it, the mean over classes, and of each class."""
+    """Return COCO average precision, averaged over classes and for each class."""
     each = [
         average_precision(
             every,
@@ -100,7 +100,7 @@ def boxes_judged(every: Sequence[Detections], streets: Streets) -> Metrics:
         for label in range(len(CLASSES))
     ]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where nothing is of a size, its mean is NaN
+        warnings.simplefilter("ignore")  # the mean is NaN if there are no objects of a size
         means = {
             name: float(np.nanmean([getattr(one, name) for one in each]))
             for name in DetectionMetrics._fields
@@ -109,7 +109,7 @@ def boxes_judged(every: Sequence[Detections], streets: Streets) -> Metrics:
 
 
 def boxes_3d_judged(every: Sequence[Detections3D], ground_truth: Sequence[GroundTruth]) -> Metrics:
-    """Return average precision and errors as nuScenes defines them."""
+    """Return average precision and true positive errors as defined by nuScenes."""
     metrics = average_precision_3d(
         every, [(one.boxes_3d, one.labels) for one in ground_truth], len(CLASSES), ORIENTED
     )
@@ -118,19 +118,19 @@ def boxes_3d_judged(every: Sequence[Detections3D], ground_truth: Sequence[Ground
 
 
 def predicted_depths(every: Sequence[Detections3D], streets: Streets, score: float = 0.3) -> Tensor:
-    """Return how far away each true thing was said to be: metres, NaN where it was not found.
+    """Return the predicted depth of each ground truth object: metres, NaN if it was not detected.
 
-    Things are matched in the picture, so that a depth may be as wrong as it likes: in turn, the
-    surest first, a box takes the thing of its class inside whose box its middle is seen, the
-    nearest of those that are left.
+    Objects are matched in the image, regardless of depth. In order of decreasing score, each
+    detection is assigned to the nearest unmatched object of its class whose 2D box contains the
+    projected centre of the detection.
 
     Args:
-        every: what was found, one a scene.
+        every: 3D detections of each scene.
         streets: the scenes.
-        score: from which on a box counts.
+        score: minimum score of a detection.
 
     Returns:
-        `n`, one a true thing of the first scene, the second, and so on.
+        `n`, one per ground truth object, scene after scene.
     """
     depths_by_scene = []
     for each, ground_truth in zip(every, streets.ground_truth, strict=True):
@@ -149,7 +149,7 @@ def predicted_depths(every: Sequence[Detections3D], streets: Streets, score: flo
 
 
 def masks_judged(network: Segmenter, feed: Feed) -> Metrics:
-    """Return mean intersection over union, of each class, and how well outlines fit."""
+    """Return mean IoU, the IoU of each class, and the boundary F-score."""
     confusion = torch.zeros(len(AREAS), len(AREAS), dtype=torch.long)
     fits: dict[str, list[float]] = {name: [] for name in FINE}
     scene = 0

@@ -1,4 +1,4 @@
-"""Where the systems look: saliency from training scenes, from boxes and from outlines."""
+"""Saliency policies for training: from training scenes, from boxes and from class boundaries."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
@@ -16,83 +16,83 @@ from ...models.small.pyramid import conv_bn_relu
 Boxes = Literal["ground truth", "detected"]
 
 NODES = (32, 32)
-"""Cells of every saliency map."""
+"""(rows, columns) of every saliency map."""
 
 PIECES = (32, 32)
 
 FWHM = (0.2, 0.4)
-"""Reach of the attraction, parts of (height, width): 38 and 256 pixels of 192 x 640."""
+"""FWHM of the attraction kernel as fractions of (height, width): 38 and 256 px of 192 x 640."""
 
 RELATIVE_SIGMA = 0.04
-"""Standard deviation of a thing's bump in the fixed saliency, a part of the frame's side."""
+"""Standard deviation of the Gaussians in the fixed saliency, as a fraction of the frame side."""
 
 EVENLY: Mapping[str, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
-"""Share of the even map in the fixed saliency: a mask has to be right everywhere."""
+"""Weight of the uniform map in the fixed saliency; masks are evaluated in the whole frame."""
 
 AMPLITUDE = 1.0
-"""What a box weighs against the even floor in the saliency of boxes."""
+"""Weight of a box relative to the uniform floor in the box saliency."""
 
 SHARE = 0.5
-"""Of the fixed saliency in that from boxes: what comes new is still seen."""
+"""Weight of the fixed saliency in the box saliency, so that new objects are still resolved."""
 
 FLOOR = 0.02
-"""What a cell without any outline weighs in the saliency of edges; one full of it weighs 1."""
+"""Edge saliency of a cell without boundary pixels; a cell full of them adds 1."""
 
 JITTER = 0.03
-"""Standard deviation of the places of boxes in training, in [-1, 1]."""
+"""Standard deviation of the jitter of box positions in training, in the units of [-1, 1]."""
 
 
 def warp_of(saliency_map: Tensor, separable: bool = True) -> Warp:
-    """Return the warp that a saliency asks for, the same way in all systems."""
+    """Return the warp of a saliency map, with the kernel and grid that all systems share."""
     return Warp.from_saliency(saliency_map, PIECES, FWHM, separable=separable)
 
 
 def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = RELATIVE_SIGMA) -> Tensor:
-    """Look where things were in training: a bump for each thing's middle, and its mirror image.
+    """Return the mean saliency of training scenes: a Gaussian at each box centre and its mirror.
 
-    A thing weighs one over its height: the smaller it is, the more it needs to be magnified.
+    The weight of an object is the inverse of its height, as small objects need more magnification.
 
     Args:
-        ground_truth: of the scenes.
-        sigma: standard deviation of the bumps, a part of the frame's side.
+        ground_truth: of each training scene.
+        sigma: standard deviation of the Gaussians, as a fraction of the frame side.
 
     Returns:
-        `1 1 h w`, the same from left to right and from right to left.
+        `1 1 h w`, symmetric under horizontal flips.
     """
     boxes = torch.cat([each.boxes for each in ground_truth])
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     both = torch.cat([middles, middles * torch.tensor([-1.0, 1.0])])
     weight = 1 / (boxes[:, 3] - boxes[:, 1]).repeat(2)
     saliency_map = saliency.gaussian(both[None], sigma=sigma, weight=weight[None], size=NODES)
-    # Rounding must not keep a mirrored picture from having the mirrored warp.
+    # Restore the symmetry lost to rounding: a mirrored image must get the mirrored warp.
     return (saliency_map + saliency_map.flip(-1)) / 2
 
 
 def mix_uniform(fixed: Tensor, task: str) -> Tensor:
-    """Look everywhere alike for a part, as large as the task wants: `1 1 h w`."""
+    """Return a fixed map mixed with the uniform one, `1 1 h w`, with the weight of the task."""
     share = EVENLY[task]
     return saliency.mix(saliency.uniform(NODES), fixed, weights=(share, 1 - share))
 
 
 def box_saliency(boxes: Sequence[Tensor], fixed: Tensor) -> Tensor:
-    """Look at boxes `n 4` of each image, and a little where things usually are: `b 1 h w`."""
+    """Return saliency `b 1 h w` from boxes `n 4` of each image, mixed with the fixed saliency."""
     looks = [saliency.from_boxes_scale_free(each, AMPLITUDE, size=NODES) for each in boxes]
     return saliency.mix(torch.cat(looks), fixed, weights=(1 - SHARE, SHARE))
 
 
 def jittered(boxes: Tensor, draw: torch.Generator) -> Tensor:
-    """Move each box `n 4` a little, so that a network learns that saliency may be off."""
+    """Return boxes `n 4` shifted at random, so that networks learn to tolerate wrong saliency."""
     shift = JITTER * torch.randn(len(boxes), 2, generator=draw)
     return (boxes + shift.repeat(1, 2)).clamp(-1, 1)
 
 
 def edge_saliency(semantic_mask: Tensor) -> Tensor:
-    """Look at the outlines of masks `b h w`: how much outline is in each cell, `b 1 h w`."""
+    """Return saliency `b 1 h w` that is high on the class boundaries of masks `b h w`."""
     return saliency.normalise(outlines(semantic_mask) + FLOOR)
 
 
 def outlines(semantic_mask: Tensor) -> Tensor:
-    """Return which part of each cell is outline: `b 1 h w` of the saliency's cells, in 0..1."""
+    """Return the fraction of boundary pixels in each saliency cell: `b 1 h w` in 0..1."""
     edge = torch.zeros(semantic_mask.shape, dtype=torch.float32)
     edge[:, 1:] += semantic_mask[:, 1:] != semantic_mask[:, :-1]
     edge[:, :, 1:] += semantic_mask[:, :, 1:] != semantic_mask[:, :, :-1]
@@ -100,13 +100,13 @@ def outlines(semantic_mask: Tensor) -> Tensor:
 
 
 class EdgePredictor(nn.Module):
-    """Expect outlines from a small, plainly downsampled picture.
+    """Small network that predicts class boundaries from a uniformly downsampled image.
 
     As in Jin et al., "Learning to downsample for segmentation of ultra-high resolution images",
-    ICLR 2022: it is trained towards true outlines, as the loss of the task alone does not teach it.
+    ICLR 2022, it is supervised with ground truth boundaries; the task loss alone is not enough.
 
     Args:
-        size: (rows, columns) of the picture that it looks at.
+        size: (rows, columns) of its input.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -120,16 +120,16 @@ class EdgePredictor(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return logits of the part of each cell that is outline, `b 1 h w`."""
+        """Return logits of the fraction of boundary pixels in each cell, `b 1 h w`."""
         small = resize(image, self.size)
         return F.adaptive_avg_pool2d(self.layers(4 * (small - 0.5)), NODES)
 
     def saliency(self, logits: Tensor) -> Tensor:
-        """Look where outlines are expected."""
+        """Return the saliency `b 1 h w` of predicted boundaries."""
         return saliency.normalise(logits.sigmoid() + FLOOR)
 
     def loss(self, logits: Tensor, semantic_mask: Tensor) -> Tensor:
-        """Compare with the true outlines of masks `b h w`."""
+        """Return the cross-entropy with the boundaries of ground truth masks `b h w`."""
         return F.binary_cross_entropy_with_logits(logits, outlines(semantic_mask))
 
 
@@ -137,19 +137,19 @@ class EdgePredictor(nn.Module):
 
 
 class TrainingPolicy(nn.Module):
-    """Where a system looks while it is trained and evaluated; a subclass is one policy.
+    """Base class of the saliency policies that systems are trained and evaluated with.
 
     Args:
-        fixed: `1 1 h w`, the mean saliency of the training scenes, as the task wants it.
+        fixed: `1 1 h w`, the mean saliency of the training scenes, see :func:`mix_uniform`.
         size: (rows, columns) of the network's input.
 
     Attributes:
         is_static: whether the map is the same for all images.
-        from_masks: whether the map of a scene follows from its ground truth masks alone, so that it
+        from_masks: whether the map of a scene depends on its ground truth mask alone, so that it
             is computed once.
-        boxes: the boxes it needs: those of the "ground truth", those "detected" in the frame
-            before, or none.
-        unzooms_masks: whether masks that are predicted in the zoomed frame are unzoomed.
+        boxes: the boxes that the policy is trained with: those of the "ground truth", those
+            "detected" in the previous frame, or none.
+        unzooms_masks: whether masks are predicted in the zoomed frame and then unzoomed.
     """
 
     is_static: ClassVar[bool] = False
@@ -165,17 +165,17 @@ class TrainingPolicy(nn.Module):
     def forward(
         self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return the saliency maps `b 1 h w` of images, and a loss of the policy's own.
+        """Return the saliency maps of images, `b 1 h w`, and the policy's auxiliary loss.
 
         Args:
             image: `b 3 h w` in 0..1.
-            semantic_masks: `b h w`, ground truth classes, for losses and upper bounds.
-            boxes: `n 4` for each image, for a policy with `boxes`; otherwise empty.
+            semantic_masks: `b h w`, ground truth classes, for losses and oracle policies.
+            boxes: `n 4` for each image if the policy has `boxes`, otherwise empty.
         """
         return self.fixed, torch.zeros(())
 
     def static_warp(self, separable: bool) -> Warp:
-        """Return the one warp of a static policy."""
+        """Return the warp that a static policy uses for all images."""
         return warp_of(self.fixed, separable)
 
 
@@ -190,38 +190,38 @@ class UniformPolicy(TrainingPolicy):
 
 
 class FixedPolicy(TrainingPolicy):
-    """Where objects were in training."""
+    """Fixed saliency: the mean over the training scenes."""
 
     is_static = True
 
 
 class WrongPolicy(FixedPolicy):
-    """Where objects were not in training: the fixed saliency, half a frame off."""
+    """Wrong fixed saliency: rolled by half a frame on both axes."""
 
     def __init__(self, fixed: Tensor, size: tuple[int, int]) -> None:
         super().__init__(fixed.roll((NODES[0] // 2, NODES[1] // 2), (-2, -1)), size)
 
 
 class BoxPolicy(TrainingPolicy):
-    """At boxes of the frame before; trained on ground truth boxes of this one, jittered."""
+    """Boxes of the previous frame; trained with jittered ground truth boxes of the current one."""
 
     boxes: ClassVar[Boxes] = "ground truth"
 
     def forward(
         self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return the saliency of boxes."""
+        """Return the saliency of the boxes and a zero loss."""
         return box_saliency(boxes, self.fixed), torch.zeros(())
 
 
 class DetectedBoxPolicy(BoxPolicy):
-    """At boxes of the frame before; trained on those that were detected in it, jittered."""
+    """Boxes of the previous frame; trained with jittered detections in it."""
 
     boxes: ClassVar[Boxes] = "detected"
 
 
 class EdgePolicy(TrainingPolicy):
-    """At ground truth outlines: an upper bound."""
+    """Ground truth class boundaries: an upper bound."""
 
     from_masks = True
     unzooms_masks = True
@@ -229,12 +229,12 @@ class EdgePolicy(TrainingPolicy):
     def forward(
         self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return the saliency of outlines."""
+        """Return the saliency of the ground truth boundaries and a zero loss."""
         return edge_saliency(semantic_masks), torch.zeros(())
 
 
 class ExpectedEdgePolicy(TrainingPolicy):
-    """At the outlines that a small network predicts, trained beside the segmenter."""
+    """Class boundaries predicted by a small network, which is trained with the segmenter."""
 
     unzooms_masks = True
 
@@ -245,7 +245,7 @@ class ExpectedEdgePolicy(TrainingPolicy):
     def forward(
         self, image: Tensor, semantic_masks: Tensor, boxes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return the saliency of predicted outlines, and the loss of their prediction."""
+        """Return the saliency of the predicted boundaries, and the loss of the prediction."""
         logits = self.edge_predictor(image)
         loss = self.edge_predictor.loss(logits, semantic_masks)
         return self.edge_predictor.saliency(logits.detach()), loss

@@ -1,6 +1,6 @@
-"""The systems that are compared: one network, the same input size, only the resampling differs.
+"""The systems that are compared: same network and input size, different resampling.
 
-A system is one entry of `SYSTEMS`; tables, costs and plots are made from the entries.
+A system is one entry of `SYSTEMS`; tables, costs and plots are generated from the entries.
 """
 
 from dataclasses import dataclass
@@ -32,19 +32,19 @@ Network = Detector | Detector3D | Segmenter
 
 @dataclass(frozen=True)
 class TrainedSystem:
-    """How a network is fed in training and evaluation.
+    """A system in which a network is trained and evaluated.
 
     Attributes:
-        name: as the command line has it.
-        description: in a few words.
-        kind: what is done with image, features and boxes.
-        policy: where it looks.
-        tasks: for which it is made.
-        upsample_factor: size of the unzoomed grids in units of the network's own.
-        separable: whether each axis is warped by itself.
-        predownsampled: whether the source is first reduced to the network's size, so that no detail
-            is left that a zoom could preserve.
-        in_short_table: for which tasks it is in the short table.
+        name: as used on the command line.
+        description: a few words for tables and plots.
+        kind: the class of the system: how image, features and boxes are resampled.
+        policy: the saliency policy.
+        tasks: that the system supports.
+        upsample_factor: size of the unzoomed grids relative to the network's own grids.
+        separable: whether each axis is warped independently.
+        predownsampled: whether the source is first reduced to the network's input size, so that no
+            detail is left for the zoom to preserve.
+        in_short_table: tasks whose short table includes the system.
     """
 
     name: str
@@ -59,15 +59,15 @@ class TrainedSystem:
 
     @property
     def in_source(self) -> bool:
-        """Whether the head works in the source frame; otherwise it does in the zoomed one."""
+        """Whether the head works in the source frame rather than in the zoomed frame."""
         return issubclass(self.kind, LZU)
 
     def around(self, network: Network, warp: Warp, size: Size) -> System:
-        """Return the system around a network.
+        """Return the system wrapped around a network.
 
         Args:
             network: one of the small networks.
-            warp: by which images are zoomed.
+            warp: that zooms the images.
             size: (rows, columns) of the network's input.
         """
         options: dict[str, Any] = {"size": size}
@@ -124,7 +124,7 @@ for _system in (
 
 
 def systems_of(task: Task, short: bool = False) -> list[TrainedSystem]:
-    """Return the systems that are made for a task, or those of its short table."""
+    """Return the systems that support a task, or only those in its short table."""
     return [
         system
         for system in SYSTEMS.values()

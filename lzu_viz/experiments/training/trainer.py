@@ -1,4 +1,4 @@
-"""Train one network in one system: the same recipe for all, so that only the resampling differs."""
+"""Training of one network in one system; the recipe is the same for all systems."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ from .warped_dataset import Feed
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast is trained.
+    """Hyperparameters of the training.
 
     Attributes:
-        steps: of the optimiser.
-        batch: images a step.
-        learning_rate: the highest rate of learning, reached after a fifth of the steps (one cycle).
+        steps: number of optimiser steps.
+        batch: images per step.
+        learning_rate: peak learning rate, reached after a fifth of the steps (one-cycle schedule).
     """
 
     steps: int = 600
@@ -43,7 +43,7 @@ def network_for(task: Task) -> Network:
 
 
 def input_size(full: Size, scale: float) -> Size:
-    """Return the size of a network's input: multiples of 16 that are nearest to the scale.
+    """Return the size of a network's input: the multiples of 16 nearest to the scaled size.
 
     Example:
         >>> input_size((192, 640), 0.25)
@@ -54,12 +54,12 @@ def input_size(full: Size, scale: float) -> Size:
 
 
 def _warming(steps: int) -> float:
-    """Return the fraction of the steps in which the rate grows; torch needs more than one step."""
+    """Return the warm-up fraction of the steps; torch fails if the warm-up is exactly one step."""
     return 0.2 if steps != 5 else 0.3
 
 
 def channels_last(network: Network) -> Network:
-    """Lay a network's weights out so that convolutions are fastest on a CPU and on tensor cores."""
+    """Return the network with channels-last weights, the fastest layout for its convolutions."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
@@ -67,14 +67,13 @@ def channels_last(network: Network) -> Network:
 def run(
     network: Network, system: TrainedSystem, zoomed: Tensor, warp: Warp, size: Size
 ) -> list[Tensor]:
-    """Run a network in a system, on the device where it is.
+    """Return the outputs of a network in a system, computed on the network's device.
 
-    In float32: most CPUs are no faster in bfloat16, many are slower.
-
-    Truth and losses stay on the CPU: outputs are small, and what cannot differ cannot go wrong.
+    In float32: most CPUs are no faster in bfloat16, many are slower. Outputs are moved to the CPU,
+    where ground truth and losses are, so that losses are computed alike on all devices.
 
     Returns:
-        One map a level on the CPU.
+        One map per level, on the CPU.
     """
     device = next(network.parameters()).device
     warp = warp.to(device)
@@ -85,23 +84,23 @@ def run(
 
 
 class Training:
-    """Train one network; iterating over it does so, step by step.
+    """Training loop of one network: iterating over it runs the steps and yields their losses.
 
-    The same seed gives the same network on the same machine, whatever else runs there.
+    The same seed gives the same network on the same machine.
 
     Args:
-        task: what it is for.
-        system: how it is fed.
-        scale: of its input to the picture.
-        seed: of its first weights and of the order of scenes.
-        streets: to train on.
-        recipe: how long and how fast.
-        boxes: for a system that looks at boxes, those of each scene.
-        device: where.
+        task: of the network.
+        system: in which the network is trained.
+        scale: size of the network's input relative to the image.
+        seed: of the initial weights, the order of scenes and the augmentation.
+        streets: training scenes.
+        recipe: hyperparameters; None for the defaults.
+        boxes: `n 4` for each scene, for a system whose policy needs boxes.
+        device: on which the network is trained.
 
     Attributes:
-        network: what is trained.
-        feed: what it is fed with.
+        network: the network that is trained.
+        feed: its training data.
         losses: one for each step so far.
     """
 
@@ -133,7 +132,7 @@ class Training:
         return self.recipe.steps
 
     def __iter__(self) -> Iterator[float]:
-        """Train; give the loss of each step."""
+        """Train, and yield the loss of each step."""
         recipe = self.recipe
         trained = [*self.network.parameters(), *self.feed.parameters()]
         optimiser = torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=0.01, fused=True)

@@ -1,4 +1,4 @@
-"""Zoom into pictures that hold no more detail: what is given is pixels, not information."""
+"""Zooming into images without fine detail: it adds pixels but no information."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -21,13 +21,13 @@ _AT_ONCE = 16
 
 
 def reduced(streets: Streets, size: Size) -> Streets:
-    """Reduce all pictures to a size, and blow them up again to the one that they had.
+    """Return scenes whose images are downsampled to a size and upsampled again.
 
-    What finer detail they had is gone; what is true of them stays.
+    Image size and ground truth are unchanged; the fine detail is lost.
 
     Args:
         streets: the scenes.
-        size: (rows, columns) that they are reduced to.
+        size: (rows, columns) that the images are downsampled to.
     """
     images = np.empty_like(streets.images)
     for start in range(0, len(streets), _AT_ONCE):
@@ -38,15 +38,15 @@ def reduced(streets: Streets, size: Size) -> Streets:
 
 
 def seen_heights(ground_truth: Sequence[GroundTruth], warp: Warp, rows: int) -> Tensor:
-    """Return the height of each thing in pixels of a network's input.
+    """Return the height of each object in pixels of a network's input.
 
     Args:
         ground_truth: of each scene.
-        warp: a single one, through which all scenes are zoomed.
+        warp: of batch size 1, with which all scenes are zoomed.
         rows: of the input.
 
     Returns:
-        `n`, one a true thing of the first scene, the second, and so on.
+        `n`, one per ground truth object, scene after scene.
     """
     boxes = torch.cat([one.boxes for one in ground_truth])
     seen = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
@@ -59,19 +59,19 @@ def match_targets(
     score: float = 0.3,
     minimum: float = 0.5,
 ) -> Tensor:
-    """Return which things were found.
+    """Return which objects were detected.
 
-    In turn, the surest first, a box takes the thing of its class that it overlaps most, of those
-    that are left.
+    In order of decreasing score, each detection is matched to the unmatched object of its class
+    with the highest IoU.
 
     Args:
-        every: what was found, one a scene.
+        every: detections of each scene.
         ground_truth: of each scene.
-        score: from which on a box counts.
-        minimum: IoU of a box and the thing that it finds.
+        score: minimum score of a detection.
+        minimum: minimum IoU of a match.
 
     Returns:
-        `n`, one a true thing of the first scene, the second, and so on.
+        Boolean `n`, one per ground truth object, scene after scene.
     """
     there = []
     for each, one in zip(every, ground_truth, strict=True):
@@ -86,20 +86,19 @@ def match_targets(
 
 
 FEWEST = 10
-"""Things in a bin for a share of them to say anything."""
+"""Minimum number of objects in a bin for its recall to be reported."""
 
 
 def binned_recall(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Return the share of things that are found, in bins of their heights.
+    """Return the recall of objects in bins of their heights.
 
     Args:
-        heights: `n`, of things.
-        there: `n`, whether they are found.
-        edges: of the bins, rising; what is lower or higher than all is in the first or the last.
+        heights: `n`, of the objects.
+        there: boolean `n`, whether each object was detected.
+        edges: `k + 1` ascending bin edges; lower or higher values fall in the first or last bin.
 
     Returns:
-        The shares, NaN where there are fewer than `FEWEST` things, and how many there are: both of
-        one number less than the edges.
+        The recall `k`, NaN in bins of fewer than `FEWEST` objects, and the counts `k`.
 
     Example:
         >>> heights = torch.arange(40.0) / 10
@@ -113,11 +112,11 @@ def binned_recall(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tup
 
 
 class SystemResult(NamedTuple):
-    """What a network saw of one scene.
+    """Input and output of a network for one scene.
 
     Attributes:
         zoomed: `1 3 h w`, the network's input.
-        warp: through which it was zoomed.
+        warp: that the scene was zoomed with.
         detections: in the source frame.
     """
 
@@ -134,15 +133,18 @@ def seen_by(
     scene: int,
     kept: Size,
 ) -> dict[str, SystemResult]:
-    """Reduce a scene, zoom into it with the fixed look, and let networks find what is there.
+    """Return the detections of several networks in a downsampled scene, zoomed by fixed saliency.
 
     Args:
-        networks: by their names.
+        networks: by name.
         streets: the scenes.
         size: (rows, columns) of the networks' input.
-        mean_saliency: `1 1 h w`, where things usually are.
-        scene: which.
-        kept: (rows, columns) that the scene is reduced to before.
+        mean_saliency: `1 1 h w`, mean saliency of the training scenes.
+        scene: index into the streets.
+        kept: (rows, columns) that the scene is downsampled to before the zoom.
+
+    Returns:
+        For each name of a network, its input and its detections.
     """
     source = reduced(streets.part([scene]), kept)
     feed = Feed("detection", SYSTEMS["lzu"], source, size, mean_saliency)

@@ -1,7 +1,7 @@
-"""Follow: what was found in the last frame says where to look in this one.
+"""Evaluation on video: saliency from the detections in the previous frame.
 
-Films are lists of streets: for each moment all of them. Where a detector is told where to look, it
-is told true boxes of the frame before, moved on by a motion that may be wrong.
+Clips are stored by time: a sequence of `Streets`, each with one frame of every clip. Detectors can
+also be given ground truth boxes of the previous frame, extrapolated by a motion that may be wrong.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,12 +24,12 @@ from .trained_systems import TrainedSystem
 from .warped_dataset import Feed
 
 SURE = 0.3
-"""Score from which a box of the last frame is looked at."""
+"""Score above which a detection in the previous frame contributes to the saliency."""
 
 COMPARED = ("uniform", "lzu", "lzu-adaptive", "lzu-cascaded")
-"""Systems that are compared on films: two that look at the same place always, two that follow."""
+"""Systems that are compared on clips: two with static saliency, two with adaptive saliency."""
 
-# --- films -------------------------------------------------------------------------------------
+# --- clips -------------------------------------------------------------------------------------
 
 
 def follow(
@@ -39,17 +39,17 @@ def follow(
     size: Size,
     mean_saliency: Tensor,
 ) -> Iterator[list[FrameResult]]:
-    """Run a detector in its system on films; in the first frame there is nothing to look at.
+    """Run a detector in its system on clips; there are no previous boxes in the first frame.
 
     Args:
-        network: trained.
-        system: one that looks at boxes follows them; any other looks where it always does.
-        clips: for each moment all films.
+        network: trained detector.
+        system: follows the previous detections if its policy uses boxes; else its warp is static.
+        clips: for each time, the frame of every clip.
         size: (rows, columns) of the network's input.
-        mean_saliency: `1 1 h w`, where things usually are.
+        mean_saliency: `1 1 h w`, mean saliency of the training scenes.
 
     Yields:
-        For each moment what was done in each film.
+        For each time, the result in each clip.
     """
     expected = [ground_truth.boxes[:0] for ground_truth in clips[0].ground_truth]
     for now in clips:
@@ -61,24 +61,24 @@ def follow(
 
 
 def precision_on(clips: Sequence[Streets], seen: Sequence[Sequence[FrameResult]]) -> float:
-    """Return average precision on films without their first moment, before which there was none."""
+    """Return average precision on clips, without their first frames, which have no predecessor."""
     every: list[Detections] = []
     ground_truth: list[GroundTruth] = []
     for now, there in zip(seen[1:], clips[1:], strict=True):
         every += [each.detections for each in now]
         ground_truth += there.ground_truth
-    joined = replace(clips[0], ground_truth=ground_truth)  # pictures are only asked for their size
+    joined = replace(clips[0], ground_truth=ground_truth)  # of the images only the size is used
     return boxes_judged(every, joined)["ap"]
 
 
 class Followed:
-    """Films followed by several systems, each when it is first asked for.
+    """Results of several systems on clips, computed on first request and cached.
 
     Args:
-        networks: by the name under which they are asked for, and the system of each.
-        clips: as in :func:`follow`.
-        size: likewise.
-        mean_saliency: likewise.
+        networks: by name, each network with its system.
+        clips: for each time, the frame of every clip, as in :func:`follow`.
+        size: (rows, columns) of the networks' input.
+        mean_saliency: `1 1 h w`, mean saliency of the training scenes.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Followed:
         self._seen: dict[tuple[str, int], list[FrameResult]] = {}
 
     def seen(self, name: str, clip: int) -> list[FrameResult]:
-        """Return what was done in each frame of a film."""
+        """Return the results of a network in each frame of a clip."""
         if (name, clip) not in self._seen:
             network, system = self.networks[name]
             one = [each.part([clip]) for each in self.clips]
@@ -106,14 +106,14 @@ class Followed:
         return self._seen[name, clip]
 
 
-# --- being told, with a motion that may be wrong -----------------------------------------------
+# --- ground truth boxes, extrapolated by a motion that may be wrong ----------------------------
 
 
 def boxes_at(seed: int, preset: str, size: Size, seconds: float) -> Tensor:
-    """Return the boxes of all things of a street at a time, found or not; nothing is drawn.
+    """Return the boxes of all objects of a street at a time, visible or not, without rendering.
 
     Returns:
-        `n 4`, clipped to the frame; NaN where a thing reaches behind the camera.
+        `n 4`, clipped to the frame; NaN for an object that extends behind the camera.
     """
     world = build(seed, PRESETS[preset])
     view = view_at(world, size, seconds)
@@ -123,9 +123,9 @@ def boxes_at(seed: int, preset: str, size: Size, seconds: float) -> Tensor:
 
 
 def moved(streets: Streets, split: str = "report", preset: str = "far") -> list[Tensor]:
-    """Return where the objects of the previous frame are now: for each scene `m 4`.
+    """Return the current boxes of the objects in the previous frame: `m 4` for each scene.
 
-    A thing that is behind the camera by now is left where it was.
+    An object that is now behind the camera keeps its previous box.
 
     Raises:
         ValueError: the streets are not the first ones of this split.
@@ -143,12 +143,12 @@ def moved(streets: Streets, split: str = "report", preset: str = "far") -> list[
 
 
 def extrapolate_boxes(previous_boxes: Tensor, now: Tensor, part_of: float) -> Tensor:
-    """Move boxes `m 4` of the frame before by a part of their motion; their sizes stay.
+    """Return boxes `m 4` of the previous frame moved by a multiple of their motion, sizes kept.
 
     Args:
-        previous_boxes: xyxy in [-1, 1].
-        now: the same things in this frame.
-        part_of: of the motion; 1 is right, 0 leaves them, -1 goes the wrong way.
+        previous_boxes: `m 4`, xyxy in [-1, 1].
+        now: `m 4`, boxes of the same objects in the current frame.
+        part_of: factor on the motion; 1 is correct, 0 is none, -1 is opposite.
 
     Example:
         >>> before, now = torch.tensor([[0.0, 0, 0.2, 0.2], [0.1, 0, 0.3, 0.2]])[:, None]
@@ -166,22 +166,22 @@ def precision_of(
     mean_saliency: Tensor,
     boxes: Sequence[Tensor] | None = None,
 ) -> float:
-    """Return average precision of a detector that is told where to look.
+    """Return average precision of a detector whose saliency is computed from given boxes.
 
     Args:
-        network: trained.
-        system: how it is fed.
+        network: trained detector.
+        system: in which the detector runs.
         streets: the scenes.
         size: (rows, columns) of the network's input.
-        mean_saliency: `1 1 h w`, where things usually are.
-        boxes: at which it looks, for each scene; None for a system that looks at none.
+        mean_saliency: `1 1 h w`, mean saliency of the training scenes.
+        boxes: `n 4` for the saliency of each scene; None for a policy without boxes.
     """
     feed = Feed("detection", system, streets, size, mean_saliency, boxes)
     return boxes_judged(predict_boxes(network, feed), streets)["ap"]
 
 
 def scale_boxes(boxes: Tensor, times: float) -> Tensor:
-    """Make boxes `n 4` larger about their middles, and with them the saliency that they make.
+    """Return boxes `n 4` scaled about their centres, to widen the saliency computed from them.
 
     Example:
         >>> scale_boxes(torch.tensor([[0.0, 0, 0.2, 0.4]]), 2.0)
@@ -192,7 +192,7 @@ def scale_boxes(boxes: Tensor, times: float) -> Tensor:
 
 
 def paces(streets: Streets, now: Sequence[Tensor]) -> Tensor:
-    """Return how far things moved since the frame before, along x, in their own widths: `n`."""
+    """Return the motion of objects since the previous frame along x, in box widths: `n`."""
     previous_boxes = torch.cat(
         [ground_truth.previous_boxes for ground_truth in streets.ground_truth]
     )

@@ -1,4 +1,4 @@
-"""Feed a network: scenes, zoomed as the system wants, with their truth in the frame of its head."""
+"""Training data: scenes zoomed by a system, with ground truth in the frame of its head."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -22,14 +22,14 @@ _AT_ONCE = 8
 
 
 class Batch(NamedTuple):
-    """What a network is fed with in one step.
+    """Network input and targets of one step.
 
     Attributes:
-        zoomed: `b 3 h w` in 0..1, as the network sees it.
-        warp: through which it was zoomed.
-        targets: one an image, in the frame of the head; for detectors.
-        semantic_mask: `b h w`, classes in that frame; for segmenters.
-        extra: a loss of the system's own: of a network that says where to look.
+        zoomed: `b 3 h w` in 0..1, the network's input.
+        warp: that the images were zoomed with; of batch size 1 or b.
+        targets: of each image, in the frame of the head; for detectors.
+        semantic_mask: `b h w`, classes in the frame of the head; empty except for segmenters.
+        extra: auxiliary loss of a saliency policy that is trained, otherwise 0.
     """
 
     zoomed: Tensor
@@ -40,21 +40,22 @@ class Batch(NamedTuple):
 
 
 class Feed(nn.Module):
-    """Scenes for a network in a system.
+    """Dataset of scenes zoomed for a network in a system.
 
-    What does not change from step to step is made once: where a system looks at the same place in
-    every picture, or at what is always true of each, all pictures are zoomed beforehand.
+    If the warps do not change between steps, because the saliency is static or computed from
+    ground truth masks, all images are zoomed once, in advance.
 
     Args:
-        task: what the network is for.
-        system: how it is fed.
+        task: of the network.
+        system: that zooms the images.
         streets: the scenes.
         size: (rows, columns) of the network's input.
-        mean_saliency: `1 1 h w`, where things usually are, see `looks.fixed_saliency`.
-        boxes: for a system that looks at boxes, those of each scene.
+        mean_saliency: `1 1 h w`, mean saliency of the training scenes, see
+            :func:`~lzu_viz.experiments.training.policies.fixed_saliency`.
+        boxes: `n 4` for each scene, for a system whose policy needs boxes.
 
     Attributes:
-        policy: where the system looks; it may hold a network that is trained, too.
+        policy: the saliency policy; it may contain a network that is trained as well.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Feed(nn.Module):
         self._kept: dict[tuple[int, bool], Targets] = {}
 
     def __len__(self) -> int:
-        """Return how many scenes there are."""
+        """Return the number of scenes."""
         return len(self.streets)
 
     def batch(
@@ -88,12 +89,15 @@ class Feed(nn.Module):
         mirrored: NDArray[np.bool_],
         jitter: torch.Generator | None = None,
     ) -> Batch:
-        """Return scenes.
+        """Return a batch of scenes.
 
         Args:
-            scenes: `b`, which.
-            mirrored: `b`, whether left and right change places.
-            jitter: moves boxes that are looked at, in training.
+            scenes: `b`, indices of the scenes.
+            mirrored: `b`, whether each scene is flipped horizontally.
+            jitter: generator of the jitter of saliency boxes in training; None for no jitter.
+
+        Raises:
+            ValueError: the policy needs boxes, and none were given.
         """
         turned = torch.from_numpy(mirrored)
         extra = torch.zeros(())
@@ -115,7 +119,7 @@ class Feed(nn.Module):
         return Batch(zoomed, warp, targets, semantic_mask, extra)
 
     def image(self, scenes: NDArray[np.int64], turned: Tensor) -> Tensor:
-        """Return the pictures as far as the system may know them."""
+        """Return the source images `b 3 h w`, without fine detail if the system predownsamples."""
         image = self.streets.image(scenes)
         if self.system.predownsampled:
             image = resize(resize(image, self.size), image.shape[-2:])
@@ -129,7 +133,7 @@ class Feed(nn.Module):
         turned: Tensor,
         jitter: torch.Generator | None,
     ) -> tuple[Warp, Tensor]:
-        """Return the warp for each picture, and the loss of a network that says where to look."""
+        """Return the warp of each image, and the auxiliary loss of the saliency policy."""
         boxes: list[Tensor] = []
         if self.policy.boxes:
             if self.boxes is None:
@@ -144,7 +148,7 @@ class Feed(nn.Module):
         return policies.warp_of(detections, self.system.separable), extra
 
     def weights(self) -> Tensor:
-        """Return what a pixel of each class counts: one over the root of how often it is seen."""
+        """Return loss weights of the classes: inverse square root of frequency, with mean 1."""
         some = self.streets.area(range(min(100, len(self))))
         share = torch.bincount(some.flatten().int(), minlength=len(AREAS)) / some.numel()
         weights = share.clamp(min=1e-4).rsqrt()
@@ -155,12 +159,12 @@ class Feed(nn.Module):
             yield np.arange(start, min(start + _AT_ONCE, len(self)))
 
     def _edges(self) -> Tensor:
-        """Look at the true outlines of each scene: `n 1 h w`."""
+        """Return saliency on the ground truth class boundaries of each scene: `n 1 h w`."""
         every = (policies.edge_saliency(self.streets.area(scenes)) for scenes in self._some())
         return torch.cat(list(every))
 
     def _known_warp(self, scenes: NDArray[np.int64], turned: Tensor) -> Warp:
-        """Return the warp of scenes for which it does not change from step to step."""
+        """Return the warp of scenes, for a policy whose warps do not change between steps."""
         if self.warp is not None:
             return self.warp
         if self.edges is None:
@@ -168,10 +172,10 @@ class Feed(nn.Module):
         return policies.warp_of(_mirror(self.edges[scenes], turned), self.system.separable)
 
     def _store(self) -> tuple[Tensor, Tensor]:
-        """Zoom all pictures, and bring all masks into the frame of the head."""
+        """Return all images zoomed, and all masks in the frame of the head, as bytes."""
         masked = len(self) if self.task == "segmentation" else 0
-        # Filled in place: small results, kept between large ones that are freed, would leave a heap
-        # full of holes, a gigabyte of them.
+        # Filled in place: small results kept between large freed ones would fragment the heap, by
+        # as much as a gigabyte.
         zoomed = torch.empty(len(self), 3, *self.size, dtype=torch.uint8)
         semantic_mask = torch.empty(masked, *self.size, dtype=torch.uint8)
         for scenes in self._some():
@@ -187,11 +191,11 @@ class Feed(nn.Module):
         through = Warp.identity((1, 1)) if self.system.in_source else warp
         classes = torch.arange(len(AREAS), dtype=torch.uint8)
         one_hot = (semantic_mask[:, None] == classes[:, None, None]).float()
-        # As `argmax`, in a fifth of the time.
+        # Equal to `argmax`, in a fifth of the time.
         return through.zoom(one_hot, self.size, antialias=False).max(dim=1).indices.byte()
 
     def _targets(self, scene: int, turn: bool, warp: Warp, row: int) -> Targets:
-        """Return what there is in a scene, worked out once where it is the same in every step."""
+        """Return the targets of a scene, cached if they do not change between steps."""
         stays = self.system.in_source or self.warp is not None
         if stays and (scene, turn) in self._kept:
             return self._kept[scene, turn]
@@ -214,12 +218,17 @@ class Feed(nn.Module):
 
 
 def mirror_boxes(boxes: Tensor) -> Tensor:
-    """Let left and right change places in boxes `n 4`."""
+    """Return boxes `n 4` flipped horizontally."""
     return boxes[:, [2, 1, 0, 3]] * torch.tensor([-1.0, 1.0, -1.0, 1.0])
 
 
 def mirror(ground_truth: GroundTruth, columns: int) -> GroundTruth:
-    """Let left and right change places in what is true of a scene."""
+    """Return the ground truth of a scene flipped horizontally.
+
+    Args:
+        ground_truth: of the scene; the class mask is not part of it.
+        columns: width of the image in pixels.
+    """
     turn = torch.tensor([-1.0, 1, 1, 1, 1, 1, -1])  # x and yaw
     focal, x, y = ground_truth.camera
     return ground_truth._replace(
@@ -231,7 +240,7 @@ def mirror(ground_truth: GroundTruth, columns: int) -> GroundTruth:
 
 
 def _mirror(images: Tensor, turned: Tensor) -> Tensor:
-    """Turn some of the images `b ... w`."""
+    """Return images `b ... w`, some of them flipped horizontally."""
     images = images.clone()
     images[turned] = images[turned].flip(-1)
     return images
