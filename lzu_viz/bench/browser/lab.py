@@ -58,6 +58,9 @@ POLL_S = 0.05
 STILL, STILL_S = 3, 0.15
 """An element is at rest if it was found so many times, so many seconds apart, at one place."""
 
+# An exception is an output of one of these types, a warning of the second.
+ERRORS = [f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr")]
+
 # The pixels of a picture as they are in the page, whatever covers them or scrolls them away.
 READ_PIXELS = """async element => {
     if (element instanceof HTMLImageElement) await element.decode();
@@ -309,8 +312,7 @@ class Lab:
         """Open a notebook, named from the folder of notebooks, and wait for its kernel."""
         server = self._server
         self.page.goto(f"{server.url}/lab/tree/{notebook}?reset&token={server.token}")
-        # The toolbar's mark says idle before any kernel is there; the status bar does not.
-        self._expect_idle(RUN_MS)
+        self.wait_for_kernel()
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
 
     def run_all(self) -> None:
@@ -325,18 +327,32 @@ class Lab:
         self.page.get_by_role("menuitem", name=entry, exact=True).click()
 
     def wait_idle(self) -> None:
-        """Wait until every code cell has a number and the kernel has nothing left to do."""
-        self.page.wait_for_function(
-            """selector => [...document.querySelectorAll(selector)]
-                .every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()))""",
-            arg=".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt",
-            timeout=RUN_MS,
-        )
-        self._expect_idle(RUN_MS)
+        """Wait until every code cell has a number and the kernel has nothing left to do.
 
-    def _expect_idle(self, timeout_ms: float) -> None:
+        Raises:
+            RuntimeError: a cell failed, so that those after it will not run.
+        """
+        notebook = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell"
+        outcome = self.page.wait_for_function(
+            """([prompts, errors]) => {
+                const found = [...document.querySelectorAll(errors)];
+                const error = found.find((output) => output.textContent.includes("Traceback"));
+                if (error) return { text: error.textContent };
+                const hasRun = (prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim());
+                return [...document.querySelectorAll(prompts)].every(hasRun);
+            }""",
+            arg=[f"{notebook} .jp-InputPrompt", ", ".join(f"{notebook} {each}" for each in ERRORS)],
+            timeout=RUN_MS,
+        ).json_value()
+        if outcome is not True:
+            raise RuntimeError(f"a cell failed: {outcome['text']}")
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self) -> None:
+        """Wait until there is a kernel that has nothing left to do."""
+        # The toolbar's mark says idle before any kernel is there; the status bar does not.
         status = self.page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
-        expect(status).to_be_visible(timeout=timeout_ms)
+        expect(status).to_be_visible(timeout=RUN_MS)
 
     def prompts(self) -> list[str]:
         """The text before each code cell, as `[3]:`."""
@@ -344,10 +360,7 @@ class Lab:
 
     def cell_errors(self) -> list[str]:
         """The text of every output that is an error or a warning."""
-        error = "application/vnd.jupyter.error"
-        stderr = "application/vnd.jupyter.stderr"
-        outputs = self.cells.locator(f'[data-mime-type="{error}"], [data-mime-type="{stderr}"]')
-        return outputs.all_text_contents()
+        return self.cells.locator(", ".join(ERRORS)).all_text_contents()
 
     def screenshot(self, path: Path) -> None:
         """Store the page as it is now."""
