@@ -8,11 +8,14 @@ import pytest
 import torch
 
 os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine has
+# On a busy machine, threads that wait for one another take far longer than they save. The variable
+# is for programs that tests start.
+torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Give each test the same random numbers, whichever tests ran before it."""
+    """Return each test the same random numbers, whichever tests ran before it."""
     torch.manual_seed(0)
 
 

@@ -15,14 +15,23 @@ def find_node() -> str:
     return needed(shutil.which("node"), "no node on PATH: the page's JavaScript cannot be tested")
 
 
-def run_node(driver: str, folder: Path, given: str = "") -> str:
-    """Run a driver on a copy of the front end in `folder`; what it prints."""
-    node = find_node()
+def copy_front(folder: Path) -> None:
+    """Copy the modules of the front end."""
     for path in FRONT.glob("*.js"):
         shutil.copy(path, folder)
     # By this, every version of Node takes the files for modules.
     (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
-    command = [node, str(DRIVERS / driver), str(folder)]
+
+
+def run_driver(driver: str, folder: Path, given: str = "") -> str:
+    """Run a driver on the modules in `folder`; return what it prints."""
+    command = [find_node(), str(DRIVERS / driver), str(folder)]
     run = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
+
+
+def run_node(driver: str, folder: Path, given: str = "") -> str:
+    """Run a driver on a copy of the front end in `folder`; return what it prints."""
+    copy_front(folder)
+    return run_driver(driver, folder, given)

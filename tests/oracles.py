@@ -69,9 +69,9 @@ def invert_point(grid: Array, target: Array) -> Array | None:
 
 
 def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
-    """Give (row, column) of all pieces whose four straight edges go round `target`, or touch it."""
+    """Return (row, column) of all pieces whose straight edges enclose or touch `target`."""
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
-    found = []
+    pieces = []
     for row in range(rows):
         for column in range(columns):
             corners = grid[[row, row, row + 1, row + 1], [column, column + 1, column + 1, column]]
@@ -83,8 +83,8 @@ def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
             near = np.abs(edge[:, 0] * way[:, 1] - edge[:, 1] * way[:, 0]) < 1e-9
             inside = (corners.min(0) - 1e-9 <= target) & (target <= corners.max(0) + 1e-9)
             if (crosses & right).sum() % 2 or (near.any() and inside.all()):
-                found.append((row, column))
-    return found
+                pieces.append((row, column))
+    return pieces
 
 
 def _corners(grid: Array, x: float, y: float, width: float, height: float) -> Array:
@@ -143,3 +143,45 @@ def first_inside(
         first = int(hit.argmax())
         low, high = depth[max(first - 1, 0)], depth[first]
     return float(high)
+
+
+def area_mean(source: Array, edges_y: Array, edges_x: Array) -> Array:
+    """Average an image `c h w` over rectangles, pixel by pixel; edges in pixels from the corner."""
+
+    def share(low: float, high: float, pixel: int, count: int) -> float:
+        begin = -math.inf if pixel == 0 else pixel
+        end = math.inf if pixel == count - 1 else pixel + 1
+        return max(0.0, min(high, end) - max(low, begin)) / (high - low)
+
+    def interval(one: float, other: float) -> tuple[float, float]:
+        middle, length = (one + other) / 2, max(abs(other - one), 1.0)
+        return middle - length / 2, middle + length / 2
+
+    channels, height, width = source.shape
+    means = np.zeros((channels, len(edges_y) - 1, len(edges_x) - 1))
+    for i in range(len(edges_y) - 1):
+        for j in range(len(edges_x) - 1):
+            for row in range(height):
+                for column in range(width):
+                    weight = share(*interval(*edges_y[i : i + 2]), row, height)
+                    weight *= share(*interval(*edges_x[j : j + 2]), column, width)
+                    means[:, i, j] += weight * source[:, row, column]
+    return means
+
+
+def pyramid(image: Array, top: int) -> list[tuple[Array, Array]]:
+    """Halve an image `b c h w` by 2x2 means, again and again; a side that is odd is repeated.
+
+    Each level comes with the part (x, y) of its extent that the first image takes up.
+    """
+    extent = np.ones(2)
+    levels = [(image, extent)]
+    for _ in range(top):
+        rows, columns = image.shape[-2:]
+        padding = ((0, 0), (0, 0), (0, rows % 2), (0, columns % 2))
+        image = np.pad(image, padding, mode="edge")
+        extent = extent * [columns / image.shape[-1], rows / image.shape[-2]]
+        image = (image[..., ::2, :] + image[..., 1::2, :]) / 2
+        image = (image[..., ::2] + image[..., 1::2]) / 2
+        levels.append((image, extent))
+    return levels

@@ -6,7 +6,7 @@ import pytest
 
 
 def needed(program: str | None, what_for: str) -> str:
-    """Give the program's path; where there is none, skip the test, but in CI fail."""
+    """Return the program's path; where there is none, skip the test, but in CI fail."""
     if program is None:
         if os.environ.get("CI"):
             pytest.fail(what_for)

@@ -40,6 +40,7 @@ def test_what_was_found_is_read_again(tmp_path):
     assert run.recorded(tmp_path / "none.jsonl") == {}
 
 
+@pytest.mark.slow
 def test_a_finding_lapses_with_what_it_rests_on(monkeypatch):
     fault, other = run.faults()[:2]
     tree = run.Tree()
@@ -59,6 +60,6 @@ def test_the_recorded_table_is_of_these_faults():
     names = {fault.name for fault in run.faults()}
     lines = run.recorded().values()
     assert {line["fault"] for line in lines} == names
-    for by, least in run.WANTED.items():
+    for by, minimum in run.WANTED.items():
         latest = {line["fault"]: line["seen"] for line in lines if line["by"] == by}
-        assert sum(map(bool, latest.values())) >= least * len(names), by
+        assert sum(map(bool, latest.values())) >= minimum * len(names), by

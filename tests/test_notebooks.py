@@ -31,8 +31,8 @@ def text(cell: Cell) -> str:
 
 def tags(cell: Cell) -> list[str]:
     """A cell's tags."""
-    found: list[str] = cell.get("metadata", {}).get("tags", [])
-    return found
+    tags: list[str] = cell.get("metadata", {}).get("tags", [])
+    return tags
 
 
 def code_cells(notebook: Notebook) -> Iterator[tuple[int, Cell]]:
@@ -172,10 +172,10 @@ def solves_what_is_asked(notebook: Notebook) -> Iterator[str]:
     exercise = ""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            found = re.findall(
+            match = re.findall(
                 r"^(?:#+ Exercise |\*\*(?:Exercise )?)([12])\b", text(cell), re.MULTILINE
             )
-            exercise = found[-1] if found else exercise
+            exercise = match[-1] if match else exercise
         elif is_checked(cell):
             parts[exercise] = parts.get(exercise, 0) + 1
     for number in ("1", "2"):

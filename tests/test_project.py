@@ -21,6 +21,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import lzu_viz
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lzu_viz"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -149,7 +151,7 @@ def test_the_wall_lets_neighbours_through() -> None:
 
 def test_the_package_holds_its_rooms_and_nothing_else() -> None:
     entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
-    assert entries == {*ROOMS, "__init__.py", "py.typed"}
+    assert entries == {*ROOMS, "__init__.py", "_extras.py", "py.typed"}
 
 
 def test_no_file_name_stands_for_two_ideas() -> None:
@@ -166,9 +168,17 @@ def test_tests_mirror_the_rooms() -> None:
     assert tested - {"browser"} <= set(ROOMS)
     assert {*ROOMS} - {"site"} <= tested  # the site is tested in a browser
     loose = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
-    assert loose <= {"test_project", "test_notebooks", "test_mutants", "test_packaging"}
+    assert loose <= {
+        "test_project",
+        "test_notebooks",
+        "test_mutants",
+        "test_packaging",
+        "test_registries",
+        "test_run_stages",
+    }
 
 
+@pytest.mark.slow
 def test_importing_the_package_draws_nothing() -> None:
     code = "import lzu_viz, json, sys; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run(
@@ -184,8 +194,8 @@ def test_importing_the_package_draws_nothing() -> None:
 
 def public_modules() -> list[str]:
     """Dotted names of all modules of the package without a leading underscore."""
-    found = [info.name for info in pkgutil.walk_packages([str(PACKAGE)], "lzu_viz.")]
-    return ["lzu_viz", *(n for n in found if not any(p.startswith("_") for p in n.split(".")))]
+    modules = [info.name for info in pkgutil.walk_packages([str(PACKAGE)], "lzu_viz.")]
+    return ["lzu_viz", *(n for n in modules if not any(p.startswith("_") for p in n.split(".")))]
 
 
 @pytest.mark.parametrize("name", public_modules())
@@ -202,9 +212,24 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def required(lines: list[str]) -> dict[str, SpecifierSet]:
-    """Name and bounds of each requirement."""
-    parsed = [Requirement(line) for line in lines]
-    return {canonicalize_name(r.name): r.specifier for r in parsed}
+    """Name and bounds of each requirement; an extra's own extras stand for what they require."""
+    detections: dict[str, SpecifierSet] = {}
+    for each in map(Requirement, lines):
+        if canonicalize_name(each.name) == canonicalize_name(PROJECT["name"]):
+            for extra in each.extras:
+                detections |= with_extra(extra)
+        else:
+            detections[canonicalize_name(each.name)] = each.specifier
+    return detections
+
+
+def with_extra(name: str) -> dict[str, SpecifierSet]:
+    """Name and bounds of each requirement of an extra."""
+    return required(PROJECT["optional-dependencies"][name])
+
+
+def test_extras_that_include_others_are_followed() -> None:
+    assert {"jupyterlab", "pycocotools", "pytest"} <= set(with_extra("test"))
 
 
 def conda_packages(path: Path) -> tuple[dict[str, SpecifierSet], list[str]]:
@@ -223,7 +248,8 @@ def test_conda_environment_matches_pyproject(path: str, by_pip: list[str]) -> No
     packages, left_to_pip = conda_packages(ROOT / path)
     assert left_to_pip == by_pip
     assert "pip" in packages
-    wanted = {CONDA_NAMES.get(n, n): spec for n, spec in required(PROJECT["dependencies"]).items()}
+    asked = required(PROJECT["dependencies"]) | with_extra("notebooks") | with_extra("metrics")
+    wanted = {CONDA_NAMES.get(name, name): spec for name, spec in asked.items()}
     python = packages.pop("python")
     packages.pop("pip")
     assert packages == wanted
@@ -252,19 +278,36 @@ def test_constraints_hold_what_pyproject_asks_for() -> None:
         assert pin.version in spec, name
 
 
-def test_everything_imported_is_asked_for() -> None:
+NEEDS = re.compile(r"\bneeds\(\"(\w+)\"\)")
+
+
+def extras_of(path: Path) -> set[str]:
+    """The extras that a module may import from: those that it or a package around it names."""
+    if room(path) in ("bench", "site"):
+        return {"test"}
+    around = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(PACKAGE)]
+    files = [file for file in (path, *around) if file.is_file()]
+    return {extra for file in files for extra in NEEDS.findall(file.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_everything_imported_is_asked_for(path: Path) -> None:
     here = {"lzu_viz", *sys.stdlib_module_names}
     # ipywidgets needs IPython itself
     distribution = {"PIL": "pillow", "IPython": "ipywidgets", "websocket": "websocket-client",
                     "skimage": "scikit-image"}  # fmt: skip
-    asked = set(required(PROJECT["dependencies"]))
-    with_extra = asked | set(required(PROJECT["optional-dependencies"]["test"]))
-    for path in SOURCES:
-        package = ".".join(path.relative_to(ROOT).parent.parts)
-        names = imported_names(path.read_text(encoding="utf-8"), package)
-        imported = {name.split(".")[0] for name in names} - here
-        allowed = with_extra if room(path) in ("bench", "site") else asked
-        assert {distribution.get(name, name) for name in imported} <= allowed, path
+    allowed = set(required(PROJECT["dependencies"]))
+    for extra in extras_of(path):
+        allowed |= set(with_extra(extra))
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    names = imported_names(path.read_text(encoding="utf-8"), package)
+    imported = {name.split(".")[0] for name in names} - here
+    assert {distribution.get(name, name) for name in imported} <= allowed
+
+
+def test_the_core_names_no_extra() -> None:
+    assert extras_of(PACKAGE / "geometry/warp.py") == set()
+    assert extras_of(PACKAGE / "plots/figures.py") == {"notebooks"}
 
 
 # --- what is shipped ---------------------------------------------------------------------------
@@ -282,6 +325,7 @@ def repository_files() -> list[Path]:
     return [path for path in listed if path.is_file()]
 
 
+@pytest.mark.slow
 def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
@@ -298,6 +342,7 @@ LOCAL_FOLDERS = b"|".join([b"work", b"root", b"home", b"Users"])
 LOCAL_PATH = re.compile(rb"(?<![\w+])/(?:" + LOCAL_FOLDERS + b")/")
 
 
+@pytest.mark.slow
 def test_no_path_of_one_machine_is_in_the_repository() -> None:
     files = repository_files()
     assert Path(__file__) in files
@@ -321,11 +366,18 @@ def test_paper_is_there(name: str) -> None:
 def test_citation_names_us_and_the_paper() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] == "1.2.0"
-    assert citation["version"] == PROJECT["version"]
+    assert citation["version"] == lzu_viz.__version__
+    assert "version" in PROJECT["dynamic"]  # read from lzu_viz/__init__.py
     assert citation["authors"]
     (paper,) = citation["references"]
     assert paper["title"] == "Learning to Zoom and Unzoom"
     assert paper["authors"][0]["family-names"] == "Thavamani"
+
+
+def test_changelog_begins_with_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    (first, *_) = re.findall(r"^## (\S+)", changelog, re.MULTILINE)
+    assert first == lzu_viz.__version__
 
 
 def test_readme_names_the_two_commands() -> None:
@@ -346,6 +398,7 @@ def test_binder_installs_the_package() -> None:
     json.loads((ROOT / "binder/overrides.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_readme_code_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

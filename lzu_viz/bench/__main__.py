@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from .._extras import needs
 from . import report
 
 
@@ -26,11 +27,12 @@ def parser() -> argparse.ArgumentParser:
         ("inverse", "what the inverse of a warp costs, beside what others offer"),
         ("zoom", "what making a warp, zooming and unzooming cost"),
         ("stages", "what each stage of a system costs, with both networks"),
-        ("all", "these three"),
+        ("busy", "how much slower inverse and zoom get on a busy machine"),
+        ("all", "inverse, zoom and stages"),
     ):
         each = commands.add_parser(name, help=what)
         each.add_argument("--rounds", type=_some, default=7, help="for each median (default 7)")
-        if name != "stages":
+        if name not in ("stages", "busy"):
             each.add_argument(
                 "--official", type=Path, metavar="FOLDER",
                 help="a checkout of the official code, to be measured beside",
@@ -39,6 +41,10 @@ def parser() -> argparse.ArgumentParser:
             each.add_argument(
                 "--picture", type=Path, metavar="FILE", help="draw the inverse's, .png or .svg"
             )
+    imports = commands.add_parser(
+        "imports", help="how long `import lzu_viz` takes, beside `import kornia` alone"
+    )
+    imports.add_argument("--rounds", type=_some, default=9, help="for each median (default 9)")
     for each in commands.choices.values():
         each.add_argument("--json", type=Path, help="store the figures in this file")
     return out
@@ -56,21 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     name, path, picture = (options.pop(key, None) for key in ("bench", "json", "picture"))
     try:
-        bench = import_module(f".{name}", __package__)
-        said = bench.run(**options)
+        with needs("test"):
+            bench = import_module(f".{name}", __package__)
+            result = bench.run(**options)
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("lzu_viz"):
             raise
-        print(f"{error}: a benchmark needs more: pip install 'lzu_viz[test]'", file=sys.stderr)
+        print(f"this benchmark cannot run: {error}", file=sys.stderr)
         return 1
     except report.CannotRun as error:
         print(error, file=sys.stderr)
         return 1
-    print(bench.text(said))
+    print(bench.text(result))
     if path:
-        report.write(said, path)
+        report.write(result, path)
     if picture:
-        bench.draw(said, picture)
+        bench.draw(result, picture)
     return 0
 
 

@@ -12,19 +12,19 @@ EACH = {"inverse": inverse, "zoom": zoom, "stages": stages}
 
 def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     """Run all three, see there."""
-    said = {
+    result = {
         "inverse": inverse.run(official, rounds),
         "zoom": zoom.run(official, rounds),
         "stages": stages.run(rounds),
     }
-    return report("all", [], {}, **said)
+    return report("all", [], {}, **result)
 
 
-def text(said: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """Put the reports into words, one below the other."""
-    return "\n\n".join(f"== {name} ==\n{each.text(said[name])}" for name, each in EACH.items())
+    return "\n\n".join(f"== {name} ==\n{each.text(result[name])}" for name, each in EACH.items())
 
 
-def draw(said: Mapping[str, Any], path: Path) -> None:
+def draw(result: Mapping[str, Any], path: Path) -> None:
     """Draw what `inverse` has to draw."""
-    inverse.draw(said["inverse"], path)
+    inverse.draw(result["inverse"], path)

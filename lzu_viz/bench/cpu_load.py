@@ -14,13 +14,13 @@ class Load:
         self._others = _others_s()
 
     def others(self) -> float:
-        """Give the share of all cores, 0 to 1, that they have had since."""
+        """Return the share of all cores, 0 to 1, that they have had since."""
         cores = (time.monotonic() - self._start) * (os.cpu_count() or 1)
         return max(0.0, (_others_s() - self._others) / cores)
 
 
 def _others_s() -> float:
-    """Give the seconds of all cores that went to others, since the machine started."""
+    """Return the seconds of all cores that went to others, since the machine started."""
     spent = psutil.cpu_times()
     ours = 0.0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):

@@ -162,8 +162,10 @@ def _drag(stages: dict[str, Stage], drags: int, progress: Progress) -> dict[str,
 
 def _memory(stage: Stage, updates: int, progress: Progress) -> dict[str, float]:
     """Compare the memory of page and kernel before and after many updates."""
-    said = stage.lab.cells.locator(".jp-OutputArea-output", has_text="kernel").first.inner_text()
-    kernel = psutil.Process(int(said.split()[-1]))
+    shown_text = stage.lab.cells.locator(
+        ".jp-OutputArea-output", has_text="kernel"
+    ).first.inner_text()
+    kernel = psutil.Process(int(shown_text.split()[-1]))
 
     def now() -> tuple[float, float]:
         return stage.heap_mb(), kernel.memory_info().rss / 1e6
@@ -203,9 +205,9 @@ def _ratio(first: dict[str, Any], second: dict[str, Any], name: str) -> float:
     return round(float(first[name]) / float(second[name]), 2)
 
 
-def text(said: dict[str, Any]) -> str:
-    """Give the report as a person reads it: a table, with what is wanted beside it."""
-    rows = {row["design"]: row for row in said["rows"]}
+def text(result: dict[str, Any]) -> str:
+    """Return the report as a person reads it: a table, with what is wanted beside it."""
+    rows = {row["design"]: row for row in result["rows"]}
     lines = []
     for name, label in NAMES.items():
         figures = [str(row.get(name, "")) for row in rows.values()]
@@ -216,23 +218,23 @@ def text(said: dict[str, Any]) -> str:
         ]
         lines.append([label, *figures, *(wanted or [""])])
     out = [table(["", *rows, "wanted"], lines)]
-    out.append(f"Each panel {said['panel']} pixels; {rows['explorer']['drags']} drags of each.")
-    if "memory" in said:
-        memory = said["memory"]
+    out.append(f"Each panel {result['panel']} pixels; {rows['explorer']['drags']} drags of each.")
+    if "memory" in result:
+        memory = result["memory"]
         out.append(
             f"Memory after {memory['updates']} updates, MB: page {memory['page_before_mb']} -> "
             f"{memory['page_after_mb']}, kernel {memory['kernel_before_mb']} -> "
             f"{memory['kernel_after_mb']}"
         )
-    if said["others"] > BUSY:
+    if result["others"] > BUSY:
         out.append(
-            f"Other programs took {said['others']:.0%} of the machine meanwhile: "
+            f"Other programs took {result['others']:.0%} of the machine meanwhile: "
             "on one that is idle, the figures are better."
         )
-    out.append(", ".join(f"{name} {value}" for name, value in said["versions"].items()))
+    out.append(", ".join(f"{name} {value}" for name, value in result["versions"].items()))
     return "\n".join(out)
 
 
-def _wanted(value: float, least: float, most: float) -> str:
-    limit = f"at most {most:g}" if math.isfinite(most) else f"at least {least:g}"
-    return f"{limit}: {'met' if least <= value <= most else 'MISSED'}"
+def _wanted(value: float, minimum: float, maximum: float) -> str:
+    limit = f"at most {maximum:g}" if math.isfinite(maximum) else f"at least {minimum:g}"
+    return f"{limit}: {'met' if minimum <= value <= maximum else 'MISSED'}"

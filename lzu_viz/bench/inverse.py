@@ -19,11 +19,12 @@ from torch.nn import functional as F
 
 from ..geometry import saliency
 from ..geometry.inverse.invert import invert_pixels
+from ..geometry.threads import threads
 from ..geometry.warp import Warp
 from ..plots.timings import show_inverses
 from .official import Official
 from .report import CannotRun, Progress, report, table
-from .timing import loaded, medians, peak_mb, threads
+from .timing import loaded, medians, peak_mb
 
 SIZES = ((32, 64), (64, 128), (128, 256), (256, 512), (900, 1600))
 BATCHES = (1, 4)
@@ -58,31 +59,31 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
         A report; times in seconds, memory in MiB.
     """
     theirs = Official(official) if official else None
-    looks = _looks(theirs)
+    saliency_maps = _looks(theirs)
     counts = sorted({1, os.cpu_count() or 1})
-    progress = Progress(len(counts) * (2 * len(looks) * len(SIZES) * len(BATCHES) * 5))
+    progress = Progress(len(counts) * (2 * len(saliency_maps) * len(SIZES) * len(BATCHES) * 5))
     rows = [
         row
         for count in counts
-        for name, look in looks.items()
+        for name, saliency_map in saliency_maps.items()
         for separable in (True, False)
-        for row in _rows(name, look, separable, count, theirs, rounds, progress)
+        for row in _rows(name, saliency_map, separable, count, theirs, rounds, progress)
     ]
-    name, look = next(iter(looks.items()))
-    warp = Warp.from_saliency(look, PIECES, FWHM, separable=False)
+    name, saliency_map = next(iter(saliency_maps.items()))
+    warp = Warp.from_saliency(saliency_map, PIECES, FWHM, separable=False)
     with threads(1):
         more = {
             "pyramid": _pyramid(warp, theirs, rounds, progress),
             "gradient": _gradient(warp, rounds, progress),
             "memory": _memory(warp, theirs, progress),
-            "error": {each: _error(_warp(every, False)) for each, every in looks.items()},
+            "error": {each: _error(_warp(every, False)) for each, every in saliency_maps.items()},
         }
     progress.close()
     return report("inverse", rows, {}, look=name, **more)
 
 
 def _looks(theirs: Official | None) -> dict[str, Tensor]:
-    """Give saliency maps by name: that of a data set, and one that zooms strongly."""
+    """Return saliency maps by name: that of a data set, and one that zooms strongly."""
     if theirs:
         real = {"nuScenes": theirs.saliency()}
     else:
@@ -93,13 +94,13 @@ def _looks(theirs: Official | None) -> dict[str, Tensor]:
     return {**real, "strong": strong}
 
 
-def _warp(look: Tensor, separable: bool) -> Warp:
-    return Warp.from_saliency(look, PIECES, FWHM, separable)
+def _warp(saliency_map: Tensor, separable: bool) -> Warp:
+    return Warp.from_saliency(saliency_map, PIECES, FWHM, separable)
 
 
 def _rows(
     name: str,
-    look: Tensor,
+    saliency_map: Tensor,
     separable: bool,
     count: int,
     theirs: Official | None,
@@ -107,9 +108,9 @@ def _rows(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """Time all contenders on one grid, at all sizes and batches."""
-    found = []
+    rows = []
     for batch in BATCHES:
-        warp = _warp(look.expand(batch, -1, -1, -1), separable)
+        warp = _warp(saliency_map.expand(batch, -1, -1, -1), separable)
         for size in SIZES:
             contenders: dict[str, Callable[[], object]] = {"ours": partial(_ours, warp, size)}
             # Cells times the largest cell: at the largest size this would fill the memory.
@@ -128,11 +129,11 @@ def _rows(
             seconds["sample"] *= CHANNELS / features.shape[1]
             if batch == 1 and count == 1 and not separable and ORACLES.is_file():
                 seconds["obvious"] = _obvious(warp, size)
-            found.append(
+            rows.append(
                 {"look": name, "separable": separable, "threads": count, "batch": batch,
                  "size": list(size), "seconds": seconds}
             )  # fmt: skip
-    return found
+    return rows
 
 
 def _ours(warp: Warp, size: tuple[int, int]) -> Tensor:
@@ -147,7 +148,7 @@ def _all_of(warp: Warp, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
 
 
 def _general(warp: Warp, size: tuple[int, int]) -> dict[str, Callable[[], object]]:
-    """Give what general libraries offer: linear on triangles between the nodes."""
+    """Return what general libraries offer: linear on triangles between the nodes."""
     try:
         from scipy.interpolate import LinearNDInterpolator
         from skimage.transform import PiecewiseAffineTransform
@@ -221,13 +222,13 @@ def _gradient(warp: Warp, rounds: int, progress: Progress) -> dict[str, float]:
 
 
 def _memory(warp: Warp, theirs: Official | None, progress: Progress) -> dict[str, float | None]:
-    """Give by how much each lets the memory grow at the largest size, in MiB."""
+    """Return by how much each lets the memory grow at the largest size, in MiB."""
     size = SIZES[-1]
     progress.step("memory")
-    found = {"ours": peak_mb(lambda: _ours(warp, size))}
+    peaks = {"ours": peak_mb(lambda: _ours(warp, size))}
     if theirs:
-        found["official"] = peak_mb(lambda: theirs.invert(warp.grid, size, False))
-    return found
+        peaks["official"] = peak_mb(lambda: theirs.invert(warp.grid, size, False))
+    return peaks
 
 
 def _error(warp: Warp) -> dict[str, float]:
@@ -235,30 +236,30 @@ def _error(warp: Warp) -> dict[str, float]:
     zoomed = warp.zoomed_map(SAID).double().flatten(1, 2)
     centres = Warp.identity((1, 1), dtype=torch.float64).source_map(SAID).flatten(1, 2)
     half = torch.tensor([SAID[1] / 2, SAID[0] / 2], dtype=torch.float64)
-    miss = (warp.to(dtype=torch.float64).to_source(zoomed) - centres) * half
+    residual = (warp.to(dtype=torch.float64).to_source(zoomed) - centres) * half
     return {
         "holes": int(zoomed.isnan().any(dim=-1).sum()),
-        "worst, px": float(miss.abs().nan_to_num(0).max()),
+        "worst, px": float(residual.abs().nan_to_num(0).max()),
     }
 
 
-def draw(said: Mapping[str, Any], path: Path) -> None:
+def draw(result: Mapping[str, Any], path: Path) -> None:
     """Draw a report into a file."""
     figure = Figure(figsize=(11, 7.5), layout="constrained")
-    show_inverses(figure, said["rows"])
+    show_inverses(figure, result["rows"])
     figure.savefig(path, dpi=110)
 
 
-def text(said: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """Put a report into words: ratios first, milliseconds after them."""
     parts = []
-    for look, separable in dict.fromkeys((r["look"], r["separable"]) for r in said["rows"]):
-        own = [r for r in said["rows"] if (r["look"], r["separable"]) == (look, separable)]
+    for which, separable in dict.fromkeys((r["look"], r["separable"]) for r in result["rows"]):
+        own = [r for r in result["rows"] if (r["look"], r["separable"]) == (which, separable)]
         kind = "separable" if separable else "non-separable"
-        parts.append(f"\n{look}, {kind}\n" + _table(own))
-    pyramid, gradient = said["pyramid"], said["gradient"]
+        parts.append(f"\n{which}, {kind}\n" + _table(own))
+    pyramid, gradient = result["pyramid"], result["gradient"]
     one = pyramid["ours, one query"]
-    lines = [f"\nfrom here on {said['look']}, non-separable, one thread"]
+    lines = [f"\nfrom here on {result['look']}, non-separable, one thread"]
     lines += [
         f"levels at strides {STRIDES} of 900x1600: {name} {seconds * 1e3:.2f} ms, "
         f"{seconds / one:.1f} times one query"
@@ -271,11 +272,11 @@ def text(said: Mapping[str, Any]) -> str:
     )
     lines += [
         f"memory at 900x1600: {name} " + ("unknown" if mb is None else f"{mb:.0f} MiB")
-        for name, mb in said["memory"].items()
+        for name, mb in result["memory"].items()
     ]
     lines += [
         f"{name} at 256x512: {each['holes']} holes, worst {each['worst, px']:.1e} px"
-        for name, each in said["error"].items()
+        for name, each in result["error"].items()
     ]
     return "\n".join([*parts, *lines])
 

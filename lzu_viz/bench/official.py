@@ -66,7 +66,7 @@ class Official:
         return inverse
 
     def grid_maker(self, saliency: Tensor, fwhm: float, separable: bool) -> Callable[[], Tensor]:
-        """Give what makes a grid from saliency `1 1 h w`, with as many nodes as that has cells.
+        """Return what makes a grid from saliency `1 1 h w`, with as many nodes as that has cells.
 
         All that is made once is already made.
         """

@@ -53,13 +53,13 @@ class Progress:
 
 def versions() -> dict[str, str]:
     """Name what was measured, and on what."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found | {"system": f"{platform.system()} on {os.cpu_count()} cores"}
+            installed[name] = "not installed"
+    return installed | {"system": f"{platform.system()} on {os.cpu_count()} cores"}
 
 
 def report(
@@ -76,9 +76,9 @@ def report(
     return {"bench": bench, "versions": {**versions(), **tools}, "rows": [*rows], **more}
 
 
-def write(said: Mapping[str, Any], path: Path) -> None:
+def write(result: Mapping[str, Any], path: Path) -> None:
     """Store a report as JSON."""
-    path.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -3,8 +3,7 @@
 import ctypes
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from statistics import median
@@ -55,10 +54,10 @@ def medians(contenders: Contenders, rounds: int, progress: Progress, what: str) 
     return {name: median(each) for name, each in taken.items()}
 
 
-def _seconds(run: Callable[[], object], least: float) -> float:
+def _seconds(run: Callable[[], object], minimum: float) -> float:
     synchronise()
     started, times, passed = time.perf_counter(), 0, 0.0
-    while not times or passed < least:
+    while not times or passed < minimum:
         run()
         synchronise()
         times += 1
@@ -72,17 +71,6 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch have so many threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def loaded(path: Path) -> Any:
     """Load a file that belongs to no package, as a module of its own."""
     spec = spec_from_file_location(f"measured_{path.stem}", path)
@@ -94,7 +82,7 @@ def loaded(path: Path) -> Any:
 
 
 def peak_mb(run: Callable[[], object]) -> float | None:
-    """Give by how much the memory of this process grows while something runs, in MiB.
+    """Return by how much the memory of this process grows while something runs, in MiB.
 
     Returns:
         None where the system does not tell, which is everywhere but on Linux.

@@ -1,6 +1,9 @@
 """`python -m lzu_viz.bench zoom`: what it costs to make a warp, to zoom by it and to unzoom.
 
-The unit of zooming is the same zoom without antialiasing: one bilinear sample a pixel.
+The unit of zooming is the uniform one, `F.interpolate` with antialiasing. The zooms by area means
+(of a separable warp) and by a mipmap (of any warp) are timed with a warp that is new each time, and
+with one that has been used before on an image of this size. The error is against means of
+16 x 16 samples a pixel, on a zone plate: rings that get finer outwards, down to two pixels.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +28,7 @@ PIECES, FWHM = (26, 47), 10
 
 ZOOMS = (
     ((256, 512), (128, 256)), ((1024, 1024), (256, 256)), ((900, 1600), (225, 400)),
-    ((900, 1600), (450, 800)),
+    ((900, 1600), (450, 800)), ((854, 1280), (256, 384)), ((854, 1280), (160, 224)),
 )  # fmt: skip
 """Sizes of source and zoomed image."""
 
@@ -35,6 +38,10 @@ UNZOOMS = (((64, 128), (64, 128)), ((64, 128), (128, 256)), ((64, 128), (256, 51
 CHANNELS = 256
 FINEST = 4
 """Samples along each side of a pixel, for means that are taken the plain way."""
+
+PLATE, SEEN, REFERENCE = 1024, 256, 16
+"""Side of the zone plate, of its zoomed image, and samples along each side of a pixel that are
+taken for the truth."""
 
 
 def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
@@ -48,14 +55,16 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
         A report; times in seconds.
     """
     theirs = Official(official) if official else None
-    progress = Progress(4 + 5 * len(ZOOMS) + 3 * len(UNZOOMS))
+    progress = Progress(5 + 8 * len(ZOOMS) + 3 * len(UNZOOMS))
     rows = [
         *_grids(theirs, rounds, progress),
         *_zooms(rounds, progress),
         *_unzooms(rounds, progress),
     ]
+    progress.step("zone plate")
+    errors = _errors()
     progress.close()
-    return report("zoom", rows, {}, threads=torch.get_num_threads())
+    return report("zoom", rows, {}, threads=torch.get_num_threads(), errors=errors)
 
 
 def _look() -> Tensor:
@@ -65,48 +74,79 @@ def _look() -> Tensor:
 
 def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
     """Time the way from saliency to grid."""
-    look, found = _look(), []
-    fwhm = (FWHM / look.shape[-2], FWHM / look.shape[-1])
+    saliency_map, rows = _look(), []
+    fwhm = (FWHM / saliency_map.shape[-2], FWHM / saliency_map.shape[-1])
     for separable in (True, False):
         contenders: dict[str, Callable[[], object]] = {
-            "ours": partial(Warp.from_saliency, look, PIECES, fwhm, separable)
+            "ours": partial(Warp.from_saliency, saliency_map, PIECES, fwhm, separable)
         }
         if theirs:
-            contenders["official"] = theirs.grid_maker(look, FWHM, separable)
+            contenders["official"] = theirs.grid_maker(saliency_map, FWHM, separable)
         what = f"grid from saliency, {'separable' if separable else 'non-separable'}"
-        found.append(
+        rows.append(
             {"what": what, "unit": "ours", "seconds": medians(contenders, rounds, progress, what)}
         )
-    return found
+    return rows
 
 
 def _zooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
     """Time zooming an image."""
-    found = []
+    rows = []
     for source, size in ZOOMS:
         warp = Warp.from_saliency(_look())
+        general = Warp.from_grid(warp.grid)
         image, points = torch.rand(1, 3, *source), warp.source_map(size)
-        finer = warp.source_map((size[0] * FINEST, size[1] * FINEST))
+        fine_map = warp.source_map((size[0] * FINEST, size[1] * FINEST))
         contenders: dict[str, Callable[[], object]] = {
-            "grid_sample": partial(F.grid_sample, image, points, align_corners=False),
-            "ours, plain": partial(warp.zoom, image, size, antialias=False),
-            "ours": partial(warp.zoom, image, size),
-            f"{FINEST}x{FINEST} samples": partial(_supersampled, image, finer),
+            "uniform": partial(F.interpolate, image, size, mode="bilinear", antialias=True),
+            "means": partial(warp.zoom, image, size),
+            "means, new warp": partial(_anew, warp, image, size),
+            "mipmap": partial(general.zoom, image, size),
+            "mipmap, new warp": partial(_anew, general, image, size),
+            "one sample": partial(F.grid_sample, image, points, align_corners=False),
+            f"{FINEST}x{FINEST} samples": partial(_supersampled, image, fine_map, FINEST),
             "kornia's pyramid": partial(build_pyramid, image, 4),
         }
         what = f"zoom {source[0]}x{source[1]} to {size[0]}x{size[1]}"
         seconds = medians(contenders, rounds, progress, what)
-        found.append({"what": what, "unit": "ours, plain", "seconds": seconds})
-    return found
+        rows.append({"what": what, "unit": "uniform", "seconds": seconds})
+    return rows
 
 
-def _supersampled(image: Tensor, points: Tensor) -> Tensor:
-    return F.avg_pool2d(F.grid_sample(image, points, align_corners=False), FINEST)
+def _anew(warp: Warp, image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Zoom by a warp that remembers nothing."""
+    return Warp(warp.grid, warp.axes).zoom(image, size)
+
+
+def _supersampled(image: Tensor, points: Tensor, samples: int) -> Tensor:
+    read = F.grid_sample(image, points, padding_mode="border", align_corners=False)
+    return F.avg_pool2d(read, samples)
+
+
+def zone_plate(side: int) -> Tensor:
+    """Return rings of period side / r pixels at r pixels from the centre: `1 1 side side`."""
+    along = torch.arange(side) + 0.5 - side / 2
+    rings = torch.cos(torch.pi / side * (along**2 + along[:, None] ** 2))
+    return (rings[None, None] + 1) / 2
+
+
+def _errors() -> dict[str, float]:
+    """Return how far the zooms of a zone plate are from the means, root mean square."""
+    plate, size = zone_plate(PLATE), (SEEN, SEEN)
+    warp = Warp.from_saliency(_look())
+    points = warp.source_map((SEEN * REFERENCE, SEEN * REFERENCE))
+    wanted = _supersampled(plate, points, REFERENCE)
+    zoomed = {
+        "means": warp.zoom(plate, size),
+        "mipmap": Warp.from_grid(warp.grid).zoom(plate, size),
+        "one sample": warp.zoom(plate, size, antialias=False),
+    }
+    return {name: float((each - wanted).square().mean().sqrt()) for name, each in zoomed.items()}
 
 
 def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
     """Time unzooming features, in both layouts, by an inverse that is known."""
-    found = []
+    rows = []
     for size, wanted in UNZOOMS:
         warp = Warp.from_saliency(_look())
         points, features = warp.zoomed_map(wanted), torch.rand(1, CHANNELS, *size)
@@ -118,18 +158,20 @@ def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
         }
         what = f"unzoom {size[0]}x{size[1]} to {wanted[0]}x{wanted[1]}"
         seconds = medians(contenders, rounds, progress, what)
-        found.append({"what": what, "unit": "grid_sample", "seconds": seconds})
-    return found
+        rows.append({"what": what, "unit": "grid_sample", "seconds": seconds})
+    return rows
 
 
-def text(said: Mapping[str, Any]) -> str:
+def text(result: Mapping[str, Any]) -> str:
     """Put a report into words: ratios first, milliseconds after them."""
     parts = []
-    for row in said["rows"]:
+    for row in result["rows"]:
         unit = row["seconds"][row["unit"]]
         lines = [
             [name, f"{seconds / unit:.2f}", f"{seconds * 1e3:.2f}"]
             for name, seconds in row["seconds"].items()
         ]
         parts.append("\n" + table([row["what"], f"of {row['unit']}", "ms"], lines))
-    return "\n".join([f"{said['threads']} threads", *parts])
+    errors = [[name, f"{error:.4f}"] for name, error in result["errors"].items()]
+    parts.append("\n" + table([f"zone plate {PLATE} to {SEEN}", "rms error"], errors))
+    return "\n".join([f"{result['threads']} threads", *parts])

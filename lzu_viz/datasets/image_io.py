@@ -66,7 +66,7 @@ def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
 
 
 def upright_size(image: Image.Image) -> check.Size:
-    """Give (rows, columns) of an image once it is upright, and decode it only if need be."""
+    """Return (rows, columns) of an image once it is upright, and decode it only if need be."""
     with _silence():
         columns, rows = image.size
         return (columns, rows) if _orientation(image) in (5, 6, 7, 8) else (rows, columns)
@@ -120,7 +120,7 @@ def _silence() -> Iterator[None]:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Tell whether an image has 16 bits a pixel; of these, Pillow knows only grey ones."""
+    """Return whether an image has 16 bits a pixel; of these, Pillow knows only grey ones."""
     return image.mode.startswith("I;16")
 
 
@@ -177,16 +177,16 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _has_late_tags(image: PngImageFile) -> bool:
-    """Tell whether a PNG that is not decoded yet has tags behind its pixels."""
+    """Return whether a PNG that is not decoded yet has tags behind its pixels."""
     file = image.fp
     if file is None or not image.tile:
         return False  # decoded: all are known by now
-    start, late, found = file.tell(), False, False
+    start, late, has_late_tags = file.tell(), False, False
     file.seek(8)
-    while not found and len(head := file.read(8)) == 8:
+    while not has_late_tags and len(head := file.read(8)) == 8:
         kind = head[4:]
         late = late or kind == b"IDAT"
-        found = late and kind in (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
+        has_late_tags = late and kind in (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
         file.seek(int.from_bytes(head[:4]) + 4, 1)
     file.seek(start)
-    return found
+    return has_late_tags

@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from ..geometry import check
-from ..geometry.resampling import footprints, pixel_centres, plan_areas, pyramid, sample_areas
+from ..geometry.area_resampling import MeanPlan, area_means, intervals, plan_axis
+from ..geometry.resampling import axis_edges
 from . import image_io
 
 File = str | Path | bytes | bytearray | memoryview
@@ -102,7 +103,7 @@ def load(source: Source, max_pixels: float = 16e6) -> Tensor:
 
 
 def size_of(source: Source) -> check.Size:
-    """Tell the size of an image as it is shown: turned as its EXIF tag says, and not reduced.
+    """Return the size of an image as it is shown: turned as its EXIF tag says, and not reduced.
 
     Only the beginning of a file is read, so that this is quick. That its pixels are sound, `load`
     finds out.
@@ -145,7 +146,7 @@ def _opened(source: File | Image.Image) -> Iterator[tuple[Image.Image, str]]:
 
 
 def _file(source: File) -> tuple[Path | BytesIO, str]:
-    """Give what Pillow opens, and its name."""
+    """Return what Pillow opens, and its name."""
     if isinstance(source, bytes | bytearray | memoryview):
         return BytesIO(source), f"the data ({memoryview(source).nbytes} bytes)"
     if not isinstance(source, str | Path):
@@ -155,10 +156,10 @@ def _file(source: File) -> tuple[Path | BytesIO, str]:
         )
     path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else Path(source)
     try:
-        found = path.is_file()
+        exists = path.is_file()
     except OSError:  # no path at all, but a text that is longer than any
-        found = False
-    if not found:
+        exists = False
+    if not exists:
         shown = repr(str(path))
         shown = shown if len(shown) < 300 else f"{shown[:200]}... ({len(shown)} characters)"
         raise FileNotFoundError(
@@ -182,7 +183,7 @@ def _check_size(width: int, height: int, name: str) -> None:
 
 
 def _reduced(size: tuple[int, int], max_pixels: float) -> tuple[int, int]:
-    """Give the largest size of the same shape that has no more pixels than asked."""
+    """Return the largest size of the same shape that has no more pixels than asked."""
     if size[0] * size[1] <= max_pixels:
         return size
     scale = math.sqrt(max_pixels / (size[0] * size[1]))
@@ -246,38 +247,31 @@ def _from_tensor(tensor: Tensor, max_pixels: float) -> Tensor:
 def _from_rows(
     read: Callable[[int, int], Tensor], shape: Sequence[int], max_pixels: float
 ) -> Tensor:
-    """Make an image of what `read(top, bottom)` gives, and reduce it.
+    """Make an image of what `read(top, bottom)` returns, and reduce it.
 
-    The same as `sampling.resize` of the whole. But a pyramid's levels that the result is not made
-    of exist only strip by strip: as floats, a large photo would fill the memory.
+    The same as :func:`lzu_viz.geometry.resampling.resize` of the whole image, strip by strip: as
+    floats, a large photo would fill the memory.
     """
     rows, columns = shape
     size = _reduced((rows, columns), max_pixels)
-    level = int(math.log2(rows * columns / (size[0] * size[1])) / 2)
-    level = min(level, min(rows, columns).bit_length() - 1)
-
-    def reduced(top: int, bottom: int) -> Tensor:
-        return pyramid(_on_white(_in_range(read(top, bottom))), level)[-1][0]
-
-    if level == 0:
-        image = reduced(0, rows)
-    else:
-        # Made before the strips: small pieces that are kept, among large ones that come and go,
-        # would scatter these over the memory.
-        first = reduced(0, 1 << level)
-        image = first.new_empty(*first.shape[:2], math.ceil(rows / 2**level), first.shape[-1])
-        step = max(1, _STRIP // (columns << level)) << level
-        for top in range(0, rows, step):
-            strip = reduced(top, min(top + step, rows))
-            image[..., top >> level : (top >> level) + strip.shape[-2], :] = strip
-    if size != (rows, columns):
-        points = pixel_centres(size, device=image.device)
-        sides = footprints((rows, columns), points, torch.ones_like(points[..., 0])) / 2**level
-        # Where a side was odd, the pyramid has gone beyond it.
-        extent = [columns / (image.shape[-1] << level), rows / (image.shape[-2] << level)]
-        places = (points + 1) * points.new_tensor(extent) - 1
-        image = sample_areas(image, plan_areas(image.shape[-2:], places, sides))
-    return image.expand(-1, 3, -1, -1).contiguous()
+    if size == (rows, columns):
+        image = _on_white(_in_range(read(0, rows)))
+        return image.expand(-1, 3, -1, -1).contiguous()
+    down, across = (
+        intervals(axis_edges(count)[None], whole, torch.float32)
+        for count, whole in zip(size, (rows, columns), strict=True)
+    )
+    kind = torch.float32, torch.device("cpu")
+    across_plan = plan_axis(across, columns, *kind)
+    step = max(1, _STRIP * size[0] // (rows * columns))
+    strips = []
+    for some in down.split(step, dim=1):
+        top = max(0, math.floor(some[0, 0, 0]))
+        bottom = min(rows, math.ceil(some[0, -1, 1]))
+        strip = _on_white(_in_range(read(top, bottom)))
+        plan = MeanPlan(plan_axis(some - top, bottom - top, *kind), across_plan)
+        strips.append(area_means(strip, plan))
+    return torch.cat(strips, dim=-2).expand(-1, 3, -1, -1).contiguous()
 
 
 def _in_range(image: Tensor) -> Tensor:

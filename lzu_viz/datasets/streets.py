@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm.auto import tqdm
 
+from .._extras import needs
 from . import driving as scenes
 from .driving import SIZE, driving
 
@@ -35,21 +35,22 @@ FORMAT = 1
 _AT_ONCE = 8
 
 
-class Truth(NamedTuple):
+class GroundTruth(NamedTuple):
     """What is true of one scene, as in `Street`.
 
     Attributes:
         boxes: `n 4`, xyxy in [-1, 1].
         labels: `n`.
         boxes_3d: `n 7`.
-        before: `m 4`, the boxes in the frame before, `BEFORE` seconds ago; none if not asked for.
+        previous_boxes: `m 4`, the boxes in the frame before, `BEFORE` seconds ago; none if not
+            asked for.
         camera: (focal, x, y) in pixels.
     """
 
     boxes: Tensor
     labels: Tensor
     boxes_3d: Tensor
-    before: Tensor
+    previous_boxes: Tensor
     camera: Tensor
 
 
@@ -59,17 +60,17 @@ class Streets:
 
     Attributes:
         images: `n h w 3`, uint8, mapped from the disk.
-        areas: `n h w`, uint8, likewise.
-        truth: one a scene.
+        semantic_mask: `n h w`, uint8, likewise.
+        ground_truth: one a scene.
     """
 
     images: NDArray[np.uint8]
-    areas: NDArray[np.uint8]
-    truth: Sequence[Truth]
+    semantic_mask: NDArray[np.uint8]
+    ground_truth: Sequence[GroundTruth]
 
     def __len__(self) -> int:
-        """Give how many scenes there are."""
-        return len(self.truth)
+        """Return how many scenes there are."""
+        return len(self.ground_truth)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,17 +84,17 @@ class Streets:
 
     def area(self, scenes: Sequence[int] | NDArray[np.intp]) -> Tensor:
         """Read semantic masks: `b h w`, uint8."""
-        return torch.from_numpy(np.ascontiguousarray(self.areas[np.asarray(scenes)]))
+        return torch.from_numpy(np.ascontiguousarray(self.semantic_mask[np.asarray(scenes)]))
 
     def part(self, scenes: Sequence[int]) -> "Streets":
-        """Give some of the scenes."""
+        """Return some of the scenes."""
         chosen = list(scenes)
-        truth = [self.truth[scene] for scene in chosen]
-        return Streets(self.images[chosen], self.areas[chosen], truth)
+        ground_truth = [self.ground_truth[scene] for scene in chosen]
+        return Streets(self.images[chosen], self.semantic_mask[chosen], ground_truth)
 
 
 def folder() -> Path:
-    """Tell where scenes are kept: ``LZU_VIZ_CACHE``, or else the user's folder for caches."""
+    """Return where scenes are kept: ``LZU_VIZ_CACHE``, or else the user's folder for caches."""
     chosen = os.environ.get("LZU_VIZ_CACHE")
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(cache) / "lzu_viz"
@@ -106,10 +107,10 @@ def streets(
     *,
     size: tuple[int, int] = SIZE,
     seconds: float = 0.0,
-    before: bool = True,
+    previous_boxes: bool = True,
     quiet: bool = False,
 ) -> Streets:
-    """Give scenes of a split, drawn on all cores with a progress bar where they are not there yet.
+    """Return scenes of a split; those that are missing are drawn on all cores, with a progress bar.
 
     Args:
         split: one of `FIRST_SEED`.
@@ -117,7 +118,7 @@ def streets(
         preset: of `scenes.driving.PRESETS`.
         size: (rows, columns).
         seconds: when, see `driving`; the frames before are at ``-BEFORE``.
-        before: whether the boxes of the frame before are asked for, a quarter of the work.
+        previous_boxes: whether the boxes of the frame before are asked for, a quarter of the work.
         quiet: whether the progress bar is left out.
 
     Raises:
@@ -129,7 +130,7 @@ def streets(
             f"got {split!r} and {count}"
         )
     what = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds,
-            "before": before}  # fmt: skip
+            "before": previous_boxes}  # fmt: skip
     made_by = [FORMAT, FIRST_SEED[split], BEFORE, _source()]
     name = hashlib.sha256(json.dumps([what, made_by]).encode()).hexdigest()[:16]
     kept = folder() / f"streets-{split}-{preset}-{count}-{name}"
@@ -139,16 +140,18 @@ def streets(
 
 
 def _source() -> str:
-    """Give the hash of the code that draws: other code, other scenes."""
+    """Return the hash of the code that draws: other code, other scenes."""
     here = Path(scenes.__file__).parent
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(here.glob("*.py")):
-        whole.update(file.read_bytes())
-    return whole.hexdigest()
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
     """Draw into a folder beside, which gets its name only when it is whole."""
+    with needs("notebooks"):
+        from tqdm.auto import tqdm
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
     count, size = what["count"], tuple(what["size"])
@@ -174,7 +177,7 @@ def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
 
 
 def _workers(count: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
-    """Give one process a core; none for so few scenes that starting them would take longer."""
+    """Return one process a core; none for so few scenes that starting them would take longer."""
     if count <= 4 * _AT_ONCE:
         return nullcontext()
     # Spawned, not forked: a fork of a process in which torch has threads may hang. One thread each:
@@ -189,33 +192,35 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]]) -> dict[str, Any]:
 def _draw_some(part: Path, what: dict[str, Any], start: int) -> dict[str, NDArray[Any]]:
     """Draw a few scenes into the files, and give what is true of them."""
     images = np.lib.format.open_memmap(part / "images.npy", "r+")
-    areas = np.lib.format.open_memmap(part / "areas.npy", "r+")
-    truth = []
+    semantic_mask = np.lib.format.open_memmap(part / "areas.npy", "r+")
+    ground_truth = []
     for index in range(start, min(start + _AT_ONCE, what["count"])):
         seed = FIRST_SEED[what["split"]] + index
         street = driving(seed, what["preset"], size=what["size"], seconds=what["seconds"])
-        before = street.boxes[:0]
+        previous_boxes = street.boxes[:0]
         if what["before"]:
-            before = truth_before(seed, what["preset"], what["size"], what["seconds"] - BEFORE)
+            previous_boxes = previous_boxes_of(
+                seed, what["preset"], what["size"], what["seconds"] - BEFORE
+            )
         images[index] = (street.image[0].permute(1, 2, 0) * 255).round().byte().numpy()
-        areas[index] = street.areas[0].numpy()
+        semantic_mask[index] = street.semantic_mask[0].numpy()
         focal, x, y = street.camera.intrinsics[0, [0, 0, 1], [0, 2, 2]].tolist()
-        truth.append(
+        ground_truth.append(
             {
                 "counts": np.array([len(street.boxes)]),
                 "boxes": street.boxes.numpy(),
                 "labels": street.labels.numpy(),
                 "boxes_3d": street.boxes_3d.numpy(),
-                "counts_before": np.array([len(before)]),
-                "before": before.numpy(),
+                "counts_before": np.array([len(previous_boxes)]),
+                "before": previous_boxes.numpy(),
                 "camera": np.array([[focal, x, y]], np.float32),
             }
         )
-    return _joined(truth)
+    return _joined(ground_truth)
 
 
-def truth_before(seed: int, preset: str, size: tuple[int, int], seconds: float) -> Tensor:
-    """Give the true boxes of a scene at another time; drawn small, as boxes know no pixels."""
+def previous_boxes_of(seed: int, preset: str, size: tuple[int, int], seconds: float) -> Tensor:
+    """Return the true boxes of a scene at another time; drawn small, as boxes know no pixels."""
     rows, columns = size
     # The shape must stay, as it says how much is in view.
     by = next(by for by in (4, 3, 2, 1) if not (rows % by or columns % by) and rows >= 16 * by)
@@ -223,14 +228,16 @@ def truth_before(seed: int, preset: str, size: tuple[int, int], seconds: float) 
 
 
 def _read(kept: Path) -> Streets:
-    images, areas = (np.load(kept / f"{name}.npy", mmap_mode="r") for name in ("images", "areas"))
+    images, semantic_mask = (
+        np.load(kept / f"{name}.npy", mmap_mode="r") for name in ("images", "areas")
+    )
     with np.load(kept / "truth.npz") as file:
         flat = {key: torch.from_numpy(file[key]) for key in file.files}
-    return Streets(images, areas, list(_truth(flat)))
+    return Streets(images, semantic_mask, list(_truth(flat)))
 
 
-def _truth(flat: dict[str, Tensor]) -> Iterator[Truth]:
-    counts, before = flat["counts"].tolist(), flat["counts_before"].tolist()
+def _truth(flat: dict[str, Tensor]) -> Iterator[GroundTruth]:
+    counts, previous_counts = flat["counts"].tolist(), flat["counts_before"].tolist()
     parts = [flat[key].split(counts) for key in ("boxes", "labels", "boxes_3d")]
-    for row in zip(*parts, flat["before"].split(before), flat["camera"], strict=True):
-        yield Truth(*row)
+    for row in zip(*parts, flat["before"].split(previous_counts), flat["camera"], strict=True):
+        yield GroundTruth(*row)

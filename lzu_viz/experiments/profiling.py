@@ -25,25 +25,18 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..geometry import check, saliency
+from ..geometry import check
 from ..geometry.check import Size
-from ..geometry.resampling import resize
 from ..geometry.warp import Warp
-from ..models import NanoDet, SelfieSegmenter
-from ..systems.lzu import Levels
-
-Look = Literal["nowhere", "fixed", "boxes", "image"]
-"""What saliency is made of: nothing, for plain downsampling; nothing new; the boxes of the last
-frame; or the image itself."""
+from ..models import network
+from ..systems import LZU
+from ..systems.saliency_policies import SALIENCY_POLICIES, SaliencyInputs
 
 Stage = Literal["saliency", "grid", "zoom", "network", "inverse", "unzoom", "head"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 BOXES = torch.tensor([[-0.2, -0.1, -0.1, 0.1], [0.3, 0.0, 0.35, 0.1], [0.6, -0.3, 0.7, 0.0]])
 """What the last frame is taken to have shown."""
-
-LOOKED_AT: Size = (128, 256)
-"""(rows, columns) of the small image whose edges are looked at."""
 
 Point = tuple[float, float]
 """Cost and accuracy."""
@@ -72,25 +65,27 @@ class Setting(NamedTuple):
     """A system around a pretrained network, and what it is given.
 
     Attributes:
-        network: "detector" or "segmenter".
+        network: its name in :data:`lzu_viz.models.NETWORKS`.
         size: (rows, columns) of the zoomed image.
         source: (rows, columns) of the source image.
-        look: what saliency is made of.
+        saliency: name of the policy in
+            :data:`lzu_viz.systems.saliency_policies.SALIENCY_POLICIES`; "uniform" is plain
+            downsampling.
         separable: whether each axis is warped by itself.
         unzoom: what is unzoomed, see `LZU`.
-        finer: likewise.
+        upsample_factor: likewise.
     """
 
-    network: Literal["detector", "segmenter"]
+    network: str
     size: Size
     source: Size = (900, 1600)
-    look: Look = "fixed"
+    saliency: str = "fixed"
     separable: bool = True
     unzoom: Literal["features", "outputs"] = "outputs"
-    finer: int = 1
+    upsample_factor: int = 1
 
 
-def take_turns(
+def time_interleaved(
     runs: Mapping[Key, Callable[[], object]],
     rounds: int = 5,
     bar: Bar[Key] = lambda keys, _: keys,
@@ -127,7 +122,7 @@ def measure(
 
     Args:
         settings: which.
-        rounds: as in :func:`take_turns`.
+        rounds: as in :func:`time_interleaved`.
         bar: likewise.
 
     Returns:
@@ -135,7 +130,7 @@ def measure(
     """
     runs = {(setting, stage): run for setting in settings for stage, run in stages(setting).items()}
     costs: dict[Setting, dict[Stage, Cost]] = {}
-    for (setting, stage), cost in take_turns(runs, rounds, bar).items():
+    for (setting, stage), cost in time_interleaved(runs, rounds, bar).items():
         costs.setdefault(setting, dict.fromkeys(STAGES, Cost(0, 0.0)))[stage] = cost
     return costs
 
@@ -161,80 +156,63 @@ def total(costs: Mapping[Stage, Cost], without: Collection[Stage] = ()) -> Cost:
 
 @torch.no_grad()
 def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
-    """Give what is done for one image, stage by stage, each with what those before it gave.
+    """Return what is done for one image, stage by stage, each with the results of those before.
 
-    What a fixed saliency makes once is left out for it; plain downsampling has nothing to unzoom.
+    What a static saliency computes once is left out for it; plain downsampling unzooms nothing.
 
     Raises:
-        ValueError: there is no such network, look, or way to unzoom.
+        ValueError: there is no such network, saliency policy, or way to unzoom.
     """
-    for value, choices in (
-        (setting.network, ("detector", "segmenter")),
-        (setting.look, get_args(Look)),
-        (setting.unzoom, ("features", "outputs")),
-    ):
-        if value not in choices:
-            raise ValueError(f"expected one of {choices}, got {value!r}")
-    network = _network(setting.network)
-    head: Callable[[Any], Levels] = network.head
-    size, image = check.size(setting.size), _image(check.size(setting.source))
-    look = _look_at(setting.look, image)
-    found = look()
-    plain = setting.look == "nowhere"
-    warp = Warp.identity() if plain else Warp.from_saliency(found, separable=setting.separable)
-    zoomed = warp.zoom(image, size)
-    features = network.features(zoomed)
-    unzoomed = features if setting.unzoom == "features" else head(features)
+    module, entry = network(setting.network), SALIENCY_POLICIES[setting.saliency]
+    policy = entry.build()
+    inputs = SaliencyInputs(_image(check.size(setting.source)), BOXES)
+    saliency_map = policy(inputs)
+    plain = setting.saliency == "uniform"
+    warp = (
+        Warp.identity() if plain else Warp.from_saliency(saliency_map, separable=setting.separable)
+    )
+    system = LZU.from_network(
+        module,
+        warp,
+        size=setting.size,
+        unzoom=setting.unzoom,
+        upsample_factor=setting.upsample_factor,
+        decode=None,
+    )
+    trace = system.trace(inputs.image)
+    unzoomed = trace.features if setting.unzoom == "features" else trace.head_outputs
     levels = [unzoomed] if isinstance(unzoomed, Tensor) else list(unzoomed)
-    sizes = [(each.shape[-2] * setting.finer, each.shape[-1] * setting.finer) for each in levels]
-    heard: Levels = features
-    if setting.unzoom == "features":
-        through = warp.unzoom_levels(levels, sizes)
-        heard = through[0] if isinstance(features, Tensor) else through
-    fixed = plain or setting.look == "fixed"
+    sizes = system.unzoomed_sizes(levels)
 
-    def anew() -> Warp:
-        """Give a warp that remembers nothing, as one that was just made."""
+    def new() -> Warp:
+        """Return a warp that has cached nothing, as one that was just made."""
         return Warp.from_axes(*warp.axes) if warp.axes else Warp.from_grid(warp.grid)
 
-    every: dict[Stage, Callable[[], object]] = {
-        "saliency": look,
-        "grid": lambda: Warp.from_saliency(found, separable=setting.separable),
-        "zoom": lambda: (warp if fixed else anew()).zoom(image, size),
-        "network": lambda: network.features(zoomed),
-        "inverse": lambda: anew().zoomed_maps(sizes),
-        "unzoom": lambda: warp.unzoom_levels(levels, sizes),
-        "head": lambda: head(heard),
+    runs: dict[Stage, Callable[[], object]] = {
+        "saliency": lambda: policy(inputs),
+        "grid": lambda: Warp.from_saliency(saliency_map, separable=setting.separable),
+        "zoom": lambda: system.zoom(inputs.image, warp if entry.is_static else new()),
+        "network": lambda: system.encode(trace.zoomed),
+        "inverse": lambda: new().zoomed_maps(sizes),
+        "unzoom": lambda: system.unzoom(levels, warp),
+        "head": lambda: system.head(trace.head_inputs),
     }
-    spared = {"saliency", "grid", "inverse"} if fixed else set[Stage]()
-    spared |= {"unzoom"} if plain else set()
-    return {stage: run for stage, run in every.items() if stage not in spared}
-
-
-@lru_cache
-def _network(name: str) -> NanoDet | SelfieSegmenter:
-    """Give the same network to all settings."""
-    return NanoDet() if name == "detector" else SelfieSegmenter()
+    left_out = {"saliency", "grid", "inverse"} if entry.is_static else set[Stage]()
+    left_out |= {"unzoom"} if plain else set()
+    return {stage: run for stage, run in runs.items() if stage not in left_out}
 
 
 @lru_cache(maxsize=2)
 def _image(size: Size) -> Tensor:
-    """Give the same noise to all settings."""
+    """Return the same noise to all settings."""
     return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
-def _look_at(look: Look, image: Tensor) -> Callable[[], Tensor]:
-    """Give what makes the saliency map."""
-    if look == "image":
-        return lambda: saliency.from_edges(resize(image, LOOKED_AT))
-    return lambda: saliency.from_boxes_scale_free(BOXES)
-
-
-def frontier(points: Sequence[Point]) -> list[Point]:
-    """Give the points that no other one beats: none is as cheap and better, or as good and cheaper.
+def pareto_front(points: Sequence[Point]) -> list[Point]:
+    """Return the points that no other one beats in both cost and accuracy.
 
     Example:
-        >>> frontier([(1, 0.2), (2, 0.1), (3, 0.4)])
+        >>> pareto_front([(1, 0.2), (2, 0.1), (3, 0.4)])
         [(1, 0.2), (3, 0.4)]
     """
     best: list[Point] = []

@@ -20,7 +20,7 @@ def approximation_error(
     size: Sequence[int],
     samples: Sequence[int] = (128, 128),
 ) -> Tensor:
-    """Tell how far a warp lands from the continuous map that it stands for, in source pixels.
+    """Return how far a warp lands from the continuous map that it stands for, in source pixels.
 
     Args:
         warp: made by :meth:`Warp.from_saliency` from the next three.
@@ -50,5 +50,5 @@ def approximation_error(
     else:
         exact = attract_grid(x, y, saliency, fwhm, anti_crop)
     pixels = exact.new_tensor([columns / 2, rows / 2])
-    miss = (warp.source_map(samples) - exact) * pixels
-    return miss.square().sum(dim=-1).sqrt()
+    residual = (warp.source_map(samples) - exact) * pixels
+    return residual.square().sum(dim=-1).sqrt()

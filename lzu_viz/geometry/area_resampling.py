@@ -12,9 +12,10 @@ midpoint; a mean over one pixel's width is linear interpolation. Hence the image
 bilinearly where the warp magnifies, averaged where it shrinks, and the two meet continuously.
 Beyond the frame the border pixels continue.
 
-A row has only a few weights that are not 0. Along rows the product is an ``embedding_bag``, which
-reads an image of any number of channels as it lies in memory; along columns, where the entries
-of a row lie next to each other, it is a band of small dense products.
+A row has only a few weights that are not 0, so that on a CPU both products are sparse: an
+``embedding_bag``, which reads the rows of an image of any number of channels as they lie in memory.
+Elsewhere, in compiled programs and for gradients by the image, the rows of R are taken in blocks:
+the weights of neighbouring rows lie next to each other, in a band of small dense matrices.
 
 With f the piecewise constant source and m its mean over [low, high], the derivatives are
 
@@ -97,19 +98,19 @@ class MeanPlan(NamedTuple):
     columns: AxisPlan
 
 
-def intervals(edges: Tensor, count: int, eps: float) -> Tensor:
+def intervals(edges: Tensor, count: int, dtype: torch.dtype) -> Tensor:
     """Return the intervals of the source axis that output pixels are the means of.
 
     Args:
         edges: `b n+1`, the output pixels' edges in the source frame, whose own edges are -1 and 1.
         count: pixels of the source axis.
-        eps: precision of the edges, a unit in the last place of 1.
+        dtype: how precise the edges are; see ``SNAP``.
 
     Returns:
         `b n 2`, (low, high) in source pixels, none shorter than one; differentiable.
 
     Example:
-        >>> intervals(torch.tensor([[-1.0, 0.0, 0.25, 1.0]]), 4, 1e-7)[0]
+        >>> intervals(torch.tensor([[-1.0, 0.0, 0.25, 1.0]]), 4, torch.float32)[0]
         tensor([[0.0000, 2.0000],
                 [1.7500, 2.7500],
                 [2.5000, 4.0000]])
@@ -117,28 +118,32 @@ def intervals(edges: Tensor, count: int, eps: float) -> Tensor:
     places = (edges + 1) * (count / 2)
     with torch.no_grad():
         whole = places.round()
-        snap = torch.where((places - whole).abs() <= SNAP * eps * count, whole - places, 0.0)
+        near = SNAP * torch.finfo(dtype).eps * count
+        snap = torch.where((places - whole).abs() <= near, whole - places, 0.0)
     places = places + snap
     one, other = places[:, :-1], places[:, 1:]
     middle, half = (one + other) / 2, ((other - one).abs() / 2).clamp(min=0.5)
     return torch.stack([middle - half, middle + half], dim=-1)
 
 
-def plan_axis(bounds: Tensor, count: int, device: torch.device) -> AxisPlan:
+def plan_axis(bounds: Tensor, count: int, dtype: torch.dtype, device: torch.device) -> AxisPlan:
     """Work out the weights of intervals.
 
     Args:
         bounds: `b n 2`, of :func:`intervals`.
         count: pixels of the source axis.
+        dtype: of the weights.
         device: where the images are.
     """
     bounds = bounds.to("cpu", torch.float64)
     ends = bounds.detach().numpy()
-    return AxisPlan(bounds, tuple(_weights(low, high, count, device) for low, high in ends.mT))
+    return AxisPlan(
+        bounds, tuple(_weights(low, high, count, dtype, device) for low, high in ends.mT)
+    )
 
 
 def plan_means(
-    size: check.Size, rows: Tensor, columns: Tensor, eps: float, device: torch.device
+    size: check.Size, rows: Tensor, columns: Tensor, dtype: torch.dtype, device: torch.device
 ) -> MeanPlan:
     """Plan how to average images of one size over rectangles.
 
@@ -147,7 +152,7 @@ def plan_means(
         rows: `b h'+1`, the edges of the output's rows in the source frame; -1 and 1 are the
             image's own edges. A falling axis is averaged like a rising one.
         columns: `b w'+1`, likewise.
-        eps: as for :func:`intervals`.
+        dtype: of the weights, and how precise the edges are.
         device: where the images are.
 
     Returns:
@@ -155,7 +160,7 @@ def plan_means(
     """
     return MeanPlan(
         *(
-            plan_axis(intervals(edges, count, eps), count, device)
+            plan_axis(intervals(edges, count, dtype), count, dtype, device)
             for edges, count in zip((rows, columns), size, strict=True)
         )
     )
@@ -166,8 +171,8 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
 
     Args:
         image: `b c h w`, floating, of the size that was planned for; a batch of 1 serves any batch
-            of plans, and the other way round. A pixel that is not finite spoils others of its row
-            and column.
+            of plans, and the other way round. Where the products are dense, a pixel that is not
+            finite spoils others of its row and column.
         plan: of :func:`plan_means`.
         finite: whether an image with NaN or infinite pixels is refused.
 
@@ -190,7 +195,11 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
 
 
 def _weights(
-    low: NDArray[np.float64], high: NDArray[np.float64], count: int, device: torch.device
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    count: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> AxisWeights:
     """Work out the weights of intervals `n` on an axis of ``count`` pixels."""
     first = np.floor(low).clip(0, count - 1).astype(np.int64)
@@ -213,7 +222,7 @@ def _weights(
     dense = np.zeros(ends[-1])
     where = (ends - height * (stop - start))[block] + (row - begin[block]) * (stop - start)[block]
     dense[where + index - start[block]] = values
-    parts = torch.from_numpy(dense).to(device, torch.float32 if device.type == "mps" else None)
+    parts = torch.from_numpy(dense).to(dtype).to(device)
     blocks = [
         Block(a, b, part.view(-1, b - a))
         for a, b, part in zip(
@@ -223,10 +232,15 @@ def _weights(
             strict=True,
         )
     ]
-    tensors = (torch.from_numpy(each) for each in (index, offsets, values))
-    ends_at = (torch.from_numpy(each).to(device) for each in (first, last))
-    whole = bool(first.min() == 0 and last.max() == count - 1)
-    return AxisWeights(*tensors, tuple(blocks), *ends_at, whole)
+    return AxisWeights(
+        indices=torch.from_numpy(index),
+        offsets=torch.from_numpy(offsets),
+        values=torch.from_numpy(values).to(dtype),
+        blocks=tuple(blocks),
+        first=torch.from_numpy(first).to(device),
+        last=torch.from_numpy(last).to(device),
+        whole=bool(first.min() == 0 and last.max() == count - 1),
+    )
 
 
 def _along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
@@ -250,8 +264,8 @@ def _product(image: Tensor, weights: tuple[AxisWeights, ...], dim: int) -> Tenso
 
 def _one_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     """Multiply all images of a batch by the same weights."""
-    if dim == -2 and image.device.type == "cpu" and not torch.compiler.is_compiling():
-        return _bags(image, weights)
+    if image.device.type == "cpu" and not torch.compiler.is_compiling():
+        return _bags(image, weights, dim)
     parts = []
     for start, stop, block in weights.blocks:
         under, block = image.narrow(dim, start, stop - start), block.to(image.dtype)
@@ -259,31 +273,33 @@ def _one_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     return torch.cat(parts, dim=dim)
 
 
-def _bags(image: Tensor, weights: AxisWeights) -> Tensor:
-    """Multiply along rows as a sparse matrix, each row of the image being one of its entries."""
+def _bags(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
+    """Multiply as a sparse matrix, whose factors are rows of a table: what lies at one pixel."""
     batch, channels, height, width = image.shape
-    indices, offsets, values, *_ = weights
-    values = values.to(image.dtype)
-    last = image.is_contiguous(memory_format=torch.channels_last) and not image.is_contiguous()
-    # A table of rows: of all channels side by side, or of one channel after the other.
-    images = batch if last else batch * channels
-    table = image.detach().movedim(1, -1) if last else image.detach()
+    order: tuple[int, ...]
+    if dim == -2 and image.is_contiguous():
+        # As it lies in memory, each channel being an image of its own.
+        table, order = image.view(batch * channels, height, width), (0, 1, 2)
+    else:
+        order = (0, 2, 3, 1) if dim == -2 else (0, 3, 1, 2)
+        table = image.permute(order)
+    images, count = table.shape[:2]
     every = torch.arange(images)[:, None]
     means = F.embedding_bag(
-        (indices + every * height).flatten(),
-        table.reshape(images * height, -1),
-        (offsets + every * len(indices)).flatten(),
+        (weights.indices + every * count).flatten(),
+        table.detach().reshape(images * count, -1),
+        (weights.offsets + every * len(weights.indices)).flatten(),
         mode="sum",
-        per_sample_weights=values.expand(images, -1).flatten(),
+        per_sample_weights=weights.values.to(image.dtype).expand(images, -1).flatten(),
     )
-    if last:
-        return means.view(batch, -1, width, channels).movedim(-1, 1).contiguous()
-    return means.view(batch, channels, -1, width)
+    if len(order) == 3:
+        return means.view(batch, channels, -1, width)
+    means = means.view(batch, -1, *table.shape[2:])
+    # The columns' product reads any layout, and comes last.
+    return means.movedim(-1, 1) if dim == -2 else means.movedim(1, -1).contiguous()
 
 
-def _spread(
-    gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int
-) -> Tensor:
+def _spread(gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int) -> Tensor:
     """Multiply by the transpose of :func:`_one_product`."""
     spread = gradient.new_zeros(shape)
     begin = 0
@@ -334,8 +350,8 @@ class _Means(torch.autograd.Function):
             # Second derivatives are asked for: the products below do not have them.
             wanted = [each for each, need in zip((image, bounds), needed, strict=True) if need]
             again = _dense(image, bounds.to(image), ctx.dim)
-            found = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
-            return *(next(found) if need else None for need in needed), None, None
+            detections = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
+            return *(next(detections) if need else None for need in needed), None, None
         by_image = _by_image(gradient, image, ctx.weights, ctx.dim) if needed[0] else None
         by_bounds = None
         if needed[1]:
@@ -351,8 +367,7 @@ def _by_image(
         return _spread(gradient, weights[0], image.shape, dim)
     shape = image[:1].shape
     parts = [
-        _spread(one, each, shape, dim)
-        for one, each in zip(gradient.split(1), weights, strict=True)
+        _spread(one, each, shape, dim) for one, each in zip(gradient.split(1), weights, strict=True)
     ]
     every = torch.cat(parts)
     return every.sum(dim=0, keepdim=True) if len(image) == 1 else every
@@ -362,7 +377,7 @@ def _by_bounds(
     gradient: Tensor, image: Tensor, means: Tensor, weights: tuple[AxisWeights, ...], dim: int
 ) -> Tensor:
     """Return the derivatives by (low, high), `b n 2`, times the intervals' lengths."""
-    found = []
+    detections = []
     whole = slice(None)
     for index, each in enumerate(weights):
         own = whole if len(weights) == 1 else slice(index, index + 1)
@@ -370,5 +385,5 @@ def _by_bounds(
         ends = (source.index_select(dim, end) - means[own] for end in (each.first, each.last))
         others = [other for other in (0, 1, 2, 3) if other != dim % 4]
         low, high = ((gradient[own] * end).sum(dim=others) for end in ends)
-        found.append(torch.stack([-low, high], dim=-1))
-    return torch.stack(found)
+        detections.append(torch.stack([-low, high], dim=-1))
+    return torch.stack(detections)

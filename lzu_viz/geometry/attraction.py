@@ -197,7 +197,7 @@ def _framed(source: Tensor, points: Tensor, anti_crop: bool) -> Tensor:
 
 
 def _frame(saliency: Tensor, points: Tensor) -> Tensor:
-    """Give the saliency as `b h w`, in float32 or better."""
+    """Return the saliency as `b h w`, in float32 or better."""
     check.saliency(saliency)
     dtype = torch.promote_types(torch.promote_types(saliency.dtype, points.dtype), torch.float32)
     return saliency[:, 0].to(dtype)

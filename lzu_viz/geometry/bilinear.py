@@ -27,8 +27,8 @@ class Pieces(NamedTuple):
         u, v = u[..., None], v[..., None]
         return self.origin + u * self.along_x + v * (self.along_y + u * self.twist)
 
-    def slopes(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the derivatives along u and v, each `... 2`."""
+    def derivatives(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives along u and v, each `... 2`."""
         return self.along_x + v[..., None] * self.twist, self.along_y + u[..., None] * self.twist
 
 
@@ -61,7 +61,7 @@ def dot(first: Tensor, second: Tensor) -> Tensor:
 
 
 def pieces_of(grid: Tensor) -> Pieces:
-    """Give all pieces of a grid: `b rows+1 columns+1 2` to coefficients `b rows columns 2`."""
+    """Return all pieces of a grid: `b rows+1 columns+1 2` to coefficients `b rows columns 2`."""
     origin = grid[:, :-1, :-1]
     along_x = grid[:, :-1, 1:] - origin
     along_y = grid[:, 1:, :-1] - origin
@@ -90,7 +90,7 @@ def locate(points: Tensor, rows: int, columns: int) -> Located:
     return Located(row, column, u, v)
 
 
-def delocate(place: Located, rows: int, columns: int) -> Tensor:
+def to_frame(place: Located, rows: int, columns: int) -> Tensor:
     """Undo :func:`locate`: give the points `b n 2`."""
     x = (place.column + place.u) * (2 / columns) - 1
     y = (place.row + place.v) * (2 / rows) - 1
@@ -129,7 +129,7 @@ def evaluate(grid: Tensor, points: Tensor) -> Tensor:
 
 
 def differentiate(grid: Tensor, points: Tensor) -> Tensor:
-    """Give the Jacobian of a piecewise bilinear function.
+    """Return the Jacobian of a piecewise bilinear function.
 
     Args:
         grid: as in :func:`evaluate`.
@@ -139,12 +139,12 @@ def differentiate(grid: Tensor, points: Tensor) -> Tensor:
         `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) along coordinate j.
     """
     pieces, place = _under(grid, points)
-    along_u, along_v = pieces.slopes(place.u, place.v)
+    along_u, along_v = pieces.derivatives(place.u, place.v)
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     return torch.stack([along_u * (columns / 2), along_v * (rows / 2)], dim=-1)
 
 
-def on_product(grid: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def evaluate_on_grid(grid: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Map all points of two axes, and give the determinants of the Jacobian there.
 
     As :func:`evaluate` and :func:`determinant` of :func:`differentiate`, but quicker: all points of
@@ -165,23 +165,23 @@ def on_product(grid: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     numbers = torch.stack(pieces_of(grid)).movedim(-1, 1)
     under = Pieces(*numbers.index_select(-2, row).index_select(-1, column).movedim(1, -1))
     u, v = u.expand(len(y), -1), v[:, None].expand(-1, len(x))
-    along_u, along_v = under.slopes(u, v)
+    along_u, along_v = under.derivatives(u, v)
     return under.at(u, v), cross(along_u * (columns / 2), along_v * (rows / 2))
 
 
 def slopes_of_axis(nodes: Tensor, points: Tensor) -> Tensor:
-    """Give the derivative of :func:`evaluate_axis` at points `n`: `b n`."""
+    """Return the derivative of :func:`evaluate_axis` at points `n`: `b n`."""
     piece, _ = locate_axis(points, nodes.shape[-1] - 1)
     return nodes.diff(dim=-1)[:, piece] * ((nodes.shape[-1] - 1) / 2)
 
 
 def determinant(jacobian: Tensor) -> Tensor:
-    """Give the determinant of Jacobians `... 2 2`: source area over zoomed area."""
+    """Return the determinant of Jacobians `... 2 2`: source area over zoomed area."""
     return cross(jacobian[..., 0], jacobian[..., 1])
 
 
 def _under(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
-    """Give the piece under each point, and the place in it."""
+    """Return the piece under each point, and the place in it."""
     place = locate(
         points.expand(max(len(grid), len(points)), -1, -1), grid.shape[1] - 1, grid.shape[2] - 1
     )
@@ -189,7 +189,7 @@ def _under(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
 
 
 def least_determinant(grid: Tensor) -> Tensor:
-    """Give each piece's least Jacobian determinant: `b rows+1 columns+1 2` to `b rows columns`.
+    """Return each piece's least Jacobian determinant: `b rows+1 columns+1 2` to `b rows columns`.
 
     On a piece the determinant is an affine function of (u, v), so that its least value is at a
     corner.

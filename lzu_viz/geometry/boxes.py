@@ -24,7 +24,7 @@ class Detections(NamedTuple):
 
 
 def to_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
-    """Give boxes in pixels of an image, whose top left corner is (0, 0).
+    """Return boxes in pixels of an image, whose top left corner is (0, 0).
 
     Args:
         boxes: `... 4`, xyxy in [-1, 1].
@@ -61,13 +61,13 @@ def iou(first: Tensor, second: Tensor) -> Tensor:
     """
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
     high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=-1)
-    union = area(first)[:, None] + area(second)[None] - shared
-    return torch.where(union > 0, shared / union, 0.0)
+    intersection = (high - low).clamp(min=0).prod(dim=-1)
+    union = area(first)[:, None] + area(second)[None] - intersection
+    return torch.where(union > 0, intersection / union, 0.0)
 
 
 def area(boxes: Tensor) -> Tensor:
-    """Give the area of each box, in the square of its units: `... 4` to `...`."""
+    """Return the area of each box, in the square of its units: `... 4` to `...`."""
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
 
 

@@ -21,34 +21,36 @@ def shape(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def size(value: Sequence[int], name: str = "size", least: int = 1) -> Size:
-    """Return ``value`` as (rows, columns), both integers of at least ``least``."""
+def size(value: Sequence[int], name: str = "size", minimum: int = 1) -> Size:
+    """Return ``value`` as (rows, columns), both integers of at least ``minimum``."""
     try:
         rows, columns = (int(side) for side in value)
-        whole = (rows, columns) == tuple(value)
+        are_integers = (rows, columns) == tuple(value)
     except (TypeError, ValueError, OverflowError):
-        whole = False
-    if not whole or min(rows, columns) < least:
+        are_integers = False
+    if not are_integers or min(rows, columns) < minimum:
         raise ValueError(
-            f"{name} must be (rows, columns), two whole numbers of at least {least}, got {value!r}"
+            f"{name} must be (rows, columns), two whole numbers of at least {minimum}, "
+            f"got {value!r}"
         )
     return rows, columns
 
 
 def per_axis(
-    value: float | Sequence[float], name: str, least: float, most: float
+    value: float | Sequence[float], name: str, minimum: float, maximum: float
 ) -> tuple[float, float]:
     """Return a length as (rows, columns), fractions of the frame's side in [least, most]."""
     try:
         pair = (value, value) if isinstance(value, Real) else tuple(value)  # type: ignore[arg-type]
         rows, columns = (float(side) for side in pair)
-        good = least <= rows <= most and least <= columns <= most
+        good = minimum <= rows <= maximum and minimum <= columns <= maximum
     except (TypeError, ValueError):
         good = False
     if not good:
         raise ValueError(
             f"{name} is a fraction of the frame's side, one number or (rows, columns), each from "
-            f"{least:g} to {most:g}; got {value!r}. Divide a length in pixels or nodes by the side."
+            f"{minimum:g} to {maximum:g}; got {value!r}. "
+            "Divide a length in pixels or nodes by the side."
         )
     return rows, columns
 
@@ -113,10 +115,10 @@ def saliency(tensor: Tensor, name: str = "saliency") -> None:
         raise ValueError(f"{name} must be floating point, got {tensor.dtype}")
     if not bool(torch.isfinite(tensor).all()):
         raise ValueError(f"{name} has NaN or infinite cells; look at what made it")
-    least = float(tensor.detach().amin())
-    if least <= 0:
+    minimum = float(tensor.detach().amin())
+    if minimum <= 0:
         raise ValueError(
-            f"{name} must be positive everywhere, its least cell is {least:g}; "
+            f"{name} must be positive everywhere, its least cell is {minimum:g}; "
             "`lzu_viz.geometry.saliency.normalise` puts a floor under it"
         )
 

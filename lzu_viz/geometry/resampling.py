@@ -29,7 +29,7 @@ def pixel_centres(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Give the centre of every pixel of an image.
+    """Return the centre of every pixel of an image.
 
     Args:
         size: (rows, columns) of the image.
@@ -50,7 +50,7 @@ def pixel_centres(
 
 @lru_cache(maxsize=64)
 def axis_centres(count: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Give the centres of the pixels of one axis, `count` in ]-1, 1[; not to be written to."""
+    """Return the centres of the pixels of one axis, `count` in ]-1, 1[; not to be written to."""
     # A tensor that is made in inference mode may not be used outside it.
     with torch.inference_mode(False):
         return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
@@ -64,7 +64,7 @@ def axis_edges(count: int) -> Tensor:
 
 
 def sample(
-    image: Tensor, points: Tensor, fill: float = 0.0, *, whole: bool | None = None
+    image: Tensor, points: Tensor, fill_value: float = 0.0, *, all_finite: bool | None = None
 ) -> Tensor:
     """Read an image or a feature map at any points, bilinearly.
 
@@ -75,25 +75,25 @@ def sample(
             read faster, if it has many channels.
         points: `b h' w' 2`, (x, y) in [-1, 1]; a batch of 1 serves any batch of images.
             NaN marks a point that lies nowhere in the image.
-        fill: the value at points that are NaN.
-        whole: whether no point is NaN; looked for if None.
+        fill_value: the value at points that are NaN.
+        all_finite: whether no point is NaN; looked for if None.
 
     Returns:
         `b c h' w'` in the image's dtype. The arithmetic is float32 or better.
     """
     check.same_batch(len(image), len(points), "image and points")
     # Looking is cheap; choosing, point by point and channel by channel, is not.
-    if is_whole(points) if whole is None else whole:
+    if is_all_finite(points) if all_finite is None else all_finite:
         return _read(image, points)
     known = points.isfinite().all(dim=-1)
     # NaN must not enter the arithmetic: it would come back out of the gradients even where it is
     # masked.
     values = _read(image, torch.where(known[..., None], points, 0.0))
-    return torch.where(known[:, None], values, fill)
+    return torch.where(known[:, None], values, fill_value)
 
 
-def is_whole(points: Tensor) -> bool:
-    """Tell whether all points are finite; a compiled program cannot look, and says no."""
+def is_all_finite(points: Tensor) -> bool:
+    """Return whether all points are finite; a compiled program cannot look, and says no."""
     return not torch.compiler.is_compiling() and bool(torch.isfinite(points.detach().sum()))
 
 
@@ -118,18 +118,18 @@ class Reading(NamedTuple):
     """One of the readings that are added up.
 
     Attributes:
-        of_levels: whether the map that holds all further levels is read, or the image itself.
+        from_atlas: whether the map that holds all further levels is read, or the image itself.
         points: `b h w 2`, where.
-        share: `b 1 h w`, what it counts; those of all readings are together 1.
+        weight: `b 1 h w`, what it counts; those of all readings are together 1.
     """
 
-    of_levels: bool
+    from_atlas: bool
     points: Tensor
-    share: Tensor
+    weight: Tensor
 
 
-class AreaPlan(NamedTuple):
-    """How to read an image at points that each stand for an area; made by :func:`plan_areas`.
+class MipmapPlan(NamedTuple):
+    """How to read an image at points that each stand for an area; made by :func:`plan_mipmap`.
 
     Attributes:
         readings: the image's own, and two of levels that follow one another; those that count
@@ -141,7 +141,7 @@ class AreaPlan(NamedTuple):
     top: int
 
 
-def plan_areas(size: Sequence[int], points: Tensor, footprint: Tensor) -> AreaPlan:
+def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> MipmapPlan:
     """Plan how to read images of a size, each point as the mean over about the area of its pixel.
 
     A pyramid of 2x2 means; each point reads, trilinearly, the two levels whose pixels are nearest
@@ -156,7 +156,7 @@ def plan_areas(size: Sequence[int], points: Tensor, footprint: Tensor) -> AreaPl
             1: bilinear.
 
     Returns:
-        What :func:`sample_areas` needs.
+        What :func:`sample_mipmap` needs.
     """
     highest = min(size).bit_length() - 1
     level = footprint.clamp(1.0, 2.0**highest).log2()
@@ -165,46 +165,46 @@ def plan_areas(size: Sequence[int], points: Tensor, footprint: Tensor) -> AreaPl
     level = level.clamp(max=float(top))
     lower = level.detach().floor().clamp(1, max(top - 1, 1))
     itself, upper = (1 - level).clamp(min=0), (level - lower).clamp(min=0)
-    shares = [itself, 1 - itself - upper, upper][: min(top, 2) + 1]
+    weights = [itself, 1 - itself - upper, upper][: min(top, 2) + 1]
     places = [points]
     if top:
-        rooms = points.new_tensor([*zip(*_rooms(size, top), strict=True)])
-        places += [_in_map(points, rooms, (lower + k).long() - 1) for k in range(min(top, 2))]
+        layout = points.new_tensor([*zip(*_atlas_layout(size, top), strict=True)])
+        places += [_to_atlas(points, layout, (lower + k).long() - 1) for k in range(min(top, 2))]
     readings = [
-        Reading(of_levels=index > 0, points=place, share=share[:, None])
-        for index, (place, share) in enumerate(zip(places, shares, strict=True))
-        if bool(share.detach().any())
+        Reading(from_atlas=index > 0, points=place, weight=weight[:, None])
+        for index, (place, weight) in enumerate(zip(places, weights, strict=True))
+        if bool(weight.detach().any())
     ]
-    return AreaPlan(tuple(readings), top)
+    return MipmapPlan(tuple(readings), top)
 
 
-def sample_areas(image: Tensor, plan: AreaPlan, *, finite: bool = False) -> Tensor:
+def sample_mipmap(image: Tensor, plan: MipmapPlan, *, finite: bool = False) -> Tensor:
     """Read an image as it was planned.
 
     Args:
         image: `b c h w`, of the size that was planned for.
-        plan: of :func:`plan_areas`.
+        plan: of :func:`plan_mipmap`.
         finite: whether an image with NaN or infinite pixels is refused.
 
     Returns:
         `b c h' w'` in the image's dtype.
     """
-    levels = _map_of_levels(image, plan.top) if plan.top else image
+    levels = _mipmap_atlas(image, plan.top) if plan.top else image
     if finite:
         # The last level is small, and every pixel is in it.
-        last = _rooms(image.shape[-2:], plan.top)[-1] if plan.top else (0,)
+        last = _atlas_layout(image.shape[-2:], plan.top)[-1] if plan.top else (0,)
         check.finite(image, levels[..., int(last[0]) :, :])
     total: Tensor | None = None
-    for of_levels, points, share in plan.readings:
+    for from_atlas, points, weight in plan.readings:
         # In place: a new tensor of this size costs as much as the product.
-        share, values = share.to(image.dtype), _read(levels if of_levels else image, points)
-        total = values.mul_(share) if total is None else total.addcmul_(share, values)
+        weight, values = weight.to(image.dtype), _read(levels if from_atlas else image, points)
+        total = values.mul_(weight) if total is None else total.addcmul_(weight, values)
     assert total is not None, "shares add up to 1, so that some reading counts"
     return total
 
 
-def _rooms(size: Sequence[int], top: int) -> list[tuple[float, ...]]:
-    """Tell where levels 1 to ``top`` of an image's pyramid lie in the map that holds them all.
+def _atlas_layout(size: Sequence[int], top: int) -> list[tuple[float, ...]]:
+    """Return where levels 1 to ``top`` of an image's pyramid lie in the map that holds them all.
 
     They stand one below the other.
 
@@ -214,70 +214,42 @@ def _rooms(size: Sequence[int], top: int) -> list[tuple[float, ...]]:
     """
     rows, columns = size
     high, wide = float(rows), float(columns)
-    rooms: list[tuple[float, ...]] = []
+    layout: list[tuple[float, ...]] = []
     first = 0
     for _ in range(top):
         rows, columns, high, wide = (rows + 1) // 2, (columns + 1) // 2, high / 2, wide / 2
-        rooms.append((first, rows, columns, high, wide))
+        layout.append((first, rows, columns, high, wide))
         first += rows
-    return [(*room, first, rooms[0][2]) for room in rooms]
+    return [(*region, first, layout[0][2]) for region in layout]
 
 
-def _in_map(points: Tensor, rooms: Tensor, index: Tensor) -> Tensor:
-    """Say where in the map of levels points of the image lie, each in the level of its index."""
-    room = rooms.index_select(1, index.flatten()).unflatten(1, index.shape)
-    first, rows, columns, high, wide, all_rows, all_columns = room
+def _to_atlas(points: Tensor, layout: Tensor, index: Tensor) -> Tensor:
+    """Return where in the map of levels points of the image lie, each in the level of its index."""
+    region = layout.index_select(1, index.flatten()).unflatten(1, index.shape)
+    first, rows, columns, high, wide, all_rows, all_columns = region
     # Not nearer to another level than half a pixel: beyond it the border's own values go on.
     x = ((points[..., 0] + 1) / 2 * wide).clamp(min=0.5).minimum(columns - 0.5)
     y = ((points[..., 1] + 1) / 2 * high).clamp(min=0.5).minimum(rows - 0.5) + first
     return torch.stack([x / all_columns, y / all_rows], dim=-1) * 2 - 1
 
 
-def _map_of_levels(image: Tensor, top: int) -> Tensor:
+def _mipmap_atlas(image: Tensor, top: int) -> Tensor:
     """Put levels 1 to ``top`` of a pyramid one below the other: `b c h w`."""
-    rooms = _rooms(image.shape[-2:], top)
-    *_, rows, columns = rooms[0]
-    held = image.new_empty(*image.shape[:2], int(rows), int(columns))
+    layout = _atlas_layout(image.shape[-2:], top)
+    *_, rows, columns = layout[0]
+    atlas = image.new_empty(*image.shape[:2], int(rows), int(columns))
     # Neither gradients nor compiled programs take a result that is written where it belongs.
     in_place = not (image.requires_grad or torch.compiler.is_compiling())
-    for first, rows, columns in ([int(each) for each in room[:3]] for room in rooms):
+    for first, rows, columns in ([int(each) for each in region[:3]] for region in layout):
         # Beside a level nothing counts, but it is read, and must not be NaN by chance.
-        held[..., first : first + rows, columns:] = 0
-        room = held[..., first : first + rows, :columns]
+        atlas[..., first : first + rows, columns:] = 0
+        region = atlas[..., first : first + rows, :columns]
         if in_place:
-            image = _halve(image, into=room)
+            image = _halve(image, into=region)
         else:
             image = _halve(image)
-            room[:] = image
-    return held
-
-
-def pyramid(image: Tensor, top: int) -> list[tuple[Tensor, Tensor]]:
-    """Halve an image again and again by 2x2 means.
-
-    A side that is odd is first repeated by one pixel, so that a level may cover slightly more than
-    the image.
-
-    Args:
-        image: `b c h w`.
-        top: the last level; level 0 is the image itself.
-
-    Returns:
-        For each level the image `b c h w`, and the part (x, y) of its extent that the first image
-        takes up.
-    """
-    extent = torch.ones(2, dtype=torch.float64)
-    levels = [(image, extent)]
-    for _ in range(top):
-        rows, columns = image.shape[-2:]
-        image = _halve(image)
-        extent = (
-            extent
-            * torch.tensor([columns, rows])
-            / torch.tensor([columns + columns % 2, rows + rows % 2])
-        )
-        levels.append((image, extent))
-    return levels
+            region[:] = image
+    return atlas
 
 
 def _halve(image: Tensor, into: Tensor | None = None) -> Tensor:
@@ -297,7 +269,7 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
         image: `b c h w`, floating.
         size: (rows, columns) wanted.
         antialias: whether pixels of a smaller image are means over the areas that they stand for;
-            otherwise each is one bilinear sample. See :mod:`lzu_viz.area_resampling`.
+            otherwise each is one bilinear sample. See :mod:`lzu_viz.geometry.area_resampling`.
 
     Returns:
         `b c *size`.
@@ -308,25 +280,27 @@ def resize(image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor
                 [10.5000, 12.5000]])
     """
     check.features(image, "image")
+    dtype = torch.promote_types(image.dtype, torch.float32)
     if not antialias:
-        dtype = torch.promote_types(image.dtype, torch.float32)
         return sample(image, pixel_centres(size, device=image.device, dtype=dtype))
     rows, columns = image.shape[-2:]
-    plan = _even_plan((rows, columns), check.size(size), image.device)
+    plan = _even_plan((rows, columns), check.size(size), dtype, image.device)
     return area_means(image, plan)
 
 
 @lru_cache(maxsize=32)
-def _even_plan(source: check.Size, size: check.Size, device: torch.device) -> MeanPlan:
+def _even_plan(
+    source: check.Size, size: check.Size, dtype: torch.dtype, device: torch.device
+) -> MeanPlan:
     """Plan to read for each pixel its equal share of an image; once for all images of a size."""
     # A tensor that is made in inference mode may not be used outside it.
     with torch.inference_mode(False):
         rows, columns = (axis_edges(count)[None] for count in size)
-        return plan_means(source, rows, columns, torch.finfo(torch.float64).eps, device)
+        return plan_means(source, rows, columns, dtype, device)
 
 
 def footprints(source: Sequence[int], points: Tensor, determinant: Tensor) -> Tensor:
-    """Give the side, in source pixels, of the square that each zoomed pixel stands for.
+    """Return the side, in source pixels, of the square that each zoomed pixel stands for.
 
     Args:
         source: (rows, columns) of the source image.

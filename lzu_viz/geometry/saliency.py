@@ -14,6 +14,7 @@ from torch import Tensor
 
 from . import check
 from .check import Size
+from .deprecation import renamed_arguments
 
 SIZE: Size = (32, 64)
 """(rows, columns) of a map where none is asked for."""
@@ -73,9 +74,10 @@ def uniform(size: Sequence[int] = SIZE, *, device: torch.device | str | None = N
     return torch.full((1, 1, rows, columns), 1 / (rows * columns), device=device)
 
 
+@renamed_arguments(width="sigma")
 def gaussian(
     centres: Tensor,
-    width: float | Sequence[float] | Tensor,
+    sigma: float | Sequence[float] | Tensor,
     weight: Tensor | None = None,
     size: Sequence[int] = SIZE,
 ) -> Tensor:
@@ -86,7 +88,7 @@ def gaussian(
 
     Args:
         centres: `b n 2`, (x, y) in [-1, 1].
-        width: the standard deviation: one number, (rows, columns), or a tensor `b n`, one number a
+        sigma: the standard deviation: one number, (rows, columns), or a tensor `b n`, one number a
             centre.
         weight: `b n`, the share of each centre before normalisation, not negative; equal where
             None.
@@ -100,15 +102,15 @@ def gaussian(
     """
     check.points(centres, "centres")
     # A fraction of the side is twice as long in coordinates that run from -1 to 1.
-    if isinstance(width, Tensor):
-        if width.shape != centres.shape[:2] or not bool(((width > 0) & (width <= 10)).all()):
+    if isinstance(sigma, Tensor):
+        if sigma.shape != centres.shape[:2] or not bool(((sigma > 0) & (sigma <= 10)).all()):
             raise ValueError(
-                f"width must be `b n`, one fraction of the side for each of centres "
-                f"{check.shape(centres)}, got {check.shape(width)} from {width.min():g}"
+                f"sigma must be `b n`, one fraction of the side for each of centres "
+                f"{check.shape(centres)}, got {check.shape(sigma)} from {sigma.min():g}"
             )
-        deviation = 2 * width[..., None]
+        deviation = 2 * sigma[..., None]
     else:
-        rows, columns = check.per_axis(width, "width", least=1e-6, most=10)
+        rows, columns = check.per_axis(sigma, "sigma", minimum=1e-6, maximum=10)
         deviation = centres.new_tensor([2 * columns, 2 * rows])
     if weight is None:
         weight = torch.ones_like(centres[..., 0])
@@ -154,26 +156,28 @@ def from_boxes(
     return _boxes_on_floor(centres, bandwidth * sides * pixel, amplitude, size)
 
 
+@renamed_arguments(spread="relative_sigma")
 def from_boxes_scale_free(
-    boxes: Tensor, amplitude: float = 1.0, spread: float = 0.5, size: Sequence[int] = SIZE
+    boxes: Tensor, amplitude: float = 1.0, relative_sigma: float = 0.5, size: Sequence[int] = SIZE
 ) -> Tensor:
     """Look at boxes, each Gaussian as wide as its box asks: the same map at every resolution.
 
-    As :func:`from_boxes`, but the standard deviation is ``spread`` times the side of the box.
+    As :func:`from_boxes`, but the standard deviation is ``relative_sigma`` times the side of the
+    box.
 
     Args:
         boxes: `b n 4` or `n 4`, xyxy in [-1, 1] of the source frame; n may be 0.
         amplitude: what each box weighs against the floor.
-        spread: standard deviation as a part of the box's side.
+        relative_sigma: standard deviation as a part of the box's side.
         size: (rows, columns) of the map.
 
     Returns:
         `b 1 h w`.
     """
-    if spread <= 0:
-        raise ValueError(f"spread must be above 0, got {spread}")
+    if relative_sigma <= 0:
+        raise ValueError(f"relative_sigma must be above 0, got {relative_sigma}")
     centres, sides = _centres_and_sides(boxes)
-    return _boxes_on_floor(centres, (spread * sides) ** 2, amplitude, size)
+    return _boxes_on_floor(centres, (relative_sigma * sides) ** 2, amplitude, size)
 
 
 @check.full_precision
@@ -232,7 +236,7 @@ def mix(*maps: Tensor, weights: Sequence[float] | None = None) -> Tensor:
 
 
 def cell_centres(cells: int, like: Tensor) -> Tensor:
-    """Give the centres of equal cells of [-1, 1], in the dtype and on the device of ``like``."""
+    """Return the centres of equal cells of [-1, 1], in the dtype and on the device of ``like``."""
     return (2 * torch.arange(cells, dtype=like.dtype, device=like.device) + 1) / cells - 1
 
 

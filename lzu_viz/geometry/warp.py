@@ -18,17 +18,19 @@ from . import bilinear, check
 from .area_resampling import MeanPlan, area_means, plan_means
 from .attraction import FWHM, attract_axes, attract_grid
 from .check import Size
+from .deprecation import renamed_arguments
 from .inverse.invert import invert_axis, invert_pieces, invert_pixels
 from .resampling import (
-    AreaPlan,
+    MipmapPlan,
     axis_centres,
     axis_edges,
     footprints,
-    is_whole,
-    plan_areas,
+    is_all_finite,
+    plan_mipmap,
     sample,
-    sample_areas,
+    sample_mipmap,
 )
+from .threads import threads
 
 PIECES: Size = (32, 64)
 """(rows, columns) of pieces where none is asked for."""
@@ -37,7 +39,7 @@ FLAT = 1e-7
 """A piece whose Jacobian determinant falls to this is folded, or so flat that it has no inverse in
 float32."""
 
-REMEMBERED = 16
+CACHE_SIZE = 16
 """How many maps and plans for images of some size a warp remembers."""
 
 Frame = Literal["source", "zoomed"]
@@ -95,7 +97,7 @@ class Warp:
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Self:
-        """Give the warp that changes nothing; zooming by it is plain downsampling."""
+        """Return the warp that changes nothing; zooming by it is plain downsampling."""
         rows, columns = check.size(pieces, "pieces")
         return cls.from_axes(*(_nodes(count, device, dtype)[None] for count in (columns, rows)))
 
@@ -108,7 +110,7 @@ class Warp:
         separable: bool = True,
         anti_crop: bool = True,
     ) -> Self:
-        """Give the warp that :func:`lzu_viz.attract` asks for, cut into pieces.
+        """Return the warp that :func:`lzu_viz.attract` asks for, cut into pieces.
 
         Args:
             saliency: `b 1 h w`, positive.
@@ -131,7 +133,7 @@ class Warp:
 
     @classmethod
     def from_grid(cls, grid: Tensor) -> Self:
-        """Give the non-separable warp with these nodes.
+        """Return the non-separable warp with these nodes.
 
         Args:
             grid: `b rows+1 columns+1 2`, (x, y) of the source frame at equally spaced nodes of the
@@ -145,7 +147,7 @@ class Warp:
 
     @classmethod
     def from_axes(cls, x: Tensor, y: Tensor) -> Self:
-        """Give the separable warp of two functions.
+        """Return the separable warp of two functions.
 
         Args:
             x: `b columns+1`, x of the source frame at equally spaced columns of the zoomed frame.
@@ -172,11 +174,11 @@ class Warp:
         return self.axes is not None
 
     def __len__(self) -> int:
-        """Give the batch size."""
+        """Return the batch size."""
         return len(self.grid)
 
     def __getitem__(self, index: int) -> "Warp":
-        """Give one warp of the batch, as a batch of 1."""
+        """Return one warp of the batch, as a batch of 1."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"this warp has a batch of {len(self)}, got index {index}")
         one = [index % len(self)]
@@ -194,28 +196,28 @@ class Warp:
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> "Warp":
-        """Give the same warp on another device or in another dtype (float32 or float64)."""
+        """Return the same warp on another device or in another dtype (float32 or float64)."""
         axes = self.axes and (self.axes[0].to(device, dtype), self.axes[1].to(device, dtype))
         return Warp(self.grid.to(device, dtype), axes)
 
     def detach(self) -> "Warp":
-        """Give the same warp without its gradient."""
+        """Return the same warp without its gradient."""
         return Warp(
             self.grid.detach(), self.axes and (self.axes[0].detach(), self.axes[1].detach())
         )
 
     def morph(self, amount: float) -> "Warp":
-        """Give the warp part of the way from the identity (0) to this one (1).
+        """Return the warp part of the way from the identity (0) to this one (1).
 
         Nodes go there along straight lines. A warp made from saliency does not fold on the way: its
         Jacobian is symmetric and positive, and so is every mean of that and the identity's.
         """
         if not 0 <= amount <= 1:
             raise ValueError(f"amount must be between 0 and 1, got {amount}")
-        still = Warp.identity(self.pieces, device=self.grid.device, dtype=self.grid.dtype)
-        if self.axes is None or still.axes is None:
-            return Warp(torch.lerp(still.grid, self.grid, amount))
-        (x0, y0), (x1, y1) = still.axes, self.axes
+        identity = Warp.identity(self.pieces, device=self.grid.device, dtype=self.grid.dtype)
+        if self.axes is None or identity.axes is None:
+            return Warp(torch.lerp(identity.grid, self.grid, amount))
+        (x0, y0), (x1, y1) = identity.axes, self.axes
         return Warp.from_axes(torch.lerp(x0, x1, amount), torch.lerp(y0, y1, amount))
 
     # Images and features.
@@ -227,9 +229,8 @@ class Warp:
             image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels.
             size: (rows, columns) of the zoomed image.
             antialias: whether pixels that stand for more than one source pixel take the mean over
-                their area, exactly if the warp is separable (:mod:`lzu_viz.area_resampling`), and
-                about it otherwise (:func:`lzu_viz.sampling.plan_areas`); if False, each pixel is
-                one bilinear sample.
+                their area: the exact mean if the warp is separable (`area_resampling`), that of a
+                mipmap otherwise. If False, each pixel is one bilinear sample.
 
         Returns:
             `b 3 *size` in the image's dtype.
@@ -240,17 +241,18 @@ class Warp:
             sizes = check.size(image.shape[-2:]), check.size(size)
             if self.axes is not None:
                 return area_means(image, self._mean_plan(*sizes), finite=True)
-            return sample_areas(image, self._area_plan(*sizes), finite=True)
+            return sample_mipmap(image, self._mipmap_plan(*sizes), finite=True)
         check.finite(image, image)
-        return sample(image, self.source_map(size), whole=True)
+        return sample(image, self.source_map(size), all_finite=True)
 
-    def unzoom(self, features: Tensor, size: Sequence[int], fill: float = 0.0) -> Tensor:
+    @renamed_arguments(fill="fill_value")
+    def unzoom(self, features: Tensor, size: Sequence[int], fill_value: float = 0.0) -> Tensor:
         """Unzoom features: read them where each source pixel went.
 
         Args:
             features: `b c h w` over the zoomed frame, at any stride.
             size: (rows, columns) wanted over the source frame.
-            fill: value where :meth:`coverage` is False.
+            fill_value: value where :meth:`coverage` is False.
 
         Returns:
             `b c *size` in the features' dtype.
@@ -258,17 +260,18 @@ class Warp:
         Raises:
             ValueError: if the warp is folded; it says where.
         """
-        return self.unzoom_levels([features], [size], fill)[0]
+        return self.unzoom_levels([features], [size], fill_value)[0]
 
+    @renamed_arguments(fill="fill_value")
     def unzoom_levels(
-        self, levels: Sequence[Tensor], sizes: Sequence[Sequence[int]], fill: float = 0.0
+        self, levels: Sequence[Tensor], sizes: Sequence[Sequence[int]], fill_value: float = 0.0
     ) -> list[Tensor]:
         """Unzoom all levels of a pyramid; their inverse maps are found together.
 
         Args:
             levels: each `b c h w`, as for :meth:`unzoom`.
             sizes: for each level (rows, columns) wanted over the source frame.
-            fill: as in :meth:`unzoom`.
+            fill_value: as in :meth:`unzoom`.
 
         Returns:
             For each level `b c *size`.
@@ -278,22 +281,24 @@ class Warp:
             check.same_batch(len(self), len(features), "warp and features")
         maps = self.zoomed_maps(sizes)
         key = tuple(check.size(size) for size in sizes)
-        whole = self._once(("whole", key), lambda: [is_whole(points) for points in maps])
+        all_finite = self._once(
+            ("all_finite", key), lambda: [is_all_finite(points) for points in maps]
+        )
         return [
-            sample(level, points, fill, whole=each)
-            for level, points, each in zip(levels, maps, whole, strict=True)
+            sample(level, points, fill_value, all_finite=each)
+            for level, points, each in zip(levels, maps, all_finite, strict=True)
         ]
 
     def source_map(self, size: Sequence[int]) -> Tensor:
-        """Give T at every pixel of the zoomed image: `b *size 2`, (x, y) of the source frame."""
+        """Return T at every pixel of the zoomed image: `b *size 2`, (x, y) of the source frame."""
         return self._forward(check.size(size))[0]
 
     def zoomed_map(self, size: Sequence[int]) -> Tensor:
-        """Give the inverse of T at every pixel of the source: `b *size 2`, NaN where none."""
+        """Return the inverse of T at every pixel of the source: `b *size 2`, NaN where none."""
         return self.zoomed_maps([size])[0]
 
     def zoomed_maps(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
-        """Give :meth:`zoomed_map` for several sizes; sooner than one after the other."""
+        """Return :meth:`zoomed_map` for several sizes; sooner than one after the other."""
         wanted = tuple(check.size(size) for size in sizes)
         return list(self._once(("zoomed", wanted), lambda: self._invert(wanted)))
 
@@ -330,7 +335,7 @@ class Warp:
         return _whole(torch.where(known, zoomed, torch.nan))
 
     def jacobian(self, points: Tensor) -> Tensor:
-        """Give the derivative of T at points of the zoomed frame.
+        """Return the derivative of T at points of the zoomed frame.
 
         Args:
             points: `b n 2`, (x, y) in [-1, 1] of the zoomed frame.
@@ -341,8 +346,8 @@ class Warp:
         """
         check.points(points)
         known, places = _in_frame(points)
-        slopes = bilinear.differentiate(self.grid, places.to(self.grid.dtype))
-        return torch.where(known[..., None], slopes, torch.nan)
+        derivatives = bilinear.differentiate(self.grid, places.to(self.grid.dtype))
+        return torch.where(known[..., None], derivatives, torch.nan)
 
     def boxes_to_source(self, boxes: Tensor) -> Tensor:
         """Map boxes of the zoomed frame: the box around each one's mapped edges.
@@ -377,7 +382,7 @@ class Warp:
     # What the warp does to the source.
 
     def magnification(self, size: Sequence[int]) -> Tensor:
-        """Tell how much larger each place is drawn: the root of zoomed area over source area.
+        """Return how much larger each place is drawn: the root of zoomed area over source area.
 
         Args:
             size: (rows, columns) of the map over the source frame.
@@ -391,7 +396,7 @@ class Warp:
         return area.rsqrt().reshape(-1, rows, columns)
 
     def coverage(self, size: Sequence[int]) -> Tensor:
-        """Tell which source pixels have an inverse: `b *size`, boolean; all with anti-crop."""
+        """Return which source pixels have an inverse: `b *size`, boolean; all with anti-crop."""
         return self.zoomed_map(size).isfinite().all(dim=-1)
 
     def folds(self) -> Tensor:
@@ -446,7 +451,7 @@ class Warp:
         def make() -> tuple[Tensor, Tensor]:
             y, x = (axis_centres(count, self.grid.device, self.grid.dtype) for count in size)
             if self.axes is None:
-                return bilinear.on_product(self.grid, x, y)
+                return bilinear.evaluate_on_grid(self.grid, x, y)
             pairs = [(nodes, at) for nodes, at in zip(self.axes, (x, y), strict=True)]
             places = [bilinear.evaluate_axis(nodes, at[None]) for nodes, at in pairs]
             across, down = (bilinear.slopes_of_axis(nodes, at) for nodes, at in pairs)
@@ -457,6 +462,12 @@ class Warp:
     def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
         """Map every pixel's centre of source images of some sizes to the zoomed frame."""
         self._refuse_folds()
+        # Made of small operations: more threads do not make it faster, but wait for one another
+        # where the machine is busy.
+        with threads(1):
+            return self._inverse_maps(sizes)
+
+    def _inverse_maps(self, sizes: Sequence[Size]) -> list[Tensor]:
         if self.axes is None:
             return invert_pixels(self.grid, sizes)
         every = []
@@ -470,14 +481,14 @@ class Warp:
             every.append(dense if known else _whole(dense))
         return every
 
-    def _area_plan(self, source: Size, size: Size) -> AreaPlan:
+    def _mipmap_plan(self, source: Size, size: Size) -> MipmapPlan:
         """Plan how each pixel of a zoomed image reads the area of a source image it stands for."""
 
-        def make() -> AreaPlan:
+        def make() -> MipmapPlan:
             points, area = self._forward(size)
-            return plan_areas(source, points, footprints(source, points, area))
+            return plan_mipmap(source, points, footprints(source, points, area))
 
-        return self._once(("areas", source, size), make)
+        return self._once(("mipmap", source, size), make)
 
     def _mean_plan(self, source: Size, size: Size) -> MeanPlan:
         """Plan the same for a separable warp, whose areas are rectangles."""
@@ -490,12 +501,12 @@ class Warp:
                 bilinear.evaluate_axis(nodes.to("cpu", torch.float64), axis_edges(count)[None])
                 for nodes, count in zip((y, x), size, strict=True)
             )
-            return plan_means(source, rows, columns, torch.finfo(x.dtype).eps, x.device)
+            return plan_means(source, rows, columns, x.dtype, x.device)
 
         return self._once(("means", source, size), make)
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
-        """Give what is made from this warp and a key; remembered, unless a gradient has to flow."""
+        """Return what is made from this warp and a key; cached, unless a gradient has to flow."""
         if self.grid.requires_grad:
             return make()
         if key not in self._memory:
@@ -511,13 +522,13 @@ class Warp:
         made: Made = self._memory[key]
         if not torch.compiler.is_compiling():
             self._memory.move_to_end(key)
-            if len(self._memory) > REMEMBERED:
+            if len(self._memory) > CACHE_SIZE:
                 self._memory.popitem(last=False)
         return made
 
 
 def _outer(x: Tensor, y: Tensor) -> Tensor:
-    """Give all pairs of `b w` and `b h`: `b h w 2`."""
+    """Return all pairs of `b w` and `b h`: `b h w 2`."""
     # All x and then all y is quicker to write than pair by pair, and as quick to read.
     return torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=1).movedim(1, -1)
 
@@ -530,7 +541,7 @@ _TO: dict[Frame, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Ten
 
 
 def _nodes(pieces: int, device: torch.device | str | None, dtype: torch.dtype) -> Tensor:
-    """Give the `pieces + 1` nodes of one axis, from edge to edge of the frame."""
+    """Return the `pieces + 1` nodes of one axis, from edge to edge of the frame."""
     return torch.linspace(-1, 1, pieces + 1, device=device, dtype=dtype)
 
 
@@ -540,7 +551,7 @@ def _whole(points: Tensor) -> Tensor:
 
 
 def _in_frame(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Tell which points `b n 2` lie in the frame, `b n 1`; and give them clipped to it, or 0."""
+    """Return which points `b n 2` lie in the frame, `b n 1`; and give them clipped to it, or 0."""
     slack = 16 * torch.finfo(points.dtype).eps
     known = (points.abs() <= 1 + slack).all(dim=-1, keepdim=True)
     return known, torch.where(known, points, 0.0).clamp(-1, 1)

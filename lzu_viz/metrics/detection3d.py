@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..geometry import check
-from .detection import REPEATS
+from .detection import N_BOOTSTRAP
 
 THRESHOLDS = (0.5, 1.0, 2.0, 4.0)
 """Distances on the ground, in metres, below which a box is found."""
@@ -45,7 +45,7 @@ class Detections3D(NamedTuple):
     scores: Tensor
 
 
-class Precision3D(NamedTuple):
+class DetectionMetrics3D(NamedTuple):
     """Precision and errors of boxes in space; NaN where there is nothing to find.
 
     Attributes:
@@ -84,11 +84,11 @@ class _Found(NamedTuple):
 
 
 def average_precision_3d(
-    found: Sequence[Detections3D],
-    truth: Sequence[tuple[Tensor, Tensor]],
+    detections: Sequence[Detections3D],
+    ground_truth: Sequence[tuple[Tensor, Tensor]],
     classes: int,
     oriented: Sequence[int] | None = None,
-) -> Precision3D:
+) -> DetectionMetrics3D:
     r"""Compare the boxes that a detector found in each scene with those that are there.
 
     In each scene and class, the surest box takes the nearest true box that no surer one has taken,
@@ -118,8 +118,8 @@ def average_precision_3d(
     scene and the earlier box come first.
 
     Args:
-        found: one a scene; boxes `n 7` in metres and radians, labels `n`, scores `n`.
-        truth: one a scene, (boxes `n 7`, labels `n`), likewise.
+        detections: one a scene; boxes `n 7` in metres and radians, labels `n`, scores `n`.
+        ground_truth: one a scene, (boxes `n 7`, labels `n`), likewise.
         classes: how many there are; labels are 0 to `classes - 1`.
         oriented: classes with a heading, all if None; of the others, it does not count. If none of
             these is in any scene, `orientation` and `score` are NaN.
@@ -140,25 +140,25 @@ def average_precision_3d(
         >>> round(result.ap, 6), round(result.translation, 6), round(result.score, 6)
         (0.75, 0.75, 0.75)
     """
-    matched = _matched(found, truth, classes)
-    return _summary(matched, _headed(classes, oriented), np.ones(len(truth), np.int64))
+    matched = _matched(detections, ground_truth, classes)
+    return _summary(matched, _headed(classes, oriented), np.ones(len(ground_truth), np.int64))
 
 
 def precision_interval_3d(
-    found: Sequence[Detections3D],
-    truth: Sequence[tuple[Tensor, Tensor]],
+    detections: Sequence[Detections3D],
+    ground_truth: Sequence[tuple[Tensor, Tensor]],
     classes: int,
     oriented: Sequence[int] | None = None,
     level: float = 0.95,
     seed: int = 0,
-) -> tuple[Precision3D, Precision3D]:
-    """Give the interval that each number falls into when other scenes are drawn (bootstrap).
+) -> tuple[DetectionMetrics3D, DetectionMetrics3D]:
+    """Return the interval that each number falls into when other scenes are drawn (bootstrap).
 
     A box takes a true box of its own scene, whatever is in others, so matches are looked for once.
 
     Args:
-        found: as for :func:`average_precision_3d`.
-        truth: likewise.
+        detections: as for :func:`average_precision_3d`.
+        ground_truth: likewise.
         classes: likewise.
         oriented: likewise.
         level: of the interval, between 0 and 1.
@@ -181,12 +181,12 @@ def precision_interval_3d(
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, as 0.95 for 95 %, got {level!r}")
-    matched = _matched(found, truth, classes)
+    matched = _matched(detections, ground_truth, classes)
     headed = _headed(classes, oriented)
     draw = np.random.default_rng(seed)
-    scenes = len(truth)
+    scenes = len(ground_truth)
     drawn = []
-    for _ in range(REPEATS):
+    for _ in range(N_BOOTSTRAP):
         times = np.bincount(draw.integers(0, scenes, scenes), minlength=scenes)
         each = _summary(matched, headed, times)
         drawn.append([*each[:-1], *each.per_class])
@@ -198,31 +198,33 @@ def precision_interval_3d(
 
 
 def _matched(
-    found: Sequence[Detections3D], truth: Sequence[tuple[Tensor, Tensor]], classes: int
+    detections: Sequence[Detections3D], ground_truth: Sequence[tuple[Tensor, Tensor]], classes: int
 ) -> list[_Found]:
     """Match what was found with what is there, scene by scene, class by class."""
-    if len(found) != len(truth) or not truth:
+    if len(detections) != len(ground_truth) or not ground_truth:
         raise ValueError(
-            f"there must be one answer a scene and at least one, got {len(found)} answers "
-            f"and {len(truth)} scenes"
+            f"there must be one answer a scene and at least one, got {len(detections)} answers "
+            f"and {len(ground_truth)} scenes"
         )
     if not isinstance(classes, int) or classes < 1:
         raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
-    for scene, (each, (boxes, labels)) in enumerate(zip(found, truth, strict=True)):
+    for scene, (each, (boxes, labels)) in enumerate(zip(detections, ground_truth, strict=True)):
         _check(each.boxes, each.labels, classes, f"found[{scene}]")
         _check(boxes, labels, classes, f"truth[{scene}]")
         _check_scores(each, f"found[{scene}]")
-    ours = [(_array(each.boxes), _array(each.labels), _array(each.scores)) for each in found]
-    theirs = [(_array(boxes), _array(labels)) for boxes, labels in truth]
+    ours = [(_array(each.boxes), _array(each.labels), _array(each.scores)) for each in detections]
+    theirs = [(_array(boxes), _array(labels)) for boxes, labels in ground_truth]
     return [_match_class(ours, theirs, label) for label in range(classes)]
 
 
 def _match_class(
-    found: list[tuple[Array, Array, Array]], truth: list[tuple[Array, Array]], label: int
+    detections: list[tuple[Array, Array, Array]],
+    ground_truth: list[tuple[Array, Array]],
+    label: int,
 ) -> _Found:
     """Match the boxes of one class in all scenes."""
     scenes, scores, hits, errors, things = [], [], [], [], []
-    for scene, (each, (true, true_labels)) in enumerate(zip(found, truth, strict=True)):
+    for scene, (each, (true, true_labels)) in enumerate(zip(detections, ground_truth, strict=True)):
         boxes, labels, sure = each
         order = np.flatnonzero(labels == label)
         order = order[np.argsort(-sure[order], kind="stable")]
@@ -261,19 +263,19 @@ def _take(distance: Array, threshold: float) -> NDArray[np.int64]:
     return taken
 
 
-def _errors(boxes: Array, truth: Array) -> Array:
-    """Give the errors of place, sizes and heading of boxes that were found: two `n 7` to `n 3`."""
-    place = np.sqrt(((boxes - truth)[:, [0, 2]] ** 2).sum(axis=-1))
-    ours, theirs = boxes[:, 3:6], truth[:, 3:6]
-    shared = np.minimum(ours, theirs).prod(axis=-1)
-    scale = 1 - shared / (ours.prod(axis=-1) + theirs.prod(axis=-1) - shared)
-    turn = (boxes[:, 6] - truth[:, 6] + math.pi) % (2 * math.pi) - math.pi
+def _errors(boxes: Array, ground_truth: Array) -> Array:
+    """Return the errors of place, size and heading of matched boxes: two `n 7` to `n 3`."""
+    place = np.sqrt(((boxes - ground_truth)[:, [0, 2]] ** 2).sum(axis=-1))
+    ours, theirs = boxes[:, 3:6], ground_truth[:, 3:6]
+    intersection = np.minimum(ours, theirs).prod(axis=-1)
+    scale = 1 - intersection / (ours.prod(axis=-1) + theirs.prod(axis=-1) - intersection)
+    turn = (boxes[:, 6] - ground_truth[:, 6] + math.pi) % (2 * math.pi) - math.pi
     return np.stack([place, scale, np.abs(turn)], axis=-1)
 
 
 def _summary(
     matched: list[_Found], headed: NDArray[np.bool_], times: NDArray[np.int64]
-) -> Precision3D:
+) -> DetectionMetrics3D:
     """Sum matches up, with each scene as often as ``times`` says."""
     precisions = np.full(len(matched), np.nan)
     errors = np.full((len(matched), 3), np.nan)
@@ -290,7 +292,7 @@ def _summary(
     ap = _mean(precisions)
     translation, scale, orientation = (_mean(column) for column in errors.T)
     good = 1 - np.minimum(1, [translation, scale, orientation])
-    return Precision3D(
+    return DetectionMetrics3D(
         ap=ap,
         translation=translation,
         scale=scale,
@@ -301,7 +303,7 @@ def _summary(
 
 
 def _area(hits: NDArray[np.bool_], things: int) -> float:
-    """Give the area below precision over recall, without the lowest tenth of either."""
+    """Return the area below precision over recall, without the lowest tenth of either."""
     if not hits.any():
         return 0.0
     right = hits.cumsum()
@@ -322,9 +324,9 @@ def _mean_errors(scores: Array, hits: NDArray[np.bool_], errors: Array, things: 
     return np.array([np.interp(-at, -scores[hits], each).mean() for each in running.T])
 
 
-def _unflat(row: list[float]) -> Precision3D:
+def _unflat(row: list[float]) -> DetectionMetrics3D:
     ap, translation, scale, orientation, score, *per_class = row
-    return Precision3D(ap, translation, scale, orientation, score, tuple(per_class))
+    return DetectionMetrics3D(ap, translation, scale, orientation, score, tuple(per_class))
 
 
 def _mean(values: Array) -> float:
@@ -334,7 +336,7 @@ def _mean(values: Array) -> float:
 
 
 def _headed(classes: int, oriented: Sequence[int] | None) -> NDArray[np.bool_]:
-    """Tell which classes have a heading."""
+    """Return which classes have a heading."""
     labels = range(classes)
     wrong = [label for label in oriented or () if label not in labels]
     if wrong:
@@ -369,13 +371,13 @@ def _check(boxes: Tensor, labels: Tensor, classes: int, name: str) -> None:
         )
 
 
-def _check_scores(found: Detections3D, name: str) -> None:
+def _check_scores(detections: Detections3D, name: str) -> None:
     """Refuse what is not finite scores `n`."""
-    scores = found.scores
-    if scores.shape != found.boxes.shape[:1]:
+    scores = detections.scores
+    if scores.shape != detections.boxes.shape[:1]:
         raise ValueError(
             f"scores of {name} must be one a box, got {check.shape(scores)} "
-            f"for {len(found.boxes)} boxes"
+            f"for {len(detections.boxes)} boxes"
         )
     if not bool(torch.isfinite(scores).all()):
         raise ValueError(f"scores of {name} are NaN or infinite; look at what made them")

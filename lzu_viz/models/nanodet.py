@@ -18,6 +18,7 @@ from ..geometry.warp import Warp
 from . import weights as _weights
 from .coco import COCO_CLASSES
 from .inputs import check_image
+from .registry import NETWORKS, NetworkEntry
 
 SHIPPED = Path(__file__).with_name("nanodet_g.safetensors")
 SHA256 = "fcc4cfe6fe5e89f7d9d854e999d2327cb878631139b34908a05129b9112ffc99"
@@ -92,6 +93,7 @@ class NanoDet(nn.Module):
     """
 
     strides: ClassVar[tuple[int, int, int]] = (8, 16, 32)
+    classes: ClassVar[tuple[str, ...]] = COCO_CLASSES
 
     mean: Tensor
     deviation: Tensor
@@ -116,7 +118,7 @@ class NanoDet(nn.Module):
         if weights is not None:
             checksum = SHA256 if weights == SHIPPED else None
             # In the file the heads are called `head`, which is a method here.
-            _weights.fill(self, weights, checksum, rename={"head": "heads"})
+            _weights.load_weights(self, weights, checksum, rename={"head": "heads"})
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Backbone and feature pyramid.
@@ -190,7 +192,7 @@ class NanoDet(nn.Module):
         trained behind the unzoom, as in the paper, learns both. Without training, run the head on
         the zoomed features, unzoom its outputs on a finer grid, and scale the sizes: that comes
         near to what mapping the corners of boxes gives. AP at IoU 0.5 of persons on 300 controlled
-        scenes (`experiments.frozen.pretrained_detector`), warp from the true boxes, by rows of input:
+        scenes, warp from the true boxes, by rows of the input:
 
         =============================================== ==== ==== ====
         frozen detector                                  128  192  256
@@ -319,15 +321,15 @@ def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tens
     zoomed = warp.to_zoomed(centre).expand(batch, -1, -1)
     reached = zoomed.isfinite().all(dim=-1, keepdim=True)
     zoomed = torch.where(reached, zoomed, 0.0)
-    still = torch.zeros_like(distance[..., 0])
+    zero = torch.zeros_like(distance[..., 0])
     left, top, right, bottom = distance.unbind(-1)
     ends = [
         warp.to_source((zoomed + torch.stack(way, dim=-1)).clamp(-1, 1))[..., axis]
         for axis, way in (
-            (0, (-left, still)),
-            (1, (still, -top)),
-            (0, (right, still)),
-            (1, (still, bottom)),
+            (0, (-left, zero)),
+            (1, (zero, -top)),
+            (0, (right, zero)),
+            (1, (zero, bottom)),
         )
     ]
     return reached, torch.stack(ends[:2], dim=-1), torch.stack(ends[2:], dim=-1)
@@ -344,3 +346,15 @@ def _select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, top: in
     apart = box.detach().double() + 4 * label[:, None]
     keep = nms(apart, score.detach(), iou)[:top]
     return Detections(box[keep], label[keep], score[keep])
+
+
+NETWORKS.register(
+    "detector",
+    NetworkEntry(
+        NanoDet,
+        "detection",
+        "boxes around 80 kinds of objects",
+        NanoDet.strides,
+        unzoom={"unzoom": "outputs", "upsample_factor": 2},
+    ),
+)

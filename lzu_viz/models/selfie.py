@@ -3,16 +3,20 @@
 Upstream: MediaPipe, `selfie_segmentation.tflite`, the general model for 256x256.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..geometry.check import Size
 from ..geometry.resampling import resize
 from ..geometry.warp import Warp
 from . import weights as _weights
 from .inputs import check_image
+from .registry import NETWORKS, NetworkEntry
 
 SHIPPED = Path(__file__).with_name("selfie.safetensors")
 SHA256 = "ca8dc90eadbac0f4e125720d34f131ae0f226bd7f670bec021914eeb328b4d60"
@@ -118,6 +122,9 @@ class SelfieSegmenter(nn.Module):
     (torch.Size([1, 16, 32, 48]), torch.Size([1, 1, 64, 96]))
     """
 
+    strides: ClassVar[tuple[int]] = (2,)
+    classes: ClassVar[tuple[str]] = ("person",)
+
     def __init__(self, weights: str | Path | None = SHIPPED) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 16, 3, stride=2)
@@ -139,7 +146,7 @@ class SelfieSegmenter(nn.Module):
         if weights is not None:
             checksum = SHA256 if weights == SHIPPED else None
             # In the file the last layer is called `segment`, which is a method here.
-            _weights.fill(self, weights, checksum, rename={"segment": "last"})
+            _weights.load_weights(self, weights, checksum, rename={"segment": "last"})
 
     def features(self, image: Tensor) -> Tensor:
         """Everything but the last layer.
@@ -175,21 +182,29 @@ class SelfieSegmenter(nn.Module):
         """Logits of the mask `b 1 h w`, `head(features(image))`."""
         return self.head(self.features(image))
 
-    def decode(self, outputs: Tensor, warp: Warp | None = None) -> Tensor:
+    def decode(
+        self,
+        outputs: Tensor | Sequence[Tensor],
+        warp: Warp | None = None,
+        *,
+        size: Size | None = None,
+    ) -> Tensor:
         """Probability of a person at each pixel, in the frame in which `outputs` lies.
 
         Args:
-            outputs: logits `b 1 h w`.
+            outputs: logits `b 1 h w`, or a list that holds them.
             warp: the map of zoomed to source if features or outputs were unzoomed; batch 1 or b.
                 What it does not reach was never seen, and gets probability 0.
+            size: (rows, columns) of the network's input, which a mask does not depend on.
 
         Returns:
             `b 1 h w` in 0..1.
         """
-        mask = outputs.sigmoid()
+        logits = outputs if isinstance(outputs, Tensor) else outputs[0]
+        mask = logits.sigmoid()
         if warp is None:
             return mask
-        height, width = outputs.shape[-2:]
+        height, width = logits.shape[-2:]
         return torch.where(warp.coverage((height, width))[:, None], mask, 0)
 
     @torch.no_grad()
@@ -206,3 +221,15 @@ class SelfieSegmenter(nn.Module):
         """
         height, width = image.shape[-2:]
         return resize(self.decode(self(resize(image, size))), (height, width))
+
+
+NETWORKS.register(
+    "segmenter",
+    NetworkEntry(
+        SelfieSegmenter,
+        "segmentation",
+        "a mask of people",
+        SelfieSegmenter.strides,
+        unzoom={"unzoom": "predictions"},
+    ),
+)

@@ -34,10 +34,10 @@ def load(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
             "or install the package again if this is the file that comes with it"
         )
     data = path.read_bytes()
-    found = _sha256(data).hexdigest()
-    if sha256 is not None and found != sha256:
+    actual = _sha256(data).hexdigest()
+    if sha256 is not None and actual != sha256:
         raise ValueError(
-            f"{path} is damaged: its SHA-256 is {found} ({len(data)} bytes), "
+            f"{path} is damaged: its SHA-256 is {actual} ({len(data)} bytes), "
             f"expected {sha256}; install the package again"
         )
     try:
@@ -50,7 +50,7 @@ def load(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
     return {name: tensor.float() for name, tensor in tensors.items()}
 
 
-def fill(
+def load_weights(
     network: nn.Module,
     path: str | Path,
     sha256: str | None = None,

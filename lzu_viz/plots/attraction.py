@@ -115,7 +115,7 @@ def show_curves(
 
 
 def show_magnification(
-    ax: Axes, values: Tensor, title: str = "", most: float = 4.0, shape: float | None = None
+    ax: Axes, values: Tensor, title: str = "", maximum: float = 4.0, shape: float | None = None
 ) -> AxesImage:
     """Show how much larger (orange) or smaller (purple) each place of the source is drawn.
 
@@ -123,14 +123,14 @@ def show_magnification(
         ax: where to draw.
         values: `1 h w`, linear, 1 for no change; NaN where there is none, which stays grey.
         title: above it.
-        most: at which the scale ends, and 1 over this at which it begins.
+        maximum: at which the scale ends, and 1 over this at which it begins.
         shape: height over width of the source; that of the map where None.
     """
     drawn = ax.imshow(
         values[0].detach().cpu().numpy(),
         extent=(-1, 1, 1, -1),
         aspect=shape if shape else values.shape[-2] / values.shape[-1],
-        norm=LogNorm(1 / most, most),
+        norm=LogNorm(1 / maximum, maximum),
         cmap=colormaps["PuOr_r"].with_extremes(bad=PAPER),
     )
     ax.set(xticks=[], yticks=[])
@@ -140,8 +140,8 @@ def show_magnification(
 
 def add_scale(drawn: AxesImage, axes: Axes | Sequence[Axes]) -> Colorbar:
     """Add the scale of :func:`show_magnification` beside one or several axes."""
-    least, most = drawn.get_clim()
-    powers = range(round(np.log2(least)), round(np.log2(most)) + 1)
+    minimum, maximum = drawn.get_clim()
+    powers = range(round(np.log2(minimum)), round(np.log2(maximum)) + 1)
     figure = (axes if isinstance(axes, Axes) else axes[0]).figure
     bar = figure.colorbar(drawn, ax=axes if isinstance(axes, Axes) else list(axes), shrink=0.8)
     bar.set_ticks([2.0**power for power in powers], labels=[f"{2.0**power:g}" for power in powers])
@@ -150,9 +150,9 @@ def add_scale(drawn: AxesImage, axes: Axes | Sequence[Axes]) -> Colorbar:
     return bar
 
 
-def draw_fovea(ax: Axes, centre: tuple[float, float], width: float) -> Ellipse:
+def draw_fovea(ax: Axes, centre: tuple[float, float], sigma: float) -> Ellipse:
     """Draw a ring one standard deviation (a fraction of the sides) around a place in [-1, 1]."""
-    ring = Ellipse(centre, 4 * width, 4 * width, fill=False, color=FOVEA, linewidth=2)
+    ring = Ellipse(centre, 4 * sigma, 4 * sigma, fill=False, color=FOVEA, linewidth=2)
     ax.add_patch(ring)
     return ring
 

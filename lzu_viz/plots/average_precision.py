@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .figures import draw_boxes, show_image
-from .intervals import Interval, beside, draw_intervals
+from .intervals import Interval, dodge, draw_intervals
 from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
 
 STYLES: Mapping[str, tuple[str, str, str]] = {
@@ -28,24 +28,24 @@ SIZES = {"small": "below 32 px", "medium": "32 to 96 px", "large": "from 96 px"}
 """COCO's sizes: the square root of a box's area."""
 
 
-def show_found(
-    ax: Axes, image: Tensor, found: Tensor, truth: Tensor, title: str = ""
+def show_detections(
+    ax: Axes, image: Tensor, detections: Tensor, ground_truth: Tensor, title: str = ""
 ) -> list[Rectangle]:
     """Show an image with what is true (yellow) and, over it, what was found (blue).
 
     Args:
         ax: where to draw.
         image: `1 3 h w`.
-        found: `n 4`, xyxy in [-1, 1].
-        truth: `m 4`, likewise.
+        detections: `n 4`, xyxy in [-1, 1].
+        ground_truth: `m 4`, likewise.
         title: above it.
 
     Returns:
         The rectangles of what was found.
     """
     show_image(ax, image, title)
-    draw_boxes(ax, truth, TRUTH, width=4)  # so that it shows around a box that fits
-    return draw_boxes(ax, found, ANSWER)
+    draw_boxes(ax, ground_truth, TRUTH, width=4)  # so that it shows around a box that fits
+    return draw_boxes(ax, detections, ANSWER)
 
 
 def show_precision(
@@ -67,7 +67,7 @@ def show_precision(
         drawn.append(
             draw_intervals(
                 ax,
-                beside(len(sizes), number, len(systems), 0.05),
+                dodge(len(sizes), number, len(systems), 0.05),
                 [_interval(of[rows], column) for rows in sizes],
                 colour=colour,
                 mark=mark,
@@ -92,7 +92,7 @@ def show_sizes(
     width = 0.8 / len(systems)
     for number, system in enumerate(systems):
         (row,) = (each for each in summary if (each["rows"], each["system"]) == (rows, system))
-        places = beside(len(SIZES), number, len(systems), width)
+        places = dodge(len(SIZES), number, len(systems), width)
         colour, mark, _ = STYLES[system]
         ax.bar(places, [row[size] for size in SIZES], width, color=colour, alpha=0.35)
         drawn.append(

@@ -130,7 +130,7 @@ def show_by_stride(
     return lines
 
 
-def show_look(
+def show_receptive_field(
     ax: Axes, strength: Tensor, centre: tuple[float, float], stride: int, title: str = ""
 ) -> tuple[Line2D, Line2D]:
     """Show what one cell looks at, in pixels about its centre.
@@ -149,15 +149,15 @@ def show_look(
     x, y = centre
     ax.imshow(strength.sqrt().cpu().numpy(), extent=(-x, columns - x, rows - y, -y), cmap="cividis")
     half, share = stride / 2, strength.cpu() / strength.cpu().sum()
-    found = (
+    where = (
         float((share.sum(0) * (torch.arange(columns) + 0.5)).sum()) - x,
         float((share.sum(1) * (torch.arange(rows) + 0.5)).sum()) - y,
     )
     around = (-half, half, half, -half, -half), (-half, -half, half, half, -half)
     ax.plot(*around, color=GRID, linewidth=2)
     (cell,) = ax.plot(0, 0, "o", color=GRID, markersize=9, label="the cell's centre")
-    (look,) = ax.plot(*found, "P", color=FOLD, markersize=11, label="centre of what it looks at")
+    (mark,) = ax.plot(*where, "P", color=FOLD, markersize=11, label="centre of what it looks at")
     reach = 2 * stride
     ax.set(xlim=(-reach, reach), ylim=(reach, -reach), xlabel="pixels", ylabel="pixels")
     ax.set_title(title, color=INK)
-    return cell, look
+    return cell, mark

@@ -19,7 +19,7 @@ def draw_intervals(
     mark: str,
     line: str = "-",
     label: str = "",
-    lying: bool = False,
+    horizontal: bool = False,
 ) -> ErrorbarContainer:
     """Draw means as marks and their intervals as bars.
 
@@ -31,17 +31,17 @@ def draw_intervals(
         mark: of a mean.
         line: from mean to mean; empty for none.
         label: in the legend.
-        lying: whether the bars lie, and the places are from bottom to top.
+        horizontal: whether the bars lie, and the places are from bottom to top.
     """
     where = np.asarray(places, dtype=float)
     middle, low, high = np.array(intervals).T
     # The interval of a mean need not hold it; matplotlib refuses that.
     apart = np.maximum([middle - low, high - middle], 0)
     drawn = ax.errorbar(
-        middle if lying else where,
-        where if lying else middle,
-        xerr=apart if lying else None,
-        yerr=None if lying else apart,
+        middle if horizontal else where,
+        where if horizontal else middle,
+        xerr=apart if horizontal else None,
+        yerr=None if horizontal else apart,
         color=colour,
         marker=mark,
         linestyle=line,
@@ -51,11 +51,11 @@ def draw_intervals(
     return drawn
 
 
-def beside(count: int, number: int, of: int, apart: float) -> list[float]:
-    """Give the places 0 to ``count - 1``, moved aside for one of several that share them.
+def dodge(count: int, number: int, of: int, apart: float) -> list[float]:
+    """Return the places 0 to ``count - 1``, moved aside for one of several that share them.
 
     Example:
-        >>> beside(2, number=0, of=2, apart=0.5), beside(2, number=1, of=2, apart=0.5)
+        >>> dodge(2, number=0, of=2, apart=0.5), dodge(2, number=1, of=2, apart=0.5)
         ([-0.25, 0.75], [0.25, 1.25])
     """
     return [place + apart * (number - (of - 1) / 2) for place in range(count)]

@@ -40,14 +40,14 @@ def mark_places(ax: Axes, points: Tensor, names: Iterable[str] = ()) -> list[Tex
     ]
 
 
-def show_step_back(ax: Axes, nodes: Tensor, value: float, found: float) -> Line2D:
+def show_step_back(ax: Axes, nodes: Tensor, value: float, position: float) -> Line2D:
     """Show how a piecewise linear function of one axis is turned round.
 
     Args:
         ax: where to draw.
         nodes: `k+1`, rising values at equally spaced nodes of [-1, 1].
         value: in the source frame, from which the way leads back.
-        found: its inverse, in the zoomed frame.
+        position: its inverse, in the zoomed frame.
 
     Returns:
         The way: from the value across to the curve, and down.
@@ -56,8 +56,10 @@ def show_step_back(ax: Axes, nodes: Tensor, value: float, found: float) -> Line2
     ax.vlines(places, -1, nodes.tolist(), color=GRID, linewidth=0.8)
     ax.hlines(nodes.tolist(), -1, places, color=GRID, linewidth=0.8)
     ax.plot(places, nodes.tolist(), ".-", color=ANSWER, label="T")
-    (way,) = ax.plot((-1, found, found), (value, value, -1), "--", color=FOLD, label="the way back")
-    ax.plot(found, value, "o", color=FOLD)
+    (way,) = ax.plot(
+        (-1, position, position), (value, value, -1), "--", color=FOLD, label="the way back"
+    )
+    ax.plot(position, value, "o", color=FOLD)
     ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="place in the zoomed picture", ylabel="source")
     ax.legend(loc="upper left")
     return way
@@ -201,7 +203,7 @@ def hatch(ax: Axes, where: Tensor) -> QuadContourSet:
 
 
 def _corners(warp: Warp, places: Tensor) -> Tensor:
-    """Give the corners of pieces `k 2`: `k 4 2`, row by row."""
+    """Return the corners of pieces `k 2`: `k 4 2`, row by row."""
     grid = warp.grid[0].detach().cpu()
     row, column = places[:, 0, None], places[:, 1, None]
     return grid[row + torch.tensor([0, 0, 1, 1]), column + torch.tensor([0, 1, 0, 1])]

@@ -19,7 +19,7 @@ from .palette import ANSWER, FOLD, FOVEA, INK, MARK, MARKERS, SERIES, TRUTH
 
 
 def show_answer(
-    ax: Axes, image: Tensor, mask: Tensor, boxes: Tensor, truth: Tensor, title: str = ""
+    ax: Axes, image: Tensor, mask: Tensor, boxes: Tensor, ground_truth: Tensor, title: str = ""
 ) -> AxesImage:
     """Show an image with a mask (tinted blue), boxes (blue), and what is true (yellow).
 
@@ -28,11 +28,11 @@ def show_answer(
         image: `1 3 h w` in 0..1.
         mask: `1 1 h w`, boolean.
         boxes: `n 4`, xyxy in [-1, 1]; n may be 0.
-        truth: `m 4`, likewise.
+        ground_truth: `m 4`, likewise.
         title: above it.
     """
     tint = show_mask(ax, image, mask, title)
-    draw_boxes(ax, truth, TRUTH)
+    draw_boxes(ax, ground_truth, TRUTH)
     draw_boxes(ax, boxes, ANSWER)
     return tint
 
@@ -117,7 +117,7 @@ def show_ranked(
     places = list(range(len(ordered)))
     colours = [FOLD if mean < 0 else ANSWER for mean, _, _ in intervals]
     ax.barh(places, [mean for mean, _, _ in intervals], color=colours, alpha=0.45)
-    drawn = draw_intervals(ax, places, intervals, colour=INK, mark="o", line="", lying=True)
+    drawn = draw_intervals(ax, places, intervals, colour=INK, mark="o", line="", horizontal=True)
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(places, [name for name, _ in ordered])
     ax.set(xlabel=label)

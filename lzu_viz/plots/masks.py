@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..geometry.resampling import pixel_centres
 from .figures import show_image
-from .intervals import Interval, beside, draw_intervals
+from .intervals import Interval, dodge, draw_intervals
 from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
 
 STYLES: Mapping[str, tuple[str, str]] = {
@@ -88,7 +88,7 @@ def show_intervals(
     drawn = []
     for number, (name, each) in enumerate(intervals.items()):
         colour, mark = STYLES[name]
-        places = beside(len(groups), number, len(intervals), 0.12)
+        places = dodge(len(groups), number, len(intervals), 0.12)
         drawn.append(
             draw_intervals(ax, places, each, colour=colour, mark=mark, line="", label=name)
         )

@@ -39,20 +39,20 @@ MAP = (colormaps["cividis"](np.linspace(0, 1, 256))[:, :3] * 255).round().astype
 """`256 3`: from little (dark blue) to much (yellow), in an order that everybody sees."""
 
 
-def nice(most: float) -> float:
-    """Give a round upper end of a scale: 1, 2 or 5 times a power of ten, so that it seldom jumps.
+def nice(maximum: float) -> float:
+    """Return a round upper end of a scale: 1, 2 or 5 times a power of ten, so that it seldom jumps.
 
     Example:
         >>> nice(3.2), nice(0.02), nice(70)
         (5.0, 0.02, 100.0)
     """
-    if not most > 0:
+    if not maximum > 0:
         return 1.0
-    power = 10.0 ** math.floor(math.log10(most))
-    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= most * 0.999))
+    power = 10.0 ** math.floor(math.log10(maximum))
+    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= maximum * 0.999))
 
 
 def to_page() -> dict[str, str | bytes]:
-    """Give the colours by their names, and the colours of maps as bytes, for a page to draw in."""
+    """Return the colours by name, and the colour maps as bytes, for the page."""
     names = ("FOVEA", "GRID", "ANSWER", "TRUTH", "FOLD", "MARK", "PAPER", "INK")
     return {**{name.lower(): globals()[name] for name in names}, "map": MAP.tobytes()}

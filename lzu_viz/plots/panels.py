@@ -80,18 +80,18 @@ def with_grid(drawn: Picture, warp: Warp) -> Picture:
     return out
 
 
-def with_fovea(drawn: Picture, centre: tuple[float, float], width: float) -> Picture:
+def with_fovea(drawn: Picture, centre: tuple[float, float], sigma: float) -> Picture:
     """Draw a fovea: a ring one standard deviation from its centre, and a cross.
 
     Args:
         drawn: the source.
         centre: (x, y) in [-1, 1].
-        width: standard deviation, a fraction of the picture's sides.
+        sigma: standard deviation, a fraction of the picture's sides.
     """
     out = drawn.copy()
     pen = ImageDraw.Draw(out)
     ((x, y),) = _places(out, torch.tensor([centre]))
-    across, down = width * out.width, width * out.height
+    across, down = sigma * out.width, sigma * out.height
     ring = [x - across, y - down, x + across, y + down]
     arm = out.width / 90
     for colour, thick in ((INK, 5), (FOVEA, 3)):
@@ -215,7 +215,7 @@ def _places(drawn: Picture, points: Tensor) -> list[tuple[float, float]]:
 
 
 def _within(drawn: Picture, x: float, y: float, half: float) -> tuple[float, float, float, float]:
-    """Give the square about a place, pushed inside the picture."""
+    """Return the square about a place, pushed inside the picture."""
     half = min(half, drawn.width / 2, drawn.height / 2)
     x = min(max(x, half), drawn.width - half)
     y = min(max(y, half), drawn.height - half)

@@ -151,9 +151,9 @@ def show_table(
         for column, value in enumerate(line):
             # Dark writing on the bright half of the scale, bright writing on the dark half.
             colour = INK if value**2 > low * high else "white"
-            said = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
-            said = said if value >= 0.95 else f"{value:.2f}"
-            ax.text(column, row, said, ha="center", va="center", color=colour, fontsize=9)
+            label = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+            label = label if value >= 0.95 else f"{value:.2f}"
+            ax.text(column, row, label, ha="center", va="center", color=colour, fontsize=9)
     ax.set_xticks(range(len(columns)), [str(count) for count in columns])
     ax.set_yticks(range(len(rows)), [str(count) for count in rows])
     ax.set(xlabel="pieces per axis", ylabel="cells of the map, per axis")

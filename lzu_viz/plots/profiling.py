@@ -7,7 +7,7 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from ..experiments.frozen.pareto import Trade
-from ..experiments.profiling import STAGES, Cost, Setting, Stage, frontier
+from ..experiments.profiling import STAGES, Cost, Setting, Stage, pareto_front
 from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, TRUTH
 
 COLOURS: Mapping[Stage, str] = {
@@ -19,10 +19,10 @@ COLOURS: Mapping[Stage, str] = {
 
 def name_of(setting: Setting) -> str:
     """Write what distinguishes a setting: size, saliency, kind of warp."""
-    if setting.look == "nowhere":
+    if setting.saliency == "uniform":
         return f"{setting.size[0]}×{setting.size[1]}, uniform"
     kind = "separable" if setting.separable else "non-separable"
-    return f"{setting.size[0]}×{setting.size[1]}, {setting.look}, {kind}"
+    return f"{setting.size[0]}×{setting.size[1]}, {setting.saliency}, {kind}"
 
 
 def show_stages(
@@ -80,7 +80,7 @@ def show_shares(ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> list
 
 
 def warp_share(costs: Mapping[Stage, Cost], part: str) -> float:
-    """Give the part of the operations ("flops") or the time ("seconds") that is the warp's."""
+    """Return the part of the operations ("flops") or the time ("seconds") that is the warp's."""
     every = {stage: float(getattr(cost, part)) for stage, cost in costs.items()}
     return 1 - (every["network"] + every["head"]) / sum(every.values())
 
@@ -103,7 +103,7 @@ def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
             for name, row in trade.items()
         }
         every = [point for row in points.values() for point in row.values()]
-        front = frontier(every)
+        front = pareto_front(every)
         ax.plot(
             *zip(*front, strict=True), color="0.85", linewidth=9, zorder=0, label="Pareto front"
         )

@@ -7,21 +7,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..experiments.profiling import Cost, Point, frontier
+from ..experiments.profiling import Cost, Point, pareto_front
 from ..experiments.reproduce.results import Result, Run, gain, select, spread
+from ..experiments.training.trained_systems import SYSTEMS
 from .palette import INK, MARKERS, SERIES
 
 FAMILIES = {"uniform": 0, "lz": 3, "fovea": 1, "edge": 3, "lzu": 2}
-"""Systems whose names begin alike have one colour, an index into `SERIES`."""
+"""Systems whose names begin alike have one colour, an index into `SERIES`; others the last one."""
 
 
 def colour_of(system: str) -> str:
-    """Give the colour of a system, the same in every figure."""
-    return SERIES[FAMILIES[system.lower().split("-")[0]]]
+    """Return the colour of a system, the same in every figure."""
+    return SERIES[FAMILIES.get(system.lower().split("-")[0], 3)]
 
 
 def smoothed(losses: Sequence[float], over: int = 25) -> list[float]:
-    """Give the mean of each loss and those before it, at most ``over`` of them."""
+    """Return the mean of each loss and those before it, at most ``over`` of them."""
     sums = np.cumsum([0.0, *losses])
     ends = np.arange(1, len(losses) + 1)
     starts = np.maximum(ends - over, 0)
@@ -90,6 +91,13 @@ GROUPS = {
 """Systems that answer one question together."""
 
 
+def groups() -> dict[str, tuple[str, ...]]:
+    """Return `GROUPS`, and a group of all registered systems that are in none of them."""
+    known = {name for names in GROUPS.values() for name in names}
+    others = tuple(name for name in SYSTEMS if name not in known)
+    return {**GROUPS, **({"other systems": others} if others else {})}
+
+
 def show_systems(
     ax: Axes, results: Sequence[Result], metric: str, systems: Sequence[str], title: str = ""
 ) -> None:
@@ -147,7 +155,7 @@ def show_table(
         figure: to be drawn on.
         results: of which those are taken that fit.
         what: the task and the figure.
-        group: of systems, a name of `GROUPS`.
+        group: of systems, a name in :func:`groups`.
         scale: of the input to the picture.
 
     Raises:
@@ -155,7 +163,7 @@ def show_table(
     """
     task, metric = what
     ours = select(results, task=task, scale=scale, preset="far")
-    there = [name for name in GROUPS[group] if spread(select(ours, system=name), metric).seeds]
+    there = [name for name in groups()[group] if spread(select(ours, system=name), metric).seeds]
     if not there:
         raise ValueError(
             f"no run of {task} at {scale:g} has the figure {metric!r}; choose another one"
@@ -213,7 +221,9 @@ def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, Point]], cost: str
     The thick grey line joins what nothing else beats at its cost.
     """
     every = [point for by_scale in points.values() for point in by_scale.values()]
-    ax.step(*zip(*frontier(every), strict=True), where="post", color="0.85", linewidth=7, zorder=0)
+    ax.step(
+        *zip(*pareto_front(every), strict=True), where="post", color="0.85", linewidth=7, zorder=0
+    )
     for number, (name, by_scale) in enumerate(points.items()):
         ordered = [by_scale[scale] for scale in sorted(by_scale)]
         ax.plot(*zip(*ordered, strict=True), color=colour_of(name), label=name,

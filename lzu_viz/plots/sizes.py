@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from torch import Tensor
 
 from .figures import draw_box, log_axis
-from .intervals import Interval, beside, draw_intervals
+from .intervals import Interval, dodge, draw_intervals
 from .palette import FOLD, INK, MARKERS, SERIES, TRUTH
 
 _COLOURS = (INK, *SERIES)
@@ -129,7 +129,7 @@ def show_systems(
         systems = systems or list(by_system)
         if list(by_system) != systems:
             raise ValueError(f"all need the systems {systems}, got {list(by_system)} of {person}")
-        places = beside(len(systems), index, len(means), 0.24)
+        places = dodge(len(systems), index, len(means), 0.24)
         drawn.append(
             draw_intervals(
                 ax,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets.driving import AREAS, CLASSES
-from ..datasets.streets import Streets, Truth
+from ..datasets.streets import GroundTruth, Streets
 from ..geometry.boxes import Detections, iou
 from ..metrics.detection3d import Detections3D
 from .figures import draw_box, draw_boxes, show_image
@@ -41,9 +41,9 @@ def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor, width: float = 1.5) -
         draw_box(ax, box, CLASS_COLOURS[label]).set_linewidth(width)
 
 
-def class_legend(ax: Axes, truth: bool = False) -> None:
+def class_legend(ax: Axes, ground_truth: bool = False) -> None:
     """Say which colour is which class, and which is the truth."""
-    handles = [Patch(edgecolor=TRUTH, facecolor="none", label="true")] if truth else []
+    handles = [Patch(edgecolor=TRUTH, facecolor="none", label="true")] if ground_truth else []
     handles += [
         Patch(edgecolor=colour, facecolor="none", linewidth=2, label=name)
         for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True)
@@ -52,11 +52,13 @@ def class_legend(ax: Axes, truth: bool = False) -> None:
               bbox_to_anchor=(0.5, 0))  # fmt: skip
 
 
-def show_areas(ax: Axes, areas: Tensor, title: str = "") -> AxesImage:
+def show_semantic_mask(ax: Axes, semantic_mask: Tensor, title: str = "") -> AxesImage:
     """Show a semantic mask `1 h w`, each class in its colour."""
     colours = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in AREA_COLOURS], np.uint8)
-    rows, columns = areas.shape[-2:]
-    drawn = ax.imshow(colours[areas[0].cpu().numpy()], extent=(-1, 1, 1, -1), aspect=rows / columns)
+    rows, columns = semantic_mask.shape[-2:]
+    drawn = ax.imshow(
+        colours[semantic_mask[0].cpu().numpy()], extent=(-1, 1, 1, -1), aspect=rows / columns
+    )
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, color=INK)
     return drawn
@@ -72,7 +74,7 @@ def area_legend(ax: Axes) -> None:
 
 
 def corners(boxes_3d: Tensor) -> Tensor:
-    """Give the corners of boxes `n 7` in the camera's frame: `n 8 3`, in metres.
+    """Return the corners of boxes `n 7` in the camera's frame: `n 8 3`, in metres.
 
     In order: x (left, right) slowest, then y (top, bottom), then z (back, front) of the box itself.
     """
@@ -119,8 +121,8 @@ def draw_boxes_3d(
 
 def show_from_above(
     ax: Axes,
-    truth: Tensor,
-    found: Tensor,
+    ground_truth: Tensor,
+    detections: Tensor,
     camera: Tensor,
     size: Sequence[int],
     reach: float = 70.0,
@@ -136,7 +138,7 @@ def show_from_above(
         slope = (side - float(camera[1])) / float(camera[0])
         ax.plot((0, slope * reach), (0, reach), color=GRID, linewidth=0.8, zorder=0)
     ax.axvspan(-half, half, color=PAPER, zorder=-1)
-    for boxes, colour, filled in ((truth, TRUTH, True), (found, ANSWER, False)):
+    for boxes, colour, filled in ((ground_truth, TRUTH, True), (detections, ANSWER, False)):
         for box in boxes:
             _draw_from_above(ax, box, colour, filled)
     ax.set(xlim=(-half, half), ylim=(0, reach), aspect="equal", xlabel="m to the right",
@@ -174,13 +176,13 @@ def show_flow(ax: Axes, image: Tensor, flow: Tensor, every: int = 16, title: str
     ax.set_title(title, color=INK)
 
 
-def show_found(
+def show_detections(
     figure: Figure,
     scene: int,
     score: float,
     *,
     streets: Streets,
-    found: Mapping[str, Sequence[Detections]],
+    detections: Mapping[str, Sequence[Detections]],
 ) -> None:
     """Fill a figure with what several systems found in a scene, one above the other.
 
@@ -191,27 +193,29 @@ def show_found(
         scene: index into the streets.
         score: from which on a box is shown.
         streets: the scenes.
-        found: by the name of the system, for each scene.
+        detections: by the name of the system, for each scene.
     """
-    image, truth = streets.image([scene]), streets.truth[scene]
-    axes = figure.subplots(len(found), 1, squeeze=False)[:, 0]
-    for ax, (name, every) in zip(axes, found.items(), strict=True):
+    image, ground_truth = streets.image([scene]), streets.ground_truth[scene]
+    axes = figure.subplots(len(detections), 1, squeeze=False)[:, 0]
+    for ax, (name, every) in zip(axes, detections.items(), strict=True):
         each = every[scene]
         sure = each.scores >= score
-        right = _right(each.boxes[sure], each.labels[sure], truth)
-        title = f"{name}: {right} of {len(truth.boxes)} found, {int(sure.sum()) - right} false"
+        right = _right(each.boxes[sure], each.labels[sure], ground_truth)
+        title = (
+            f"{name}: {right} of {len(ground_truth.boxes)} found, {int(sure.sum()) - right} false"
+        )
         show_image(ax, image, title)
-        draw_boxes(ax, truth.boxes, TRUTH, 1)
+        draw_boxes(ax, ground_truth.boxes, TRUTH, 1)
         draw_labelled(ax, each.boxes[sure], each.labels[sure])
-    class_legend(axes[-1], truth=True)
+    class_legend(axes[-1], ground_truth=True)
 
 
-def _right(boxes: Tensor, labels: Tensor, truth: Truth) -> int:
+def _right(boxes: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
     """Count the true things that a box of their class overlaps by half."""
     if not len(boxes):
         return 0
-    same = labels[:, None] == truth.labels
-    return int((same & (iou(boxes, truth.boxes) >= 0.5)).any(dim=0).sum())
+    same = labels[:, None] == ground_truth.labels
+    return int((same & (iou(boxes, ground_truth.boxes) >= 0.5)).any(dim=0).sum())
 
 
 AROUND = 4.0
@@ -227,7 +231,7 @@ def show_in_space(
     score: float,
     *,
     streets: Streets,
-    found: Mapping[str, Sequence[Detections3D]],
+    detections: Mapping[str, Sequence[Detections3D]],
 ) -> None:
     """Fill a figure with what a system found in space: in the picture, its middle, and from above.
 
@@ -236,40 +240,42 @@ def show_in_space(
     Args:
         figure: empty.
         scene: index into the streets.
-        system: one of those in ``found``.
+        system: one of those in ``detections``.
         score: from which on a box is shown.
         streets: the scenes.
-        found: by the name of the system, for each scene.
+        detections: by the name of the system, for each scene.
     """
-    image, truth = streets.image([scene]), streets.truth[scene]
-    each = found[system][scene]
+    image, ground_truth = streets.image([scene]), streets.ground_truth[scene]
+    each = detections[system][scene]
     sure = each.scores >= score
     boxes = each.boxes[sure]
     axes = figure.subplot_mosaic("ac;bc", width_ratios=(2.1, 1))
-    right = _near(boxes, each.labels[sure], truth)
-    title = f"{system}: {right} of {len(truth.boxes)} found within {AROUND:g} m"
+    right = _near(boxes, each.labels[sure], ground_truth)
+    title = f"{system}: {right} of {len(ground_truth.boxes)} found within {AROUND:g} m"
     for name, words in (("a", title), ("b", "its middle, twice as large")):
         show_image(axes[name], image, words)
-        for some, colour, width in ((truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
-            draw_boxes_3d(axes[name], some, truth.camera, streets.size, colour, width=width)
+        for some, colour, width in ((ground_truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
+            draw_boxes_3d(axes[name], some, ground_truth.camera, streets.size, colour, width=width)
     axes["b"].set(xlim=(-0.5, 0.5), ylim=(0.4, -0.6))
-    show_from_above(axes["c"], truth.boxes_3d, boxes, truth.camera, streets.size, _FAR)
+    show_from_above(
+        axes["c"], ground_truth.boxes_3d, boxes, ground_truth.camera, streets.size, _FAR
+    )
     axes["c"].set_title("from above: true yellow, found blue", color=INK)
 
 
-def _near(boxes_3d: Tensor, labels: Tensor, truth: Truth) -> int:
+def _near(boxes_3d: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
     """Count the true things that a box of their class is near to on the ground."""
-    if not len(boxes_3d) or not len(truth.boxes_3d):
+    if not len(boxes_3d) or not len(ground_truth.boxes_3d):
         return 0
-    away = torch.cdist(truth.boxes_3d[:, [0, 2]], boxes_3d[:, [0, 2]])
-    same = truth.labels[:, None] == labels
+    away = torch.cdist(ground_truth.boxes_3d[:, [0, 2]], boxes_3d[:, [0, 2]])
+    same = ground_truth.labels[:, None] == labels
     return int(((away < AROUND) & same).any(dim=1).sum())
 
 
-def show_depths(ax: Axes, true: Tensor, said: Tensor, labels: Tensor, title: str = "") -> None:
+def show_depths(ax: Axes, true: Tensor, pred: Tensor, labels: Tensor, title: str = "") -> None:
     """Draw how far away things were said to be against how far they are, in metres.
 
-    Solid: as it is. Dashed: a tenth more or less. Where ``said`` is NaN, nothing is drawn.
+    Solid: as it is. Dashed: a tenth more or less. Where ``pred`` is NaN, nothing is drawn.
     """
     ends = torch.tensor([8.0, 100.0])
     ax.plot(ends, ends, color=INK, linewidth=1)
@@ -277,7 +283,7 @@ def show_depths(ax: Axes, true: Tensor, said: Tensor, labels: Tensor, title: str
         ax.plot(ends, ends * times, "--", color=INK, linewidth=0.7)
     for label, name in enumerate(CLASSES):
         own = labels == label
-        ax.plot(true[own], said[own], MARKERS[label], color=CLASS_COLOURS[label], markersize=3.5,
+        ax.plot(true[own], pred[own], MARKERS[label], color=CLASS_COLOURS[label], markersize=3.5,
                 alpha=0.7, label=name)  # fmt: skip
     ax.set(xscale="log", yscale="log", xlim=ends.tolist(), ylim=ends.tolist(), aspect="equal")
     for axis in (ax.xaxis, ax.yaxis):

@@ -59,10 +59,10 @@ def show_inverses(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
     grids = list(dict.fromkeys((row["look"], row["separable"]) for row in own))
     across = max(1, -(-len(grids) // 2))
     every = figure.subplots(2, across, sharex=True, sharey=True, squeeze=False)
-    for ax, (look, separable) in zip(every.T.flat, grids, strict=False):
+    for ax, (which, separable) in zip(every.T.flat, grids, strict=False):
         kind = "separable" if separable else "non-separable"
-        these = [row for row in own if (row["look"], row["separable"]) == (look, separable)]
-        show_times(ax, these, f"{look}, {kind}")
+        these = [row for row in own if (row["look"], row["separable"]) == (which, separable)]
+        show_times(ax, these, f"{which}, {kind}")
         ax.label_outer()
         ax.margins(x=0.08)
     handles = {

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..datasets.streets import Streets
-from ..experiments.training.upsampling import Seen, shares, things_found
+from ..experiments.training.upsampling import SystemResult, binned_recall, match_targets
 from ..geometry.check import Size
 from ..geometry.warp import Warp
 from .figures import close_up, draw_box, draw_boxes, show_image
 from .palette import FOVEA, INK, MARKERS, SERIES, TRUTH
 from .streets import class_legend, draw_labelled
 
-Look = Callable[[int, Size], Mapping[str, Seen]]
+SeeScene = Callable[[int, Size], Mapping[str, SystemResult]]
 """From a scene and the size that it is reduced to, to what each network sees."""
 
 
@@ -40,7 +40,7 @@ def show_thing(
 
 
 def show_upsampled(
-    figure: Figure, scene: int, kept: Size, score: float, *, streets: Streets, look: Look
+    figure: Figure, scene: int, kept: Size, score: float, *, streets: Streets, see_scene: SeeScene
 ) -> None:
     """Fill a figure with what networks find in a zoomed picture, one above the other.
 
@@ -52,22 +52,24 @@ def show_upsampled(
         kept: (rows, columns) that the scene is reduced to before the zoom.
         score: from which on a box is shown.
         streets: the scenes.
-        look: gives what each network sees.
+        see_scene: gives what each network sees.
     """
-    truth, every = streets.truth[scene], look(scene, kept)
+    ground_truth, every = streets.ground_truth[scene], see_scene(scene, kept)
     axes = figure.subplots(len(every), 1, squeeze=False)[:, 0]
     for ax, (name, seen) in zip(axes, every.items(), strict=True):
-        sure = seen.found.scores >= score
-        right = int(things_found([seen.found], [truth], score).sum())
-        title = f"{name}: {right} of {len(truth.boxes)} found, {int(sure.sum()) - right} false"
+        sure = seen.detections.scores >= score
+        right = int(match_targets([seen.detections], [ground_truth], score).sum())
+        title = (
+            f"{name}: {right} of {len(ground_truth.boxes)} found, {int(sure.sum()) - right} false"
+        )
         show_image(ax, seen.zoomed, title)
-        true, said = (
+        true, predicted = (
             seen.warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
-            for boxes in (truth.boxes, seen.found.boxes[sure])
+            for boxes in (ground_truth.boxes, seen.detections.boxes[sure])
         )
         draw_boxes(ax, true, TRUTH, 1)
-        draw_labelled(ax, said, seen.found.labels[sure])
-    class_legend(axes[-1], truth=True)
+        draw_labelled(ax, predicted, seen.detections.labels[sure])
+    class_legend(axes[-1], ground_truth=True)
 
 
 def show_recall(
@@ -88,7 +90,7 @@ def show_recall(
     """
     places = range(len(edges) - 1)
     for number, (name, (heights, there)) in enumerate(curves.items()):
-        values, counts = shares(heights, there, edges)
+        values, counts = binned_recall(heights, there, edges)
         error = (values * (1 - values) / counts).sqrt()
         ax.errorbar(places, values, error, color=SERIES[number], marker=MARKERS[number],
                     linestyle=("-", "--", ":")[number % 3], capsize=3, label=name)  # fmt: skip

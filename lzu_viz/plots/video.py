@@ -12,9 +12,9 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from ..systems.video import Seen
+from ..systems.video import FrameResult
 from .figures import draw_boxes, show_image
-from .intervals import Interval, beside, draw_intervals
+from .intervals import Interval, dodge, draw_intervals
 from .palette import ANSWER, FOVEA, INK, MARK, PAPER, TRUTH
 
 STYLES: Mapping[str, tuple[str, str, str]] = {
@@ -33,8 +33,8 @@ def show_step(
     above: Axes,
     below: Axes,
     image: Tensor,
-    seen: Seen,
-    truth: Tensor,
+    seen: FrameResult,
+    ground_truth: Tensor,
     size: Sequence[int],
     title: str = "",
     label: int = 0,
@@ -47,7 +47,7 @@ def show_step(
         below: for the zoomed picture.
         image: the frame, `1 3 h w`.
         seen: what the loop did in it.
-        truth: `n 4`, xyxy in [-1, 1].
+        ground_truth: `n 4`, xyxy in [-1, 1].
         size: (rows, columns) of the zoomed picture.
         title: above the frame.
         label: the class whose boxes are shown; 0 is COCO's person.
@@ -56,11 +56,11 @@ def show_step(
         The rectangles of what was expected, and the zoomed picture.
     """
     show_image(above, image, title)
-    draw_boxes(above, truth, TRUTH)
+    draw_boxes(above, ground_truth, TRUTH)
     expected = draw_boxes(above, seen.expected, FOVEA)
     for edge in expected:
         edge.set_linestyle("--")
-    draw_boxes(above, seen.found.boxes[seen.found.labels == label], ANSWER)
+    draw_boxes(above, seen.detections.boxes[seen.detections.labels == label], ANSWER)
     return expected, show_image(below, seen.warp.zoom(image, size))
 
 
@@ -75,8 +75,8 @@ def show_hits(ax: Axes, hits: Mapping[str, Sequence[bool]]) -> list[Rectangle]:
         The squares, row by row: blue where it was found, grey where not.
     """
     squares: list[Rectangle] = []
-    for row, found in enumerate(hits.values()):
-        for frame, hit in enumerate(found):
+    for row, hits_of_system in enumerate(hits.values()):
+        for frame, hit in enumerate(hits_of_system):
             square = Rectangle(
                 (frame - 0.42, row - 0.36),
                 0.84,
@@ -87,7 +87,7 @@ def show_hits(ax: Axes, hits: Mapping[str, Sequence[bool]]) -> list[Rectangle]:
             )
             ax.add_patch(square)
             squares.append(square)
-    frames = max(len(found) for found in hits.values())
+    frames = max(len(hits_of_system) for hits_of_system in hits.values())
     ax.set_yticks(range(len(hits)), list(hits))
     ax.set(
         xlim=(-0.6, frames - 0.4),
@@ -123,7 +123,7 @@ def show_means(
         drawn.append(
             draw_intervals(
                 ax,
-                beside(len(at), number, len(means), 0.06),
+                dodge(len(at), number, len(means), 0.06),
                 rows,
                 colour=colour,
                 mark=mark,

@@ -9,7 +9,7 @@ from .streets import class_legend, draw_labelled
 
 
 def show_followed(
-    figure: Figure, film: int, frame: int, system: str, *, followed: Followed, score: float = SURE
+    figure: Figure, clip: int, frame: int, system: str, *, followed: Followed, score: float = SURE
 ) -> None:
     """Fill a figure with a frame of a film, and below it with what the network saw.
 
@@ -18,23 +18,23 @@ def show_followed(
 
     Args:
         figure: empty.
-        film: which.
+        clip: which.
         frame: of that film, from 0.
         system: a name of ``followed.networks``.
         followed: gives what was done.
         score: from which on a box is shown.
     """
-    seen, streets = followed.seen(system, film)[frame], followed.films[frame]
+    seen, streets = followed.seen(system, clip)[frame], followed.clips[frame]
     above, below = figure.subplots(2, 1)
-    sure = seen.found.scores >= score
-    show_image(above, streets.image([film]), f"{system}, frame {frame}: found")
-    draw_boxes(above, streets.truth[film].boxes, TRUTH, 1)
-    draw_labelled(above, seen.found.boxes[sure], seen.found.labels[sure])
-    class_legend(above, truth=True)
+    sure = seen.detections.scores >= score
+    show_image(above, streets.image([clip]), f"{system}, frame {frame}: found")
+    draw_boxes(above, streets.ground_truth[clip].boxes, TRUTH, 1)
+    draw_labelled(above, seen.detections.boxes[sure], seen.detections.labels[sure])
+    class_legend(above, ground_truth=True)
     rows, columns = followed.size
     title = f"what the network saw, {columns} × {rows} pixels"
-    show_image(below, seen.warp.zoom(streets.image([film]), followed.size), title)
-    if followed.networks[system][1].look in ("boxes", "found") and len(seen.expected):
+    show_image(below, seen.warp.zoom(streets.image([clip]), followed.size), title)
+    if followed.networks[system][1].policy.boxes and len(seen.expected):
         expected = seen.warp.to_zoomed(seen.expected.reshape(1, -1, 2)).reshape(-1, 4)
         for patch in draw_boxes(below, expected, FOVEA, 1.5):
             patch.set_linestyle("--")

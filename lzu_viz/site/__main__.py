@@ -52,14 +52,14 @@ def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
 
 
 def repository() -> str:
-    """Give OWNER/NAME of git's origin, or nothing if that is not on GitHub."""
+    """Return OWNER/NAME of git's origin, or nothing if that is not on GitHub."""
     command = ["git", "remote", "get-url", "origin"]
     try:
         run = subprocess.run(command, cwd=source.HERE, capture_output=True, text=True, check=False)
     except OSError:
         return ""
-    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", run.stdout.strip())
-    return found[1] if found else ""
+    match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", run.stdout.strip())
+    return match[1] if match else ""
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ import os
 import shutil
 from typing import Any
 
-from docutils import nodes
-from latex2mathml.converter import convert
-from sphinx.application import Sphinx
+from lzu_viz._extras import needs
+
+with needs("test"):
+    from docutils import nodes
+    from latex2mathml.converter import convert
+    from sphinx.application import Sphinx
 
 project = "lzu_viz"
 author = "the lzu_viz authors"

@@ -6,9 +6,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from IPython.core.getipython import get_ipython
+from .._extras import needs
 
-from ..widgets import Explorer, State, to_html
+with needs("notebooks"):
+    from IPython.core.getipython import get_ipython
+
+    from ..widgets import Explorer, State, to_html
 
 HEIGHT = 900
 """Of the frame in pixels, before its page has said how high it is."""
@@ -40,7 +43,7 @@ def explorers_as_pages(folder: str | Path, prefix: str) -> None:
 
 
 def states_of(state: State) -> dict[str, State]:
-    """Give the states whose answers are computed beforehand, by the titles of their buttons."""
+    """Return the states whose answers are computed beforehand, by the titles of their buttons."""
     return {
         "as in the notebook": state,
         "strength 0 %: uniform": replace(state, strength=0),
@@ -49,10 +52,10 @@ def states_of(state: State) -> dict[str, State]:
 
 
 def frame(address: str) -> str:
-    """Give the frame of a page, which grows as high as the page says."""
-    said = html.escape(address)
+    """Return the frame of a page, which grows as high as the page says."""
+    escaped = html.escape(address)
     return (
-        f'<iframe class="lzu-explorer" src="{said}" title="Explorer: drag the picture" '
+        f'<iframe class="lzu-explorer" src="{escaped}" title="Explorer: drag the picture" '
         f'style="width: 100%; height: {HEIGHT}px; border: 0" '
         'onload="const f = this; const fit = () => { '
         "f.style.height = f.contentDocument.documentElement.scrollHeight + 'px' }; "

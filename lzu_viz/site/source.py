@@ -9,12 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import nbformat
-from tqdm import tqdm
-
 import lzu_viz
 
-from ..bench.run_notebooks import execute
+from .._extras import needs
+
+with needs("test"):
+    import nbformat
+    from tqdm import tqdm
+
+    from ..bench.run_notebooks import execute
 
 HERE = Path(__file__).parent
 NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
@@ -84,16 +87,16 @@ def with_explorers(notebook: Any, beside: Path, explorers: Path, stem: str) -> N
 
 
 def public_modules() -> Iterator[str]:
-    """Give the dotted names of the modules that a reader may import, the package first."""
+    """Return the dotted names of the modules that a reader may import, the package first."""
     yield "lzu_viz"
-    for found in pkgutil.walk_packages(lzu_viz.__path__, "lzu_viz."):
-        inner = found.name.removeprefix("lzu_viz.")
+    for module in pkgutil.walk_packages(lzu_viz.__path__, "lzu_viz."):
+        inner = module.name.removeprefix("lzu_viz.")
         if not inner.startswith(TOOLS) and not inner.endswith("__main__"):
-            yield found.name
+            yield module.name
 
 
 def module_page(name: str) -> str:
-    """Give the page of a module: what its docstrings say; of a package also what it gathers."""
+    """Return the page of a module: what its docstrings say; of a package also what it gathers."""
     module = import_module(name)
     gathered = [
         f"- {{py:obj}}`{_home(module, each)}`" for each in sorted(getattr(module, "__all__", []))
@@ -103,7 +106,7 @@ def module_page(name: str) -> str:
 
 
 def _home(module: ModuleType, name: str) -> str:
-    """Give the full name of what a package gathers: that of the module where it is defined."""
+    """Return the full name of what a package gathers: that of the module where it is defined."""
     thing = getattr(module, name)
     home = getattr(thing, "__module__", None)
     if isinstance(thing, ModuleType):
@@ -112,7 +115,7 @@ def _home(module: ModuleType, name: str) -> str:
 
 
 def index(notebooks: list[Path], modules: list[str]) -> str:
-    """Give the first page, and the order of all others."""
+    """Return the first page, and the order of all others."""
     intro = (HERE / "index.md").read_text(encoding="utf-8")
     series = [each for each in notebooks if len(each.parts) == 1]
     solutions = [each for each in notebooks if len(each.parts) > 1]

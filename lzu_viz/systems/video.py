@@ -13,47 +13,49 @@ from torch import Tensor
 
 from ..geometry.boxes import Detections, iou
 from ..geometry.warp import Warp
-from .lzu import LZ, Decode
+from .base import Decode, System
 
 Motion = Callable[[Tensor, Tensor], Tensor]
 """From the boxes `n 4` of the frame before last and `m 4` of the last, to `m 4` of this one."""
 
 
-class Seen(NamedTuple):
+class FrameResult(NamedTuple):
     """What the loop did in one frame.
 
     Attributes:
-        found: in this frame, boxes in its own frame [-1, 1].
+        detections: in this frame, boxes in its own frame [-1, 1].
         warp: through which it looked.
         expected: `n 4`, the boxes that it looked at; of frames before this one.
     """
 
-    found: Detections
+    detections: Detections
     warp: Warp
     expected: Tensor
 
 
 def follow(
-    system: LZ,
+    system: System,
     frames: Iterable[Tensor],
     decode: Decode,
-    look: Callable[[Tensor], Warp],
+    warp_from_boxes: Callable[[Tensor], Warp],
     *,
     label: int = 0,
     patience: int = 0,
     motion: Motion | None = None,
-) -> Iterator[Seen]:
+) -> Iterator[FrameResult]:
     """Run a system on a video, each frame through a warp made from what was found before it.
 
     Args:
         system: any of the systems; one that is not `Uniform` uses the warp.
         frames: images `1 3 h w`, in order.
         decode: the model's way from outputs to boxes.
-        look: from the boxes `n 4` to look at, xyxy in [-1, 1] of the source, n may be 0, to a warp.
+        warp_from_boxes: from the boxes `n 4` to look at, xyxy in [-1, 1] of the source, n may be 0,
+            to a warp.
         label: the class that is followed; 0 is COCO's person.
         patience: for how many frames it goes on looking at where things were last found. With 0 it
             looks everywhere alike as soon as it finds nothing.
-        motion: how boxes move on to the next frame; where None they stay. See :func:`drift`.
+        motion: how boxes move on to the next frame; where None they stay. See
+            :func:`constant_velocity`.
 
     Yields:
         One a frame.
@@ -63,26 +65,26 @@ def follow(
     """
     if patience < 0:
         raise ValueError(f"patience must not be negative, got {patience}")
-    before = last = torch.zeros(0, 4)
+    previous = last = torch.zeros(0, 4)
     missed = 0
     for frame in frames:
-        expected = motion(before, last).clamp(-1, 1) if motion and len(last) else last
-        warp = look(expected)
-        (found,) = system.detect(frame, decode, warp)
+        expected = motion(previous, last).clamp(-1, 1) if motion and len(last) else last
+        warp = warp_from_boxes(expected)
+        (detections,) = system.detect(frame, decode, warp)
         # A copy leaves behind what the warp remembers, megabytes a frame.
-        yield Seen(found, copy(warp), expected)
-        boxes = found.boxes[found.labels == label]
+        yield FrameResult(detections, copy(warp), expected)
+        boxes = detections.boxes[detections.labels == label]
         missed = 0 if len(boxes) else missed + 1
         if len(boxes):
-            before, last = last, boxes
+            previous, last = last, boxes
         elif missed > patience:
-            before = last = torch.zeros(0, 4)
+            previous = last = torch.zeros(0, 4)
         else:
-            before, last = last, expected
+            previous, last = last, expected
 
 
-def drift(gain: float = 1.0) -> Motion:
-    """Give the motion of things that keep their velocity.
+def constant_velocity(gain: float = 1.0) -> Motion:
+    """Return the motion of things that keep their velocity.
 
     Each box of the last frame is compared with the box of the frame before that overlaps it most,
     or, where none does, with the one whose middle is nearest.
@@ -93,16 +95,18 @@ def drift(gain: float = 1.0) -> Motion:
 
     Example:
         >>> first = torch.tensor([[0.0, 0.0, 0.2, 0.2]])
-        >>> drift()(first, first + 0.1)
+        >>> constant_velocity()(first, first + 0.1)
         tensor([[0.2000, 0.2000, 0.4000, 0.4000]])
     """
 
-    def moved(before: Tensor, last: Tensor) -> Tensor:
-        if not len(before):
+    def moved(previous: Tensor, last: Tensor) -> Tensor:
+        if not len(previous):
             return last
-        far = torch.cdist(_middles(last), _middles(before))
+        far = torch.cdist(_middles(last), _middles(previous))
         # Distances are at most 2 sqrt 2, so that any overlap outweighs them.
-        partner = before[(iou(last, before) - far / 4 + (iou(last, before) > 0)).argmax(dim=1)]
+        partner = previous[
+            (iou(last, previous) - far / 4 + (iou(last, previous) > 0)).argmax(dim=1)
+        ]
         return last + gain * (_middles(last) - _middles(partner)).repeat(1, 2)
 
     return moved

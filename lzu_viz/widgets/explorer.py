@@ -15,10 +15,11 @@ from torch import Tensor
 
 from ..datasets import images
 from ..datasets.scenes import Scene
+from ..geometry.threads import threads
 from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
-from .protocol import answer_to_page, lines, truth_to_page
+from .protocol import answer_to_page, ground_truth_to_page, lines
 from .result import Result, explore
 from .state import Box, State, controls, lists
 from .views import DEFAULT_VIEWS, VIEWS, still
@@ -73,19 +74,21 @@ class Explorer(anywidget.AnyWidget):
     ) -> None:
         _check_names("views", views, VIEWS)
         chosen = _controls_to_page(controls)
-        self.truth = photo if isinstance(photo, Scene) else None
-        self.image = self.truth.image if self.truth else images.load(photo, MOST_PIXELS)
+        self.ground_truth = photo if isinstance(photo, Scene) else None
+        self.image = (
+            self.ground_truth.image if self.ground_truth else images.load(photo, MOST_PIXELS)
+        )
         # Traits are set, and heard of, while the widget is still being made.
         self._made = False
-        self._note = [] if self.truth else _resized(images.size_of(photo), self.image)
+        self._note = [] if self.ground_truth else _resized(images.size_of(photo), self.image)
         self._result: Result | None = None
-        self._said = state or _on_person(self.truth)
+        self._said = state or _on_person(self.ground_truth)
         super().__init__(
             _photo=panels.jpeg(panels.picture(self.image), quality=92),
-            _truth=truth_to_page(self.truth) if self.truth else {},
+            _truth=ground_truth_to_page(self.ground_truth) if self.ground_truth else {},
             _views=[{"name": name, **asdict(VIEWS[name])} for name in views],
             _controls=chosen,
-            _lists={name: [least, most] for name, (_, least, most) in lists().items()},
+            _lists={name: [minimum, maximum] for name, (_, minimum, maximum) in lists().items()},
             _colours=palette.to_page(),
             _state=self._said.to_page(),
         )
@@ -126,22 +129,22 @@ class Explorer(anywidget.AnyWidget):
             words = f"the photo cannot be used, nothing was changed: {error}"
             self._answer = {**self._answer, "serial": sent.get("serial"), "error": words}
             return
-        self.image, self.truth = image, None
+        self.image, self.ground_truth = image, None
         self._note = _resized((height, width), image)
         self._truth = {}
         self._photo = panels.jpeg(panels.picture(image), quality=92)
         self._reply({**self._said.to_page(), "serial": sent.get("serial")})
 
-    def _reply(self, said: dict[str, Any]) -> None:
+    def _reply(self, message: dict[str, Any]) -> None:
         """Answer a state; one that cannot be shown leaves all as it was, and says why."""
-        serial = said.get("serial") if isinstance(said, dict) else None
+        serial = message.get("serial") if isinstance(message, dict) else None
         start = time.perf_counter()
         try:
             # What cannot be shown is still what the controls say; what is no state is not.
-            self._said = State.from_page(said)
+            self._said = State.from_page(message)
             shown = [each["name"] for each in self._views]
             with _a_core_for_the_page():
-                result = explore(self.image, self._said, self.truth, shown)
+                result = explore(self.image, self._said, self.ground_truth, shown)
         except ValueError as error:
             self._answer = {**self._answer, "serial": serial, "error": str(error)}
             return
@@ -156,9 +159,9 @@ class Explorer(anywidget.AnyWidget):
         }
 
     def still(self) -> Picture:
-        """Give the views and the numbers as one picture."""
+        """Return the views and the numbers as one picture."""
         names = [each["name"] for each in self._views]
-        drawn = still(self.image, self.truth, self.result, names)
+        drawn = still(self.image, self.ground_truth, self.result, names)
         named = [(VIEWS[name].caption, each) for name, each in zip(names, drawn, strict=True)]
         footer = [*self._note, *lines(self.result)]
         return panels.sheet(named, columns=min(2, len(named)), footer=footer)
@@ -191,31 +194,27 @@ def _resized(size: tuple[int, int], image: Tensor) -> list[str]:
 @contextmanager
 def _a_core_for_the_page() -> Iterator[None]:
     """Leave a core to the browser: threads that wait for one make an answer ten times slower."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, (os.cpu_count() or 1) - 1)))
-    try:
+    with threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1))):
         yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _controls_to_page(names: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Give all controls, and which of them are shown: those of some fields, or all where None."""
+    """Return all controls, and which of them are shown: those of some fields, or all where None."""
     every = [(each.name.split(".")[0], each) for each in controls()]
     if names is not None:
-        _check_names("controls", names, [name for name, _ in every], least=0)
+        _check_names("controls", names, [name for name, _ in every], minimum=0)
     return [{**each._asdict(), "shown": names is None or name in names} for name, each in every]
 
 
-def _check_names(what: str, names: Sequence[str], known: Any, least: int = 1) -> None:
-    if isinstance(names, str) or set(names) - set(known) or len(names) < least:
+def _check_names(what: str, names: Sequence[str], known: Any, minimum: int = 1) -> None:
+    if isinstance(names, str) or set(names) - set(known) or len(names) < minimum:
         raise ValueError(f"{what} must be some of {sorted(set(known))}, got {names!r}")
     if len(set(names)) < len(names):
         raise ValueError(f"{what} must each be named once, got {names!r}")
 
 
-def _on_person(truth: Scene | None) -> State:
-    if truth is None:
+def _on_person(ground_truth: Scene | None) -> State:
+    if ground_truth is None:
         return State()
-    box = Box.around(*truth.box[0].tolist())
+    box = Box.around(*ground_truth.box[0].tolist())
     return State(boxes=(box,)).at(x=box.x, y=box.y)

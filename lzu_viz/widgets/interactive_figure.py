@@ -16,7 +16,7 @@ from ..plots import panels
 Draw = Callable[..., None]
 """From an empty figure, and the values of the controls by name, to a drawn figure."""
 
-KEPT = 64
+CACHE_SIZE = 64
 """Pictures that are remembered, so that going back to one takes no time."""
 
 
@@ -54,7 +54,7 @@ class Picture(ipywidgets.VBox):
         self._image.value = picture
 
     def drawn(self) -> bytes:
-        """Give the figure as it is now, as a JPEG."""
+        """Return the figure as it is now, as a JPEG."""
         self._canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         return panels.jpeg(Image.fromarray(pixels[..., :3]))
@@ -117,7 +117,7 @@ class Plate(Picture):
                 self.figure.clear()
                 self._draw(self.figure, **self.values)
                 self._pictures[key] = self.drawn()
-                if len(self._pictures) > KEPT:
+                if len(self._pictures) > CACHE_SIZE:
                     del self._pictures[next(iter(self._pictures))]
             self.show(self._pictures[key])
             self._said.value = ""

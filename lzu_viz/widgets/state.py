@@ -9,10 +9,44 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-Kind = Literal["foveas", "boxes", "boxes in pixels", "edges", "network"]
-Hand = Literal["saliency", "nodes"]
-Network = Literal["segmenter", "detector", "none"]
-Stride = Literal["8", "16", "32"]
+from ..models.registry import NETWORKS, Task
+from ..systems.saliency_policies import SALIENCY_POLICIES
+
+DragTarget = Literal["saliency", "nodes"]
+
+BOX_KINDS = ("boxes", "boxes in pixels")
+"""Kinds of saliency that are made from the state's boxes."""
+
+PAGE_KINDS = ("foveas", *BOX_KINDS)
+"""Kinds of saliency that the page computes by itself."""
+
+NO_NETWORK = "none"
+"""The option of the network's control that runs none."""
+
+
+def saliency_kinds() -> tuple[str, ...]:
+    """Return the kinds of saliency that can be chosen: a registered policy is one."""
+    own = (*PAGE_KINDS, "edges", "network")
+    # These are baselines, or are made from boxes as the kind "boxes" is.
+    return (*own, *(n for n in SALIENCY_POLICIES if n not in (*own, "uniform", "fixed")))
+
+
+def network_options() -> tuple[str, ...]:
+    """Return the names of the networks that can be chosen."""
+    shown_first = sorted(NETWORKS, key=lambda name: NETWORKS[name].task, reverse=True)
+    return (*shown_first, NO_NETWORK)
+
+
+def networks_for(task: Task) -> tuple[str, ...]:
+    """Return the names of the networks for a task."""
+    return tuple(name for name in NETWORKS if NETWORKS[name].task == task)
+
+
+def stride_options() -> tuple[str, ...]:
+    """Return the strides of all feature maps of detectors, in pixels of a network's input."""
+    strides = {int(s) for name in networks_for("detection") for s in NETWORKS[name].strides}
+    return tuple(str(stride) for stride in sorted(strides))
+
 
 LOOK, WARP, NETWORK = "Where to look", "Warp", "Network"
 """The groups in which the controls stand."""
@@ -32,7 +66,7 @@ class Control(NamedTuple):
         high: largest value.
         step: between values; 0 for a switch or a choice.
         unit: behind the value.
-        options: of a choice.
+        options: of a choice; a function where they depend on what is registered.
         group: where it stands.
         when: the control is shown only while the field of this name has one of these values.
     """
@@ -44,26 +78,34 @@ class Control(NamedTuple):
     high: float = 1
     step: float = 0
     unit: str = ""
-    options: tuple[str, ...] = ()
+    options: Any = ()
     group: str = ""
-    when: tuple[str, tuple[str, ...]] | None = None
+    when: tuple[str, Any] | None = None
+
+    def resolved(self, name: str) -> "Control":
+        """Return the control of a field, with the options that are registered by now."""
+        options = self.options() if callable(self.options) else self.options
+        when = self.when
+        if when is not None and callable(when[1]):
+            when = (when[0], when[1]())
+        return self._replace(name=name, options=options, when=when)
 
 
 def _control(group: str, *control: Any, **more: Any) -> dict[str, Control]:
-    """Give a field's metadata."""
+    """Return a field's metadata."""
     return {"control": Control("", *control, **more)._replace(group=group)}
 
 
 _FOVEAS = ("kind", ("foveas",))
-_BOXES = ("kind", ("boxes", "boxes in pixels"))
+_BOXES = ("kind", BOX_KINDS)
 _NODES = ("hand", ("nodes",))
-_SEGMENTER = ("network", ("segmenter",))
-_DETECTOR = ("network", ("detector",))
+_SEGMENTER = ("network", lambda: networks_for("segmentation"))
+_DETECTOR = ("network", lambda: networks_for("detection"))
 
 
 def _own_controls(kind: type) -> list[Control]:
     return [
-        each.metadata["control"]._replace(name=each.name)
+        each.metadata["control"].resolved(each.name)
         for each in fields(kind)
         if "control" in each.metadata
     ]
@@ -80,7 +122,7 @@ class _Checked:
         for control in _own_controls(type(self)):
             value = getattr(self, control.name)
             if control.options:
-                good = value in control.options
+                good = isinstance(value, str) and value in control.options
                 wanted = f"one of {control.options}"
             elif control.step:
                 good = _is_number(value) and control.low <= value <= control.high
@@ -90,8 +132,8 @@ class _Checked:
                 wanted = "True or False"
             if not good:
                 raise ValueError(f"{control.name} must be {wanted}, got {value!r}")
-            whole = isinstance(control.step, int) and bool(control.step)
-            if whole and (value - control.low) % control.step:
+            is_integer = isinstance(control.step, int) and bool(control.step)
+            if is_integer and (value - control.low) % control.step:
                 raise ValueError(
                     f"{control.name} must be {control.low:g} plus a multiple of {control.step}, "
                     f"got {value!r}"
@@ -166,7 +208,7 @@ class Box(_Checked):
 
     @classmethod
     def around(cls, left: float, top: float, right: float, bottom: float) -> Self:
-        """Give the box with these sides, in [-1, 1].
+        """Return the box with these sides, in [-1, 1].
 
         Example:
             >>> Box.around(-0.5, 0.0, 0.5, 1.0)
@@ -226,14 +268,14 @@ class State(_Checked):
         State(strength=50, pieces=8)
     """
 
-    kind: Kind = field(
+    kind: str = field(
         default="foveas",
         metadata=_control(
             LOOK,
             "saliency from",
             "foveas or boxes, which one drags; the picture's edges; or what the network finds in "
             "the uniform picture",
-            options=get_args(Kind),
+            options=saliency_kinds,
         ),
     )
     foveas: tuple[Fovea, ...] = field(default=(Fovea(),), metadata={"list": (Fovea, 1, 8)})
@@ -309,24 +351,24 @@ class State(_Checked):
     anti_crop: bool = field(
         default=True, metadata=_control(WARP, "anti-crop", "the edges stay, nothing is cropped")
     )
-    hand: Hand = field(
+    hand: DragTarget = field(
         default="saliency",
         metadata=_control(
             WARP,
             "hand moves",
             "what one drags on the source: foveas or boxes, or single nodes of the grid (the warp "
             "is then non-separable)",
-            options=get_args(Hand),
+            options=get_args(DragTarget),
         ),
     )
     nodes: tuple[Node, ...] = field(default=(), metadata={"list": (Node, 0, MOST_NODES)})
-    network: Network = field(
+    network: str = field(
         default="segmenter",
         metadata=_control(
             NETWORK,
             "network",
             "a mask of people, or boxes around 80 kinds of things",
-            options=get_args(Network),
+            options=network_options,
         ),
     )
     input_size: int = field(
@@ -375,24 +417,26 @@ class State(_Checked):
             when=_DETECTOR,
         ),
     )
-    stride: Stride = field(
+    stride: str = field(
         default="8",
         metadata=_control(
             NETWORK,
             "feature stride",
             "which of the network's feature maps is shown, in pixels of its input a cell",
-            options=get_args(Stride),
+            options=stride_options,
             when=_DETECTOR,
         ),
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, (kind, least, most) in lists().items():
+        for name, (kind, minimum, maximum) in lists().items():
             value = getattr(self, name)
-            good = isinstance(value, tuple) and least <= len(value) <= most
+            good = isinstance(value, tuple) and minimum <= len(value) <= maximum
             if not good or not all(isinstance(each, kind) for each in value):
-                raise ValueError(f"{name} must be a tuple of {least} to {most}, got {value!r:.300}")
+                raise ValueError(
+                    f"{name} must be a tuple of {minimum} to {maximum}, got {value!r:.300}"
+                )
         if self.nodes and self.separable:
             raise ValueError(
                 "nodes can be moved by hand only where separable is False, got "
@@ -406,33 +450,33 @@ class State(_Checked):
 
     def __repr__(self) -> str:
         """Say only what is not as usual."""
-        said = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
-        return f"State({', '.join(f'{n}={v!r}' for n, v, usual in said if v != usual)})"
+        shown = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
+        return f"State({', '.join(f'{n}={v!r}' for n, v, default in shown if v != default)})"
 
     def at(self, **fovea: Any) -> Self:
-        """Give the same state with the first fovea changed: its x, y or width."""
+        """Return the same state with the first fovea changed: its x, y or width."""
         return replace(self, foveas=(replace(self.foveas[0], **fovea), *self.foveas[1:]))
 
     def to_page(self) -> dict[str, Any]:
-        """Give the state as the page holds it, plain numbers and lists."""
+        """Return the state as the page holds it, plain numbers and lists."""
         several = {name: [asdict(each) for each in getattr(self, name)] for name in lists()}
         return {**asdict(self), **several}
 
     @classmethod
-    def from_page(cls, said: Any) -> Self:
+    def from_page(cls, sent: Any) -> Self:
         """Read a state that came from the page.
 
         Raises:
             ValueError: it is no state; whatever it is, nothing else is raised.
         """
         names = {each.name for each in fields(cls)}
-        if not isinstance(said, Mapping) or not names <= set(said):
-            raise ValueError(f"a state has the fields {sorted(names)}, got {said!r:.200}")
-        values = {name: said[name] for name in names}
-        for name, (kind, _, most) in lists().items():
-            given = said[name]
-            if not isinstance(given, list | tuple) or len(given) > most:
-                raise ValueError(f"{name} must be a list of at most {most}, got {given!r:.200}")
+        if not isinstance(sent, Mapping) or not names <= set(sent):
+            raise ValueError(f"a state has the fields {sorted(names)}, got {sent!r:.200}")
+        values = {name: sent[name] for name in names}
+        for name, (kind, _, maximum) in lists().items():
+            given = sent[name]
+            if not isinstance(given, list | tuple) or len(given) > maximum:
+                raise ValueError(f"{name} must be a list of at most {maximum}, got {given!r:.200}")
             if not all(isinstance(each, Mapping) for each in given):
                 raise ValueError(f"{name} must be a list of mappings, got {given!r:.200}")
             try:
@@ -443,17 +487,17 @@ class State(_Checked):
 
 
 def lists() -> dict[str, tuple[type, int, int]]:
-    """Give the fields of the state that hold several things: their kind, least and most."""
+    """Return the fields of the state that hold several things: their kind, least and most."""
     return {each.name: each.metadata["list"] for each in fields(State) if "list" in each.metadata}
 
 
 def controls() -> list[Control]:
-    """Give all controls in the order in which they stand: those of a list where the list is."""
-    found = []
+    """Return all controls in the order in which they stand: those of a list where the list is."""
+    every = []
     for each in fields(State):
         if "control" in each.metadata:
-            found.append(each.metadata["control"]._replace(name=each.name))
+            every.append(each.metadata["control"].resolved(each.name))
         else:
             kind, _, _ = each.metadata["list"]
-            found += [own._replace(name=f"{each.name}.{own.name}") for own in _own_controls(kind)]
-    return found
+            every += [own._replace(name=f"{each.name}.{own.name}") for own in _own_controls(kind)]
+    return every

@@ -1,141 +1,135 @@
-"""Looks: from a state to its saliency, and from that to its warp."""
+"""The saliency and the warp of an explorer's state."""
 
-from functools import cache, lru_cache
+from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 from ..geometry import saliency
 from ..geometry.check import Size
-from ..geometry.resampling import resize
 from ..geometry.warp import Warp
-from ..models import NanoDet, SelfieSegmenter
-from .state import Network, State
+from ..systems.saliency_policies import (
+    SALIENCY_POLICIES,
+    BoxSaliency,
+    EdgeSaliency,
+    GaussianSaliency,
+    NetworkSaliency,
+    PixelBoxSaliency,
+    SaliencyInputs,
+    SaliencyPolicy,
+    UniformSaliency,
+)
+from .state import BOX_KINDS, PAGE_KINDS, State
 
-DOUBT = 0.05
-"""Added to what the segmenter believes: where it sees nobody, the saliency is all but even."""
-
-
-@cache
-def segmenter() -> SelfieSegmenter:
-    """Give the segmenter, loaded once."""
-    return SelfieSegmenter()
-
-
-@cache
-def detector() -> NanoDet:
-    """Give the detector, loaded once."""
-    return NanoDet()
+_NO_BOXES = torch.zeros(0, 4)
 
 
-def map_size(state: State) -> Size:
-    """Give (rows, columns) of a state's saliency."""
+def saliency_size(state: State) -> Size:
+    """Return (rows, columns) of a state's saliency."""
     return state.columns // 2, state.columns
 
 
+def policy_of(state: State) -> SaliencyPolicy:
+    """Return the saliency policy of a state, with the parameters of its controls."""
+    make = _POLICIES.get(state.kind)
+    return make(state) if make else SALIENCY_POLICIES[state.kind].build()
+
+
 def saliency_of(state: State, image: Tensor) -> Tensor:
-    """Give the saliency of a state: something to look at, over an even floor.
+    """Return the saliency of a state: a policy's map over a uniform floor.
 
     Args:
         state: of the controls.
-        image: `1 3 h w` in 0..1, for what is found in it, and for lengths in its pixels.
+        image: `1 3 h w` in 0..1, for a policy that uses it, and for lengths in its pixels.
 
     Returns:
-        `1 1 *map_size`.
+        `1 1 *saliency_size`.
     """
-    share, size = state.strength / 100, map_size(state)
-    if state.kind in ("boxes", "boxes in pixels"):
-        sides = torch.tensor([box.sides for box in state.boxes], dtype=torch.float32)
-        # On a floor of 1, these boxes together hold their share.
-        amplitude = share / (1 - share) / len(state.boxes)
-        if state.kind == "boxes":
-            return saliency.from_boxes_scale_free(sides, amplitude, state.spread / 100, size)
-        frame = image.shape[-2:]
-        return saliency.from_boxes(sides, amplitude, state.bandwidth, frame=frame, size=size)
-    if state.kind == "foveas":
-        # A page says 0 where Python says 0.0, so the numbers may all be whole.
-        places = [[fovea.x, fovea.y] for fovea in state.foveas]
-        centres = torch.tensor([places], dtype=torch.float32)
-        widths = torch.tensor([[fovea.width / 100 for fovea in state.foveas]])
-        found = saliency.gaussian(centres, widths, size=size)
+    weight, size = state.strength / 100, saliency_size(state)
+    if state.kind in BOX_KINDS:
+        # These policies have a floor of their own.
+        boxes = torch.tensor([box.sides for box in state.boxes], dtype=torch.float32)
+        return policy_of(state)(SaliencyInputs(image, boxes, size))
+    if state.kind in PAGE_KINDS:
+        saliency_map = policy_of(state)(SaliencyInputs(image, _NO_BOXES, size))
     else:
-        found = found_in(image, state)
-    return saliency.mix(saliency.uniform(size), found, weights=(1 - share, share))
+        saliency_map = saliency_from_image(state, image)
+    return saliency.mix(saliency.uniform(size), saliency_map, weights=(1 - weight, weight))
 
 
-def found_in(image: Tensor, state: State) -> Tensor:
-    """Give the saliency that needs the image itself, before the floor: edges, or a network's.
+def saliency_from_image(state: State, image: Tensor) -> Tensor:
+    """Return the map of a policy that the page cannot evaluate by itself, without the floor.
 
     Returns:
-        `1 1 *map_size`.
+        `1 1 *saliency_size`.
     """
-    if state.kind == "edges":
-        return _edges(image, map_size(state))
-    return _network(
-        image,
-        map_size(state),
-        state.network,
-        state.input_size,
-        state.antialias,
-        state.score / 100,
-        state.spread / 100,
-    )
+    return _evaluated(policy_of(state), image, saliency_size(state))
 
 
-# While anything else is moved these stay the same; tensors are compared by identity.
+# While other controls move these stay the same; tensors are compared by identity.
 @lru_cache(maxsize=8)
-def _edges(image: Tensor, size: Size) -> Tensor:
-    return saliency.from_edges(image, size)
-
-
-@lru_cache(maxsize=8)
-@torch.no_grad()
-def _network(
-    image: Tensor,
-    size: Size,
-    network: Network,
-    side: int,
-    antialias: bool,
-    score: float,
-    spread: float,
-) -> Tensor:
-    """Look where a network finds something in the uniform picture."""
-    if network == "none":
-        return saliency.uniform(size)
-    plain = resize(image, (side, side), antialias)
-    if network == "segmenter":
-        believed = segmenter().decode(segmenter()(plain))
-        return saliency.normalise(adaptive_avg_pool2d(believed, size) + DOUBT)
-    (found,) = detector().decode(detector()(plain), threshold=score)
-    if not len(found.boxes):
-        return saliency.uniform(size)
-    # All but no floor: the strength puts one under it.
-    return saliency.from_boxes_scale_free(found.boxes, 1e3, spread, size)
+def _evaluated(policy: Hashable, image: Tensor, size: Size) -> Tensor:
+    assert callable(policy)
+    detections: Tensor = policy(SaliencyInputs(image, _NO_BOXES, size))
+    return detections
 
 
 def warp_of(state: State, image: Tensor) -> tuple[Tensor, Warp]:
-    """Give the saliency and the warp of a state, its moved nodes included.
+    """Return the saliency and the warp of a state, its moved nodes included.
 
     Args:
         state: of the controls.
         image: as for :func:`saliency_of`.
     """
-    look = saliency_of(state, image)
-    return look, moved(smooth_warp(state, look), state).morph(state.morph)
+    detections = saliency_of(state, image)
+    return detections, with_moved_nodes(smooth_warp(state, detections), state).morph(state.morph)
 
 
-def smooth_warp(state: State, look: Tensor) -> Warp:
-    """Give the warp that the saliency asks for, no node moved by hand, not morphed."""
+def smooth_warp(state: State, detections: Tensor) -> Warp:
+    """Return the warp of a saliency map, no node moved by hand, not morphed."""
     pieces = (state.pieces, state.pieces)
-    return Warp.from_saliency(look, pieces, state.fwhm / 100, state.separable, state.anti_crop)
+    return Warp.from_saliency(
+        detections, pieces, state.fwhm / 100, state.separable, state.anti_crop
+    )
 
 
-def moved(warp: Warp, state: State) -> Warp:
-    """Move the nodes that the state moves by hand."""
+def with_moved_nodes(warp: Warp, state: State) -> Warp:
+    """Return the warp with the nodes that the state moves by hand."""
     if not state.nodes:
         return warp
     grid = warp.grid.clone()
     for node in state.nodes:
         grid[0, node.row, node.column] += torch.tensor([node.dx, node.dy], dtype=grid.dtype)
     return Warp.from_grid(grid)
+
+
+def _amplitude(state: State) -> float:
+    # On a floor of 1, these boxes together hold their part of the saliency.
+    weight = state.strength / 100
+    return weight / (1 - weight) / len(state.boxes)
+
+
+def _from_network(state: State) -> SaliencyPolicy:
+    if state.network == "none":
+        return UniformSaliency()
+    return NetworkSaliency(
+        state.network,
+        (state.input_size, state.input_size),
+        state.antialias,
+        state.score / 100,
+        state.spread / 100,
+    )
+
+
+_POLICIES: Mapping[str, Callable[[State], SaliencyPolicy]] = {
+    "foveas": lambda state: GaussianSaliency(
+        tuple((fovea.x, fovea.y) for fovea in state.foveas),
+        tuple(fovea.width / 100 for fovea in state.foveas),
+    ),
+    "boxes": lambda state: BoxSaliency(_amplitude(state), state.spread / 100),
+    "boxes in pixels": lambda state: PixelBoxSaliency(_amplitude(state), state.bandwidth),
+    "edges": lambda state: EdgeSaliency(),
+    "network": _from_network,
+}
+"""The policies whose parameters are controls of the explorer."""

@@ -12,8 +12,8 @@ from ..geometry.resampling import resize
 from ..plots import panels
 from ..plots.palette import FOVEA, TRUTH
 from ..plots.panels import Picture
-from .result import Answer, Result
-from .state import State
+from .result import Prediction, Result
+from .state import BOX_KINDS, State
 
 STILL_SIDE = 720
 """The long side of a panel in the picture that is left behind, in pixels."""
@@ -53,7 +53,9 @@ VIEWS = {
 DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 
 
-def still(image: Tensor, truth: Scene | None, result: Result, views: list[str]) -> list[Picture]:
+def still(
+    image: Tensor, ground_truth: Scene | None, result: Result, views: list[str]
+) -> list[Picture]:
     """Draw views as they stay behind in a saved notebook, all of one size."""
     rows, columns = image.shape[-2:]
     scale = STILL_SIDE / max(rows, columns)
@@ -65,10 +67,10 @@ def still(image: Tensor, truth: Scene | None, result: Result, views: list[str]) 
         left = resize(resize(image, side, state.antialias), size)
         return answered(left, result.uniform)
 
-    def answered(left: Tensor, answer: Answer) -> Picture:
+    def answered(left: Tensor, answer: Prediction) -> Picture:
         if state.network == "none":
             return panels.picture(left)
-        return _answered(left, answer, truth)
+        return _answered(left, answer, ground_truth)
 
     def heat(values: Tensor) -> Picture:
         return panels.heat(values, size, VIEWS[name].unit, VIEWS[name].frame == "zoomed")
@@ -99,24 +101,24 @@ def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
     if state.kind == "foveas":
         for fovea in state.foveas:
             drawn = panels.with_fovea(drawn, (fovea.x, fovea.y), fovea.width / 100)
-    elif state.kind in ("boxes", "boxes in pixels"):
+    elif state.kind in BOX_KINDS:
         drawn = panels.with_boxes(
             drawn, torch.tensor([box.sides for box in state.boxes]), colour=FOVEA
         )
     return drawn
 
 
-def _answered(left: Tensor, answer: Answer, truth: Scene | None) -> Picture:
+def _answered(left: Tensor, answer: Prediction, ground_truth: Scene | None) -> Picture:
     """Draw an answer, and the truth, over what is left of the image."""
     drawn = panels.picture(left)
     if answer.mask is not None:
         drawn = panels.with_mask(drawn, answer.mask)
-    if truth:
+    if ground_truth:
         if answer.mask is None:
-            drawn = panels.with_boxes(drawn, truth.box, colour=TRUTH)
+            drawn = panels.with_boxes(drawn, ground_truth.box, colour=TRUTH)
         else:
-            drawn = panels.with_outline(drawn, truth.mask)
+            drawn = panels.with_outline(drawn, ground_truth.mask)
     drawn = panels.with_boxes(drawn, answer.boxes, answer.labels)
-    if truth:
-        drawn = panels.with_inset(drawn, truth.box[0])
+    if ground_truth:
+        drawn = panels.with_inset(drawn, ground_truth.box[0])
     return drawn if answer.found else panels.with_note(drawn, "nothing found")

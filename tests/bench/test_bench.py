@@ -37,45 +37,45 @@ def notes(latency: float, every: int = 1, answered: float | None = None) -> Note
 
 
 def test_figures_of_a_page_that_keeps_up() -> None:
-    found = figures(notes(latency=20, answered=61 * FRAME + 80), XS, LEARNED)
-    assert len(found.latencies) == 60
-    assert all(each == pytest.approx(20) for each in found.latencies)
-    assert found.pictures_per_s == pytest.approx(59, abs=1)
-    assert found.settled == pytest.approx(20 - FRAME)
-    assert found.answer == pytest.approx(80)
-    assert found.moves_per_s == pytest.approx(60)
-    assert (found.known, found.whole) == (1, 1)
+    result = figures(notes(latency=20, answered=61 * FRAME + 80), XS, LEARNED)
+    assert len(result.latencies) == 60
+    assert all(each == pytest.approx(20) for each in result.latencies)
+    assert result.pictures_per_s == pytest.approx(59, abs=1)
+    assert result.settled == pytest.approx(20 - FRAME)
+    assert result.answer == pytest.approx(80)
+    assert result.moves_per_s == pytest.approx(60)
+    assert (result.known, result.whole) == (1, 1)
 
 
 def test_a_movement_that_was_left_out_waits_for_the_next_picture() -> None:
-    found = figures(notes(latency=20, every=3), XS, LEARNED)
-    assert sorted({round(each) for each in found.latencies}) == [20, 37, 53]
-    assert found.pictures_per_s == pytest.approx(20, abs=1.5)
+    result = figures(notes(latency=20, every=3), XS, LEARNED)
+    assert sorted({round(each) for each in result.latencies}) == [20, 37, 53]
+    assert result.pictures_per_s == pytest.approx(20, abs=1.5)
 
 
 @pytest.mark.parametrize("behind", [3, 15])
 def test_a_backlog_is_seen(behind: int) -> None:
     """Pictures come 60 a second, but each is that of some movements ago."""
-    found = figures(notes(latency=behind * FRAME), XS, LEARNED)
-    assert all(each == pytest.approx(behind * FRAME) for each in found.latencies)
-    assert found.settled == pytest.approx((behind - 1) * FRAME)
+    result = figures(notes(latency=behind * FRAME), XS, LEARNED)
+    assert all(each == pytest.approx(behind * FRAME) for each in result.latencies)
+    assert result.settled == pytest.approx((behind - 1) * FRAME)
 
 
 def test_a_growing_backlog_is_seen() -> None:
     """Twenty pictures a second, none left out: the last is two seconds late."""
     moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
     pictures = tuple(Picture(k * 50.0, f"picture {k}") for k in range(1, 61))
-    found = figures(Notes(moves, pictures, up=61 * FRAME), XS, LEARNED)
-    assert max(found.latencies) == pytest.approx(60 * (50 - FRAME))
-    assert found.settled == pytest.approx(60 * 50 - 61 * FRAME)
-    assert found.answer is None
+    result = figures(Notes(moves, pictures, up=61 * FRAME), XS, LEARNED)
+    assert max(result.latencies) == pytest.approx(60 * (50 - FRAME))
+    assert result.settled == pytest.approx(60 * 50 - 61 * FRAME)
+    assert result.answer is None
 
 
 def test_places_that_look_the_same_are_not_waited_for() -> None:
     learned = [*LEARNED[:30], LEARNED[29], *LEARNED[31:]]
-    found = figures(notes(latency=20), XS, learned)
-    assert len(found.latencies) == 59
-    assert max(found.latencies) == pytest.approx(20)
+    result = figures(notes(latency=20), XS, learned)
+    assert len(result.latencies) == 59
+    assert max(result.latencies) == pytest.approx(20)
 
 
 def test_an_unknown_picture_counts_for_no_place() -> None:
@@ -83,9 +83,9 @@ def test_an_unknown_picture_counts_for_no_place() -> None:
     sent = notes(latency=40)
     odd = tuple(Picture(each.time - 30, "half drawn", whole=False) for each in sent.pictures)
     both = tuple(sorted((*sent.pictures, *odd), key=lambda each: each.time))
-    found = figures(Notes(sent.moves, both, sent.up), XS, LEARNED)
-    assert min(found.latencies) == pytest.approx(40)
-    assert (found.known, found.whole) == (0.5, 0.5)
+    result = figures(Notes(sent.moves, both, sent.up), XS, LEARNED)
+    assert min(result.latencies) == pytest.approx(40)
+    assert (result.known, result.whole) == (0.5, 0.5)
 
 
 def test_a_drag_that_shows_nothing_is_refused() -> None:
@@ -97,27 +97,27 @@ def test_a_drag_that_shows_nothing_is_refused() -> None:
 
 
 def test_notes_of_the_page_are_read() -> None:
-    said = {
+    page_message = {
         "moves": [[1.0, 100.0], [2.0, 103.0]],
         "pictures": [[3.0, "a", True]],
         "up": [4.0],
         "fresh": [[2.5, False], [9.0, True]],
     }
-    assert Notes.from_page(said) == Notes(((1, 100), (2, 103)), (Picture(3, "a"),), 4, 9)
-    assert Notes.from_page({**said, "fresh": []}).answered is None
+    assert Notes.from_page(page_message) == Notes(((1, 100), (2, 103)), (Picture(3, "a"),), 4, 9)
+    assert Notes.from_page({**page_message, "fresh": []}).answered is None
     with pytest.raises(RuntimeError, match="2 movements of the pointer and 0 releases"):
-        Notes.from_page({**said, "up": []})
+        Notes.from_page({**page_message, "up": []})
 
 
 def test_a_row_holds_medians_over_the_drags() -> None:
     drags = [
         figures(notes(latency=each, answered=each + 1100), XS, LEARNED) for each in (20, 30, 500)
     ]
-    found = row("explorer", drags)
-    assert found["latency_ms"] == 30
-    assert found["latency_p90_ms"] == 30
-    assert found["answer_ms"] == pytest.approx(1130 - 61 * FRAME, abs=0.1)
-    assert (found["drags"], found["movements"]) == (3, 180)
+    result = row("explorer", drags)
+    assert result["latency_ms"] == 30
+    assert result["latency_p90_ms"] == 30
+    assert result["answer_ms"] == pytest.approx(1130 - 61 * FRAME, abs=0.1)
+    assert (result["drags"], result["movements"]) == (3, 180)
 
 
 # --- what is printed and stored ----------------------------------------------------------------
@@ -269,6 +269,7 @@ def test_says_that_a_browser_is_missing(
     assert "needs Chromium or Chrome on PATH" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["playwright", "psutil", "websocket"])
 def test_says_what_to_install(name: str) -> None:
     code = (

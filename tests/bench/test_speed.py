@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from lzu_viz import Warp
-from lzu_viz.bench import inverse, stages, timing, zoom
+from lzu_viz.bench import busy, inverse, stages, timing, zoom
 from lzu_viz.bench.__main__ import main
 from lzu_viz.bench.official import Official
 from lzu_viz.bench.report import CannotRun, Progress
@@ -50,8 +51,8 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "lzu").mkdir()
     (tmp_path / "lzu" / "invert_grid.py").write_text(INVERT)
     (tmp_path / "lzu" / "fixed_grid.py").write_text(GRID)
-    look = torch.linspace(1, 2, 27 * 48).view(1, 1, 27, 48)
-    (tmp_path / "saliency.pkl").write_bytes(pickle.dumps(look, protocol=4))
+    saliency_map = torch.linspace(1, 2, 27 * 48).view(1, 1, 27, 48)
+    (tmp_path / "saliency.pkl").write_bytes(pickle.dumps(saliency_map, protocol=4))
     return tmp_path
 
 
@@ -95,13 +96,6 @@ def test_what_is_quick_is_run_several_times_a_turn(monkeypatch: pytest.MonkeyPat
     assert clock[0] == pytest.approx(0.001 + 2 * timing.LEAST)
 
 
-def test_threads_are_given_back() -> None:
-    before = torch.get_num_threads()
-    with timing.threads(1):
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
-
-
 def test_memory_is_what_a_run_needs_at_its_peak() -> None:
     grown = timing.peak_mb(lambda: torch.ones(32 << 18))
     if grown is None:
@@ -114,10 +108,10 @@ def test_memory_is_what_a_run_needs_at_its_peak() -> None:
 
 def test_the_official_code_is_run_as_it_is(checkout: Path) -> None:
     theirs = Official(checkout)
-    look = theirs.saliency()
-    assert torch.equal(look, torch.linspace(1, 2, 27 * 48).view(1, 1, 27, 48))
+    saliency_map = theirs.saliency()
+    assert torch.equal(saliency_map, torch.linspace(1, 2, 27 * 48).view(1, 1, 27, 48))
     assert theirs.invert(torch.zeros(1, 27, 48, 2), (4, 5), separable=True).shape == (1, 4, 5, 2)
-    assert theirs.grid_maker(look, 10, separable=False)().shape == (1, 27, 48, 2)
+    assert theirs.grid_maker(saliency_map, 10, separable=False)().shape == (1, 27, 48, 2)
     assert not hasattr(torch.zeros(1).cuda, "__wrapped__")
     with pytest.raises(ModuleNotFoundError):
         __import__("mmdet3d")
@@ -145,6 +139,7 @@ def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 # --- reports ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_inverse_reports_ratios_and_draws_them(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -157,17 +152,17 @@ def test_inverse_reports_ratios_and_draws_them(
     path, picture = tmp_path / "said.json", tmp_path / "said.png"
     asked = ["inverse", "--official", str(checkout), "--rounds", "1", "--json", str(path)]
     assert main([*asked, "--picture", str(picture)]) == 0
-    said = json.loads(path.read_text())
-    assert {(r["look"], r["separable"], r["batch"]) for r in said["rows"]} == {
-        (look, separable, batch)
-        for look in ("nuScenes", "strong") for separable in (True, False) for batch in (1, 2)
+    result = json.loads(path.read_text())
+    assert {(r["look"], r["separable"], r["batch"]) for r in result["rows"]} == {
+        (which, separable, batch)
+        for which in ("nuScenes", "strong") for separable in (True, False) for batch in (1, 2)
     }  # fmt: skip
-    alone = next(r for r in said["rows"] if not r["separable"] and r["threads"] == 1)
+    alone = next(r for r in result["rows"] if not r["separable"] and r["threads"] == 1)
     everyone = {"ours", "official", "scipy", "scikit-image", "sample", "obvious"}
     assert set(alone["seconds"]) == everyone
-    assert all(seconds > 0 for row in said["rows"] for seconds in row["seconds"].values())
-    assert all(each["holes"] == 0 and each["worst, px"] < 1e-3 for each in said["error"].values())
-    assert said["gradient"]["relative error"] < 1e-4
+    assert all(seconds > 0 for row in result["rows"] for seconds in row["seconds"].values())
+    assert all(each["holes"] == 0 and each["worst, px"] < 1e-3 for each in result["error"].values())
+    assert result["gradient"]["relative error"] < 1e-4
     printed = capsys.readouterr().out
     assert "official/ours" in printed
     assert "nuScenes, non-separable" in printed
@@ -179,24 +174,47 @@ def test_zoom_and_models_report_every_contender_and_stage(
 ) -> None:
     monkeypatch.setattr(zoom, "ZOOMS", (((64, 64), (16, 16)),))
     monkeypatch.setattr(zoom, "UNZOOMS", (((8, 8), (16, 16)),))
+    monkeypatch.setattr(zoom, "PLATE", 128)
+    monkeypatch.setattr(zoom, "SEEN", 32)
     assert main(["zoom", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
     for name in (
         "grid from saliency, separable",
-        "ours, plain",
+        "means, new warp",
+        "mipmap, new warp",
+        "rms error",
         "kornia's pyramid",
         "channels last",
     ):
         assert name in printed
 
 
+def test_busy_reports_both_times_and_ends_what_it_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    begin = busy.subprocess.Popen
+    monkeypatch.setattr(
+        busy.subprocess, "Popen", lambda *a, **k: started.append(begin(*a, **k)) or started[-1]
+    )
+    monkeypatch.setattr(busy, "SIZE", (32, 64))
+    monkeypatch.setattr(busy, "N_BOOTSTRAP", 1)
+    assert main(["busy", "--rounds", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 loops beside" in printed
+    assert "inverse 32x64, non-separable" in printed
+    assert len(started) == 2
+    assert all(each.returncode is not None for each in started)
+
+
+@pytest.mark.slow
 def test_models_reports_each_stage_of_both_networks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(stages, "SIZES", {"detector": ((64, 96),), "segmenter": ((128, 128),)})
     assert main(["stages", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
-    for name in ("64x96, fixed, separable", "128x128, image, full", "GFLOPs", "inverse"):
+    for name in ("64x96, fixed, separable", "128x128, edges, full", "GFLOPs", "inverse"):
         assert name in printed
 
 

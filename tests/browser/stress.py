@@ -154,10 +154,10 @@ def stored_runs(only: Sequence[str]) -> dict[int, Run]:
     """Return the finished runs of this selection, by number."""
     if not LOG.exists():
         return {}
-    found = [Run(*json.loads(line)) for line in LOG.read_text().splitlines()]
+    detections = [Run(*json.loads(line)) for line in LOG.read_text().splitlines()]
     kept = [
         each._replace(only=tuple(each.only), failed=tuple(each.failed))
-        for each in found
+        for each in detections
         if list(each.only) == list(only)
     ]
     return {each.number: each for each in kept}

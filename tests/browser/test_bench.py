@@ -10,8 +10,8 @@ pytestmark = pytest.mark.browser
 
 
 def test_measures_all_designs(chromium: str) -> None:
-    said = explorer.run(drags=1, moves=20, updates=10)
-    rows = {each["design"]: each for each in said["rows"]}
+    result = explorer.run(drags=1, moves=20, updates=10)
+    rows = {each["design"]: each for each in result["rows"]}
     assert list(rows) == ["explorer", "explorer_slow_link", "baseline"]
     for each in rows.values():
         assert each["movements"] > 10
@@ -24,6 +24,6 @@ def test_measures_all_designs(chromium: str) -> None:
         assert 0 <= rows["explorer"][name] < 30_000
     # Each way takes 150 ms longer.
     assert rows["explorer_slow_link"]["segmenter_ms"] > 200
-    assert said["memory"]["updates"] == 10
-    assert all(math.isfinite(each) and each > 0 for each in said["memory"].values())
-    assert "latency, median, ms" in explorer.text(said)
+    assert result["memory"]["updates"] == 10
+    assert all(math.isfinite(each) and each > 0 for each in result["memory"].values())
+    assert "latency, median, ms" in explorer.text(result)

@@ -56,13 +56,14 @@ class Links(HTMLParser):
         self.loaded: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+        attributes = dict(attrs)
         if tag in ("script", "img", "iframe"):
-            self.loaded.append(found.get("src") or "")
-        if tag == "link" and found.get("rel") in ("stylesheet", "preload", "icon"):
-            self.loaded.append(found.get("href") or "")
+            self.loaded.append(attributes.get("src") or "")
+        if tag == "link" and attributes.get("rel") in ("stylesheet", "preload", "icon"):
+            self.loaded.append(attributes.get("href") or "")
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
     pages = list(built.rglob("*.html"))
     assert len(pages) > 30
@@ -76,6 +77,7 @@ def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
                 assert (page.parent / address.split("?")[0]).is_file(), (page, address)
 
 
+@pytest.mark.slow
 def test_the_explorer_stands_in_the_page(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count('class="lzu-explorer"') == 1
@@ -102,6 +104,7 @@ def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -
         wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
 
 
+@pytest.mark.slow
 def test_formulas_are_drawn_by_the_browser(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count("<math") == 2
@@ -150,6 +153,6 @@ def test_an_explorer_at_any_state_has_states_to_show() -> None:
 def test_the_repository_is_read_from_git(
     monkeypatch: pytest.MonkeyPatch, origin: str, name: str
 ) -> None:
-    said = type("Run", (), {"stdout": origin + "\n"})()
-    monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: said)
+    process = type("Run", (), {"stdout": origin + "\n"})()
+    monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: process)
     assert site.repository() == name

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from lzu_viz.datasets import driving as package
-from lzu_viz.datasets.driving import AREAS, CLASSES, PRESETS, Area, driving, driving_film
+from lzu_viz.datasets.driving import AREAS, CLASSES, PRESETS, Area, driving, driving_clip
 from lzu_viz.datasets.driving.objects import Part, Thing
 from lzu_viz.datasets.driving.rendering import render, view_at
 from lzu_viz.datasets.driving.solids import (
@@ -39,8 +39,8 @@ street = cache(partial(driving, size=MIDDLE))
 
 
 @cache
-def film(preset, seed, rate=10.0):
-    return list(driving_film(seed, preset, frames=3, rate=rate, size=MIDDLE))
+def clip(preset, seed, rate=10.0):
+    return list(driving_clip(seed, preset, frames=3, rate=rate, size=MIDDLE))
 
 
 # --- seeds, times and sizes -------------------------------------------------------------------
@@ -48,20 +48,20 @@ def film(preset, seed, rate=10.0):
 
 def test_shapes_and_ranges():
     scene = driving(0, size=SMALL)
-    found = len(scene.boxes)
-    assert found > 0
+    count = len(scene.boxes)
+    assert count > 0
     assert scene.image.shape == (1, 3, *SMALL)
     assert scene.image.dtype == torch.float32
     assert scene.image.min() >= 0
     assert scene.image.max() <= 1
-    assert scene.boxes.shape == (found, 4)
+    assert scene.boxes.shape == (count, 4)
     assert scene.boxes.abs().max() <= 1
     assert (scene.boxes[:, :2] < scene.boxes[:, 2:]).all()
-    assert scene.boxes_3d.shape == (found, 7)
-    assert scene.labels.shape == scene.identities.shape == (found,)
+    assert scene.boxes_3d.shape == (count, 7)
+    assert scene.labels.shape == scene.identities.shape == (count,)
     assert scene.labels.dtype == scene.identities.dtype == torch.long
-    assert scene.areas.shape == scene.instances.shape == (1, *SMALL)
-    assert scene.areas.dtype == torch.uint8
+    assert scene.semantic_mask.shape == scene.instances.shape == (1, *SMALL)
+    assert scene.semantic_mask.dtype == torch.uint8
     assert scene.instances.dtype == torch.int16
     assert scene.depth.shape == (1, 1, *SMALL)
     assert scene.flow is None
@@ -70,7 +70,7 @@ def test_shapes_and_ranges():
 def test_all_classes_occur_everywhere_and_are_named():
     scenes = [street(seed) for seed in SEEDS]
     assert set(torch.cat([scene.labels for scene in scenes]).tolist()) == set(range(len(CLASSES)))
-    seen = set(torch.cat([scene.areas.unique() for scene in scenes]).tolist())
+    seen = set(torch.cat([scene.semantic_mask.unique() for scene in scenes]).tolist())
     assert seen == set(range(len(AREAS))) == set(Area)
 
 
@@ -84,11 +84,20 @@ def test_a_seed_gives_its_street(preset):
     assert (first.image - later.image).abs().mean() > 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_film_shows_what_single_pictures_show(preset):
-    for index, frame in enumerate(film(preset, 1)):
+    for index, frame in enumerate(clip(preset, 1)):
         still = driving(1, preset, size=MIDDLE, seconds=index / 10)
-        for name in ("image", "boxes", "boxes_3d", "identities", "instances", "areas", "depth"):
+        for name in (
+            "image",
+            "boxes",
+            "boxes_3d",
+            "identities",
+            "instances",
+            "semantic_mask",
+            "depth",
+        ):
             assert torch.equal(getattr(frame, name), getattr(still, name)), name
         assert torch.equal(frame.camera.intrinsics, still.camera.intrinsics)
 
@@ -97,6 +106,7 @@ def by_identity(scene):
     return dict(zip(scene.identities.tolist(), scene.boxes, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_size_shows_the_same(preset):
     for seed in SEEDS:
@@ -108,6 +118,7 @@ def test_every_size_shows_the_same(preset):
             torch.testing.assert_close(few[identity], many[identity], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_few_things_are_just_visible_enough_at_one_size():
     common, alone = 0, 0
     for seed, preset in product(SEEDS, PRESETS):
@@ -184,6 +195,7 @@ solids = pytest.mark.parametrize("name", SOLIDS)
 poses = pytest.mark.parametrize("index", range(len(POSES)))
 
 
+@pytest.mark.slow
 @solids
 @poses
 def test_rays_meet_a_solid_where_marching_does(name, index):
@@ -236,8 +248,8 @@ def test_extents_hold_what_is_inside_and_no_more(name):
     axes = [np.linspace(-3, 3, 121) for _ in range(3)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     held = points[inside(*np.moveaxis(points, -1, 0))]
-    found = np.stack([held.min(axis=0), held.max(axis=0)], axis=-1)
-    assert abs(np.array(solid.extent()) - found).max() < 0.07
+    extents = np.stack([held.min(axis=0), held.max(axis=0)], axis=-1)
+    assert abs(np.array(solid.extent()) - extents).max() < 0.07
 
 
 @solids
@@ -278,6 +290,7 @@ def alone(seed, preset, identity, size):
     return torch.from_numpy(frame.thing == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_masks_lie_in_their_boxes_and_fill_them_when_nothing_hides_them(preset):
     bare = 0
@@ -291,8 +304,8 @@ def test_masks_lie_in_their_boxes_and_fill_them_when_nothing_hides_them(preset):
             outside = around(mask) - sides
             assert outside[:2].min() > -0.51  # middles of pixels are inside
             assert outside[2:].max() < 0.51
-            cut, least = scene.boxes[index].abs().max() == 1, (sides[2:] - sides[:2]).min()
-            if torch.equal(mask, whole) and not cut and least > 3:
+            cut, minimum = scene.boxes[index].abs().max() == 1, (sides[2:] - sides[:2]).min()
+            if torch.equal(mask, whole) and not cut and minimum > 3:
                 bare += 1
                 # A tip, as of a triangle or a foot, may pass between the middles of two pixels.
                 assert outside.abs().max() < (1.0 if scene.labels[index] == 0 else 1.5)
@@ -345,7 +358,7 @@ def test_depth_and_class_of_an_instance_are_those_of_its_box(preset):
         for index, label in enumerate(scene.labels.tolist()):
             mask = scene.instances == index
             wanted = Area[CLASSES[label].upper()]
-            assert (scene.areas[mask] == wanted).all()
+            assert (scene.semantic_mask[mask] == wanted).all()
             depth = scene.depth[0][mask]
             assert depth.min() > depths[index].min() - 0.02
             assert depth.max() < depths[index].max() + 0.02
@@ -353,12 +366,12 @@ def test_depth_and_class_of_an_instance_are_those_of_its_box(preset):
 
 @pytest.mark.parametrize("label", range(len(CLASSES)))
 def test_three_dimensional_boxes_are_as_large_as_such_things_are(label):
-    least, most = [((1.6, 1.3, 3.8), (2.1, 2.1, 4.8)), ((0.4, 1.5, 0.2), (0.8, 2, 0.8)),
+    minimum, maximum = [((1.6, 1.3, 3.8), (2.1, 2.1, 4.8)), ((0.4, 1.5, 0.2), (0.8, 2, 0.8)),
                    ((0.6, 0.6, 0.05), (1.2, 1.2, 0.15))][label]  # fmt: skip
     sizes = torch.cat([street(seed).boxes_3d[street(seed).labels == label, 3:6] for seed in SEEDS])
     assert len(sizes) > 3
-    assert (sizes >= torch.tensor(least)).all()
-    assert (sizes <= torch.tensor(most)).all()
+    assert (sizes >= torch.tensor(minimum)).all()
+    assert (sizes <= torch.tensor(maximum)).all()
 
 
 def test_what_stands_in_front_hides_a_thing_and_takes_it_off_the_list():
@@ -383,7 +396,7 @@ def test_the_ground_is_flat_and_as_far_below_as_the_camera_is_high(preset, size)
         focal, middle = (float(scene.camera.intrinsics[0, 1, column]) for column in (1, 2))
         rows = torch.arange(size[0])[:, None] + 0.5
         below = scene.depth[0, 0] * (rows - middle) / focal
-        ground = (scene.areas[0] == Area.ROAD) | (scene.areas[0] == Area.PAVEMENT)
+        ground = (scene.semantic_mask[0] == Area.ROAD) | (scene.semantic_mask[0] == Area.PAVEMENT)
         assert ground.float().mean() > 0.02
         assert (below[ground] - PRESETS[preset].height).abs().max() < 1e-3
 
@@ -391,7 +404,7 @@ def test_the_ground_is_flat_and_as_far_below_as_the_camera_is_high(preset, size)
 def test_only_the_sky_is_endlessly_far():
     for seed in SEEDS:
         scene = street(seed)
-        assert torch.equal(scene.depth[0].isinf(), scene.areas == Area.SKY)
+        assert torch.equal(scene.depth[0].isinf(), scene.semantic_mask == Area.SKY)
         assert scene.depth.min() > NEAR
 
 
@@ -406,7 +419,7 @@ def moved(scene):
 
 @pytest.mark.parametrize(("preset", "seed"), FILMS)
 def test_flow_leads_to_the_same_thing_in_the_next_frame(preset, seed):
-    for now, then in pairwise(film(preset, seed)):
+    for now, then in pairwise(clip(preset, seed)):
         places, inside = moved(now)
         assert inside.float().mean() > 0.6
         led = (sample(then.image, places) - now.image).abs().mean(dim=1)[inside].mean()
@@ -423,9 +436,9 @@ def unprojected(scene):
 
 @pytest.mark.parametrize(("preset", "seed"), FILMS)
 def test_flow_of_what_stands_still_is_the_cameras(preset, seed):
-    now, then, _ = film(preset, seed)
+    now, then, _ = clip(preset, seed)
     speed = build(seed, PRESETS[preset]).speed
-    still = (now.areas[0] <= Area.BUILDING) & (now.depth[0, 0] > 1.2 * speed / 10)
+    still = (now.semantic_mask[0] <= Area.BUILDING) & (now.depth[0, 0] > 1.2 * speed / 10)
     points = unprojected(now)[still] - torch.tensor([0, 0, speed / 10])
     wanted = projected(then.camera, points)
     places, _ = moved(now)
@@ -436,7 +449,7 @@ def test_flow_of_what_stands_still_is_the_cameras(preset, seed):
 
 @pytest.mark.parametrize(("preset", "seed"), FILMS)
 def test_flow_of_a_thing_is_that_of_its_box(preset, seed):
-    now, then, _ = film(preset, seed)
+    now, then, _ = clip(preset, seed)
     places, _ = moved(now)
     after = dict(zip(then.identities.tolist(), then.boxes_3d, strict=True))
     points, checked = unprojected(now), 0
@@ -451,26 +464,26 @@ def test_flow_of_a_thing_is_that_of_its_box(preset, seed):
 
 
 def test_flow_of_the_sky_is_the_turning_of_the_camera():
-    now, then, _ = film("far", 1)
+    now, then, _ = clip("far", 1)
     turn = (then.camera.intrinsics - now.camera.intrinsics)[0, :2, 2]
-    flow = now.flow[0][:, now.areas[0] == Area.SKY]
+    flow = now.flow[0][:, now.semantic_mask[0] == Area.SKY]
     wanted = (2 * turn / torch.tensor([MIDDLE[1], MIDDLE[0]]))[:, None].expand_as(flow)
     assert turn.abs().max() > 0
     torch.testing.assert_close(flow, wanted, atol=1e-5, rtol=0)
 
 
 def test_what_passes_behind_the_camera_has_no_flow():
-    scene = next(driving_film(3, "near", rate=0.5, size=MIDDLE))
+    scene = next(driving_clip(3, "near", rate=0.5, size=MIDDLE))
     speed = build(3, PRESETS["near"]).speed
     lost = scene.flow.isnan().all(dim=1)[0]
-    ground = scene.areas[0] == Area.ROAD
+    ground = scene.semantic_mask[0] == Area.ROAD
     assert lost.any()
     assert torch.equal(lost[ground], (scene.depth[0, 0] <= speed / 0.5)[ground])
 
 
 @pytest.mark.parametrize(("preset", "seed"), FILMS)
 def test_identities_last(preset, seed):
-    for now, then in pairwise(film(preset, seed)):
+    for now, then in pairwise(clip(preset, seed)):
         assert len(now.identities.unique()) == len(now.identities)
         rows = {each: row for row, each in enumerate(then.identities.tolist())}
         common = [(a, rows[i]) for a, i in enumerate(now.identities.tolist()) if i in rows]
@@ -506,7 +519,7 @@ def test_the_road_vanishes_where_the_preset_says(preset):
 
 
 def test_a_preset_of_ones_own():
-    mine = replace(PRESETS["near"], found=(0, 0), others=(0, 0))
+    mine = replace(PRESETS["near"], objects=(0, 0), others=(0, 0))
     scene = driving(0, mine, size=SMALL)
     assert scene.boxes.shape == (0, 4)
     assert scene.boxes_3d.shape == (0, 7)
@@ -514,7 +527,7 @@ def test_a_preset_of_ones_own():
 
 
 def test_errors_say_what_came_and_what_is_wanted():
-    for make in (driving, lambda *args, **more: next(driving_film(*args, **more))):
+    for make in (driving, lambda *args, **more: next(driving_clip(*args, **more))):
         with pytest.raises(ValueError, match=r"no preset 'nearby', only \['far', 'near', 'shif"):
             make(0, "nearby")
         with pytest.raises(ValueError, match=r"up to \(768, 2560\), got \(96, 2561\)"):
@@ -531,7 +544,7 @@ def test_errors_say_what_came_and_what_is_wanted():
 )  # fmt: skip
 def test_a_film_needs_frames_and_a_rate(frames, rate, got):
     with pytest.raises(ValueError, match=f"frames and rate must be positive, got {got}"):
-        next(driving_film(0, frames=frames, rate=rate))
+        next(driving_clip(0, frames=frames, rate=rate))
 
 
 # --- what it is built on ----------------------------------------------------------------------

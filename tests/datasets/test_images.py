@@ -389,6 +389,7 @@ for kind in (numpy.uint8, numpy.float32):  # read but never written, zeros take 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak so")
 def test_a_photo_of_50_megapixels_does_not_fill_the_memory(tmp_path):
     path = tmp_path / "large.png"

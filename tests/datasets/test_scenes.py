@@ -8,9 +8,9 @@ from lzu_viz.datasets.scenes import (
     SCENES,
     Person,
     controlled,
-    cut_out,
-    cutout,
     far_person,
+    load_cutout,
+    make_cutout,
     moving,
     people,
 )
@@ -76,12 +76,12 @@ def test_no_seam_dark_or_bright(height):
     white = torch.ones(1, 3, 60, 90)
     scene = far_person(white, (0.0, 0.0), height, (240, 360))
     assert scene.image.max() < 1 + 1e-5
-    colour, alpha = cutout()[:, :3], cutout()[:, 3:]
+    colour, alpha = load_cutout()[:, :3], load_cutout()[:, 3:]
     expected = (colour * alpha + 1 - alpha).mean(dim=(-2, -1))
     rows = slice(round(120 * (1 - height)), round(120 * (1 + height)))
     columns = slice(180 - round(120 * height), 180 + round(120 * height))
-    found = scene.image[..., rows, columns].mean(dim=(-2, -1))
-    torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+    means = scene.image[..., rows, columns].mean(dim=(-2, -1))
+    torch.testing.assert_close(means, expected, atol=0.02, rtol=0)
 
 
 def test_background_keeps_its_shape():
@@ -109,7 +109,7 @@ def test_too_low():
 
 
 def test_the_cut_out_can_be_made_again(segmenter):
-    frozen, again = cutout(), cut_out(images.load("astronaut"), segmenter)
+    frozen, again = load_cutout(), make_cutout(images.load("astronaut"), segmenter)
     assert again.shape == frozen.shape
     # The frozen file is rounded to 8 bits, and rounding elsewhere may move a few edge pixels.
     assert mask_iou(again[:, 3:] > 0.5, frozen[:, 3:] > 0.5) > 0.999
@@ -118,7 +118,7 @@ def test_the_cut_out_can_be_made_again(segmenter):
 
 def test_nobody_to_cut_out(segmenter):
     with pytest.raises(ValueError, match="sees nobody"):
-        cut_out(torch.full((1, 3, 64, 64), 0.5), segmenter)
+        make_cutout(torch.full((1, 3, 64, 64), 0.5), segmenter)
 
 
 def iou_of(scene, segmenter, warp):
@@ -134,10 +134,10 @@ def test_what_the_fixed_scenes_are_there_to_show(segmenter):
     for name, make in SCENES.items():
         scene = make()
         assert scene.image.shape == (1, 3, 854, 1280)
-        look = saliency.from_boxes(scene.box, frame=scene.image.shape[-2:])
+        saliency_map = saliency.from_boxes(scene.box, frame=scene.image.shape[-2:])
         results[name] = [
             iou_of(scene, segmenter, warp)
-            for warp in (Warp.identity(), Warp.from_saliency(look, pieces=(63, 63)))
+            for warp in (Warp.identity(), Warp.from_saliency(saliency_map, pieces=(63, 63)))
         ]
     uniform, zoomed = results["temple"]
     assert uniform < 0.2

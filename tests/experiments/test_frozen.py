@@ -46,6 +46,7 @@ def test_settings_and_scenes_are_those_kept(name):
     assert {record["seed"] for record in stored.records} == set(range(module.SCENES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sizes", "detector", "segmenter", "limits"])
 def test_a_part_made_again_is_what_was_kept(name):
     module = importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}")
@@ -61,12 +62,12 @@ def test_a_part_made_again_is_what_was_kept(name):
 def test_the_summary_of_the_detector_follows_from_its_records():
     stored = load("detector")
     first = stored.summary[0]
-    found, truth = pretrained_detector.answers_and_truth(
+    detections, ground_truth = pretrained_detector.detections_and_ground_truth(
         stored.records, first["rows"], first["system"]
     )
-    assert average_precision(found, truth, pretrained_detector.SOURCE).ap == pytest.approx(
-        first["ap"], abs=6e-4
-    )
+    assert average_precision(
+        detections, ground_truth, pretrained_detector.SOURCE
+    ).ap == pytest.approx(first["ap"], abs=6e-4)
     assert len(stored.summary) == len(pretrained_detector.SIZES) * len(pretrained_detector.SYSTEMS)
     for row in stored.summary:
         assert row["ap low"] <= row["ap"] <= row["ap high"]
@@ -74,18 +75,18 @@ def test_the_summary_of_the_detector_follows_from_its_records():
 
 # --- keeping --------------------------------------------------------------------------------------
 
-KEPT = Kept("x", "abc", {"scenes": 2}, [{"seed": 0, "iou": 0.5}, {"seed": 1, "iou": 0.25}], [])
+STORED = Kept("x", "abc", {"scenes": 2}, [{"seed": 0, "iou": 0.5}, {"seed": 1, "iou": 0.25}], [])
 
 
 def test_what_is_kept_can_be_loaded(tmp_path):
-    assert KEPT.write(tmp_path) == tmp_path / "x.json"
-    assert load("x", tmp_path) == KEPT
+    assert STORED.write(tmp_path) == tmp_path / "x.json"
+    assert load("x", tmp_path) == STORED
 
 
 def test_missing_and_damaged_files_are_told(tmp_path):
     with pytest.raises(ValueError, match="no evaluation 'y' is kept"):
         load("y", tmp_path)
-    path = KEPT.write(tmp_path)
+    path = STORED.write(tmp_path)
     for damage in (path.read_text()[:-20], "[]", '{"name": "x"}'):
         path.write_text(damage)
         with pytest.raises(ValueError, match=r"x\.json is damaged"):
@@ -174,8 +175,8 @@ def test_boxes_come_back_from_a_window(monkeypatch):
     left, top, right, bottom = sizes.window(scene.box[0], (192, 288), (640, 960))
     whole = Detections(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]), torch.tensor([0]), torch.ones(1))
     monkeypatch.setattr(sizes.answers, "detect", lambda *_: whole)
-    found = sizes.detect_in_window(scene, (192, 288)).boxes
-    pixels = (found + 1) / 2 * torch.tensor([960, 640, 960, 640])
+    detections = sizes.detect_in_window(scene, (192, 288)).boxes
+    pixels = (detections + 1) / 2 * torch.tensor([960, 640, 960, 640])
     assert pixels[0].tolist() == pytest.approx([left, top, right, bottom], abs=1e-3)
 
 
@@ -208,7 +209,7 @@ def test_hits_and_losses_are_counted(monkeypatch):
     hits = iter([[0.6], [0.4], [0.7], [0.8], [0.0]])
     monkeypatch.setattr(moving_saliency.answers, "best_iou", lambda *_: next(hits))
     scenes = [far_person(size=(80, 120), height=0.3)] * 5
-    seen = [type("Seen", (), {"found": None})()] * 5
+    seen = [type("Seen", (), {"detections": None})()] * 5
     assert moving_saliency.told(scenes, seen) == {
         "recall": 0.5,
         "first": True,
@@ -218,6 +219,7 @@ def test_hits_and_losses_are_counted(monkeypatch):
     }
 
 
+@pytest.mark.slow
 def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sizes, "SCENES", 2)
     monkeypatch.setattr(sizes, "measure", lambda seed: [{"seed": seed, "iou": seed / 2}])

@@ -8,8 +8,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lzu_viz.experiments import profiling as stagewise
-from lzu_viz.experiments.profiling import STAGES, Setting, frontier
-from lzu_viz.experiments.reproduce.checkpoints import load_usual
+from lzu_viz.experiments.profiling import STAGES, Setting, pareto_front
+from lzu_viz.experiments.reproduce.checkpoints import load_mean_saliency
 from lzu_viz.experiments.reproduce.results import Run
 from lzu_viz.experiments.reproduce.run_costs import measure
 from lzu_viz.experiments.training.trainer import network_for
@@ -19,7 +19,7 @@ UNIFORM = Run("detection", "uniform", 0.25, 0)
 
 
 def costs(*runs):
-    return measure(runs, load_usual(), rounds=1)
+    return measure(runs, load_mean_saliency(), rounds=1)
 
 
 def by_hand(task, image):
@@ -72,7 +72,7 @@ def test_all_take_turns():
         assert len(turns) == total
 
     runs = [UNIFORM, UNIFORM._replace(system="lzu")]
-    measure(runs, load_usual(), rounds=2, bar=bar)
+    measure(runs, load_mean_saliency(), rounds=2, bar=bar)
     assert turns == runs * 3
 
 
@@ -85,7 +85,7 @@ def test_outlines_have_no_cost():
 def test_the_frontier_is_what_nothing_else_beats(seed):
     draw = random.Random(seed)
     points = [(draw.randint(0, 5), draw.randint(0, 5) / 10) for _ in range(12)]
-    best = frontier(points)
+    best = pareto_front(points)
     beaten = [
         (cost, value)
         for cost, value in points
@@ -107,11 +107,11 @@ def test_a_fixed_saliency_is_paid_for_once():
         "grid",
         "inverse",
     ]
-    (plain,) = stagewise.measure([SMALL._replace(look="nowhere")], rounds=1).values()
+    (plain,) = stagewise.measure([SMALL._replace(saliency="uniform")], rounds=1).values()
     assert [stage for stage in STAGES if plain[stage].seconds] == ["zoom", "network", "head"]
-    for look in ("boxes", "image"):
+    for name in ("boxes", "edges"):
         for separable in (True, False):
-            asked = SMALL._replace(look=look, separable=separable)
+            asked = SMALL._replace(saliency=name, separable=separable)
             (cost,) = stagewise.measure([asked], rounds=1).values()
             assert all(cost[stage].seconds > 0 for stage in STAGES), asked
 
@@ -129,7 +129,11 @@ def test_operations_are_the_networks_and_resampling_counts_as_none():
 def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
     size = (128, 128)  # the segmenter's own shape
     base = SMALL._replace(network=network, size=size, unzoom="features")
-    asked = [base, base._replace(finer=2), base._replace(unzoom="outputs", finer=2)]
+    asked = [
+        base,
+        base._replace(upsample_factor=2),
+        base._replace(unzoom="outputs", upsample_factor=2),
+    ]
     plain, features, outputs = stagewise.measure(asked, rounds=1).values()
     assert features["head"].flops > 2 * plain["head"].flops
     assert outputs["head"].flops == plain["head"].flops
@@ -137,7 +141,7 @@ def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
 
 
 def test_a_look_or_network_that_is_none_is_refused():
-    with pytest.raises(ValueError, match=r"expected one of .*'boxes'.*got 'learnt'"):
-        stagewise.stages(SMALL._replace(look="learnt"))
-    with pytest.raises(ValueError, match=r"expected one of .*'detector'.*got 'resnet'"):
+    with pytest.raises(ValueError, match=r"no saliency policy 'learnt', only .*'boxes'"):
+        stagewise.stages(SMALL._replace(saliency="learnt"))
+    with pytest.raises(ValueError, match=r"no network 'resnet', only .*'detector'"):
         stagewise.stages(SMALL._replace(network="resnet"))

@@ -36,9 +36,9 @@ from lzu_viz.experiments.reproduce.runner import (
     REPORTED,
     TRAINING,
     Plan,
-    core_runs,
     execute,
     full_runs,
+    short_table_runs,
 )
 from lzu_viz.experiments.training import Feed, Training, judge
 from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, Task
@@ -138,7 +138,7 @@ def test_a_table_has_a_row_for_each_scale_and_system() -> None:
 
 
 def test_the_core_has_three_seeds_of_the_systems_that_the_paper_compares() -> None:
-    runs = core_runs()
+    runs = short_table_runs()
     for task in TASKS:
         systems = {each.system for each in runs if each.task == task}
         rival = "edge" if task == "segmentation" else "fovea"
@@ -154,14 +154,14 @@ def test_the_full_table_has_every_system_at_every_scale() -> None:
         for name, system in SYSTEMS.items():
             scales = {each.scale for each in runs if (each.task, each.system) == (task, name)}
             assert scales == ({0.25, 0.5, 0.75} if task in system.tasks else set())
-    assert runs[: len(core_runs())] == core_runs()
+    assert runs[: len(short_table_runs())] == short_table_runs()
     assert "near" in {each.preset for each in runs}
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["detection"], core_runs(["detection"])),
+        (["detection"], short_table_runs(["detection"])),
         (["detection", "--system", "lz", "--seeds", "5"], [Run("detection", "lz", 0.25, 5)]),
         (["segmentation", "--system", "fovea"], []),
         (
@@ -190,6 +190,7 @@ def test_what_is_not_there_is_refused(
 # --- running ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [Run("detection", "lzu-cascaded", 0.25, 0), Run("segmentation", "edge-expected", 0.25, 0)],
@@ -205,12 +206,14 @@ def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: P
     assert (tmp_path / checkpoints.name_of(chosen)).is_file()
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_figures(cache: Path) -> None:
     chosen = Run("detection3d", "fovea", 0.25, 3)
     first, again = (execute(chosen, TINY, quiet=True) for _ in range(2))
     assert first.metrics == pytest.approx(again.metrics, abs=0, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_path: Path) -> None:
     wanted = ["detection", "--system", "uniform", "lzu", "fovea", "--seeds", "0", *ARGUMENTS]
     done = run(*wanted, "--out", tmp_path, "--workers", "2")
@@ -233,6 +236,7 @@ def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_p
     assert one.metrics == pytest.approx(shared.metrics, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runs", "cores", "processes"),
     [(9, 2, 3), (8, 2, 2), (27, 2, 3), (9, 4, 5), (9, 8, 9), (3, 1, 1), (1, 8, 8)],
@@ -253,6 +257,7 @@ def test_films_are_for_whoever_asks_for_more(asked: list[str], films: int) -> No
     assert parse(["detection", *asked]).films == films
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "preset", "left"), [("detection", "far", 1), ("detection", "near", 0),
                                  ("segmentation", "far", 0), ("detection3d", "far", 0)],
@@ -270,6 +275,7 @@ def test_only_who_would_be_judged_on_films_is_run_again_for_them(
     assert len(command._ours(file, asked)) == 1  # a table shows it all the same
 
 
+@pytest.mark.slow
 def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
     wanted = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
@@ -337,9 +343,10 @@ def test_what_one_machine_has_is_run_by_none(
     other_machine(gather)
     chosen = parse(["detection", "--out", str(tmp_path)])
     command._share(chosen, tmp_path / "results.jsonl")
-    assert taken == core_runs(["detection"])[1::2]
+    assert taken == short_table_runs(["detection"])[1::2]
 
 
+@pytest.mark.slow
 def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
     wanted = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
@@ -348,6 +355,7 @@ def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
     assert [each.settings["steps"] for each in load(tmp_path / "results.jsonl")] == [2, 3]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> None:
     wanted = ["detection", "--system", "uniform", "--seeds", "0", "1", *ARGUMENTS[:-1], "400"]
     file = tmp_path / "results.jsonl"
@@ -374,7 +382,7 @@ def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> No
 def test_a_network_comes_back_as_it_was_judged(task: str, tmp_path: Path) -> None:
     chosen = Run(task, "lzu", 0.25, 7)
     network = network_for(next(each for each in TASKS if each == task))
-    checkpoints.halve(network)
+    checkpoints.round_to_float16(network)
     checkpoints.save(network, chosen, tmp_path)
     checkpoints.write_checksums(tmp_path)
     back = checkpoints.load(chosen, tmp_path)
@@ -399,9 +407,9 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
 def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: str) -> None:
     chosen = Run(task, name, 0.25, 0)
-    network, usual = checkpoints.load(chosen), checkpoints.load_usual()
+    network, mean_saliency = checkpoints.load(chosen), checkpoints.load_mean_saliency()
     given = streets("report", REPORTED, quiet=True)
-    feed = Feed(task, SYSTEMS[name], given, input_size(given.size, 0.25), usual)
+    feed = Feed(task, SYSTEMS[name], given, input_size(given.size, 0.25), mean_saliency)
     figure = "miou" if task == "segmentation" else "ap"
     (recorded,) = select(load(), **chosen._asdict())
     # What was recorded was rounded to bfloat16; a scene or a class too many moves it by more.
@@ -412,7 +420,7 @@ def test_all_that_comes_along_is_whole_and_small() -> None:
     sums = json.loads((checkpoints.SHIPPED / "checksums.json").read_text())
     files = {path.name: path for path in checkpoints.SHIPPED.glob("*.safetensors")}
     assert files.keys() == sums.keys()
-    runs = [run for run in core_runs() if run.seed == 0]
+    runs = [run for run in short_table_runs() if run.seed == 0]
     runs += [Run("detection", system, 0.25, 0) for system in checkpoints.FURTHER]
     expected = {checkpoints.name_of(run) for run in runs}
     assert files.keys() == expected | {"usual-far.safetensors"}
@@ -423,7 +431,7 @@ def test_all_that_comes_along_is_whole_and_small() -> None:
 
 def test_all_core_runs_are_recorded_with_the_same_settings() -> None:
     results = load()
-    assert {each.run for each in results} >= set(core_runs())
+    assert {each.run for each in results} >= set(short_table_runs())
     assert len({each.run for each in results}) == len(results)
     for each in results:
         assert each.settings["scenes"] == TRAINING
@@ -441,7 +449,7 @@ def test_trained_from_scratch_lzu_finds_more_than_uniform() -> None:
         run = Training("detection", SYSTEMS[name], 0.25, 1, train, Recipe(steps=150, batch=8))
         for _ in run:
             pass
-        feed = Feed("detection", SYSTEMS[name], judged_on, run.size, run.feed.usual)
+        feed = Feed("detection", SYSTEMS[name], judged_on, run.size, run.feed.mean_saliency)
         figures[name] = judge(run.network, feed)["ap50"], sum(run.losses[-25:]) / 25
     (plain, plain_loss), (zoomed, zoomed_loss) = figures.values()
     assert zoomed > 1.2 * plain

@@ -17,11 +17,11 @@ from lzu_viz.experiments.training import policies
 from lzu_viz.experiments.training.evaluate import (
     boxes_3d_judged,
     boxes_judged,
-    depths_found,
-    found,
-    found_3d,
     judge,
     masks_judged,
+    predict_boxes,
+    predict_boxes_3d,
+    predicted_depths,
 )
 from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, systems_of
 from lzu_viz.experiments.training.trainer import Recipe, Training, input_size, network_for
@@ -34,29 +34,29 @@ from lzu_viz.models.small.detector import (
     NEAR,
     SIDE,
     Detector,
-    Things,
-    box_numbers,
-    bumps,
+    Targets,
+    decode_boxes,
+    encode_boxes,
     focal,
-    numbers_to_boxes,
+    gaussian_targets,
     stride,
 )
 from lzu_viz.models.small.detector3d import (
     DEPTH,
     SIZES,
     Detector3D,
-    Seen3D,
+    RawDetections3D,
+    encode_boxes_3d,
     lift,
-    seen_at,
-    shape_numbers,
+    project_centres,
     to_source,
 )
-from lzu_viz.models.small.pyramid import Pyramid, parameters
+from lzu_viz.models.small.pyramid import Pyramid, count_parameters
 from lzu_viz.models.small.segmenter import Segmenter
 from oracles import evaluate_point
 
 LARGE, SMALL = (96, 320), (48, 160)
-STILL = [name for name, system in SYSTEMS.items() if system.still]
+STATIC = [name for name, system in SYSTEMS.items() if system.policy.is_static]
 EVERY = [(task, system.name) for task in TASKS for system in systems_of(task)]
 TURNED = np.array([False, True, True, False])
 FOUR = np.array([3, 0, 5, 3])
@@ -92,19 +92,19 @@ def some():
     return streets("train", 10, size=LARGE, quiet=True)
 
 
-def usual():
-    return policies.fixed_saliency(some().truth)
+def mean_saliency():
+    return policies.fixed_saliency(some().ground_truth)
 
 
 def last_boxes():
-    return [truth.before for truth in some().truth]
+    return [ground_truth.previous_boxes for ground_truth in some().ground_truth]
 
 
 @cache
 def feed(task, name):
     """Only for tests that change nothing in it."""
-    boxes = last_boxes() if SYSTEMS[name].look in ("boxes", "found") else None
-    made = Feed(task, SYSTEMS[name], some(), SMALL, usual(), boxes)
+    boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
+    made = Feed(task, SYSTEMS[name], some(), SMALL, mean_saliency(), boxes)
     made.eval()
     return made
 
@@ -114,19 +114,19 @@ def feed(task, name):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_networks_are_small(task):
-    assert parameters(network_for(task)) < 300_000
+    assert count_parameters(network_for(task)) < 300_000
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("size", [SMALL, (64, 96), (16, 48)])
-@pytest.mark.parametrize("finer", [1, 2, 3])
-def test_heads_answer_on_every_grid(task, size, finer):
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_heads_answer_on_every_grid(task, size, factor):
     network = network_for(task).eval()
     levels = network.features(torch.rand(2, 3, *size))
     alone = isinstance(levels, torch.Tensor)
     levels = [levels] if alone else levels
     assert len(levels) == (1 if task == "segmentation" else len(Pyramid.strides))
-    grids = [tuple(side // step * finer for side in size) for step in Pyramid.strides]
+    grids = [tuple(side // step * factor for side in size) for step in Pyramid.strides]
     finest = [F.interpolate(level, grid) for level, grid in zip(levels, grids, strict=False)]
     outputs = network.head(finest[0] if alone else finest)
     numbers = {"segmentation": len(AREAS), "detection": 3 + 4, "detection3d": 3 + 4 + 8}[task]
@@ -153,9 +153,9 @@ def test_input_sizes_are_multiples_of_16():
 # --- what detectors are taught ------------------------------------------------------------------
 
 
-def random_boxes(count, size=SMALL, least=5.0, most=44.0):
+def random_boxes(count, size=SMALL, minimum=5.0, maximum=44.0):
     """Boxes whose longer sides are so many pixels, the shorter little less, inside the frame."""
-    longer = torch.exp(torch.empty(count, 1).uniform_(math.log(least), math.log(most)))
+    longer = torch.exp(torch.empty(count, 1).uniform_(math.log(minimum), math.log(maximum)))
     sides = longer * torch.empty(count, 2).uniform_(0.8, 1) * 2
     sides = sides / torch.tensor([size[1], size[0]])
     low = torch.rand(count, 2) * (2 - sides) - 1
@@ -164,7 +164,7 @@ def random_boxes(count, size=SMALL, least=5.0, most=44.0):
 
 def things_of(boxes, labels=None):
     labels = torch.arange(len(boxes)) % 3 if labels is None else labels
-    return Things(boxes, labels, (boxes[:, :2] + boxes[:, 2:]) / 2, torch.zeros(len(boxes), 6))
+    return Targets(boxes, labels, (boxes[:, :2] + boxes[:, 2:]) / 2, torch.zeros(len(boxes), 6))
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
@@ -172,8 +172,8 @@ def things_of(boxes, labels=None):
 def test_numbers_give_the_box_from_every_cell(level, shape):
     boxes = random_boxes(9)
     places, step = pixel_centres(shape), stride(level, SMALL)
-    numbers = box_numbers(boxes[:, None, None], places, step)
-    again = numbers_to_boxes(numbers, places, step)
+    numbers = encode_boxes(boxes[:, None, None], places, step)
+    again = decode_boxes(numbers, places, step)
     wanted = boxes[:, None, None].expand_as(again)
     torch.testing.assert_close(again, wanted, atol=1e-5, rtol=0)
 
@@ -182,7 +182,7 @@ def test_numbers_are_in_strides_of_the_level():
     step = 2 * Pyramid.strides[1]
     assert stride(1, SMALL).tolist() == pytest.approx([step / 160, step / 48])
     box, place = torch.tensor([0.2, -0.5, 0.4, 0.1]), torch.tensor([0.275, -0.2])
-    x, y, width, height = box_numbers(box, place, torch.tensor([0.05, 0.1])).tolist()
+    x, y, width, height = encode_boxes(box, place, torch.tensor([0.05, 0.1])).tolist()
     assert (x, y) == pytest.approx((0.5, 0), abs=1e-5)
     assert (width, height) == pytest.approx((math.log(4 / SIDE), math.log(6 / SIDE)), abs=1e-5)
 
@@ -192,19 +192,19 @@ AT_THE_EDGE = torch.tensor(
 )
 
 
-@pytest.mark.parametrize("finer", [1, 2, 3])
+@pytest.mark.parametrize("factor", [1, 2, 3])
 @pytest.mark.parametrize("size", [SMALL, (80, 48)])
-def test_bumps_stand_on_the_middles(finer, size):
+def test_bumps_stand_on_the_middles(factor, size):
     boxes = torch.cat([random_boxes(60, size), AT_THE_EDGE])
     pixels = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])
     levels = [sum(side > longest for longest in LONGEST) for side in pixels.amax(1).tolist()]
     assert set(levels) == {0, 1, 2}
     owners = Counter()
     for level, step in enumerate(Pyramid.strides):
-        rows, columns = size[0] // step * finer, size[1] // step * finer
-        thing, bump = bumps(boxes, level, (rows, columns), size)
-        assert bump.shape == (len(thing), rows, columns)
-        for index, own in zip(thing.tolist(), bump, strict=True):
+        rows, columns = size[0] // step * factor, size[1] // step * factor
+        thing, heatmap = gaussian_targets(boxes, level, (rows, columns), size)
+        assert heatmap.shape == (len(thing), rows, columns)
+        for index, own in zip(thing.tolist(), heatmap, strict=True):
             x, y = ((boxes[index, :2] + boxes[index, 2:]) / 4 + 0.5).tolist()
             cell = min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)
             assert (own == 1).nonzero().tolist() == [list(cell)]
@@ -216,9 +216,9 @@ def test_bumps_stand_on_the_middles(finer, size):
 
 def test_a_bump_is_as_wide_as_its_thing():
     wide = torch.tensor([[-0.8, -0.2, 0.8, 0.2]])
-    _, bump = bumps(wide, 2, (24, 80), SMALL)
-    row, column = divmod(int(bump.argmax()), 80)
-    assert bump[0, row, column + 5] > 10 * bump[0, row + 5, column]
+    _, heatmap = gaussian_targets(wide, 2, (24, 80), SMALL)
+    row, column = divmod(int(heatmap.argmax()), 80)
+    assert heatmap[0, row, column + 5] > 10 * heatmap[0, row + 5, column]
 
 
 def test_focal_loss_is_that_of_a_loop():
@@ -235,21 +235,21 @@ def test_focal_loss_is_that_of_a_loop():
     assert focal(logits, target).item() == pytest.approx(total, rel=1e-4)
 
 
-def answers(things, network, size, finer=1):
+def answers(things, network, size, upsample_factor=1):
     """Outputs that say the truth, each thing only in the cell of its middle."""
     outputs = []
     for level, step in enumerate(Pyramid.strides):
-        shape = (size[0] // step * finer, size[1] // step * finer)
+        shape = (size[0] // step * upsample_factor, size[1] // step * upsample_factor)
         output = torch.zeros(len(things), network.predict.out_channels, *shape)
         output[:, : network.classes] = -12
         for image, every in enumerate(things):
-            thing, bump = bumps(every.boxes, level, shape, size)
-            for index, own in zip(thing.tolist(), bump, strict=True):
+            thing, heatmap = gaussian_targets(every.boxes, level, shape, size)
+            for index, own in zip(thing.tolist(), heatmap, strict=True):
                 row, column = divmod(int(own.argmax()), shape[1])
                 label = every.labels[index]
                 output[image, label, row, column] = 12
                 place, step = pixel_centres(shape)[0, row, column], stride(level, size)
-                said = [box_numbers(every.boxes[index], place, step)]
+                said = [encode_boxes(every.boxes[index], place, step)]
                 if isinstance(network, Detector3D):
                     said += [(every.middles[index] - place) / step]
                     said += [every.numbers[index]]
@@ -263,11 +263,11 @@ def apart(boxes):
     return boxes[iou(boxes, boxes).triu(1).sum(dim=0) == 0]
 
 
-@pytest.mark.parametrize("finer", [1, 2])
-def test_what_says_the_truth_is_decoded_to_it(finer):
+@pytest.mark.parametrize("factor", [1, 2])
+def test_what_says_the_truth_is_decoded_to_it(factor):
     network = Detector()
     things = [things_of(apart(random_boxes(count))) for count in (12, 30, 0)]
-    every = network.decode(answers(things, network, SMALL, finer), size=SMALL)
+    every = network.decode(answers(things, network, SMALL, factor), size=SMALL)
     assert len(every) == 3
     for got, wanted in zip(every, things, strict=True):
         assert len(got.boxes) == len(wanted.boxes)
@@ -287,7 +287,7 @@ def test_what_finds_a_thing_again_is_suppressed_but_not_other_classes():
     level = next(index for index, output in enumerate(outputs) if output[0, 0].max() > 0)
     row, column = divmod(int(outputs[level][0, 0].argmax()), outputs[level].shape[-1])
     place = pixel_centres(outputs[level].shape[-2:])[0, row, column + 3]
-    again = box_numbers(box[0], place, stride(level, SMALL))
+    again = encode_boxes(box[0], place, stride(level, SMALL))
     outputs[level][0, 0, row, column + 3] = 5  # a less sure peak of the same box
     outputs[level][0, 3:7, row, column + 3] = again
     (got,) = network.decode(outputs, size=SMALL)
@@ -323,9 +323,9 @@ def test_loss_is_least_at_the_truth(network):
     assert swapped > best + 1
 
 
-@pytest.mark.parametrize("finer", [1, 2])
+@pytest.mark.parametrize("factor", [1, 2])
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
-def test_loss_is_that_of_a_loop_over_things_and_cells(network, finer):
+def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
     things = [things_of(random_boxes(count)) for count in (7, 0, 12)]
     things = [
         each._replace(
@@ -334,28 +334,30 @@ def test_loss_is_that_of_a_loop_over_things_and_cells(network, finer):
         )
         for each in things
     ]
-    outputs = [0.5 * torch.randn_like(each) for each in answers(things, network, SMALL, finer)]
+    outputs = [0.5 * torch.randn_like(each) for each in answers(things, network, SMALL, factor)]
     total = 0.0
     for level, output in enumerate(outputs):
         shape, step = output.shape[-2:], stride(level, SMALL)
         heat = torch.zeros(len(things), 3, *shape)
         for image, every in enumerate(things):
-            for index, bump in zip(*bumps(every.boxes, level, shape, SMALL), strict=True):
+            for index, heatmap in zip(
+                *gaussian_targets(every.boxes, level, shape, SMALL), strict=True
+            ):
                 map_of_class = heat[image, every.labels[index]]
-                torch.maximum(map_of_class, bump, out=map_of_class)
-                off = weights = 0.0
-                for row, column in (bump > NEAR).nonzero().tolist():
+                torch.maximum(map_of_class, heatmap, out=map_of_class)
+                regression = weights = 0.0
+                for row, column in (heatmap > NEAR).nonzero().tolist():
                     place = pixel_centres(shape)[0, row, column]
-                    wanted = [box_numbers(every.boxes[index], place, step)]
+                    wanted = [encode_boxes(every.boxes[index], place, step)]
                     if isinstance(network, Detector3D):
                         wanted += [(every.middles[index] - place) / step, every.numbers[index]]
-                    said, weight = output[image, 3:, row, column], bump[row, column]
-                    off += weight * F.smooth_l1_loss(
+                    said, weight = output[image, 3:, row, column], heatmap[row, column]
+                    regression += weight * F.smooth_l1_loss(
                         said, torch.cat(wanted), reduction="sum", beta=0.1
                     )
                     weights += weight
                 assert weights >= 1
-                total += off / weights
+                total += regression / weights
         total += focal(output[:, :3], heat)
     loss = network.loss(outputs, things, SMALL)
     torch.testing.assert_close(loss, total / 19, rtol=1e-5, atol=0)
@@ -388,9 +390,9 @@ CAMERA = torch.tensor([210.0, 152.0, 51.0])
 
 def test_boxes_in_space_are_lifted_back():
     boxes, labels = boxes_in_space(40)
-    middles = seen_at(boxes, CAMERA, LARGE)
+    middles = project_centres(boxes, CAMERA, LARGE)
     nothing = Detections(torch.zeros(40, 4), labels, torch.rand(40))
-    got = lift(Seen3D(nothing, middles, shape_numbers(boxes, labels)), CAMERA, LARGE)
+    got = lift(RawDetections3D(nothing, middles, encode_boxes_3d(boxes, labels)), CAMERA, LARGE)
     torch.testing.assert_close(got.boxes[:, :6], boxes[:, :6], atol=1e-3, rtol=1e-4)
     turn = (got.boxes[:, 6] - boxes[:, 6]) / (2 * math.pi)
     torch.testing.assert_close(turn, turn.round(), atol=1e-5, rtol=0)
@@ -401,11 +403,11 @@ def test_boxes_in_space_are_lifted_back():
 
 def test_numbers_are_those_of_the_view():
     """A car that drives along its own ray looks the same, wherever it is."""
-    usual = torch.tensor(SIZES[0])
+    typical = torch.tensor(SIZES[0])
     places = torch.tensor([[0.0, 1.0, DEPTH], [15.0, 1.0, DEPTH], [-20.0, 1.0, DEPTH]])
     yaw = torch.atan2(places[:, 0], places[:, 2])
-    boxes = torch.cat([places, usual.expand(3, 3), yaw[:, None]], dim=1)
-    numbers = shape_numbers(boxes, torch.zeros(3).long())
+    boxes = torch.cat([places, typical.expand(3, 3), yaw[:, None]], dim=1)
+    numbers = encode_boxes_3d(boxes, torch.zeros(3).long())
     wanted = torch.tensor([0.0, 0, 0, 0, 0, 1]).expand(3, 6)
     torch.testing.assert_close(numbers, wanted, atol=1e-6, rtol=0)
 
@@ -413,7 +415,7 @@ def test_numbers_are_those_of_the_view():
 def test_middles_are_seen_where_the_camera_shows_them():
     centre, right = torch.tensor([[0.0, 0.0, 9.0], [3.0, 0.0, 9.0]])
     boxes = F.pad(torch.stack([centre, right]), (0, 4))
-    x, y = seen_at(boxes, torch.tensor([90.0, 40.0, 30.0]), (60, 160)).T
+    x, y = project_centres(boxes, torch.tensor([90.0, 40.0, 30.0]), (60, 160)).T
     assert x.tolist() == pytest.approx([40 / 80 - 1, 70 / 80 - 1])
     assert y.tolist() == pytest.approx([0, 0], abs=1e-6)
 
@@ -424,13 +426,13 @@ def test_what_was_seen_zoomed_goes_back_to_the_source():
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     zoomed = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
     assert (zoomed - boxes).abs().max() > 0.1
-    seen = Seen3D(
+    seen = RawDetections3D(
         Detections(zoomed, torch.zeros(30).long(), torch.ones(30)),
         warp.to_zoomed(middles[None])[0],
         torch.rand(30, 6),
     )
     back = to_source(seen, warp)
-    torch.testing.assert_close(back.found.boxes, boxes, atol=1e-4, rtol=0)
+    torch.testing.assert_close(back.detections.boxes, boxes, atol=1e-4, rtol=0)
     torch.testing.assert_close(back.middles, middles, atol=1e-4, rtol=0)
     assert back.numbers is seen.numbers
 
@@ -439,8 +441,8 @@ def test_what_was_seen_zoomed_goes_back_to_the_source():
 
 
 def test_mirrored_twice_is_the_same():
-    for truth in some().truth:
-        for got, wanted in zip(mirror(mirror(truth, 320), 320), truth, strict=True):
+    for ground_truth in some().ground_truth:
+        for got, wanted in zip(mirror(mirror(ground_truth, 320), 320), ground_truth, strict=True):
             torch.testing.assert_close(got, wanted, atol=1e-4, rtol=0)
 
 
@@ -455,19 +457,21 @@ def test_a_mirrored_box_is_that_of_the_mirrored_picture():
 
 
 def test_mirrored_space_agrees_with_the_mirrored_picture():
-    for truth in some().truth:
-        turned = mirror(truth, 320)
-        wanted = seen_at(truth.boxes_3d, truth.camera, LARGE) * torch.tensor([-1.0, 1.0])
-        got = seen_at(turned.boxes_3d, turned.camera, LARGE)
+    for ground_truth in some().ground_truth:
+        turned = mirror(ground_truth, 320)
+        wanted = project_centres(ground_truth.boxes_3d, ground_truth.camera, LARGE) * torch.tensor(
+            [-1.0, 1.0]
+        )
+        got = project_centres(turned.boxes_3d, turned.camera, LARGE)
         torch.testing.assert_close(got, wanted, atol=1e-5, rtol=0)
-        numbers = shape_numbers(truth.boxes_3d, truth.labels)
+        numbers = encode_boxes_3d(ground_truth.boxes_3d, ground_truth.labels)
         flipped = numbers * torch.tensor([1.0, 1, 1, 1, -1, 1])
-        got = shape_numbers(turned.boxes_3d, truth.labels)
+        got = encode_boxes_3d(turned.boxes_3d, ground_truth.labels)
         torch.testing.assert_close(got, flipped, atol=1e-5, rtol=0)
-        assert torch.equal(turned.before, mirror_boxes(truth.before))
+        assert torch.equal(turned.previous_boxes, mirror_boxes(ground_truth.previous_boxes))
 
 
-@pytest.mark.parametrize(("task", "name"), [each for each in EVERY if each[1] in STILL])
+@pytest.mark.parametrize(("task", "name"), [each for each in EVERY if each[1] in STATIC])
 def test_a_still_warp_is_its_own_mirror_image(task, name):
     warp = feed(task, name).warp
     other = warp.grid.flip(2) * torch.tensor([-1.0, 1.0])
@@ -487,22 +491,22 @@ def test_batches_have_their_shapes(task, name):
     assert batch.zoomed.shape == (4, 3, *SMALL)
     assert batch.zoomed.dtype == torch.float32
     assert 0 <= batch.zoomed.min() < batch.zoomed.max() <= 1 + 1e-6
-    assert len(batch.warp) == (1 if SYSTEMS[name].still else 4)
+    assert len(batch.warp) == (1 if SYSTEMS[name].policy.is_static else 4)
     assert len(batch.warp.folds()) == 0
     assert batch.extra.isfinite()
     assert (batch.extra > 0) == (name == "edge-expected")
     if task == "segmentation":
-        assert batch.areas.shape == (4, *SMALL)
-        assert batch.areas.dtype == torch.uint8
-        assert batch.areas.max() < len(AREAS)
+        assert batch.semantic_mask.shape == (4, *SMALL)
+        assert batch.semantic_mask.dtype == torch.uint8
+        assert batch.semantic_mask.max() < len(AREAS)
     else:
-        assert len(batch.areas) == 0
-    assert len(batch.things) == 4
-    for things, scene in zip(batch.things, FOUR, strict=True):
-        assert all(each.isfinite().all() for each in things)
-        assert torch.equal(things.labels, some().truth[scene].labels)
-        assert things.boxes.abs().max() <= 1 + 1e-6
-        assert (things.boxes[:, 2:] > things.boxes[:, :2]).all()
+        assert len(batch.semantic_mask) == 0
+    assert len(batch.targets) == 4
+    for targets, scene in zip(batch.targets, FOUR, strict=True):
+        assert all(each.isfinite().all() for each in targets)
+        assert torch.equal(targets.labels, some().ground_truth[scene].labels)
+        assert targets.boxes.abs().max() <= 1 + 1e-6
+        assert (targets.boxes[:, 2:] > targets.boxes[:, :2]).all()
     assert torch.equal(batch.zoomed[0], batch.zoomed[3])  # the same scene twice
 
 
@@ -510,17 +514,19 @@ def test_batches_have_their_shapes(task, name):
 def test_the_truth_is_in_the_frame_of_the_head(task, name):
     batch = feed(task, name).batch(FOUR, TURNED)
     for row, (scene, turn) in enumerate(zip(FOUR, TURNED, strict=True)):
-        truth = some().truth[scene]
-        truth = mirror(truth, LARGE[1]) if turn else truth
-        boxes, middles = batch.things[row].boxes, batch.things[row].middles
+        ground_truth = some().ground_truth[scene]
+        ground_truth = mirror(ground_truth, LARGE[1]) if turn else ground_truth
+        boxes, middles = batch.targets[row].boxes, batch.targets[row].middles
         if not SYSTEMS[name].in_source:
             # What expects outlines, untrained, looks nearly everywhere alike.
-            assert (boxes - truth.boxes).abs().max() > (0.02 if name != "edge-expected" else 1e-4)
-            warp = batch.warp[0 if SYSTEMS[name].still else row]
+            assert (boxes - ground_truth.boxes).abs().max() > (
+                0.02 if name != "edge-expected" else 1e-4
+            )
+            warp = batch.warp[0 if SYSTEMS[name].policy.is_static else row]
             boxes = warp.boxes_to_source(boxes)
             middles = warp.to_source(middles.clamp(-1, 1)[None])[0]
-        torch.testing.assert_close(boxes, truth.boxes, atol=1e-4, rtol=0)
-        wanted = seen_at(truth.boxes_3d, truth.camera, LARGE)
+        torch.testing.assert_close(boxes, ground_truth.boxes, atol=1e-4, rtol=0)
+        wanted = project_centres(ground_truth.boxes_3d, ground_truth.camera, LARGE)
         inside = (wanted.abs() < 1).all(dim=1)
         torch.testing.assert_close(middles[inside], wanted[inside], atol=1e-4, rtol=0)
 
@@ -530,10 +536,10 @@ def test_the_masks_are_in_the_frame_of_the_head(name):
     batch = feed("segmentation", name).batch(FOUR, TURNED)
     rows, columns = SMALL
     for row in (0, 1):
-        full = some().areas[FOUR[row]]
+        full = some().semantic_mask[FOUR[row]]
         full = full[:, ::-1] if TURNED[row] else full
-        got, agree = batch.areas[row].numpy(), 0
-        warp = batch.warp[0 if SYSTEMS[name].still else row].grid[0].double().numpy()
+        got, agree = batch.semantic_mask[row].numpy(), 0
+        warp = batch.warp[0 if SYSTEMS[name].policy.is_static else row].grid[0].double().numpy()
         for y, x in itertools.product(range(rows), range(columns)):
             if SYSTEMS[name].in_source:
                 # Of 2x2 pixels as many as of any other class.
@@ -545,7 +551,7 @@ def test_the_masks_are_in_the_frame_of_the_head(name):
         assert agree >= (1 if SYSTEMS[name].in_source else 0.96) * rows * columns
 
 
-@pytest.mark.parametrize("name", [*STILL, "edge"])
+@pytest.mark.parametrize("name", [*STATIC, "edge"])
 def test_what_is_stored_is_what_would_be_made(name):
     ours = feed("segmentation" if name != "fovea" else "detection", name)
     batch, turned = ours.batch(FOUR, TURNED), torch.from_numpy(TURNED)
@@ -556,7 +562,7 @@ def test_what_is_stored_is_what_would_be_made(name):
         full = some().area(FOUR)
         full = torch.where(turned[:, None, None], full.flip(-1), full)
         # Ties between classes may be broken in another way.
-        assert (ours._in_frame(full, batch.warp) != batch.areas).float().mean() < 0.006
+        assert (ours._in_frame(full, batch.warp) != batch.semantic_mask).float().mean() < 0.006
     assert torch.equal(ours.batch(FOUR, TURNED).zoomed, batch.zoomed)  # nothing was turned in place
 
 
@@ -576,18 +582,18 @@ def checkerboard():
     rows, columns = np.indices(LARGE)
     pattern = (100 + 50 * ((rows + columns) % 2)).astype(np.uint8)
     images = np.broadcast_to(pattern[..., None], (2, *LARGE, 3))
-    return Streets(images, some().areas[:2], some().truth[:2])
+    return Streets(images, some().semantic_mask[:2], some().ground_truth[:2])
 
 
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
 def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
     for system in (SYSTEMS[name], SYSTEMS[f"{name}-destroyed"]):
-        made = Feed("detection", system, checkerboard(), SMALL, usual())
-        spread = made.batch(np.arange(2), np.zeros(2, bool)).zoomed.flatten(1).std(dim=1)
-        if system.destroyed or name == "uniform":
-            assert spread.max() < 1e-3
+        made = Feed("detection", system, checkerboard(), SMALL, mean_saliency())
+        contrast = made.batch(np.arange(2), np.zeros(2, bool)).zoomed.flatten(1).std(dim=1)
+        if system.predownsampled or name == "uniform":
+            assert contrast.max() < 1e-3
         else:
-            assert spread.min() > 0.02
+            assert contrast.min() > 0.02
 
 
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
@@ -608,7 +614,7 @@ def magnified_at(warp, points):
 @pytest.mark.parametrize("jitter", [None, 0])
 def test_where_boxes_are_is_magnified(name, jitter):
     left = torch.tensor([[-0.75, 0.3, -0.65, 0.5]])
-    ours = Feed("detection", SYSTEMS[name], some(), SMALL, usual(), [left] * len(some()))
+    ours = Feed("detection", SYSTEMS[name], some(), SMALL, mean_saliency(), [left] * len(some()))
     draw = None if jitter is None else torch.Generator().manual_seed(jitter)
     warp = ours.batch(FOUR, TURNED, draw).warp
     places = torch.tensor([[-0.7, 0.4], [0.7, 0.4]])
@@ -621,60 +627,76 @@ def test_where_boxes_are_is_magnified(name, jitter):
 
 def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
     nothing = [torch.zeros(0, 4)] * len(some())
-    ours = Feed("detection", SYSTEMS["lzu-adaptive"], some(), SMALL, usual(), nothing)
+    ours = Feed("detection", SYSTEMS["lzu-adaptive"], some(), SMALL, mean_saliency(), nothing)
     warp = ours.batch(FOUR, TURNED, torch.Generator().manual_seed(0)).warp
-    middles = torch.cat([truth.boxes for truth in some().truth]).unflatten(1, (2, 2)).mean(1)
+    middles = (
+        torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
+        .unflatten(1, (2, 2))
+        .mean(1)
+    )
     assert magnified_at(warp[0], middles).mean() > 1.1
 
 
 @pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
 def test_boxes_to_look_at_have_to_be_given(name):
-    ours = Feed("detection", SYSTEMS[name], some(), SMALL, usual())
+    ours = Feed("detection", SYSTEMS[name], some(), SMALL, mean_saliency())
     with pytest.raises(ValueError, match=f"the system '{name}' looks at boxes; give them"):
         ours.batch(FOUR, TURNED)
 
 
 def test_rare_classes_weigh_more():
     weights = feed("segmentation", "uniform").weights()
-    often = np.bincount(some().areas.ravel(), minlength=len(AREAS))
+    often = np.bincount(some().semantic_mask.ravel(), minlength=len(AREAS))
     assert weights.argsort().tolist() == (-often).argsort(kind="stable").tolist()
     assert weights.mean().item() == pytest.approx(1)
-    most, least = often.max(), often.min()
-    assert (weights.max() / weights.min()).item() == pytest.approx(math.sqrt(most / least), 1e-3)
+    maximum, minimum = often.max(), often.min()
+    assert (weights.max() / weights.min()).item() == pytest.approx(
+        math.sqrt(maximum / minimum), 1e-3
+    )
 
 
 # --- where systems look -------------------------------------------------------------------------
 
 
 def test_the_fixed_saliency_is_high_where_things_are():
-    look = policies.fixed_saliency(some().truth)
-    assert look.shape == (1, 1, *policies.NODES)
-    assert torch.equal(look, look.flip(-1))
-    assert look.sum().item() == pytest.approx(1, abs=1e-4)
-    middles = torch.cat([truth.boxes for truth in some().truth]).unflatten(1, (2, 2)).mean(1)
+    saliency_map = policies.fixed_saliency(some().ground_truth)
+    assert saliency_map.shape == (1, 1, *policies.NODES)
+    assert torch.equal(saliency_map, saliency_map.flip(-1))
+    assert saliency_map.sum().item() == pytest.approx(1, abs=1e-4)
+    middles = (
+        torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
+        .unflatten(1, (2, 2))
+        .mean(1)
+    )
     x, y = ((middles + 1) * 16).long().clamp(0, 31).T
-    assert look[0, 0, y, x].mean() > 4 * look.mean()
+    assert saliency_map[0, 0, y, x].mean() > 4 * saliency_map.mean()
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_part_of_the_look_may_go_everywhere(task):
     share = policies.EVENLY[task]
-    wanted = share / usual().numel() + (1 - share) * usual()
-    torch.testing.assert_close(policies.evened(usual(), task), wanted, atol=1e-6, rtol=1e-3)
+    wanted = share / mean_saliency().numel() + (1 - share) * mean_saliency()
+    torch.testing.assert_close(
+        policies.mix_uniform(mean_saliency(), task), wanted, atol=1e-6, rtol=1e-3
+    )
 
 
 def test_a_small_thing_weighs_more_than_a_large_one():
     boxes = torch.tensor([[0.70, -0.55, 0.80, -0.45], [0.3, 0.3, 0.7, 0.7]])
-    truth = some().truth[0]._replace(boxes=boxes)
-    look = policies.fixed_saliency([truth])[0, 0]
-    top, bottom = look[:16, 16:].sum(), look[16:, 16:].sum()
+    ground_truth = some().ground_truth[0]._replace(boxes=boxes)
+    saliency_map = policies.fixed_saliency([ground_truth])[0, 0]
+    top, bottom = saliency_map[:16, 16:].sum(), saliency_map[16:, 16:].sum()
     assert (top / bottom).item() == pytest.approx(0.4 / 0.1, rel=0.01)
-    assert divmod(int(look[:, 16:].argmax()), 16) in [(7, 11), (7, 12), (8, 11), (8, 12)]
+    assert divmod(int(saliency_map[:, 16:].argmax()), 16) in [(7, 11), (7, 12), (8, 11), (8, 12)]
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_wrong_warp_shrinks_things(task):
-    middles = torch.cat([truth.boxes for truth in some().truth]).unflatten(1, (2, 2)).mean(1)
+    middles = (
+        torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
+        .unflatten(1, (2, 2))
+        .mean(1)
+    )
     right, wrong = (feed(task, name).warp for name in ("lzu", "lzu-wrong"))
     assert magnified_at(right, middles).mean() > 1.2
     assert magnified_at(wrong, middles).mean() < 0.9
@@ -697,9 +719,9 @@ def test_outlines_of_simple_masks():
 
 
 def test_true_outlines_are_magnified():
-    areas = torch.zeros(1, *LARGE, dtype=torch.uint8)
-    areas[:, 30:34, 200:210] = 1
-    warp = policies.warp_of(policies.edge_saliency(areas))
+    semantic_mask = torch.zeros(1, *LARGE, dtype=torch.uint8)
+    semantic_mask[:, 30:34, 200:210] = 1
+    warp = policies.warp_of(policies.edge_saliency(semantic_mask))
     there, not_there = magnified_at(warp, torch.tensor([[0.28, -0.33], [-0.5, 0.6]]))
     assert there > 1.1 > not_there
 
@@ -716,20 +738,20 @@ def test_jitter_is_unbiased():
 
 
 def test_expected_outlines_are_learnt():
-    image, areas = some().image(range(4)), some().area(range(4))
-    network = policies.Outlines(SMALL)
+    image, semantic_mask = some().image(range(4)), some().area(range(4))
+    network = policies.EdgePredictor(SMALL)
     optimiser = torch.optim.Adam(network.parameters(), 0.02)
     losses = []
     for _ in range(12):
-        loss = network.loss(network(image), areas)
+        loss = network.loss(network(image), semantic_mask)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
-    look = network.saliency(network(image))
-    assert look.shape == (4, 1, *policies.NODES)
-    assert look.sum(dim=(1, 2, 3)).tolist() == pytest.approx([1] * 4, abs=1e-4)
+    saliency_map = network.saliency(network(image))
+    assert saliency_map.shape == (4, 1, *policies.NODES)
+    assert saliency_map.sum(dim=(1, 2, 3)).tolist() == pytest.approx([1] * 4, abs=1e-4)
 
 
 # --- scenes on disk -----------------------------------------------------------------------------
@@ -738,21 +760,24 @@ def test_expected_outlines_are_learnt():
 def test_what_is_kept_is_what_was_drawn():
     for index in (0, 9):
         street = driving(FIRST_SEED["train"] + index, size=LARGE)
-        truth = some().truth[index]
+        ground_truth = some().ground_truth[index]
         image = some().image([index])
         torch.testing.assert_close(image, street.image, atol=0.51 / 255, rtol=0)
-        assert torch.equal(some().area([index]), street.areas)
-        assert torch.equal(truth.boxes, street.boxes)
-        assert torch.equal(truth.labels, street.labels)
-        assert torch.equal(truth.boxes_3d, street.boxes_3d)
-        focal_length, x, y = truth.camera
+        assert torch.equal(some().area([index]), street.semantic_mask)
+        assert torch.equal(ground_truth.boxes, street.boxes)
+        assert torch.equal(ground_truth.labels, street.labels)
+        assert torch.equal(ground_truth.boxes_3d, street.boxes_3d)
+        focal_length, x, y = ground_truth.camera
         intrinsics = street.camera.intrinsics[0]
         assert torch.equal(intrinsics[[0, 0, 1], [0, 2, 2]], torch.stack([focal_length, x, y]))
         before = driving(index, size=(24, 80), seconds=-0.2).boxes
-        assert torch.equal(truth.before, before)
+        assert torch.equal(ground_truth.previous_boxes, before)
     assert len(some()) == 10
     assert some().size == LARGE
-    assert any(len(truth.before) != len(truth.boxes) for truth in some().truth)
+    assert any(
+        len(ground_truth.previous_boxes) != len(ground_truth.boxes)
+        for ground_truth in some().ground_truth
+    )
 
 
 def test_scenes_are_drawn_once(monkeypatch):
@@ -764,7 +789,7 @@ def test_scenes_are_drawn_once(monkeypatch):
     monkeypatch.setattr(disk, "_draw", never)
     again = streets("train", 10, size=LARGE, quiet=True)
     assert np.array_equal(again.images, first.images)
-    assert torch.equal(again.truth[3].boxes_3d, first.truth[3].boxes_3d)
+    assert torch.equal(again.ground_truth[3].boxes_3d, first.ground_truth[3].boxes_3d)
     for other in ({"preset": "near"}, {"size": (96, 336)}, {"seconds": 0.5}, {"before": False}):
         with pytest.raises(AssertionError, match="drawn again"):
             streets("train", 10, **{"size": LARGE, **other})
@@ -809,17 +834,17 @@ def test_what_is_half_drawn_is_not_taken_for_whole(fresh, monkeypatch):
 
 
 def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
-    usual = streets("choose", 2, size=TINY, quiet=True)
+    complete = streets("choose", 2, size=TINY, quiet=True)
 
     def never(*args):
         raise AssertionError("the frame before was drawn")
 
     monkeypatch.setattr(disk, "truth_before", never)
-    without = streets("choose", 2, size=TINY, before=False, quiet=True)
-    assert [len(truth.before) for truth in without.truth] == [0, 0]
-    assert any(len(truth.before) for truth in usual.truth)
-    assert np.array_equal(without.images, usual.images)
-    for one, other in zip(without.truth, usual.truth, strict=True):
+    without = streets("choose", 2, size=TINY, previous_boxes=False, quiet=True)
+    assert [len(ground_truth.previous_boxes) for ground_truth in without.ground_truth] == [0, 0]
+    assert any(len(ground_truth.previous_boxes) for ground_truth in complete.ground_truth)
+    assert np.array_equal(without.images, complete.images)
+    for one, other in zip(without.ground_truth, complete.ground_truth, strict=True):
         assert torch.equal(one.boxes, other.boxes)
 
 
@@ -873,11 +898,14 @@ def test_the_cache_is_where_one_says(monkeypatch, tmp_path):
 # --- training -----------------------------------------------------------------------------------
 
 
-def training(task, name, seed=0, steps=3, batch=2, rate=8e-3):
-    boxes = last_boxes() if SYSTEMS[name].look in ("boxes", "found") else None
-    return Training(task, SYSTEMS[name], 0.5, seed, some(), Recipe(steps, batch, rate), boxes)
+def training(task, name, seed=0, steps=3, batch=2, learning_rate=8e-3):
+    boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
+    return Training(
+        task, SYSTEMS[name], 0.5, seed, some(), Recipe(steps, batch, learning_rate), boxes
+    )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "name"),
     [("detection", "lzu-adaptive"), ("detection3d", "fovea"), ("segmentation", "edge-expected")],
@@ -893,6 +921,7 @@ def test_a_seed_gives_its_network(task, name):
     assert np.isfinite(first).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "name"), [("detection", "lzu-fine"), ("detection3d", "lzu"), ("segmentation", "lzu")]
 )
@@ -908,9 +937,9 @@ def test_training_lowers_the_loss(task, name):
 
 def test_the_network_of_outlines_is_trained_too():
     run = training("segmentation", "edge-expected", steps=2)
-    before = [each.clone() for each in run.feed.outlines.parameters()]
+    before = [each.clone() for each in run.feed.policy.parameters()]
     list(run)
-    after = list(run.feed.outlines.parameters())
+    after = list(run.feed.policy.parameters())
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
@@ -926,9 +955,9 @@ def test_a_system_may_not_be_made_for_a_task(task, name):
 def test_systems_are_named_and_listed():
     assert all(name == system.name for name, system in SYSTEMS.items())
     for task in TASKS:
-        core = systems_of(task, core=True)
-        assert {"uniform", "lzu"} < {system.name for system in core}
-        assert all(system in systems_of(task) for system in core)
+        short = systems_of(task, short=True)
+        assert {"uniform", "lzu"} < {system.name for system in short}
+        assert all(system in systems_of(task) for system in short)
 
 
 # --- judging ------------------------------------------------------------------------------------
@@ -936,8 +965,8 @@ def test_systems_are_named_and_listed():
 
 def perfect():
     return [
-        Detections(truth.boxes, truth.labels, torch.ones(len(truth.labels)))
-        for truth in some().truth
+        Detections(ground_truth.boxes, ground_truth.labels, torch.ones(len(ground_truth.labels)))
+        for ground_truth in some().ground_truth
     ]
 
 
@@ -955,73 +984,79 @@ def test_perfect_boxes_are_judged_perfect():
 
 def test_perfect_boxes_in_space_are_judged_perfect():
     every = [
-        Detections3D(truth.boxes_3d, truth.labels, torch.ones(len(truth.labels)))
-        for truth in some().truth
+        Detections3D(
+            ground_truth.boxes_3d, ground_truth.labels, torch.ones(len(ground_truth.labels))
+        )
+        for ground_truth in some().ground_truth
     ]
-    metrics = boxes_3d_judged(every, some().truth)
+    metrics = boxes_3d_judged(every, some().ground_truth)
     assert [metrics["ap"], metrics["score"]] == pytest.approx([1, 1])
     assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
     assert metrics["translation"] == pytest.approx(0, abs=1e-6)
     turned = torch.tensor([0.0, 0, 0, 0, 0, 0, 0.3])
     signs = [each._replace(boxes=each.boxes + turned * (each.labels == 2)[:, None])
              for each in every]  # fmt: skip
-    assert boxes_3d_judged(signs, some().truth)["orientation"] == pytest.approx(0, abs=1e-3)
+    assert boxes_3d_judged(signs, some().ground_truth)["orientation"] == pytest.approx(0, abs=1e-3)
     cars = [each._replace(boxes=each.boxes + turned) for each in every]
-    assert boxes_3d_judged(cars, some().truth)["orientation"] == pytest.approx(0.3, abs=1e-3)
+    assert boxes_3d_judged(cars, some().ground_truth)["orientation"] == pytest.approx(0.3, abs=1e-3)
 
 
 def said_to_be(*changes):
     """What is true of the first scene, with (row, place, value) changed and scores that rise."""
-    truth = some().truth[0]
-    boxes = truth.boxes_3d.clone()
+    ground_truth = some().ground_truth[0]
+    boxes = ground_truth.boxes_3d.clone()
     for row, place, value in changes:
         boxes[row, place] = value
-    return Detections3D(boxes, truth.labels, torch.linspace(0.5, 0.9, len(boxes)))
+    return Detections3D(boxes, ground_truth.labels, torch.linspace(0.5, 0.9, len(boxes)))
 
 
 @pytest.fixture
 def first():
     """The first scene alone."""
-    return Streets(some().images[:1], some().areas[:1], some().truth[:1])
+    return Streets(some().images[:1], some().semantic_mask[:1], some().ground_truth[:1])
 
 
 def test_true_depths_are_found():
     every = [
-        Detections3D(truth.boxes_3d, truth.labels, torch.ones(len(truth.labels)))
-        for truth in some().truth
+        Detections3D(
+            ground_truth.boxes_3d, ground_truth.labels, torch.ones(len(ground_truth.labels))
+        )
+        for ground_truth in some().ground_truth
     ]
-    depths = torch.cat([truth.boxes_3d[:, 2] for truth in some().truth])
+    depths = torch.cat([ground_truth.boxes_3d[:, 2] for ground_truth in some().ground_truth])
     # The middle of a box that the frame cuts may be seen outside it.
-    known = ~depths_found(every, some()).isnan()
+    known = ~predicted_depths(every, some()).isnan()
     assert known.float().mean() > 0.95
-    assert torch.equal(depths_found(every, some())[known], depths[known])
+    assert torch.equal(predicted_depths(every, some())[known], depths[known])
 
 
 def test_a_depth_may_be_wrong_but_not_the_place_in_the_picture(first):
-    truth = first.truth[0]
-    row = int(truth.boxes_3d[:, 0].abs().argmax())
+    ground_truth = first.ground_truth[0]
+    row = int(ground_truth.boxes_3d[:, 0].abs().argmax())
     stretched = said_to_be()
     stretched.boxes[:, :3] *= 3  # along the rays
-    torch.testing.assert_close(depths_found([stretched], first), truth.boxes_3d[:, 2] * 3)
-    aside = said_to_be((row, 0, -truth.boxes_3d[row, 0]))
-    assert depths_found([aside], first).isnan().nonzero().flatten().tolist() == [row]
-    other = said_to_be()._replace(labels=(truth.labels + 1) % 3)
-    assert depths_found([other], first).isnan().sum() >= len(truth.labels) - 1
+    torch.testing.assert_close(
+        predicted_depths([stretched], first), ground_truth.boxes_3d[:, 2] * 3
+    )
+    aside = said_to_be((row, 0, -ground_truth.boxes_3d[row, 0]))
+    assert predicted_depths([aside], first).isnan().nonzero().flatten().tolist() == [row]
+    other = said_to_be()._replace(labels=(ground_truth.labels + 1) % 3)
+    assert predicted_depths([other], first).isnan().sum() >= len(ground_truth.labels) - 1
 
 
 def test_the_surest_depth_counts_once(first):
-    truth = first.truth[0]
+    ground_truth = first.ground_truth[0]
     one, two = said_to_be(), said_to_be()
     two.boxes[:, :3] *= 2
     both = Detections3D(
         torch.cat([one.boxes, two.boxes]),
-        truth.labels.repeat(2),
+        ground_truth.labels.repeat(2),
         torch.cat([one.scores, one.scores + 0.05]),
     )
-    torch.testing.assert_close(depths_found([both], first), truth.boxes_3d[:, 2] * 2)
+    torch.testing.assert_close(predicted_depths([both], first), ground_truth.boxes_3d[:, 2] * 2)
     unsure = both._replace(scores=torch.cat([one.scores, one.scores - 0.3]))
-    torch.testing.assert_close(depths_found([unsure], first), truth.boxes_3d[:, 2])
-    assert depths_found([unsure], first, score=0.95).isnan().all()
+    torch.testing.assert_close(predicted_depths([unsure], first), ground_truth.boxes_3d[:, 2])
+    assert predicted_depths([unsure], first, score=0.95).isnan().all()
 
 
 def knowing(kind, feed):
@@ -1037,9 +1072,9 @@ def knowing(kind, feed):
         def head(self, levels):
             scenes = np.arange(self.asked, self.asked + len(levels[0]))
             self.asked += len(scenes)
-            finer = levels[0].shape[-1] * Pyramid.strides[0] // feed.size[1]
+            factor = levels[0].shape[-1] * Pyramid.strides[0] // feed.size[1]
             things = feed.batch(scenes, np.zeros(len(scenes), bool)).things
-            return answers(things, self, feed.size, finer)
+            return answers(things, self, feed.size, factor)
 
     return Knows()
 
@@ -1050,17 +1085,19 @@ AT_BEST = 0.9
 FRAMES = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
     ours = feed("detection", name)
-    every = found(knowing(Detector, ours), ours)
+    every = predict_boxes(knowing(Detector, ours), ours)
     assert len(every) == len(some())
     metrics = boxes_judged(every, some())
     assert metrics["ap"] > AT_BEST
     assert judge(knowing(Detector, ours), ours) == pytest.approx(metrics, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
@@ -1071,12 +1108,13 @@ def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
     assert metrics["orientation"] < 0.05
 
 
+@pytest.mark.slow
 def test_without_a_way_back_boxes_are_elsewhere():
     ours = feed("detection", "lz")
-    assert boxes_judged(found(knowing(Detector, ours), ours), some())["ap"] < 0.5
+    assert boxes_judged(predict_boxes(knowing(Detector, ours), ours), some())["ap"] < 0.5
     ours = feed("detection3d", "lz")
-    every = found_3d(knowing(Detector3D, ours), ours)
-    assert boxes_3d_judged(every, some().truth)["ap"] < 0.7
+    every = predict_boxes_3d(knowing(Detector3D, ours), ours)
+    assert boxes_3d_judged(every, some().ground_truth)["ap"] < 0.7
 
 
 class Says(Segmenter):
@@ -1104,6 +1142,7 @@ def test_perfect_masks_are_judged_perfect(monkeypatch):
     assert metrics.keys() == {"miou", "miou_fine", "boundary_f", *(f"iou_{name}" for name in AREAS)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lz", "lzu", "edge"])
 def test_masks_are_judged_in_the_source_frame(name):
     ours = feed("segmentation", name)
@@ -1122,13 +1161,17 @@ def test_masks_are_judged_in_the_source_frame(name):
 def test_iou_is_that_of_a_slow_count():
     size = (16, 32)
     # Of few classes many pixels, so that each occurs and figures differ.
-    truth, said = torch.distributions.Categorical(torch.arange(1.0, 10)).sample((2, 3, *size))
-    made = Streets(np.zeros((3, *size, 3), np.uint8), truth.byte().numpy(), some().truth[:3])
-    ours = Feed("segmentation", SYSTEMS["uniform"], made, size, usual())
-    metrics = masks_judged(Says(said), ours)
+    ground_truth, predicted = torch.distributions.Categorical(torch.arange(1.0, 10)).sample(
+        (2, 3, *size)
+    )
+    made = Streets(
+        np.zeros((3, *size, 3), np.uint8), ground_truth.byte().numpy(), some().ground_truth[:3]
+    )
+    ours = Feed("segmentation", SYSTEMS["uniform"], made, size, mean_saliency())
+    metrics = masks_judged(Says(predicted), ours)
     for label, name in enumerate(AREAS):
         both = either = 0
-        for a, b in zip(truth.flatten().tolist(), said.flatten().tolist(), strict=True):
+        for a, b in zip(ground_truth.flatten().tolist(), predicted.flatten().tolist(), strict=True):
             both += a == label == b
             either += label in (a, b)
         assert metrics[f"iou_{name}"] == pytest.approx(both / either)

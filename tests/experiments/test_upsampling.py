@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lzu_viz.datasets.streets import Streets, Truth
+from lzu_viz.datasets.streets import GroundTruth, Streets
 from lzu_viz.experiments.training import upsampling
 from lzu_viz.geometry.boxes import Detections
 from lzu_viz.geometry.warp import Warp
@@ -14,8 +14,8 @@ def streets(count: int = 3) -> Streets:
     images = np.random.default_rng(0).integers(0, 256, (count, 48, 160, 3), np.uint8)
     boxes = torch.tensor([[-0.5, -0.5, 0.0, 0.0], [0.2, 0.0, 0.6, 0.5]])
     none = torch.zeros(0, 4)
-    truth = Truth(boxes, torch.tensor([0, 1]), torch.zeros(2, 7), none, torch.ones(3))
-    return Streets(images, np.zeros((count, 48, 160), np.uint8), [truth] * count)
+    ground_truth = GroundTruth(boxes, torch.tensor([0, 1]), torch.zeros(2, 7), none, torch.ones(3))
+    return Streets(images, np.zeros((count, 48, 160), np.uint8), [ground_truth] * count)
 
 
 def test_a_reduced_picture_keeps_its_size_and_its_means_and_loses_detail() -> None:
@@ -32,33 +32,38 @@ def test_reduced_to_its_own_size_a_picture_stays() -> None:
 
 
 def test_heights_are_in_pixels_of_the_input() -> None:
-    heights = upsampling.seen_heights(streets(1).truth, Warp.identity((1, 1)), 48)
+    heights = upsampling.seen_heights(streets(1).ground_truth, Warp.identity((1, 1)), 48)
     assert heights == pytest.approx(torch.tensor([12.0, 12.0]), abs=1e-3)
     # The middle fifth of the source takes up a third of what the network sees.
     stretched = Warp.from_axes(torch.tensor([[-1.0, 1.0]]), torch.tensor([[-1.0, -0.2, 0.2, 1.0]]))
-    truth = [streets(1).truth[0]._replace(boxes=torch.tensor([[-0.5, -0.1, 0.5, 0.1]]))]
-    assert upsampling.seen_heights(truth, stretched, 48) == pytest.approx(8.0)
+    ground_truth = [
+        streets(1).ground_truth[0]._replace(boxes=torch.tensor([[-0.5, -0.1, 0.5, 0.1]]))
+    ]
+    assert upsampling.seen_heights(ground_truth, stretched, 48) == pytest.approx(8.0)
 
 
 def test_each_thing_is_found_by_one_sure_box_of_its_class() -> None:
-    (truth,) = streets(1).truth
-    boxes = truth.boxes[[0, 0, 1]]
-    said = Detections(boxes, torch.tensor([0, 0, 1]), torch.tensor([0.9, 0.8, 0.2]))
-    assert upsampling.things_found([said], [truth]).tolist() == [True, False]
-    assert upsampling.things_found([said], [truth], score=0.1).tolist() == [True, True]
-    wrong = said._replace(labels=1 - said.labels)
-    assert not upsampling.things_found([wrong], [truth], score=0.1).any()
+    (ground_truth,) = streets(1).ground_truth
+    boxes = ground_truth.boxes[[0, 0, 1]]
+    detections = Detections(boxes, torch.tensor([0, 0, 1]), torch.tensor([0.9, 0.8, 0.2]))
+    assert upsampling.match_targets([detections], [ground_truth]).tolist() == [True, False]
+    assert upsampling.match_targets([detections], [ground_truth], score=0.1).tolist() == [
+        True,
+        True,
+    ]
+    wrong = detections._replace(labels=1 - detections.labels)
+    assert not upsampling.match_targets([wrong], [ground_truth], score=0.1).any()
 
 
 def test_a_part_has_its_scenes_in_order() -> None:
     part = streets().part([2, 1])
-    assert len(part) == len(part.images) == len(part.areas) == 2
+    assert len(part) == len(part.images) == len(part.semantic_mask) == 2
     assert np.array_equal(part.images, streets().images[[2, 1]])
 
 
 def test_shares_are_by_height_and_few_things_say_nothing() -> None:
     heights = torch.arange(40.0) / 10
-    values, counts = upsampling.shares(heights, heights < 1, [0, 1, 2, 3.5, 9])
+    values, counts = upsampling.binned_recall(heights, heights < 1, [0, 1, 2, 3.5, 9])
     assert counts.tolist() == [10, 10, 15, 5]
     assert values[:3].tolist() == [1, 0, 0]
     assert bool(values[3].isnan())

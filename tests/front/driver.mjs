@@ -44,9 +44,11 @@ const { unzoomPicture, zoomPicture } = await load("resampling.js");
 
 /** @param {Float64Array | Uint8ClampedArray<ArrayBuffer>} array */
 const bytes = (array) =>
-  Buffer.from(/** @type {ArrayBuffer} */ (array.buffer), array.byteOffset, array.byteLength).toString(
-    "base64",
-  );
+  Buffer.from(
+    /** @type {ArrayBuffer} */ (array.buffer),
+    array.byteOffset,
+    array.byteLength,
+  ).toString("base64");
 
 /** @param {(?Point)[]} found */
 const points = (found) => bytes(Float64Array.from(found.flatMap((point) => point ?? [NaN, NaN])));

@@ -1,5 +1,5 @@
 /**
- * Evaluates states as the page does, for `test_looks.py`.
+ * Evaluates states as the page does, for `test_state_to_warp.py`.
  *
  * node states.mjs FOLDER-OF-THE-FRONT-END < states.json > answers.json
  *

@@ -16,22 +16,23 @@ def _random_map(seed: int, size: tuple[int, int] = (6, 9)) -> torch.Tensor:
 @pytest.mark.parametrize("anti_crop", [True, False])
 @pytest.mark.parametrize("fwhm", [(0.3, 0.3), (0.21, 0.6)])
 def test_is_the_quotient_of_sums(anti_crop: bool, fwhm: tuple[float, float]) -> None:
-    look = _random_map(0)
+    saliency_map = _random_map(0)
     points = torch.rand(1, 20, 2, dtype=torch.float64) * 2 - 1
-    got = attract(points, look, fwhm, separable=False, anti_crop=anti_crop)
+    got = attract(points, saliency_map, fwhm, separable=False, anti_crop=anti_crop)
     wanted = [
-        attract_point(x, y, look[0, 0].numpy(), fwhm, anti_crop) for x, y in points[0].tolist()
+        attract_point(x, y, saliency_map[0, 0].numpy(), fwhm, anti_crop)
+        for x, y in points[0].tolist()
     ]
     assert np.allclose(got[0].numpy(), wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("anti_crop", [True, False])
 def test_separable_form_uses_the_sums_of_rows_and_columns(anti_crop: bool) -> None:
-    look = _random_map(1)
+    saliency_map = _random_map(1)
     points = torch.rand(1, 20, 2, dtype=torch.float64) * 2 - 1
-    got = attract(points, look, 0.3, anti_crop=anti_crop)[0].numpy()
-    by_column = look[0, 0].sum(0, keepdim=True).numpy()
-    by_row = look[0, 0].sum(1, keepdim=True).numpy()
+    got = attract(points, saliency_map, 0.3, anti_crop=anti_crop)[0].numpy()
+    by_column = saliency_map[0, 0].sum(0, keepdim=True).numpy()
+    by_row = saliency_map[0, 0].sum(1, keepdim=True).numpy()
     for place, (x, y) in zip(got, points[0].tolist(), strict=True):
         assert place[0] == pytest.approx(attract_point(x, 0, by_column, (0.3, 0.3), anti_crop)[0])
         assert place[1] == pytest.approx(attract_point(0, y, by_row, (0.3, 0.3), anti_crop)[1])
@@ -41,9 +42,9 @@ def test_separable_form_uses_the_sums_of_rows_and_columns(anti_crop: bool) -> No
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_anti_crop_fixes_the_edges_exactly(separable: bool, dtype: torch.dtype) -> None:
     for seed in range(30):
-        look = _random_map(seed, (7 + seed, 300 - 9 * seed)).to(dtype)
+        saliency_map = _random_map(seed, (7 + seed, 300 - 9 * seed)).to(dtype)
         fwhm = 0.02 + 0.1 * seed
-        grid = Warp.from_saliency(look, (9, 11), fwhm, separable).grid
+        grid = Warp.from_saliency(saliency_map, (9, 11), fwhm, separable).grid
         assert (grid[:, :, 0, 0] == -1).all()
         assert (grid[:, :, -1, 0] == 1).all()
         assert (grid[:, 0, :, 1] == -1).all()
@@ -51,9 +52,9 @@ def test_anti_crop_fixes_the_edges_exactly(separable: bool, dtype: torch.dtype) 
 
 
 def test_without_anti_crop_a_central_fovea_crops() -> None:
-    look = saliency.gaussian(torch.zeros(1, 1, 2), 0.05)
+    saliency_map = saliency.gaussian(torch.zeros(1, 1, 2), 0.05)
     corners = torch.tensor([[[-1.0, -1.0], [1.0, 1.0]]])
-    assert attract(corners, look, 0.4, anti_crop=False).abs().max() < 0.9
+    assert attract(corners, saliency_map, 0.4, anti_crop=False).abs().max() < 0.9
 
 
 @pytest.mark.parametrize("separable", [True, False])
@@ -68,25 +69,30 @@ def test_uniform_saliency_changes_nothing(separable: bool, anti_crop: bool) -> N
 @pytest.mark.parametrize("anti_crop", [True, False])
 def test_never_folds(separable: bool, anti_crop: bool) -> None:
     for seed in range(25):
-        look = _random_map(seed, (16, 16))
-        warp = Warp.from_saliency(look, (40, 40), 0.15 + 0.02 * seed, separable, anti_crop)
+        saliency_map = _random_map(seed, (16, 16))
+        warp = Warp.from_saliency(saliency_map, (40, 40), 0.15 + 0.02 * seed, separable, anti_crop)
         assert len(warp.folds()) == 0
 
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_points_and_grid_agree(separable: bool) -> None:
-    look = torch.cat([_random_map(2), _random_map(3)])
-    warp = Warp.from_saliency(look, (4, 6), (0.2, 0.4), separable)
+    saliency_map = torch.cat([_random_map(2), _random_map(3)])
+    warp = Warp.from_saliency(saliency_map, (4, 6), (0.2, 0.4), separable)
     nodes = Warp.identity((4, 6), dtype=torch.float64).grid.flatten(1, 2)
-    assert torch.allclose(attract(nodes, look, (0.2, 0.4), separable), warp.grid.flatten(1, 2))
+    assert torch.allclose(
+        attract(nodes, saliency_map, (0.2, 0.4), separable), warp.grid.flatten(1, 2)
+    )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
 def test_gradients(separable: bool) -> None:
     points = (torch.rand(1, 5, 2, dtype=torch.float64) * 1.8 - 0.9).requires_grad_()
     # Far enough from 0 for the finite differences.
-    look = torch.rand(1, 1, 4, 5, dtype=torch.float64).add(0.1).requires_grad_()
-    assert torch.autograd.gradcheck(lambda p, s: attract(p, s, 0.3, separable), (points, look))
+    saliency_map = torch.rand(1, 1, 4, 5, dtype=torch.float64).add(0.1).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda p, s: attract(p, s, 0.3, separable), (points, saliency_map)
+    )
 
 
 def test_narrow_kernel_stays_finite() -> None:
@@ -96,11 +102,11 @@ def test_narrow_kernel_stays_finite() -> None:
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_the_fixed_edges_keep_their_gradient(separable: bool) -> None:
-    look = torch.rand(1, 1, 4, 5, dtype=torch.float64) + 0.1
+    saliency_map = torch.rand(1, 1, 4, 5, dtype=torch.float64) + 0.1
     edge = torch.tensor([[[1.0, -1.0]]], dtype=torch.float64, requires_grad=True)
-    attract(edge, look, 0.3, separable)[..., 0].sum().backward()
+    attract(edge, saliency_map, 0.3, separable)[..., 0].sum().backward()
     inner = torch.tensor([[[1 - 1e-7, -1.0]]], dtype=torch.float64)
-    slope = (1 - attract(inner, look, 0.3, separable)[0, 0, 0]) / 1e-7
+    slope = (1 - attract(inner, saliency_map, 0.3, separable)[0, 0, 0]) / 1e-7
     assert edge.grad is not None
     assert edge.grad[0, 0, 0].item() == pytest.approx(slope.item(), rel=1e-4)
 
@@ -111,15 +117,15 @@ def test_autocast_leaves_coordinates_alone(separable: bool) -> None:
     points = torch.rand(1, 50, 2) * 2 - 1
 
     def places() -> torch.Tensor:
-        look = saliency.gaussian(centres, 0.05)
-        return attract(points, look, 0.3, separable)
+        saliency_map = saliency.gaussian(centres, 0.05)
+        return attract(points, saliency_map, 0.3, separable)
 
     plain = places()
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(places(), plain)
-        look = saliency.gaussian(centres, 0.05)
-        grid = Warp.from_saliency(look, separable=separable).grid
-    assert torch.equal(grid, Warp.from_saliency(look, separable=separable).grid)
+        saliency_map = saliency.gaussian(centres, 0.05)
+        grid = Warp.from_saliency(saliency_map, separable=separable).grid
+    assert torch.equal(grid, Warp.from_saliency(saliency_map, separable=separable).grid)
 
 
 def test_mixed_dtypes_take_the_better_one() -> None:

@@ -42,7 +42,7 @@ def test_points_on_a_product_of_axes_are_the_same_points() -> None:
     grid = torch.cat([random_grid(), random_grid()])
     x, y = (torch.rand(count, dtype=torch.float64) * 2 - 1 for count in (7, 5))
     points = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1).flatten(0, 1)[None]
-    values, area = bilinear.on_product(grid, x, y)
+    values, area = bilinear.evaluate_on_grid(grid, x, y)
     assert torch.equal(values, bilinear.evaluate(grid, points).view(2, 5, 7, 2))
     wanted = bilinear.determinant(bilinear.differentiate(grid, points)).view(2, 5, 7)
     assert torch.allclose(area, wanted, rtol=1e-12)
@@ -62,7 +62,7 @@ def test_locate_and_delocate_are_a_pair() -> None:
     place = bilinear.locate(points, 5, 7)
     assert place.u.min() >= 0
     assert place.u.max() <= 1
-    assert torch.allclose(bilinear.delocate(place, 5, 7), points)
+    assert torch.allclose(bilinear.to_frame(place, 5, 7), points)
 
 
 def test_least_determinant_is_that_of_all_places_in_the_piece() -> None:
@@ -70,10 +70,10 @@ def test_least_determinant_is_that_of_all_places_in_the_piece() -> None:
     line = (torch.arange(columns * 20, dtype=torch.float64) + 0.5) / (columns * 10) - 1
     down = (torch.arange(rows * 20, dtype=torch.float64) + 0.5) / (rows * 10) - 1
     y, x = torch.meshgrid(down, line, indexing="ij")
-    slopes = bilinear.differentiate(grid, torch.stack([x, y], dim=-1).flatten(0, 1)[None])
-    areas = bilinear.determinant(slopes).view(rows, 20, columns, 20)
+    derivatives = bilinear.differentiate(grid, torch.stack([x, y], dim=-1).flatten(0, 1)[None])
+    areas = bilinear.determinant(derivatives).view(rows, 20, columns, 20)
     sampled = areas.amin(dim=(1, 3))
-    least = bilinear.least_determinant(grid)[0]
-    assert (least <= sampled).all()
-    assert (sampled - least).max() < 0.2
-    assert torch.allclose(areas, torch.linalg.det(slopes).view_as(areas))
+    minimum = bilinear.least_determinant(grid)[0]
+    assert (minimum <= sampled).all()
+    assert (sampled - minimum).max() < 0.2
+    assert torch.allclose(areas, torch.linalg.det(derivatives).view_as(areas))

@@ -21,14 +21,14 @@ def inside(count: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tens
     return u, v
 
 
-@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
-def test_solutions_are_where_the_points_came_from(dtype: torch.dtype, most: float) -> None:
+@pytest.mark.parametrize(("dtype", "maximum"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
+def test_solutions_are_where_the_points_came_from(dtype: torch.dtype, maximum: float) -> None:
     pieces, (u, v) = random_pieces(2000, dtype), inside(2000, dtype)
-    found_u, found_v, miss = solve(pieces, pieces.at(u, v))
-    assert (found_u - u).abs().quantile(0.99) < most
-    assert (found_v - v).abs().quantile(0.99) < most
+    found_u, found_v, residual = solve(pieces, pieces.at(u, v))
+    assert (found_u - u).abs().quantile(0.99) < maximum
+    assert (found_v - v).abs().quantile(0.99) < maximum
     missed = (pieces.at(found_u, found_v) - pieces.at(u, v)).abs().amax(dim=-1)
-    assert torch.allclose(miss, missed, atol=most)
+    assert torch.allclose(residual, missed, atol=maximum)
 
 
 def test_parallelograms_and_pieces_of_both_leanings() -> None:
@@ -45,8 +45,8 @@ def test_parallelograms_and_pieces_of_both_leanings() -> None:
 
 def test_what_lies_outside_misses_by_its_distance() -> None:
     square = Pieces(*torch.tensor([[[0.0, 0]], [[1.0, 0]], [[0, 1.0]], [[0, 0]]]))
-    u, v, miss = solve(square, torch.tensor([[1.5, 0.25]]))
-    assert (u.item(), v.item(), miss.item()) == (1.0, 0.25, 0.5)
+    u, v, residual = solve(square, torch.tensor([[1.5, 0.25]]))
+    assert (u.item(), v.item(), residual.item()) == (1.0, 0.25, 0.5)
     nothing = Pieces(*(torch.full_like(each, torch.nan) for each in square))
     assert solve(nothing, torch.tensor([[0.5, 0.5]]))[2].isnan().all()
 
@@ -55,10 +55,10 @@ def test_refining_helps_or_changes_nothing() -> None:
     pieces, (u, v) = random_pieces(500), inside(500)
     points = pieces.at(u, v)
     near_u, near_v = (u + 1e-3).clamp(0, 1), (v - 1e-3).clamp(0, 1)
-    miss = (pieces.at(near_u, near_v) - points).abs().amax(dim=-1)
-    better = refine(pieces, points, near_u, near_v, miss)
-    assert (better[2] <= miss).all()
-    assert better[2].median() < 1e-3 * miss.median()
+    residual = (pieces.at(near_u, near_v) - points).abs().amax(dim=-1)
+    better = refine(pieces, points, near_u, near_v, residual)
+    assert (better[2] <= residual).all()
+    assert better[2].median() < 1e-3 * residual.median()
     exact = solve(pieces, points)
     again = refine(pieces, points, *exact)
     assert (again[2] <= exact[2]).all()

@@ -14,6 +14,7 @@ GRIDS_A_KIND = 400
 """With five kinds, 2000 grids."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_holes_and_no_errors_on_random_grids(kind: str) -> None:
     """Every source pixel has an inverse that maps forward to less than 1e-3 px from its centre."""
@@ -28,6 +29,7 @@ def test_no_holes_and_no_errors_on_random_grids(kind: str) -> None:
     assert worst < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_points_have_the_inverses_of_pixels(kind: str) -> None:
     """Searched for, one by one, they are the same."""
@@ -41,7 +43,7 @@ def test_any_points_have_the_inverses_of_pixels(kind: str) -> None:
 
 
 def missed(warp: Warp, zoomed: Tensor) -> float:
-    """Give by how many source pixels the worst of dense answers misses, mapped forward."""
+    """Return by how many source pixels the worst of dense answers misses, mapped forward."""
     centres = Warp.identity((1, 1), dtype=torch.float64).source_map(SOURCE).flatten(1, 2)
     exact = warp.to(dtype=torch.float64).to_source(zoomed.double().flatten(1, 2))
     half_pixels = torch.tensor([SOURCE[1] / 2, SOURCE[0] / 2])
@@ -50,8 +52,8 @@ def missed(warp: Warp, zoomed: Tensor) -> float:
 
 def test_pixels_of_awkward_grids() -> None:
     """Turned, cropped, with a piece that is nearly a triangle; in a batch, in both dtypes."""
-    look = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2)
-    cropped = Warp.from_saliency(look, (6, 7), 0.3, separable=False, anti_crop=False).grid
+    saliency_map = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2)
+    cropped = Warp.from_saliency(saliency_map, (6, 7), 0.3, separable=False, anti_crop=False).grid
     turned = Warp.identity((6, 7)).grid @ torch.tensor([[0.8, 0.6], [-0.6, 0.7]])
     ill = Warp.identity((6, 7)).grid.clone()
     ill[0, 3, 3] = torch.lerp(ill[0, 2, 3], ill[0, 3, 2], 0.5) + 1e-4
@@ -88,24 +90,26 @@ def test_all_levels_at_once_are_those_one_by_one() -> None:
         assert torch.equal(level, Warp.from_grid(warp.grid).zoomed_map(size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_agrees_with_the_slow_version(kind: str) -> None:
     warp = random_warp(kind, seed=500, pieces=(7, 9)).to(dtype=torch.float64)
     points = torch.rand(1, 12, 2, dtype=torch.float64) * 2 - 1
     grid = warp.grid[0].numpy()
-    for point, found in zip(points[0].numpy(), warp.to_zoomed(points)[0].numpy(), strict=True):
+    for point, solution in zip(points[0].numpy(), warp.to_zoomed(points)[0].numpy(), strict=True):
         wanted = invert_point(grid, point)
         assert wanted is not None
-        assert found == pytest.approx(wanted, abs=1e-9)
+        assert solution == pytest.approx(wanted, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_agrees_with_the_slow_version_where_there_is_no_inverse() -> None:
-    look = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2).double()
-    warp = Warp.from_saliency(look, (6, 6), 0.3, separable=False, anti_crop=False)
+    saliency_map = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2).double()
+    warp = Warp.from_saliency(saliency_map, (6, 6), 0.3, separable=False, anti_crop=False)
     points = torch.rand(1, 200, 2, dtype=torch.float64) * 2 - 1
-    found = warp.to_zoomed(points)[0]
+    solution = warp.to_zoomed(points)[0]
     wanted = [invert_point(warp.grid[0].numpy(), point) for point in points[0].numpy()]
-    assert [bool(each.isnan().any()) for each in found] == [each is None for each in wanted]
+    assert [bool(each.isnan().any()) for each in solution] == [each is None for each in wanted]
     assert 10 < sum(each is None for each in wanted) < 195
 
 
@@ -113,8 +117,8 @@ def test_agrees_with_the_slow_version_where_there_is_no_inverse() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_round_trip_both_ways(separable: bool, dtype: torch.dtype) -> None:
     centres = torch.tensor([[[0.5, -0.3], [-0.7, 0.9]], [[0.0, 0.0], [1.0, 1.0]]], dtype=dtype)
-    look = saliency.mix(saliency.uniform().to(dtype), saliency.gaussian(centres, 0.05))
-    warp = Warp.from_saliency(look, separable=separable)
+    saliency_map = saliency.mix(saliency.uniform().to(dtype), saliency.gaussian(centres, 0.05))
+    warp = Warp.from_saliency(saliency_map, separable=separable)
     points = torch.rand(2, 5000, 2, dtype=dtype) * 2 - 1
     assert (warp.to_source(warp.to_zoomed(points)) - points).abs().max() < 2e-5
     assert (warp.to_zoomed(warp.to_source(points)) - points).abs().max() < 2e-5
@@ -123,8 +127,8 @@ def test_round_trip_both_ways(separable: bool, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("separable", [True, False])
 def test_corners_and_edges_of_the_frame_have_an_inverse(separable: bool) -> None:
     """Border points are where an eps below float32's resolution leaves holes."""
-    look = saliency.gaussian(torch.tensor([[[0.9, -0.9]]]), 0.05)
-    warp = Warp.from_saliency(look, (27, 48), (0.37, 0.21), separable)
+    saliency_map = saliency.gaussian(torch.tensor([[[0.9, -0.9]]]), 0.05)
+    warp = Warp.from_saliency(saliency_map, (27, 48), (0.37, 0.21), separable)
     line = torch.linspace(-1, 1, 501)
     edges = [torch.stack([line, torch.full_like(line, side)], -1) for side in (-1.0, 1.0)]
     points = torch.cat(edges + [edge.flip(-1) for edge in edges])[None]
@@ -144,8 +148,10 @@ def test_parallelograms_are_solved() -> None:
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_gradients(separable: bool) -> None:
-    look = saliency.gaussian(torch.tensor([[[0.3, -0.3]]], dtype=torch.float64), 0.2, size=(6, 6))
-    warp = Warp.from_saliency(look, (3, 4), 0.4, separable)
+    saliency_map = saliency.gaussian(
+        torch.tensor([[[0.3, -0.3]]], dtype=torch.float64), 0.2, size=(6, 6)
+    )
+    warp = Warp.from_saliency(saliency_map, (3, 4), 0.4, separable)
     points = (torch.rand(1, 6, 2, dtype=torch.float64) * 1.8 - 0.9).requires_grad_()
     if separable:
         x, y = (axis.detach().requires_grad_() for axis in warp.axes or ())
@@ -171,8 +177,10 @@ def test_gradients_in_float32_are_those_in_float64(kind: str) -> None:
 
 
 def test_gradients_of_dense_maps_and_of_gradients() -> None:
-    look = saliency.gaussian(torch.tensor([[[0.3, -0.3]]], dtype=torch.float64), 0.2, size=(6, 6))
-    cropped = Warp.from_saliency(look, (3, 4), 0.4, separable=False, anti_crop=False)
+    saliency_map = saliency.gaussian(
+        torch.tensor([[[0.3, -0.3]]], dtype=torch.float64), 0.2, size=(6, 6)
+    )
+    cropped = Warp.from_saliency(saliency_map, (3, 4), 0.4, separable=False, anti_crop=False)
     grid = cropped.grid.detach().requires_grad_()
 
     def dense(nodes: Tensor) -> Tensor:
@@ -231,8 +239,10 @@ def test_a_large_frame_has_no_holes_either() -> None:
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_empty_batches_of_points(separable: bool) -> None:
-    look = saliency.gaussian(torch.tensor([[[0.9, -0.9]]]), 0.05)
-    assert Warp.from_saliency(look, separable=separable).to_zoomed(torch.zeros(1, 0, 2)).shape == (
+    saliency_map = saliency.gaussian(torch.tensor([[[0.9, -0.9]]]), 0.05)
+    assert Warp.from_saliency(saliency_map, separable=separable).to_zoomed(
+        torch.zeros(1, 0, 2)
+    ).shape == (
         1,
         0,
         2,

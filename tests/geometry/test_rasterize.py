@@ -14,8 +14,8 @@ TURN = torch.tensor([[0.6, 0.5], [-0.7, 0.6]], dtype=torch.float64)
 
 
 def cropped() -> Tensor:
-    look = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2)
-    return Warp.from_saliency(look, (6, 7), 0.3, separable=False, anti_crop=False).grid
+    saliency_map = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2)
+    return Warp.from_saliency(saliency_map, (6, 7), 0.3, separable=False, anti_crop=False).grid
 
 
 def bulging() -> Tensor:
@@ -38,18 +38,19 @@ GRIDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GRIDS)
 def test_each_pixel_is_in_its_piece(name: str) -> None:
     grid, size = GRIDS[name], (13, 17)
     columns = grid.shape[2] - 1
     nodes = grid[0].double().numpy()
     centres = pixel_centres(size, dtype=torch.float64)[0].flatten(0, 1).numpy()
-    for found, centre in zip(pieces_under(grid, [size])[0].tolist(), centres, strict=True):
+    for piece, centre in zip(pieces_under(grid, [size])[0].tolist(), centres, strict=True):
         every = holds(nodes, centre)
-        if found < 0:
+        if piece < 0:
             assert not every, f"{centre} lies in {every}"
         else:
-            assert divmod(found, columns) in every
+            assert divmod(piece, columns) in every
 
 
 def test_what_no_piece_covers_is_known() -> None:
@@ -77,6 +78,6 @@ def test_a_grid_that_overlaps_itself_gives_pieces_that_exist() -> None:
     angle = torch.linspace(0, 2.5 * torch.pi, 41)
     radius = torch.linspace(0.9, 0.3, 4)[:, None]
     spiral = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)[None]
-    found = pieces_under(spiral, [(50, 50)])
-    assert int(found.min()) == -1
-    assert 60 < int(found.max()) < 120
+    pieces = pieces_under(spiral, [(50, 50)])
+    assert int(pieces.min()) == -1
+    assert 60 < int(pieces.max()) < 120

@@ -5,28 +5,21 @@ import pytest
 import torch
 
 from lzu_viz import Warp
-from lzu_viz.geometry.resampling import (
-    pixel_centres,
-    plan_areas,
-    pyramid,
-    resize,
-    sample,
-    sample_areas,
-)
-from oracles import sample_point
+from lzu_viz.geometry.resampling import pixel_centres, plan_mipmap, resize, sample, sample_mipmap
+from oracles import pyramid, sample_point
 
 
 @pytest.mark.parametrize("separable", [True, False])
-@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
+@pytest.mark.parametrize(("dtype", "maximum"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
 @pytest.mark.parametrize("antialias", [True, False])
 def test_identity_gives_the_image_back(
-    separable: bool, dtype: torch.dtype, most: float, antialias: bool
+    separable: bool, dtype: torch.dtype, maximum: float, antialias: bool
 ) -> None:
     image = torch.rand(2, 3, 90, 160, dtype=dtype)
     warp = Warp.identity((7, 13), dtype=dtype)
     warp = warp if separable else Warp.from_grid(warp.grid)
-    assert (warp.zoom(image, (90, 160), antialias) - image).abs().max() < most
-    assert (warp.unzoom(image, (90, 160)) - image).abs().max() < most
+    assert (warp.zoom(image, (90, 160), antialias) - image).abs().max() < maximum
+    assert (warp.unzoom(image, (90, 160)) - image).abs().max() < maximum
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 4)])
@@ -55,7 +48,7 @@ def test_pixel_centres_are_half_a_pixel_from_the_edges() -> None:
 def test_unknown_points_are_filled_and_leave_gradients_clean() -> None:
     image = torch.rand(1, 1, 4, 4, requires_grad=True)
     points = torch.tensor([[[[0.0, 0.0], [torch.nan, 0.0]]]], requires_grad=True)
-    values = sample(image, points, fill=-7)
+    values = sample(image, points, fill_value=-7)
     assert values[0, 0, 0, 1] == -7
     values.sum().backward()
     assert image.grad is not None
@@ -72,7 +65,7 @@ def test_a_batch_of_one_serves_any_batch() -> None:
         sample(image, points.expand(2, -1, -1, -1))
 
 
-def test_halving_twice_is_the_mean_of_four_by_four() -> None:
+def test_a_quarter_of_the_size_is_the_mean_of_four_by_four() -> None:
     image = torch.rand(1, 3, 64, 96, dtype=torch.float64)
     means = torch.nn.functional.avg_pool2d(image, 4)
     assert torch.allclose(resize(image, (16, 24)), means, atol=1e-10)
@@ -81,24 +74,20 @@ def test_halving_twice_is_the_mean_of_four_by_four() -> None:
 
 @pytest.mark.parametrize("size", [(89, 161), (90, 160), (37, 53)])
 def test_antialiasing_does_not_shift(size: tuple[int, int]) -> None:
-    """A ramp stays the same ramp, but for the border, where the pyramid rounds odd sides up."""
+    """A ramp of flat pixels stays one, up to what is cut off of a pixel at an interval's ends."""
     ramp = pixel_centres(size, dtype=torch.float64).permute(0, 3, 1, 2)
     small = resize(ramp, (11, 19))
     wanted = pixel_centres((11, 19), dtype=torch.float64).permute(0, 3, 1, 2)
-    assert (small - wanted)[..., 1:-2, 1:-2].abs().max() < 1e-9
+    for axis, (count, fewer) in enumerate(zip(size[::-1], (19, 11), strict=True)):
+        # An end that cuts a pixel in two halves moves the mean of L pixels by 1 / (8 L) of a pixel.
+        assert (small - wanted)[:, axis].abs().max() <= fewer / count / 8 * (2 / count) + 1e-12
+    assert (small.mean(dim=(-2, -1)) - ramp.mean(dim=(-2, -1))).abs().max() < 1e-12
 
 
 def test_antialiasing_takes_away_what_the_small_image_cannot_hold() -> None:
     stripes = (torch.arange(256) % 2).double().expand(1, 1, 256, 256)
-    assert resize(stripes, (60, 60)).sub(0.5).abs().max() < 0.05
+    assert resize(stripes, (60, 60)).sub(0.5).abs().max() < 0.07
     assert resize(stripes, (60, 60), antialias=False).sub(0.5).abs().max() > 0.3
-
-
-def test_pyramid_knows_how_much_of_each_level_is_image() -> None:
-    levels = pyramid(torch.rand(1, 1, 5, 8), 2)
-    assert [tuple(level.shape[-2:]) for level, _ in levels] == [(5, 8), (3, 4), (2, 2)]
-    assert levels[1][1].tolist() == [1.0, 5 / 6]
-    assert levels[2][1].tolist() == [1.0, 5 / 6 * 3 / 4]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -122,9 +111,10 @@ def trilinear(image: torch.Tensor, points: torch.Tensor, sides: torch.Tensor) ->
     """Read every level of the pyramid at every point, and weigh them: what a plan does shorter."""
     level = sides.clamp(1.0, 2.0 ** (min(image.shape[-2:]).bit_length() - 1)).log2()
     total = torch.zeros(())
-    for index, (floor, extent) in enumerate(pyramid(image, int(level.max().ceil()))):
+    for index, (floor, extent) in enumerate(pyramid(image.numpy(), int(level.max().ceil()))):
         weight = (1 - (level - index).abs()).clamp(min=0)[:, None]
-        total = total + weight * sample(floor, (points + 1) * extent.to(points) - 1)
+        places = (points + 1) * torch.from_numpy(extent) - 1
+        total = total + weight * sample(torch.from_numpy(floor), places)
     return total
 
 
@@ -134,7 +124,7 @@ def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float
     image = torch.rand(2, 3, *size, dtype=torch.float64)
     points = torch.rand(1, 9, 11, 2, dtype=torch.float64) * 2 - 1
     sides = torch.rand(1, 9, 11, dtype=torch.float64) * widest
-    read = sample_areas(image, plan_areas(size, points, sides))
+    read = sample_mipmap(image, plan_mipmap(size, points, sides))
     assert torch.allclose(read, trilinear(image, points, sides), atol=1e-12)
 
 
@@ -142,28 +132,28 @@ def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_any_pixel_that_is_not_finite_is_found(size: tuple[int, int], bad: float) -> None:
     points = pixel_centres((5, 7))
-    plan = plan_areas(size, points, torch.full((1, 5, 7), 8.0))
+    plan = plan_mipmap(size, points, torch.full((1, 5, 7), 8.0))
     for row, column in [(0, 0), (size[0] - 1, size[1] - 1), (20, 0), (0, 30)]:
         image = torch.rand(1, 2, *size)
-        assert sample_areas(image, plan, finite=True).isfinite().all()
+        assert sample_mipmap(image, plan, finite=True).isfinite().all()
         image[0, 1, row, column] = bad
         with pytest.raises(ValueError, match="image has NaN or infinite pixels"):
-            sample_areas(image, plan, finite=True)
+            sample_mipmap(image, plan, finite=True)
 
 
 def test_large_values_are_not_taken_for_infinite() -> None:
-    plan = plan_areas((8, 8), pixel_centres((2, 2)), torch.full((1, 2, 2), 4.0))
+    plan = plan_mipmap((8, 8), pixel_centres((2, 2)), torch.full((1, 2, 2), 4.0))
     image = torch.full((1, 1, 8, 8), torch.finfo(torch.float16).max, dtype=torch.float16)
-    assert sample_areas(image, plan, finite=True).isfinite().all()
+    assert sample_mipmap(image, plan, finite=True).isfinite().all()
 
 
 def test_no_level_is_read_that_counts_nowhere() -> None:
     points = pixel_centres((4, 4))
-    near = plan_areas((64, 64), points, torch.ones(1, 4, 4)).readings
-    assert [each.of_levels for each in near] == [False]
-    far = plan_areas((64, 64), points, torch.full((1, 4, 4), 16.0)).readings
-    assert [each.of_levels for each in far] == [True]
-    assert bool((far[0].share == 1).all())
+    near = plan_mipmap((64, 64), points, torch.ones(1, 4, 4)).readings
+    assert [each.from_atlas for each in near] == [False]
+    far = plan_mipmap((64, 64), points, torch.full((1, 4, 4), 16.0)).readings
+    assert [each.from_atlas for each in far] == [True]
+    assert bool((far[0].weight == 1).all())
 
 
 def test_areas_are_differentiable() -> None:
@@ -171,11 +161,11 @@ def test_areas_are_differentiable() -> None:
     points = (torch.rand(1, 2, 3, 2, dtype=torch.float64) * 1.4 - 0.7).requires_grad_()
     sides = (torch.rand(1, 2, 3, dtype=torch.float64) * 3 + 0.5).requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda i, p, s: sample_areas(i, plan_areas((12, 9), p, s)), (image, points, sides)
+        lambda i, p, s: sample_mipmap(i, plan_mipmap((12, 9), p, s)), (image, points, sides)
     )
     # An image that needs no gradient has its levels written in place.
     assert torch.autograd.gradcheck(
-        lambda p, s: sample_areas(image.detach(), plan_areas((12, 9), p, s)), (points, sides)
+        lambda p, s: sample_mipmap(image.detach(), plan_mipmap((12, 9), p, s)), (points, sides)
     )
 
 

@@ -21,43 +21,46 @@ MAPS = {
 }
 
 
-@pytest.mark.parametrize("look", MAPS.values(), ids=MAPS)
-def test_every_map_is_positive_and_sums_to_one(look: Tensor) -> None:
-    assert look.shape == (1, 1, *SIZE)
-    assert look.dtype == torch.float32
-    assert look.amin() > 0
-    assert look.sum().item() == pytest.approx(1, abs=1e-5)
+@pytest.mark.parametrize("saliency_map", MAPS.values(), ids=MAPS)
+def test_every_map_is_positive_and_sums_to_one(saliency_map: Tensor) -> None:
+    assert saliency_map.shape == (1, 1, *SIZE)
+    assert saliency_map.dtype == torch.float32
+    assert saliency_map.amin() > 0
+    assert saliency_map.sum().item() == pytest.approx(1, abs=1e-5)
 
 
-def _mean_and_deviation(look: Tensor) -> tuple[list[float], list[float]]:
-    rows, columns = look.shape[-2:]
+def _mean_and_deviation(saliency_map: Tensor) -> tuple[list[float], list[float]]:
+    rows, columns = saliency_map.shape[-2:]
     x = (2 * torch.arange(columns) + 1) / columns - 1
     y = (2 * torch.arange(rows) + 1) / rows - 1
-    by_x, by_y = look[0, 0].sum(0), look[0, 0].sum(1)
+    by_x, by_y = saliency_map[0, 0].sum(0), saliency_map[0, 0].sum(1)
     mean = [float((by_x * x).sum()), float((by_y * y).sum())]
-    spread = [(by_x * (x - mean[0]) ** 2).sum().sqrt(), (by_y * (y - mean[1]) ** 2).sum().sqrt()]
-    return mean, [float(each) for each in spread]
+    deviations = [
+        (by_x * (x - mean[0]) ** 2).sum().sqrt(),
+        (by_y * (y - mean[1]) ** 2).sum().sqrt(),
+    ]
+    return mean, [float(each) for each in deviations]
 
 
 def test_gaussian_has_the_place_and_the_width_asked_for() -> None:
-    look = saliency.gaussian(torch.tensor([[[0.3, -0.2]]]), (0.08, 0.05), size=(128, 256))
-    mean, deviation = _mean_and_deviation(look)
+    saliency_map = saliency.gaussian(torch.tensor([[[0.3, -0.2]]]), (0.08, 0.05), size=(128, 256))
+    mean, deviation = _mean_and_deviation(saliency_map)
     assert mean == pytest.approx([0.3, -0.2], abs=2e-3)
     # Fractions of a side that is 2 long: rows 0.08, columns 0.05.
     assert deviation == pytest.approx([0.10, 0.16], rel=0.02)
 
 
 def test_narrow_gaussian_between_two_cells_does_not_vanish() -> None:
-    look = saliency.gaussian(torch.tensor([[[0.0, 0.0]]]), 1e-6)
-    middle = look[0, 0, 15:17, 31:33]
+    saliency_map = saliency.gaussian(torch.tensor([[[0.0, 0.0]]]), 1e-6)
+    middle = saliency_map[0, 0, 15:17, 31:33]
     assert torch.allclose(middle, middle.mean().expand(2, 2))
     assert middle.sum() > 0.9
 
 
 def test_weights_share_out_the_mass() -> None:
     centres, weight = torch.tensor([[[-0.5, 0.0], [0.5, 0.0]]]), torch.tensor([[1.0, 3.0]])
-    look = saliency.gaussian(centres, 0.05, weight)
-    assert look[..., :32].sum().item() == pytest.approx(0.25, abs=1e-3)
+    saliency_map = saliency.gaussian(centres, 0.05, weight)
+    assert saliency_map[..., :32].sum().item() == pytest.approx(0.25, abs=1e-3)
 
 
 def test_pixel_bandwidth_depends_on_the_frame_and_the_scale_free_one_does_not() -> None:
@@ -78,24 +81,24 @@ def test_pixel_bandwidth_depends_on_the_frame_and_the_scale_free_one_does_not() 
 def test_amplitude_weighs_boxes_against_the_floor() -> None:
     flat = saliency.from_boxes(BOXES, amplitude=0.0, frame=(600, 960))
     assert torch.allclose(flat, saliency.uniform())
-    one = saliency.from_boxes_scale_free(BOXES[:1], amplitude=1.0, spread=0.05)
+    one = saliency.from_boxes_scale_free(BOXES[:1], amplitude=1.0, relative_sigma=0.05)
     assert one[0, 0, 8:16, 16:24].sum().item() == pytest.approx(0.5, abs=0.05)
 
 
 def test_edges_are_where_the_image_changes() -> None:
     image = torch.zeros(1, 3, 64, 128)
     image[..., 64:] = 1
-    look = saliency.from_edges(image)[0, 0].sum(0)
-    assert set(look.topk(2).indices.tolist()) == {31, 32}
+    saliency_map = saliency.from_edges(image)[0, 0].sum(0)
+    assert set(saliency_map.topk(2).indices.tolist()) == {31, 32}
     assert torch.allclose(saliency.from_edges(torch.full((1, 3, 64, 128), 0.5)), saliency.uniform())
 
 
 def test_the_outline_of_a_small_thing_outweighs_all_that_is_flat() -> None:
     mask = torch.zeros(1, 1, 640, 960)
     mask[..., 400:420, 200:220] = 1
-    look = saliency.from_edges(mask)[0, 0]
+    saliency_map = saliency.from_edges(mask)[0, 0]
     # Rows 380 to 440 of 640 are cells 19 to 21 of 32, columns 195 to 225 of 960 cells 13 and 14.
-    assert look[19:22, 13:15].sum() > 0.98
+    assert saliency_map[19:22, 13:15].sum() > 0.98
 
 
 def test_mix_is_the_weighted_mean() -> None:
@@ -117,19 +120,19 @@ def test_maps_are_differentiable_in_what_makes_them() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_has_a_floor_all_the_same(dtype: torch.dtype) -> None:
-    look = saliency.gaussian(torch.tensor([[[0.4, -0.2]]], dtype=dtype), 0.05)
-    assert look.dtype == torch.float32
-    assert look.amin() > 0
+    saliency_map = saliency.gaussian(torch.tensor([[[0.4, -0.2]]], dtype=dtype), 0.05)
+    assert saliency_map.dtype == torch.float32
+    assert saliency_map.amin() > 0
     assert saliency.normalise(torch.rand(1, 1, 4, 4).to(dtype)).dtype == torch.float32
 
 
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="fraction of the frame's side"):
-        saliency.gaussian(torch.zeros(1, 1, 2), width=0)
+        saliency.gaussian(torch.zeros(1, 1, 2), sigma=0)
     with pytest.raises(ValueError, match="centres must be floating `b n 2`"):
-        saliency.gaussian(torch.zeros(1, 2), width=0.1)
+        saliency.gaussian(torch.zeros(1, 2), sigma=0.1)
     with pytest.raises(ValueError, match="NaN or infinite"):
-        saliency.gaussian(torch.full((1, 1, 2), torch.nan), width=0.1)
+        saliency.gaussian(torch.full((1, 1, 2), torch.nan), sigma=0.1)
     with pytest.raises(ValueError, match="left <= right"):
         saliency.from_boxes(torch.tensor([[0.5, 0.0, 0.2, 0.1]]), frame=(10, 10))
     with pytest.raises(ValueError, match="weights must be finite"):

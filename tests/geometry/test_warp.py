@@ -14,18 +14,18 @@ from torch import Tensor
 from grids import random_warp
 from lzu_viz import Warp, attract, saliency
 from lzu_viz.geometry.resampling import pixel_centres
-from lzu_viz.geometry.warp import REMEMBERED
+from lzu_viz.geometry.warp import CACHE_SIZE
 from oracles import evaluate_point
 
 
 def fovea_warp(separable: bool = True, pieces: tuple[int, int] = (32, 64), **options: bool) -> Warp:
-    look = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
-    look = saliency.mix(saliency.uniform(), look, weights=(1, 2))
-    return Warp.from_saliency(look, pieces, 0.25, separable, **options)
+    saliency_map = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
+    saliency_map = saliency.mix(saliency.uniform(), saliency_map, weights=(1, 2))
+    return Warp.from_saliency(saliency_map, pieces, 0.25, separable, **options)
 
 
 def coordinates(size: tuple[int, int]) -> Tensor:
-    """Give an image whose two channels are the place of each pixel: a linear ramp."""
+    """Return an image whose two channels are the place of each pixel: a linear ramp."""
     return pixel_centres(size).permute(0, 3, 1, 2)
 
 
@@ -34,9 +34,9 @@ def test_zoom_then_unzoom_returns_a_ramp(separable: bool) -> None:
     size = (128, 256)
     warp, ramp = fovea_warp(separable), coordinates((256, 512))
     back = warp.unzoom(warp.zoom(ramp, size, antialias=False), size)
-    miss = (back - coordinates(size)).abs()[..., 1:-1, 1:-1]
-    assert miss.median() < 1e-4
-    assert miss.max() < 5e-3
+    residual = (back - coordinates(size)).abs()[..., 1:-1, 1:-1]
+    assert residual.median() < 1e-4
+    assert residual.max() < 5e-3
 
 
 @pytest.mark.parametrize("separable", [True, False])
@@ -89,11 +89,18 @@ def test_nodes_are_those_of_the_continuous_map_and_pieces_are_bilinear(separable
 
 
 def test_more_pieces_come_nearer_to_the_continuous_map() -> None:
-    look = saliency.mix(saliency.uniform(), saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08))
+    saliency_map = saliency.mix(
+        saliency.uniform(), saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
+    )
     points = torch.rand(1, 2000, 2) * 2 - 1
-    exact = attract(points, look)
+    exact = attract(points, saliency_map)
     error = [
-        float((Warp.from_saliency(look, (k, k)).to_source(points) - exact).square().mean().sqrt())
+        float(
+            (Warp.from_saliency(saliency_map, (k, k)).to_source(points) - exact)
+            .square()
+            .mean()
+            .sqrt()
+        )
         for k in (8, 16, 32, 64)
     ]
     # Each doubling takes away about three quarters: the error falls as the square of the piece.
@@ -105,11 +112,11 @@ def test_jacobian_is_the_derivative(separable: bool) -> None:
     warp = fovea_warp(separable).to(dtype=torch.float64)
     points = torch.rand(1, 50, 2, dtype=torch.float64) * 1.8 - 0.9
     step = 1e-7
-    slopes = warp.jacobian(points)
+    derivatives = warp.jacobian(points)
     for axis in range(2):
         move = step * torch.eye(2, dtype=torch.float64)[axis]
         numeric = (warp.to_source(points + move) - warp.to_source(points - move)) / (2 * step)
-        assert torch.allclose(slopes[..., axis], numeric, atol=1e-5)
+        assert torch.allclose(derivatives[..., axis], numeric, atol=1e-5)
 
 
 @pytest.mark.parametrize("separable", [True, False])
@@ -136,7 +143,7 @@ def test_without_anti_crop_the_rest_is_masked_and_never_invented(separable: bool
     coverage = warp.coverage((100, 200))[0]
     assert coverage.dtype == torch.bool
     assert 0.5 < coverage.float().mean() < 0.99
-    unzoomed = warp.unzoom(torch.ones(1, 1, 32, 64), (100, 200), fill=-1)[0, 0]
+    unzoomed = warp.unzoom(torch.ones(1, 1, 32, 64), (100, 200), fill_value=-1)[0, 0]
     assert torch.allclose(unzoomed[coverage], torch.ones(()))
     assert (unzoomed[~coverage] == -1).all()
     assert torch.equal(warp.magnification((100, 200))[0].isfinite(), coverage)
@@ -208,13 +215,13 @@ def test_a_flat_segment_is_refused_and_not_nan() -> None:
 
 def test_zoom_is_differentiable_in_image_saliency_and_grid() -> None:
     image = torch.rand(1, 1, 6, 8, dtype=torch.float64, requires_grad=True)
-    look = (torch.rand(1, 1, 4, 4, dtype=torch.float64) + 0.5).requires_grad_()
+    saliency_map = (torch.rand(1, 1, 4, 4, dtype=torch.float64) + 0.5).requires_grad_()
 
-    def there_and_back(image: Tensor, look: Tensor) -> Tensor:
-        warp = Warp.from_saliency(look, (3, 3), 0.5, separable=False)
+    def round_trip(image: Tensor, saliency_map: Tensor) -> Tensor:
+        warp = Warp.from_saliency(saliency_map, (3, 3), 0.5, separable=False)
         return warp.unzoom(warp.zoom(image, (3, 4), antialias=True), (5, 5))
 
-    assert torch.autograd.gradcheck(there_and_back, (image, look))
+    assert torch.autograd.gradcheck(round_trip, (image, saliency_map))
 
 
 def test_is_immutable_and_travels() -> None:
@@ -235,12 +242,12 @@ def test_dense_maps_are_remembered_within_bounds() -> None:
     assert warp.zoomed_map((10, 10)) is warp.zoomed_map((10, 10))
     for side in range(2, 60):
         warp.zoomed_map((side, side))
-    assert len(warp._memory) == REMEMBERED
+    assert len(warp._memory) == CACHE_SIZE
 
 
 def test_what_is_remembered_never_stands_in_for_a_gradient() -> None:
-    look = saliency.gaussian(torch.zeros(1, 1, 2), 0.1).requires_grad_()
-    warp = Warp.from_saliency(look)
+    saliency_map = saliency.gaussian(torch.zeros(1, 1, 2), 0.1).requires_grad_()
+    warp = Warp.from_saliency(saliency_map)
     for _ in range(2):
         warp.unzoom(torch.rand(1, 1, 8, 8), (8, 8)).sum().backward(retain_graph=True)
     with torch.no_grad():
@@ -279,8 +286,8 @@ def test_points_outside_and_unknown_points_stay_unknown() -> None:
             unknown = mapped.flatten(2).isnan()
             assert torch.equal(unknown.any(dim=-1), unknown.all(dim=-1))
             assert unknown.any(dim=-1)[0].tolist() == [False, True, True, False]
-    look = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
-    cropping = Warp.from_saliency(look, fwhm=0.4, anti_crop=False)
+    saliency_map = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
+    cropping = Warp.from_saliency(saliency_map, fwhm=0.4, anti_crop=False)
     assert cropping.to_zoomed(torch.tensor([[[-0.99, 0.0]]])).isnan().all()
 
 
@@ -344,11 +351,13 @@ def test_what_an_image_is_read_by_is_made_once() -> None:
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_autocast_does_not_reach_coordinates(separable: bool) -> None:
-    look = saliency.mix(saliency.uniform(), saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1))
+    saliency_map = saliency.mix(
+        saliency.uniform(), saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1)
+    )
     image = torch.rand(1, 3, 90, 160)
     with torch.autocast("cpu", torch.bfloat16):
-        warp = Warp.from_saliency(look, separable=separable)
+        warp = Warp.from_saliency(saliency_map, separable=separable)
         within = warp.grid, warp.zoomed_map((45, 80)), warp.zoom(image, (45, 80))
-    plain = Warp.from_saliency(look, separable=separable)
+    plain = Warp.from_saliency(saliency_map, separable=separable)
     without = plain.grid, plain.zoomed_map((45, 80)), plain.zoom(image, (45, 80))
     assert all(torch.equal(a, b) for a, b in zip(within, without, strict=True))

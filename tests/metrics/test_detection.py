@@ -33,16 +33,18 @@ def test_what_is_found_exactly_is_worth_one_and_nothing_is_worth_nothing() -> No
 
 
 def test_half_of_the_things_is_half_the_precision() -> None:
-    found = average_precision([answer(LARGE), NOTHING], [LARGE, LARGE], SIZE)
-    assert found.ap50 == pytest.approx(51 / 101)  # of 101 levels of recall, 0 to 0.5
+    precision = average_precision([answer(LARGE), NOTHING], [LARGE, LARGE], SIZE)
+    assert precision.ap50 == pytest.approx(51 / 101)  # of 101 levels of recall, 0 to 0.5
 
 
 def test_a_box_that_overlaps_by_0_72_counts_up_to_there() -> None:
     left, top, right, bottom = LARGE[0].tolist()
     short = torch.tensor([[left, top, left + 0.72 * (right - left), bottom]])
-    found = average_precision([answer(short)], [LARGE], SIZE)
-    assert found.ap50 == pytest.approx(1)
-    assert found.ap == pytest.approx(0.5)  # at 0.50, 0.55, 0.60, 0.65 and 0.70 of ten thresholds
+    precision = average_precision([answer(short)], [LARGE], SIZE)
+    assert precision.ap50 == pytest.approx(1)
+    assert precision.ap == pytest.approx(
+        0.5
+    )  # at 0.50, 0.55, 0.60, 0.65 and 0.70 of ten thresholds
 
 
 def test_other_classes_do_not_count_and_a_false_one_costs() -> None:
@@ -54,20 +56,21 @@ def test_other_classes_do_not_count_and_a_false_one_costs() -> None:
     assert average_precision([false], [LARGE], SIZE).ap == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
     widths = []
     for times in (5, 40):
-        found, truth = [answer(LARGE), NOTHING] * times, [LARGE] * 2 * times
-        low, high = precision_interval(found, truth, SIZE)
-        assert low.ap < average_precision(found, truth, SIZE).ap < high.ap
+        detections, ground_truth = [answer(LARGE), NOTHING] * times, [LARGE] * 2 * times
+        low, high = precision_interval(detections, ground_truth, SIZE)
+        assert low.ap < average_precision(detections, ground_truth, SIZE).ap < high.ap
         assert math.isnan(low.small)
-        again = precision_interval(found, truth, SIZE)[0]
+        again = precision_interval(detections, ground_truth, SIZE)[0]
         assert again.ap == low.ap  # seeded
         widths.append(high.ap - low.ap)
     assert widths[1] < widths[0] / 2
 
 
 def test_refuses_what_does_not_fit() -> None:
-    for found, truth in (([], []), ([NOTHING], [LARGE, LARGE])):
+    for detections, ground_truth in (([], []), ([NOTHING], [LARGE, LARGE])):
         with pytest.raises(ValueError, match="one answer a scene"):
-            average_precision(found, truth, SIZE)
+            average_precision(detections, ground_truth, SIZE)

@@ -8,58 +8,62 @@ import pytest
 import torch
 from torch import Tensor
 
+from lzu_viz.metrics import detection3d
 from lzu_viz.metrics.detection3d import (
+    DetectionMetrics3D,
     Detections3D,
-    Precision3D,
     average_precision_3d,
     precision_interval_3d,
 )
-from lzu_viz.metrics.masks import detection3d
 
 CAR = (0.0, 1.0, 20.0, 1.8, 1.5, 4.0, 0.0)
-Truth = tuple[Tensor, Tensor]
+GroundTruth = tuple[Tensor, Tensor]
 
 
 def box(x=0.0, y=1.0, z=20.0, width=1.8, height=1.5, length=4.0, yaw=0.0) -> tuple[float, ...]:
     return (x, y, z, width, height, length, yaw)
 
 
-def truth(*boxes: tuple[float, ...], label: int = 0) -> Truth:
+def ground_truth(*boxes: tuple[float, ...], label: int = 0) -> GroundTruth:
     return torch.tensor(boxes, dtype=torch.float64).reshape(-1, 7), torch.full((len(boxes),), label)
 
 
 def answer(*boxes: tuple[float, ...], scores=None, label: int = 0) -> Detections3D:
     falling = scores or [0.9 - 0.1 * k for k in range(len(boxes))]
-    return Detections3D(*truth(*boxes, label=label), torch.tensor(falling, dtype=torch.float64))
+    return Detections3D(
+        *ground_truth(*boxes, label=label), torch.tensor(falling, dtype=torch.float64)
+    )
 
 
-def one(found: Detections3D, there: Truth, **more) -> Precision3D:
-    return average_precision_3d([found], [there], classes=1, **more)
+def one(detections: Detections3D, there: GroundTruth, **more) -> DetectionMetrics3D:
+    return average_precision_3d([detections], [there], classes=1, **more)
 
 
-def draw(seed: int, scenes: int = 12, classes: int = 3) -> tuple[list[Detections3D], list[Truth]]:
+def draw(
+    seed: int, scenes: int = 12, classes: int = 3
+) -> tuple[list[Detections3D], list[GroundTruth]]:
     """Draw scenes, some of them empty, and answers of which about half are near."""
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    def whole(most: int, *shape: int) -> Tensor:
-        return torch.randint(0, most, shape, generator=generator)
+    def integers(maximum: int, *shape: int) -> Tensor:
+        return torch.randint(0, maximum, shape, generator=generator)
 
-    found, there = [], []
+    detections, there = [], []
     for _ in range(scenes):
-        count = int(whole(7))
+        count = int(integers(7))
         places = 4 * normal(count, 3) + torch.tensor([0.0, 0.0, 20.0])
         boxes = torch.cat([places, normal(count, 3).exp(), 4 * normal(count, 1)], dim=1)
-        labels = whole(classes, count)
-        pick = whole(count, int(whole(2 * count))) if count else whole(1, 0)
+        labels = integers(classes, count)
+        pick = integers(count, int(integers(2 * count))) if count else integers(1, 0)
         near = boxes[pick] + 0.7 * normal(len(pick), 7)
         near[:, 3:6] = boxes[pick, 3:6] * (0.3 * normal(len(pick), 3)).exp()
-        other = torch.where(whole(5, len(pick)) > 0, labels[pick], whole(classes, len(pick)))
-        found.append(Detections3D(near, other, normal(len(pick)).sigmoid()))
+        other = torch.where(integers(5, len(pick)) > 0, labels[pick], integers(classes, len(pick)))
+        detections.append(Detections3D(near, other, normal(len(pick)).sigmoid()))
         there.append((boxes, labels))
-    return found, there
+    return detections, there
 
 
 # The slow way.
@@ -75,7 +79,7 @@ def curve_at(points: list[tuple[float, float]], place: float) -> float:
     return points[-1][1]
 
 
-def loops(found, there, classes, oriented=None) -> dict[str, float]:
+def loops(detections, there, classes, oriented=None) -> dict[str, float]:
     """Do all of it with loops over dictionaries."""
     levels = [float(each) for each in np.linspace(0, 1, 101)]
     tables: dict[str, list[float]] = {"ap": [], "translation": [], "scale": [], "orientation": []}
@@ -88,7 +92,7 @@ def loops(found, there, classes, oriented=None) -> dict[str, float]:
         ]
         answers = [
             {"scene": scene, "box": row.tolist(), "score": float(score)}
-            for scene, each in enumerate(found)
+            for scene, each in enumerate(detections)
             for row, its, score in zip(*each, strict=True)
             if its == label
         ]
@@ -145,12 +149,12 @@ def loops(found, there, classes, oriented=None) -> dict[str, float]:
 
 
 def misfit(ours: list[float], theirs: list[float]) -> float:
-    shared = volume = other = 1.0
+    intersection = volume = other = 1.0
     for k in (3, 4, 5):
-        shared *= min(ours[k], theirs[k])
+        intersection *= min(ours[k], theirs[k])
         volume *= ours[k]
         other *= theirs[k]
-    return 1 - shared / (volume + other - shared)
+    return 1 - intersection / (volume + other - intersection)
 
 
 def turn(ours: float, theirs: float) -> float:
@@ -158,12 +162,13 @@ def turn(ours: float, theirs: float) -> float:
     return math.acos(max(-1.0, min(1.0, cosine)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_agrees_with_plain_loops(seed: int) -> None:
-    found, there = draw(seed)
+    detections, there = draw(seed)
     for oriented in (None, (0, 2)):
-        ours = average_precision_3d(found, there, 3, oriented)
-        slow = loops(found, there, 3, oriented)
+        ours = average_precision_3d(detections, there, 3, oriented)
+        slow = loops(detections, there, 3, oriented)
         for name, value in slow.items():
             assert getattr(ours, name) == pytest.approx(value, abs=1e-9), name
         assert 0 < ours.ap < 1  # neither is trivial
@@ -171,10 +176,10 @@ def test_agrees_with_plain_loops(seed: int) -> None:
 
 
 def test_agrees_with_plain_loops_where_little_is_found() -> None:
-    found, there = draw(3, scenes=20, classes=1)
+    detections, there = draw(3, scenes=20, classes=1)
     few = [
         Detections3D(*(part[:1] for part in each)) if k % 7 == 0 else answer()
-        for k, each in enumerate(found)
+        for k, each in enumerate(detections)
     ]
     for answers in (few, [answer()] * 20):
         ours, slow = average_precision_3d(answers, there, 1), loops(answers, there, 1)
@@ -187,8 +192,8 @@ def test_agrees_with_plain_loops_where_little_is_found() -> None:
 
 def test_what_is_found_exactly_is_worth_one() -> None:
     _, there = draw(0)
-    found = [Detections3D(*each, torch.rand(len(each[0]))) for each in there]
-    right = average_precision_3d(found, there, 3)
+    detections = [Detections3D(*each, torch.rand(len(each[0]))) for each in there]
+    right = average_precision_3d(detections, there, 3)
     assert right.ap == pytest.approx(1)
     assert right[1:4] == (0, 0, 0)
     assert right.score == pytest.approx(1)
@@ -196,30 +201,35 @@ def test_what_is_found_exactly_is_worth_one() -> None:
 
 
 def test_finding_nothing_is_worth_nothing() -> None:
-    assert one(answer(), truth(CAR)) == (0, 1, 1, 1, 0, (0,))
-    assert one(answer(box(x=5)), truth(CAR)) == (0, 1, 1, 1, 0, (0,))
+    assert one(answer(), ground_truth(CAR)) == (0, 1, 1, 1, 0, (0,))
+    assert one(answer(box(x=5)), ground_truth(CAR)) == (0, 1, 1, 1, 0, (0,))
 
 
 def test_half_found_and_then_a_false_one() -> None:
-    result = one(answer(CAR, box(x=50)), truth(CAR, box(x=-50)))
+    result = one(answer(CAR, box(x=50)), ground_truth(CAR, box(x=-50)))
     # Precision is 1 at recall 0.11 to 0.49; at 0.5 it falls to 1/2.
     assert result.ap == pytest.approx((39 * 0.9 + 0.4) / 90 / 0.9)
 
 
 def test_a_false_one_first() -> None:
     # Precision rises from 0 at recall 0 to 1/2 at recall 1, and is above 0.1 from recall 0.2 on.
-    assert one(answer(box(x=50), CAR), truth(CAR)).ap == pytest.approx(0.2)
+    assert one(answer(box(x=50), CAR), ground_truth(CAR)).ap == pytest.approx(0.2)
 
 
 def test_a_second_answer_for_one_thing_is_false() -> None:
-    assert one(answer(CAR, CAR), truth(CAR)).ap == pytest.approx((89 * 0.9 + 0.4) / 90 / 0.9)
-    twice = average_precision_3d([answer(CAR), answer(CAR, scores=[0.5])], [truth(CAR)] * 2, 1)
+    assert one(answer(CAR, CAR), ground_truth(CAR)).ap == pytest.approx((89 * 0.9 + 0.4) / 90 / 0.9)
+    twice = average_precision_3d(
+        [answer(CAR), answer(CAR, scores=[0.5])], [ground_truth(CAR)] * 2, 1
+    )
     assert twice.ap == pytest.approx(1)  # in two scenes there are two things
 
 
 def test_things_of_another_scene_or_class_are_not_found() -> None:
-    assert average_precision_3d([answer(), answer(CAR)], [truth(CAR), truth()], 1).ap == 0
-    assert average_precision_3d([answer(CAR, label=1)], [truth(CAR)], 2).ap == 0
+    assert (
+        average_precision_3d([answer(), answer(CAR)], [ground_truth(CAR), ground_truth()], 1).ap
+        == 0
+    )
+    assert average_precision_3d([answer(CAR, label=1)], [ground_truth(CAR)], 2).ap == 0
 
 
 @pytest.mark.parametrize(
@@ -230,19 +240,19 @@ def test_thresholds_are_of_distances_on_the_ground_and_do_not_belong(off: float,
     for there in (box(x=off), box(z=20 - off), box(x=-0.6 * off, z=20 + 0.8 * off, y=9)):
         # 0.6 and 0.8 are rounded: there the edge itself may fall to either side.
         if there[0] >= 0 or off not in (0.5, 1, 2, 4):
-            result = one(answer(there), truth(box()))
+            result = one(answer(there), ground_truth(box()))
             assert result.ap == pytest.approx(at / 4)
             assert result.translation == pytest.approx(off if off < 2 else 1)
 
 
 def test_the_surest_takes_the_nearest_and_the_next_what_is_left() -> None:
-    there = truth(box(x=0), box(x=1))
-    found = answer(box(x=0.6), box(x=0.9))  # the second takes what is 0.9 m away
-    result = one(found, there)
+    there = ground_truth(box(x=0), box(x=1))
+    detections = answer(box(x=0.6), box(x=0.9))  # the second takes what is 0.9 m away
+    result = one(detections, there)
     half = (39 * 0.9 + 0.4) / 90 / 0.9  # at 0.5 m, where only the first finds one
     assert result.ap == pytest.approx((half + 3) / 4)
     # In order of scores, not as given, each of them takes the nearest.
-    swapped = one(found._replace(scores=found.scores.flip(0)), there)
+    swapped = one(detections._replace(scores=detections.scores.flip(0)), there)
     assert swapped.ap == pytest.approx((half + 3) / 4)
     # The running mean is 0.4 up to recall 0.5, then rises to (0.4 + 0.9) / 2 = 0.65.
     assert result.translation == pytest.approx(0.4 + 0.5 * 0.01 * sum(range(51)) / 90)
@@ -250,15 +260,18 @@ def test_the_surest_takes_the_nearest_and_the_next_what_is_left() -> None:
 
 
 def test_a_thing_at_the_threshold_is_not_left_for_the_next() -> None:
-    result = one(answer(box(x=0), box(x=0)), truth(box(x=0), box(x=2)))
+    result = one(answer(box(x=0), box(x=0)), ground_truth(box(x=0), box(x=2)))
     half = (39 * 0.9 + 0.4) / 90 / 0.9
     assert result.ap == pytest.approx((3 * half + 1) / 4)  # both are found at 4 m only
 
 
 def test_of_equal_scores_all_errors_count() -> None:
-    there = truth(box(x=0), box(x=50))
-    for found in (answer(box(x=0.2), box(x=50.6), scores=[1, 1]), answer(box(x=50.4), scores=[1])):
-        assert one(found, there).translation == pytest.approx(0.4)
+    there = ground_truth(box(x=0), box(x=50))
+    for detections in (
+        answer(box(x=0.2), box(x=50.6), scores=[1, 1]),
+        answer(box(x=50.4), scores=[1]),
+    ):
+        assert one(detections, there).translation == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
@@ -272,8 +285,8 @@ def test_of_equal_scores_all_errors_count() -> None:
     ],
 )
 def test_scale(sides: tuple[float, float, float], error: float) -> None:
-    found = answer((0.3, 0.2, 20.1, *sides, 0.7))  # place and heading do not count
-    result = one(found, truth((0, 0, 20, 1, 1, 1, 0)))
+    detections = answer((0.3, 0.2, 20.1, *sides, 0.7))  # place and heading do not count
+    result = one(detections, ground_truth((0, 0, 20, 1, 1, 1, 0)))
     assert result.scale == pytest.approx(error)
 
 
@@ -290,94 +303,98 @@ def test_scale(sides: tuple[float, float, float], error: float) -> None:
     ],
 )
 def test_orientation_goes_the_short_way_round(ours: float, theirs: float, error: float) -> None:
-    result = one(answer(box(yaw=ours)), truth(box(yaw=theirs)))
+    result = one(answer(box(yaw=ours)), ground_truth(box(yaw=theirs)))
     assert result.orientation == pytest.approx(error)
     assert result.score == pytest.approx((3 + 1 + 1 + max(0, 1 - error)) / 6)
 
 
 def test_errors_are_one_until_more_than_a_tenth_is_found() -> None:
     for things, error in ((9, 0.3), (10, 1)):  # 1/9 is above 0.11
-        there = truth(*(box(x=20 * k) for k in range(things)))
+        there = ground_truth(*(box(x=20 * k) for k in range(things)))
         assert one(answer(box(x=0.3)), there).translation == pytest.approx(error)
 
 
 def test_classes_that_are_nowhere_do_not_count() -> None:
-    there = [truth(CAR), truth(CAR, label=2)]
-    found = [answer(box(x=0.2)), answer(CAR, label=1)]  # of a class that is nowhere
-    result = average_precision_3d(found, there, 4)
+    there = [ground_truth(CAR), ground_truth(CAR, label=2)]
+    detections = [answer(box(x=0.2)), answer(CAR, label=1)]  # of a class that is nowhere
+    result = average_precision_3d(detections, there, 4)
     assert result.ap == pytest.approx(1 / 2)
     assert result.translation == pytest.approx((0.2 + 1) / 2)
     assert result.per_class == pytest.approx((1, math.nan, 0, math.nan), nan_ok=True)
-    nothing = average_precision_3d([answer(CAR)], [truth()], 2)
+    nothing = average_precision_3d([answer(CAR)], [ground_truth()], 2)
     assert all(math.isnan(value) for value in (*nothing[:-1], *nothing.per_class))
 
 
 def test_orientation_of_some_classes_only() -> None:
-    boxes, labels = (torch.cat(pair) for pair in zip(truth(CAR), truth(CAR, label=1), strict=True))
+    boxes, labels = (
+        torch.cat(pair) for pair in zip(ground_truth(CAR), ground_truth(CAR, label=1), strict=True)
+    )
     turned = boxes + torch.tensor([[0, 0, 0, 0, 0, 0, 0.2], [0, 0, 0, 0, 0, 0, 0.6]])
-    found, there = [Detections3D(turned, labels, torch.ones(2))], [(boxes, labels)]
+    detections, there = [Detections3D(turned, labels, torch.ones(2))], [(boxes, labels)]
     for oriented, error in ((None, 0.4), ((0, 1), 0.4), ((0,), 0.2), ([1], 0.6)):
-        result = average_precision_3d(found, there, 2, oriented)
+        result = average_precision_3d(detections, there, 2, oriented)
         assert result.orientation == pytest.approx(error)
-    none = average_precision_3d(found, there, 2, ())
+    none = average_precision_3d(detections, there, 2, ())
     assert math.isnan(none.orientation)
     assert math.isnan(none.score)
     assert none.ap == pytest.approx(1)
 
 
 def test_order_of_boxes_and_scenes_does_not_matter() -> None:
-    found, there = draw(5)
+    detections, there = draw(5)
     mixed = []
-    for each in found:
+    for each in detections:
         order = torch.randperm(len(each.boxes), generator=torch.Generator().manual_seed(1))
         mixed.append(Detections3D(*(part[order] for part in each)))
-    expected = average_precision_3d(found, there, 3)
+    expected = average_precision_3d(detections, there, 3)
     assert average_precision_3d(mixed[::-1], there[::-1], 3) == expected
 
 
 def test_all_is_within_its_range() -> None:
     for seed in range(20):
-        found, there = draw(seed, scenes=3, classes=2)
-        result = average_precision_3d(found, there, 2)
-        most = (1, 2, 1, math.pi, 1, *(1,) * 2)
-        for value, top in zip((*result[:-1], *result.per_class), most, strict=True):
+        detections, there = draw(seed, scenes=3, classes=2)
+        result = average_precision_3d(detections, there, 2)
+        maximum = (1, 2, 1, math.pi, 1, *(1,) * 2)
+        for value, top in zip((*result[:-1], *result.per_class), maximum, strict=True):
             assert math.isnan(value) or 0 <= value <= top
 
 
 def test_takes_what_a_network_gives() -> None:
     boxes = torch.tensor([CAR], requires_grad=True)
-    found = Detections3D(boxes, torch.tensor([0], dtype=torch.int32), boxes.sum(dim=1))
-    assert one(found, truth(CAR)).ap == pytest.approx(1)
+    detections = Detections3D(boxes, torch.tensor([0], dtype=torch.int32), boxes.sum(dim=1))
+    assert one(detections, ground_truth(CAR)).ap == pytest.approx(1)
 
 
 # Intervals.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("oriented", [None, (1,)])
 def test_interval_is_that_of_drawing_and_matching_anew(monkeypatch, oriented) -> None:
-    monkeypatch.setattr(detection3d, "REPEATS", 25)
-    found, there = draw(11, scenes=6, classes=4)
+    monkeypatch.setattr(detection3d, "N_BOOTSTRAP", 25)
+    detections, there = draw(11, scenes=6, classes=4)
     dice = np.random.default_rng(3)
     rows = []
     for _ in range(25):
         scenes = dice.integers(0, 6, 6)
         each = average_precision_3d(
-            [found[k] for k in scenes], [there[k] for k in scenes], 4, oriented
+            [detections[k] for k in scenes], [there[k] for k in scenes], 4, oriented
         )
         rows.append([*each[:-1], *each.per_class])
     assert np.isnan(rows).any()  # in some, a class is nowhere
-    ends = precision_interval_3d(found, there, 4, oriented, level=0.8, seed=3)
+    ends = precision_interval_3d(detections, there, 4, oriented, level=0.8, seed=3)
     for end, level in zip(ends, (0.1, 0.9), strict=True):
         expected = np.nanquantile(rows, level, axis=0)
         np.testing.assert_allclose([*end[:-1], *end.per_class], expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
     widths = []
     for times in (5, 40):
-        found, there = [answer(CAR), answer()] * times, [truth(CAR)] * 2 * times
-        low, high = precision_interval_3d(found, there, 2)
-        assert low.ap < average_precision_3d(found, there, 2).ap < high.ap
+        detections, there = [answer(CAR), answer()] * times, [ground_truth(CAR)] * 2 * times
+        low, high = precision_interval_3d(detections, there, 2)
+        assert low.ap < average_precision_3d(detections, there, 2).ap < high.ap
         assert math.isnan(low.per_class[1])
         assert math.isnan(high.per_class[1])
         widths.append(high.ap - low.ap)
@@ -385,9 +402,9 @@ def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
 
 
 def test_interval_is_seeded(monkeypatch) -> None:
-    monkeypatch.setattr(detection3d, "REPEATS", 25)
-    found, there = draw(0)
-    first, again, other = (precision_interval_3d(found, there, 3, seed=k) for k in (0, 0, 1))
+    monkeypatch.setattr(detection3d, "N_BOOTSTRAP", 25)
+    detections, there = draw(0)
+    first, again, other = (precision_interval_3d(detections, there, 3, seed=k) for k in (0, 0, 1))
     assert first == again
     assert first[0].ap != other[0].ap
 
@@ -397,10 +414,10 @@ def test_interval_is_seeded(monkeypatch) -> None:
 
 @pytest.mark.parametrize("function", [average_precision_3d, precision_interval_3d])
 def test_refuses_what_does_not_fit(function) -> None:
-    good, there = answer(CAR), truth(CAR)
-    for found, scenes in (([], []), ([good], [there, there])):
-        with pytest.raises(ValueError, match=f"one answer a scene.* got {len(found)} answers"):
-            function(found, scenes, 1)
+    good, there = answer(CAR), ground_truth(CAR)
+    for detections, scenes in (([], []), ([good], [there, there])):
+        with pytest.raises(ValueError, match=f"one answer a scene.* got {len(detections)} answers"):
+            function(detections, scenes, 1)
     for classes in (0, 1.5):
         with pytest.raises(ValueError, match=f"classes must be .* got {classes}"):
             function([good], [there], classes)
@@ -428,16 +445,16 @@ def test_refuses_what_does_not_fit(function) -> None:
 )
 def test_refuses_boxes_that_are_none(change: dict[str, Tensor], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        average_precision_3d([answer(CAR)._replace(**change)], [truth(CAR)], 2)
+        average_precision_3d([answer(CAR)._replace(**change)], [ground_truth(CAR)], 2)
 
 
 def test_names_the_scene_whose_truth_is_wrong() -> None:
-    wrong = truth(CAR)[0], torch.tensor([5])
+    wrong = ground_truth(CAR)[0], torch.tensor([5])
     with pytest.raises(ValueError, match=r"labels of truth\[1\] must be from 0 to 0, got 5"):
-        average_precision_3d([answer(CAR)] * 2, [truth(CAR), wrong], 1)
+        average_precision_3d([answer(CAR)] * 2, [ground_truth(CAR), wrong], 1)
 
 
 @pytest.mark.parametrize("level", [0, 1, 95])
 def test_refuses_a_level_that_is_none(level: float) -> None:
     with pytest.raises(ValueError, match=f"level must be between 0 and 1.* got {level}"):
-        precision_interval_3d([answer(CAR)], [truth(CAR)], 1, level=level)
+        precision_interval_3d([answer(CAR)], [ground_truth(CAR)], 1, level=level)

@@ -12,23 +12,23 @@ from lzu_viz.metrics import boundary_f, mask_iou, psnr
 
 
 def test_mask_iou_by_hand():
-    truth = torch.zeros(3, 1, 4, 5, dtype=torch.bool)
-    predicted = truth.clone()
-    truth[0, :, :2] = True  # 10 pixels
+    ground_truth = torch.zeros(3, 1, 4, 5, dtype=torch.bool)
+    predicted = ground_truth.clone()
+    ground_truth[0, :, :2] = True  # 10 pixels
     predicted[0, :, 1:] = True  # 15 pixels, 5 of them shared
-    truth[1, :, 0, 0] = True
-    assert mask_iou(predicted, truth).tolist() == pytest.approx([5 / 20, 0, 1])
-    assert mask_iou(truth, truth).tolist() == [1, 1, 1]
+    ground_truth[1, :, 0, 0] = True
+    assert mask_iou(predicted, ground_truth).tolist() == pytest.approx([5 / 20, 0, 1])
+    assert mask_iou(ground_truth, ground_truth).tolist() == [1, 1, 1]
 
 
 def test_mask_iou_refuses():
-    truth = torch.ones(1, 1, 4, 4, dtype=torch.bool)
+    ground_truth = torch.ones(1, 1, 4, 4, dtype=torch.bool)
     with pytest.raises(ValueError, match="must both be"):
-        mask_iou(truth, truth[..., :3])
+        mask_iou(ground_truth, ground_truth[..., :3])
     with pytest.raises(ValueError, match="must both be"):
-        mask_iou(truth[0], truth[0])
+        mask_iou(ground_truth[0], ground_truth[0])
     with pytest.raises(ValueError, match="compare probabilities with a threshold"):
-        mask_iou(truth.float(), truth)
+        mask_iou(ground_truth.float(), ground_truth)
 
 
 def test_psnr_against_its_definition():
@@ -78,9 +78,9 @@ def test_boundary_f_against_its_definition(tolerance):
 
 
 def test_boundary_f_of_masks_narrower_than_the_tolerance():
-    truth = torch.tensor([[[[True, False]] * 7], [[[False, True]] * 7]])
-    assert boundary_f(truth, truth.flip(-1), tolerance=9).tolist() == [1, 1]
-    assert boundary_f(truth, truth.flip(-1), tolerance=0).tolist() == [0, 0]
+    ground_truth = torch.tensor([[[[True, False]] * 7], [[[False, True]] * 7]])
+    assert boundary_f(ground_truth, ground_truth.flip(-1), tolerance=9).tolist() == [1, 1]
+    assert boundary_f(ground_truth, ground_truth.flip(-1), tolerance=0).tolist() == [0, 0]
     dot = torch.ones(1, 1, 1, 1, dtype=torch.bool)
     assert boundary_f(dot, dot, tolerance=3).item() == 1
 
@@ -103,7 +103,7 @@ def test_boundary_f_of_nothing():
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_approximation_error_is_counted_in_source_pixels(separable):
-    spot = saliency.gaussian(torch.tensor([[[0.3, -0.2]]]), width=0.1)
+    spot = saliency.gaussian(torch.tensor([[[0.3, -0.2]]]), sigma=0.1)
     warp = Warp.from_saliency(spot, (6, 9), separable=separable)
     size, samples = (200, 300), (20, 30)
     error = approximation_error(warp, spot, size=size, samples=samples)

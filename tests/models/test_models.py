@@ -34,7 +34,7 @@ def golden(name):
 
 
 def stretch_by(x, y):
-    """Give the warp that shows only the middle of the source: T(p) = (x * p_x, y * p_y)."""
+    """Return the warp that shows only the middle of the source: T(p) = (x * p_x, y * p_y)."""
     ends = torch.tensor([[-1.0, 1.0]])
     return Warp.from_axes(x * ends, y * ends)
 
@@ -63,9 +63,9 @@ def test_segmenter_gives_what_another_runtime_gave(segmenter):
 
 def test_detector_finds_the_astronaut(detector):
     image, _ = golden("nanodet_g")
-    (found,) = detector.detect(image)
-    assert [COCO_CLASSES[label] for label in found.labels] == ["person"]
-    assert found.scores[0] > 0.7
+    (detections,) = detector.detect(image)
+    assert [COCO_CLASSES[label] for label in detections.labels] == ["person"]
+    assert detections.scores[0] > 0.7
 
 
 # --- shapes and types ------------------------------------------------------------------------
@@ -111,6 +111,7 @@ def test_plain_calls_take_odd_sizes(detector, segmenter):
     assert mask.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "wanted"),
     [
@@ -192,6 +193,7 @@ def test_another_file(kind, path, checksum, tmp_path):
     assert torch.equal(loaded.features(image)[0], network.eval().features(image)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
 def test_damaged_files(kind, path, checksum, tmp_path):
     bad = tmp_path / "bad.safetensors"
@@ -212,6 +214,7 @@ def test_damaged_files(kind, path, checksum, tmp_path):
         load(bad, checksum)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
 def test_files_of_another_network(kind, path, checksum, tmp_path):
     bad = tmp_path / "bad.safetensors"
@@ -242,7 +245,7 @@ def test_a_changed_shipped_file_is_noticed(tmp_path, monkeypatch):
 
 def slow_decode(outputs, size, threshold, iou, stretch=None):
     """Boxes of one image, cell by cell and pair by pair: (label, score, box), surest first."""
-    found = []
+    detections = []
     for output, stride in zip(outputs, (8, 16, 32), strict=True):
         _, rows, columns = output.shape
         for row in range(rows):
@@ -269,10 +272,10 @@ def slow_decode(outputs, size, threshold, iou, stretch=None):
                 for label in range(80):
                     score = 1 / (1 + math.exp(-values[label]))
                     if score > threshold:
-                        found.append((label, score, box))
-    found.sort(key=lambda item: -item[1])
+                        detections.append((label, score, box))
+    detections.sort(key=lambda item: -item[1])
     kept = []
-    for label, score, box in found:
+    for label, score, box in detections:
         if all(label != other or overlap(box, b) <= iou for other, _, b in kept):
             kept.append((label, score, box))
     return kept
@@ -285,12 +288,12 @@ def overlap(a, b):
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def random_outputs(batch, size, finer=1, seed=0):
+def random_outputs(batch, size, upsample_factor=1, seed=0):
     """Noise, in which only some 3 % of cells see one of three classes."""
     generator = torch.Generator().manual_seed(seed)
     outputs = []
     for stride in (8, 16, 32):
-        cells = (finer * size[0] // stride, finer * size[1] // stride)
+        cells = (upsample_factor * size[0] // stride, upsample_factor * size[1] // stride)
         output = torch.randn(batch, 124, *cells, generator=generator)
         output[:, :80] -= 9
         output[:, :3] += 7
@@ -299,36 +302,41 @@ def random_outputs(batch, size, finer=1, seed=0):
     return outputs
 
 
-def check_against_oracle(found, expected):
+def check_against_oracle(detections, expected):
     assert len(expected) > 5, "the oracle must have something to compare"
-    assert found.labels.dtype == torch.int64
-    assert found.labels.tolist() == [label for label, _, _ in expected]
-    assert found.scores.tolist() == pytest.approx([score for _, score, _ in expected], abs=1e-6)
+    assert detections.labels.dtype == torch.int64
+    assert detections.labels.tolist() == [label for label, _, _ in expected]
+    assert detections.scores.tolist() == pytest.approx(
+        [score for _, score, _ in expected], abs=1e-6
+    )
     torch.testing.assert_close(
-        found.boxes, torch.tensor([box for _, _, box in expected]), atol=1e-5, rtol=0
+        detections.boxes, torch.tensor([box for _, _, box in expected]), atol=1e-5, rtol=0
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 96), (160, 96)])
 def test_decode_against_a_slow_oracle(detector, size):
     outputs = random_outputs(2, size)
     suppressed = 0
-    for index, found in enumerate(detector.decode(outputs, threshold=0.25, iou=0.3, top=10_000)):
+    for index, detections in enumerate(
+        detector.decode(outputs, threshold=0.25, iou=0.3, top=10_000)
+    ):
         image = [output[index] for output in outputs]
         expected = slow_decode(image, size, 0.25, 0.3)
-        check_against_oracle(found, expected)
+        check_against_oracle(detections, expected)
         suppressed += len(slow_decode(image, size, 0.25, 1.0)) - len(expected)
     assert suppressed > 0, "the test must see suppression at work"
 
 
 def test_decode_on_a_finer_grid_against_a_slow_oracle(detector):
     size, stretch = (64, 96), (0.6, 0.8)
-    outputs = random_outputs(1, size, finer=2)
-    (found,) = detector.decode(
+    outputs = random_outputs(1, size, upsample_factor=2)
+    (detections,) = detector.decode(
         outputs, stretch_by(*stretch), size=size, threshold=0.25, iou=0.3, top=10_000
     )
     image = [output[0] for output in outputs]
-    check_against_oracle(found, slow_decode(image, size, 0.25, 0.3, stretch))
+    check_against_oracle(detections, slow_decode(image, size, 0.25, 0.3, stretch))
 
 
 def one_cell(size, row, column, bins, label=0, batch=1):
@@ -343,11 +351,11 @@ def one_cell(size, row, column, bins, label=0, batch=1):
 
 
 def test_decode_units_are_pixels_of_the_input(detector):
-    (found,) = detector.decode(one_cell((64, 96), 3, 5, (1, 2, 3, 4), label=7))
+    (detections,) = detector.decode(one_cell((64, 96), 3, 5, (1, 2, 3, 4), label=7))
     # Centre of row 3, column 5: (44, 28) px of 96 x 64; distances 8, 16, 24, 32 px.
-    pixels = (found.boxes[0] + 1) * torch.tensor([48.0, 32.0, 48.0, 32.0])
+    pixels = (detections.boxes[0] + 1) * torch.tensor([48.0, 32.0, 48.0, 32.0])
     assert pixels.tolist() == pytest.approx([36, 12, 68, 60], abs=1e-4)
-    assert found.labels.tolist() == [7]
+    assert detections.labels.tolist() == [7]
 
 
 def test_decode_scales_distances_by_the_warp(detector):
@@ -413,18 +421,18 @@ def test_decode_takes_one_warp_or_one_an_image(detector):
 
 
 def test_nothing_found(detector):
-    (found,) = detector.decode(random_outputs(1, (64, 64)), threshold=0.999)
-    assert found.boxes.shape == (0, 4)
-    assert found.labels.shape == found.scores.shape == (0,)
+    (detections,) = detector.decode(random_outputs(1, (64, 64)), threshold=0.999)
+    assert detections.boxes.shape == (0, 4)
+    assert detections.labels.shape == detections.scores.shape == (0,)
 
 
 def test_boxes_end_at_the_frame_and_there_are_no_more_than_asked(detector):
     outputs = random_outputs(1, (256, 256))
     outputs[0][:, :40] += 9
-    (found,) = detector.decode(outputs, top=17)
-    assert found.boxes.shape == (17, 4)
-    assert found.boxes.abs().max() <= 1
-    assert (found.scores.diff() <= 0).all()
+    (detections,) = detector.decode(outputs, top=17)
+    assert detections.boxes.shape == (17, 4)
+    assert detections.boxes.abs().max() <= 1
+    assert (detections.scores.diff() <= 0).all()
 
 
 def test_decode_refuses_other_outputs(detector):

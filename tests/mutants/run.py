@@ -37,6 +37,8 @@ LONGEST = 900
 LEFT_OUT = (
     "tests/browser",
     "tests/bench/test_bench.py",
+    "tests/test_packaging.py",
+    "tests/test_run_stages.py",
     "tests/test_mutants.py",
     "tests/test_notebooks.py",
     "tests/bench/test_run_notebooks.py",
@@ -66,7 +68,7 @@ class Fault(NamedTuple):
         return Path(self.file).stem
 
     def planted_in(self, source: str) -> str:
-        """Give the source with the fault in it."""
+        """Return the source with the fault in it."""
         if source.count(self.before) != 1:
             raise ValueError(
                 f"{self.name!r}: `before` must stand once in {self.file}, it stands there "
@@ -111,9 +113,9 @@ def _compared(path: Path) -> bytes:
     for cell in cells:
         if cell["cell_type"] == "code":
             source = "".join(cell["source"])
-            said = ["".join(output.get("text", "")) for output in cell["outputs"]]
+            outputs = ["".join(output.get("text", "")) for output in cell["outputs"]]
             # What a cell prints is stored in pieces, as it came.
-            code.append([source, "".join(said) if "NBVAL_CHECK_OUTPUT" in source else ""])
+            code.append([source, "".join(outputs) if "NBVAL_CHECK_OUTPUT" in source else ""])
     return json.dumps(code).encode()
 
 
@@ -133,14 +135,14 @@ class Tree:
         self._all = {by: hash_of(library + data + names) for by, names in looked_at.items()}
 
     def key(self, fault: Fault, by: str, seen: str) -> str:
-        """Give what a finding rests on: all, or, of a fault that was seen, the file that saw it."""
+        """Return what a finding rests on: everything, or the file that saw the fault."""
         path = seen.split("::")[0]
         alone = path and (ROOT / path).is_file()
         rests = self._mathematics + hash_of([path]) if alone else self._all[by]
         return hashlib.sha256(f"{rests}{fault}".encode()).hexdigest()[:16]
 
     def holds(self, fault: Fault, line: dict[str, str]) -> bool:
-        """Tell whether a recorded finding still counts."""
+        """Return whether a recorded finding still counts."""
         return line["key"] == self.key(fault, line["by"], line["seen"])
 
 
@@ -156,7 +158,7 @@ def recorded(path: Path = TABLE) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
-    """Give the runs that look for a fault, if one is planted: the likeliest first, then all."""
+    """Return the runs that look for a fault, if one is planted: the likeliest first, then all."""
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if by == "notebooks":
         yield [*pytest, "--nbval-lax", *likeliest(copy, fault.stem if fault else "")]
@@ -172,7 +174,7 @@ def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
 
 
 def likeliest(copy: Path, module: str) -> list[str]:
-    """Give all notebooks, those first that speak most of a module."""
+    """Return all notebooks, those first that speak most of a module."""
     folder = copy / "notebooks"
     paths = sorted([*folder.glob("*.ipynb"), *folder.glob("solutions/*.ipynb")])
 
@@ -183,7 +185,7 @@ def likeliest(copy: Path, module: str) -> list[str]:
     return [str(path.relative_to(copy)) for path in sorted(paths, key=said, reverse=True)]
 
 
-def look(copy: Path, fault: Fault | None, by: str) -> str:
+def run_on(copy: Path, fault: Fault | None, by: str) -> str:
     """Run until something fails; give its name, or nothing."""
     environment = {
         **os.environ,
@@ -274,14 +276,14 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
             nonlocal done
             copy = of_this_thread()
             if fault is None:
-                if failed := look(copy, None, by):
+                if failed := run_on(copy, None, by):
                     raise SystemExit(f"with no fault planted, {by} already fails: {failed}")
                 return
             path = copy / "lzu_viz" / fault.file
             sound = path.read_text(encoding="utf-8")
             try:
                 path.write_text(fault.planted_in(sound), encoding="utf-8")
-                seen = look(copy, fault, by)
+                seen = run_on(copy, fault, by)
             finally:
                 path.write_text(sound, encoding="utf-8")
             key = tree.key(fault, by, seen)
@@ -309,7 +311,7 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
 
 def report(chosen: list[Fault], known: dict[tuple[str, str], dict[str, str]], tree: Tree) -> int:
     """Print who saw what; 1 if fewer were seen than are wanted."""
-    found = {
+    verdicts = {
         by: {
             fault.name: known[fault.name, by]["seen"]
             for fault in chosen
@@ -320,17 +322,17 @@ def report(chosen: list[Fault], known: dict[tuple[str, str], dict[str, str]], tr
     print(f"\n| {'fault':<62} | pytest | notebooks |\n|{'-' * 64}|--------|-----------|")
     for fault in chosen:
         marks = [
-            "-" if fault.name not in found[by] else "seen" if found[by][fault.name] else "NO"
+            "-" if fault.name not in verdicts[by] else "seen" if verdicts[by][fault.name] else "NO"
             for by in WANTED
         ]
         print(f"| {fault.name:<62} | {marks[0]:<6} | {marks[1]:<9} |")
     short = 0
-    for by, least in WANTED.items():
-        seen = sum(map(bool, found[by].values()))
-        if found[by]:
-            share = seen / len(found[by])
-            print(f"{by}: {seen} of {len(found[by])} seen, {share:.0%}; wanted {least:.0%}")
-            short |= share < least
+    for by, minimum in WANTED.items():
+        seen = sum(map(bool, verdicts[by].values()))
+        if verdicts[by]:
+            share = seen / len(verdicts[by])
+            print(f"{by}: {seen} of {len(verdicts[by])} seen, {share:.0%}; wanted {minimum:.0%}")
+            short |= share < minimum
     return int(short)
 
 

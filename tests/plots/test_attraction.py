@@ -79,7 +79,7 @@ def test_magnification_has_its_middle_at_one() -> None:
 @pytest.mark.parametrize("several", [True, False])
 def test_the_scale_names_powers_of_two(several: bool) -> None:
     axes = axes_of(2)
-    drawn = attraction.show_magnification(axes[0], torch.ones(1, 2, 2), most=4)
+    drawn = attraction.show_magnification(axes[0], torch.ones(1, 2, 2), maximum=4)
     bar = attraction.add_scale(drawn, axes if several else axes[0])
     assert [text.get_text() for text in bar.ax.get_yticklabels()] == ["0.25", "0.5", "1", "2", "4"]
 

@@ -81,9 +81,9 @@ def test_strides_stand_equally_far_apart(ax: Axes) -> None:
 def test_a_look_is_measured_from_the_cell(ax: Axes) -> None:
     strength = torch.zeros(20, 30)
     strength[5, 12] = 2.0
-    cell, look = features.show_look(ax, strength, (16.0, 8.0), stride=8)
+    cell, mark = features.show_receptive_field(ax, strength, (16.0, 8.0), stride=8)
     assert cell.get_xydata().tolist() == [[0, 0]]
     # The middle of that pixel is at (12.5, 5.5).
-    assert np.allclose(look.get_xydata(), [[-3.5, -2.5]])
+    assert np.allclose(mark.get_xydata(), [[-3.5, -2.5]])
     assert ax.yaxis_inverted()
     plt.gcf().canvas.draw()

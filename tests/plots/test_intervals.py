@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from lzu_viz.plots.intervals import beside, draw_intervals
+from lzu_viz.plots.intervals import dodge, draw_intervals
 
 SAID = [(0.5, 0.25, 1.0), (0.2, 0.2, 0.3)]
 
@@ -15,11 +15,13 @@ def ax():
     plt.close(figure)
 
 
-@pytest.mark.parametrize("lying", [False, True])
-def test_bars_reach_from_end_to_end(ax, lying):
-    drawn = draw_intervals(ax, [3, 7], SAID, colour="red", mark="s", label="name", lying=lying)
+@pytest.mark.parametrize("horizontal", [False, True])
+def test_bars_reach_from_end_to_end(ax, horizontal):
+    drawn = draw_intervals(
+        ax, [3, 7], SAID, colour="red", mark="s", label="name", horizontal=horizontal
+    )
     marks, _, (bars,) = drawn
-    along, across = (1, 0) if lying else (0, 1)
+    along, across = (1, 0) if horizontal else (0, 1)
     assert marks.get_data()[along].tolist() == [3, 7]
     assert marks.get_data()[across].tolist() == [0.5, 0.2]
     for segment, place, (_, low, high) in zip(bars.get_segments(), (3, 7), SAID, strict=True):
@@ -34,7 +36,7 @@ def test_a_mean_outside_of_its_interval_has_a_bar_to_one_side(ax):
 
 
 def test_several_stand_about_their_place():
-    moved = [beside(3, number, of=3, apart=0.1) for number in range(3)]
+    moved = [dodge(3, number, of=3, apart=0.1) for number in range(3)]
     assert moved[1] == [0, 1, 2]
     assert moved[0] == pytest.approx([-0.1, 0.9, 1.9])
     assert moved[2] == pytest.approx([0.1, 1.1, 2.1])

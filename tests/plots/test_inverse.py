@@ -30,8 +30,8 @@ def test_places_are_marked_and_numbered(ax: Axes) -> None:
 
 def test_the_step_back_turns_at_the_curve(ax: Axes) -> None:
     nodes = torch.tensor([-1.0, 0.5, 1.0])
-    found = float(invert_axis(nodes[None], torch.tensor([[-0.25]])))
-    way = inverse.show_step_back(ax, nodes, -0.25, found)
+    position = float(invert_axis(nodes[None], torch.tensor([[-0.25]])))
+    way = inverse.show_step_back(ax, nodes, -0.25, position)
     assert np.allclose(way.get_xydata(), [(-1, -0.25), (-0.5, -0.25), (-0.5, -1)])
 
 
@@ -46,8 +46,8 @@ def test_both_lines_of_a_piece_meet_the_point(ax: Axes) -> None:
     lines = inverse.show_piece(ax, piece, point, torch.tensor([0.3, other]))
     for line in lines:
         (x0, y0), (x1, y1) = line.get_xydata()
-        off = (x1 - x0) * (float(point[1]) - y0) - (y1 - y0) * (float(point[0]) - x0)
-        assert abs(off) < 1e-5
+        distance = (x1 - x0) * (float(point[1]) - y0) - (y1 - y0) * (float(point[0]) - x0)
+        assert abs(distance) < 1e-5
     assert lines[0].get_color() == ANSWER
     assert lines[0].get_label() == "right: v = 0.30"
     assert ax.yaxis_inverted()

@@ -24,8 +24,10 @@ def ax() -> Iterator[Axes]:
 def test_a_mask_is_tinted_and_boxes_lie_over_the_truth(ax: Axes) -> None:
     mask = torch.zeros(1, 1, 20, 30, dtype=torch.bool)
     mask[..., 4:8, 20:] = True
-    truth = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
-    drawn = limits.show_answer(ax, torch.ones(1, 3, 20, 30), mask, truth + 0.1, truth, "title")
+    ground_truth = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
+    drawn = limits.show_answer(
+        ax, torch.ones(1, 3, 20, 30), mask, ground_truth + 0.1, ground_truth, "title"
+    )
     tint = np.asarray(drawn.get_array())
     assert ((tint[..., 3] > 0) == mask[0, 0].numpy()).all()
     assert tint[5, 25, :3] == pytest.approx(to_rgb(ANSWER))
@@ -51,8 +53,8 @@ def area(vertices: np.ndarray) -> float:
 
 
 def test_what_is_gained_is_what_is_paid(ax: Axes) -> None:
-    look = saliency.gaussian(torch.tensor([[[0.5, -0.3]]]), width=0.1)
-    warp = Warp.from_saliency(saliency.mix(saliency.uniform(), look))
+    saliency_map = saliency.gaussian(torch.tensor([[[0.5, -0.3]]]), sigma=0.1)
+    warp = Warp.from_saliency(saliency.mix(saliency.uniform(), saliency_map))
     gained, paid = limits.show_budget(ax, warp.magnification((96, 160)))
     areas = [sum(area(path.vertices) for path in part.get_paths()) for part in (gained, paid)]
     assert areas[0] == pytest.approx(areas[1], rel=0.03)

@@ -43,9 +43,9 @@ def test_the_outline_runs_between_pixels_and_moves_nothing(ax: Axes) -> None:
 
 
 def test_intervals_stand_side_by_side_over_their_group(ax: Axes) -> None:
-    said = {"uniform": [(0.1, 0.0, 0.3), (0.2, 0.1, 0.4)], "box": [(0.5, 0.4, 0.6)] * 2}
-    drawn = masks.show_intervals(ax, ["small", "large"], said, "IoU", "title")
-    for container, intervals in zip(drawn, said.values(), strict=True):
+    intervals_of = {"uniform": [(0.1, 0.0, 0.3), (0.2, 0.1, 0.4)], "box": [(0.5, 0.4, 0.6)] * 2}
+    drawn = masks.show_intervals(ax, ["small", "large"], intervals_of, "IoU", "title")
+    for container, intervals in zip(drawn, intervals_of.values(), strict=True):
         line, _, (bars,) = container
         assert line.get_ydata().tolist() == pytest.approx([each[0] for each in intervals])
         assert line.get_xdata().round().tolist() == [0, 1]

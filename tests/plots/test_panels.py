@@ -20,7 +20,7 @@ def pixels(drawn: Image.Image) -> np.ndarray:
 
 
 def coloured(drawn: Image.Image, colour: str) -> np.ndarray:
-    """Tell which pixels have a colour."""
+    """Return which pixels have a colour."""
     return (pixels(drawn) == ImageColor.getrgb(colour)).all(axis=-1)
 
 
@@ -125,14 +125,14 @@ def test_figures_draw_on_the_axes_they_are_given() -> None:
 
 def test_figures_of_a_saliency_and_of_one_axis() -> None:
     figure, axes = plt.subplots(1, 2)
-    look = saliency.gaussian(torch.zeros(1, 1, 2), 0.1)
-    assert figures.show_saliency(axes[0], look).get_array().max() == look.max()
-    curve = figures.show_axis(axes[1], Warp.from_saliency(look, (4, 6)))
+    saliency_map = saliency.gaussian(torch.zeros(1, 1, 2), 0.1)
+    assert figures.show_saliency(axes[0], saliency_map).get_array().max() == saliency_map.max()
+    curve = figures.show_axis(axes[1], Warp.from_saliency(saliency_map, (4, 6)))
     x, y = curve.get_data()
     assert (x[0], y[0]) == (-1, -1)
     assert len(x) == 7
     with pytest.raises(ValueError, match="non-separable"):
-        figures.show_axis(axes[1], Warp.from_saliency(look, separable=False))
+        figures.show_axis(axes[1], Warp.from_saliency(saliency_map, separable=False))
     figure.canvas.draw()
     plt.close(figure)
 

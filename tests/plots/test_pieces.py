@@ -71,12 +71,12 @@ def test_the_uniform_value_is_a_dashed_line(ax: Axes) -> None:
 def test_each_cell_of_the_table_says_its_number(ax: Axes) -> None:
     values = torch.tensor([[100.0, 9.96, 2.04], [0.949, 0.5, 0.123]])
     drawn = pieces.show_table(ax, values, (8, 16), (2, 4, 8))
-    said = {text.get_position(): text.get_text() for text in ax.texts}
-    assert said[0, 0] == "100"
-    assert said[1, 0] == "10"
-    assert said[2, 0] == "2.0"
-    assert said[0, 1] == "0.95"
-    assert said[2, 1] == "0.12"
+    texts = {text.get_position(): text.get_text() for text in ax.texts}
+    assert texts[0, 0] == "100"
+    assert texts[1, 0] == "10"
+    assert texts[2, 0] == "2.0"
+    assert texts[0, 1] == "0.95"
+    assert texts[2, 1] == "0.12"
     assert np.allclose(drawn.get_array(), values.numpy())
     colours = {text.get_text(): text.get_color() for text in ax.texts}
     assert colours["100"] == INK

@@ -8,7 +8,7 @@ from lzu_viz.experiments.profiling import STAGES, Cost, Setting
 from lzu_viz.plots import profiling as plots
 
 FIXED = Setting("detector", (64, 96))
-BOXES = FIXED._replace(look="boxes", separable=False)
+BOXES = FIXED._replace(saliency="boxes", separable=False)
 
 
 def priced(scale: float = 1.0) -> dict[str, Cost]:
@@ -36,10 +36,11 @@ def test_the_warps_share_is_of_all_that_is_spent() -> None:
     assert seconds.patches[0].get_width() == pytest.approx(100 * 17 / 28)
 
 
+@pytest.mark.slow
 def test_accuracy_and_cost_are_of_the_same_system() -> None:
     asked = pareto.settings()
-    priced_anew = {each: priced(each.finer) for each in asked if each.look == "boxes"}
-    plain = {each: priced(0.5) for each in asked if each.look == "nowhere"}
+    priced_anew = {each: priced(each.upsample_factor) for each in asked if each.saliency == "boxes"}
+    plain = {each: priced(0.5) for each in asked if each.saliency_policy == "nowhere"}
     made = pareto.trade(load("detector"), priced_anew | plain)
     rows = {row["system"]: row["ap50"] for row in load("detector").summary if row["rows"] == 192}
     for name, (system, *_) in pareto.SYSTEMS.items():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from lzu_viz.datasets.driving import AREAS, CLASSES, driving, driving_film
-from lzu_viz.datasets.streets import Truth
+from lzu_viz.datasets.driving import AREAS, CLASSES, driving, driving_clip
+from lzu_viz.datasets.streets import GroundTruth
 from lzu_viz.metrics.detection3d import Detections3D
 from lzu_viz.plots import reproduction as results_plots
 from lzu_viz.plots import streets as plots
@@ -21,14 +21,14 @@ def axes():
 @pytest.mark.parametrize("yaw", [0.0, 0.4, math.pi / 2, -2.0])
 def test_corners_are_those_of_the_turned_box(yaw: float) -> None:
     box = torch.tensor([[2.0, 1.0, 20.0, 1.8, 1.5, 4.2, yaw]])
-    found = plots.corners(box)[0]
-    assert found.mean(dim=0) == pytest.approx(box[0, :3], abs=1e-5)
+    corners = plots.corners(box)[0]
+    assert corners.mean(dim=0) == pytest.approx(box[0, :3], abs=1e-5)
     # The front face's middle lies half a length ahead of the middle, along the heading.
-    front = found[1::2].mean(dim=0) - box[0, :3]
+    front = corners[1::2].mean(dim=0) - box[0, :3]
     assert front == pytest.approx(
         torch.tensor([2.1 * math.sin(yaw), 0, 2.1 * math.cos(yaw)]), abs=1e-5
     )
-    assert (found[:, 1].max() - found[:, 1].min()).item() == pytest.approx(1.5)
+    assert (corners[:, 1].max() - corners[:, 1].min()).item() == pytest.approx(1.5)
 
 
 def test_boxes_in_space_fit_the_boxes_of_the_picture() -> None:
@@ -51,8 +51,10 @@ def test_what_is_behind_the_camera_is_not_drawn() -> None:
 
 def test_from_above_the_truth_is_filled_where_it_is() -> None:
     ax = axes()
-    truth = torch.tensor([[-8.0, 1.0, 30.0, 2.0, 1.5, 4.0, 0.0]])
-    plots.show_from_above(ax, truth, truth + 1, torch.tensor([90.0, 80, 24]), (48, 160))
+    ground_truth = torch.tensor([[-8.0, 1.0, 30.0, 2.0, 1.5, 4.0, 0.0]])
+    plots.show_from_above(
+        ax, ground_truth, ground_truth + 1, torch.tensor([90.0, 80, 24]), (48, 160)
+    )
     ring, other = (patch.get_path().vertices for patch in ax.patches[1:])
     assert ring.min(axis=0) == pytest.approx([-9, 28])
     assert ring.max(axis=0) == pytest.approx([-7, 32])
@@ -63,9 +65,9 @@ def test_from_above_the_truth_is_filled_where_it_is() -> None:
 def test_masks_and_legends_name_every_class() -> None:
     street = driving(4, size=(48, 160))
     ax = axes()
-    shown = plots.show_areas(ax, street.areas, "mask")
+    shown = plots.show_semantic_mask(ax, street.semantic_mask, "mask")
     assert len(plots.AREA_COLOURS) == len(AREAS) == len(set(plots.AREA_COLOURS))
-    there = np.unique(street.areas)
+    there = np.unique(street.semantic_mask)
     assert len(np.unique(shown.get_array().reshape(-1, 3), axis=0)) == len(there)
     plots.area_legend(ax)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(AREAS)
@@ -81,7 +83,7 @@ def test_boxes_are_drawn_in_their_class_colour() -> None:
 
 
 def test_arrows_are_the_flow() -> None:
-    (street,) = driving_film(4, frames=1, size=(48, 160))
+    (street,) = driving_clip(4, frames=1, size=(48, 160))
     ax = axes()
     plots.show_flow(ax, street.image, street.flow, every=16)
     (arrows,) = (each for each in ax.collections)
@@ -97,61 +99,72 @@ class One:
         street = driving(4, size=self.size)
         self.picture = street.image
         camera = street.camera.intrinsics[0, [0, 0, 1], [0, 2, 2]]
-        self.truth = [Truth(street.boxes, street.labels, street.boxes_3d, street.boxes, camera)]
+        self.ground_truth = [
+            GroundTruth(street.boxes, street.labels, street.boxes_3d, street.boxes, camera)
+        ]
 
     def image(self, scenes: list[int]) -> torch.Tensor:
         return self.picture
 
 
 def in_space(off: float = 0.0, turn: int = 0, count: int = 3) -> list[Detections3D]:
-    (truth,) = One().truth
-    boxes = truth.boxes_3d[:count] + torch.tensor([0, 0, off, 0, 0, 0, 0])
-    return [Detections3D(boxes, (truth.labels[:count] + turn) % 3, torch.linspace(0.9, 0.5, count))]
+    (ground_truth,) = One().ground_truth
+    boxes = ground_truth.boxes_3d[:count] + torch.tensor([0, 0, off, 0, 0, 0, 0])
+    return [
+        Detections3D(
+            boxes, (ground_truth.labels[:count] + turn) % 3, torch.linspace(0.9, 0.5, count)
+        )
+    ]
 
 
 def titles(figure: Figure) -> list[str]:
     return [ax.get_title() for ax in figure.axes]
 
 
+@pytest.mark.slow
 def test_what_is_found_in_space_is_counted_by_class_and_distance() -> None:
     one, figure = One(), Figure()
-    found = {"LZU": in_space(off=3.0), "far off": in_space(off=60.0), "uniform": in_space(turn=1)}
-    many = len(one.truth[0].boxes)
+    detections = {
+        "LZU": in_space(off=3.0),
+        "far off": in_space(off=60.0),
+        "uniform": in_space(turn=1),
+    }
+    many = len(one.ground_truth[0].boxes)
     for name, right in (("LZU", 3), ("far off", 0)):
         figure.clear()
-        plots.show_in_space(figure, 0, name, 0.1, streets=one, found=found)
+        plots.show_in_space(figure, 0, name, 0.1, streets=one, detections=detections)
         assert titles(figure)[0] == f"{name}: {right} of {many} found within 4 m"
     figure.clear()
-    plots.show_in_space(figure, 0, "LZU", 0.8, streets=one, found=found)
+    plots.show_in_space(figure, 0, "LZU", 0.8, streets=one, detections=detections)
     assert "LZU: 1 of" in titles(figure)[0]
-    plots.show_in_space(Figure(), 0, "LZU", 0.95, streets=one, found=found)
+    plots.show_in_space(Figure(), 0, "LZU", 0.95, streets=one, detections=detections)
 
 
 def test_of_another_class_nothing_is_found() -> None:
-    (truth,) = One().truth
+    (ground_truth,) = One().ground_truth
     (each,) = in_space(turn=1, count=1)
-    assert plots._near(each.boxes, each.labels, truth) == 0
-    assert plots._near(each.boxes, truth.labels[:1], truth) >= 1
+    assert plots._near(each.boxes, each.labels, ground_truth) == 0
+    assert plots._near(each.boxes, ground_truth.labels[:1], ground_truth) >= 1
 
 
 def test_in_space_the_same_boxes_are_in_all_three_views() -> None:
     figure = Figure()
-    plots.show_in_space(figure, 0, "LZU", 0.6, streets=One(), found={"LZU": in_space()})
+    plots.show_in_space(figure, 0, "LZU", 0.6, streets=One(), detections={"LZU": in_space()})
     by_start = {title[:3]: ax for title, ax in zip(titles(figure), figure.axes, strict=True)}
     whole, middle, above = (by_start[start] for start in ("LZU", "its", "fro"))
     for ax in (whole, middle):
-        true, found = (np.array(each.get_segments()) for each in ax.collections)
-        assert found == pytest.approx(true[: len(found)])
-        assert len(found) == 2 * 12
+        true, drawn = (np.array(each.get_segments()) for each in ax.collections)
+        assert drawn == pytest.approx(true[: len(drawn)])
+        assert len(drawn) == 2 * 12
     assert middle.get_xlim() == (-0.5, 0.5)
     assert whole.get_xlim() == (-1, 1)
-    assert len(above.patches) == 1 + len(One().truth[0].boxes) + 2
+    assert len(above.patches) == 1 + len(One().ground_truth[0].boxes) + 2
 
 
 def test_depths_are_points_of_their_class() -> None:
     ax = axes()
-    true, said = torch.tensor([10.0, 20, 30, 40]), torch.tensor([11.0, math.nan, 33, 20])
-    plots.show_depths(ax, true, said, torch.tensor([0, 0, 2, 2]))
+    true, predicted = torch.tensor([10.0, 20, 30, 40]), torch.tensor([11.0, math.nan, 33, 20])
+    plots.show_depths(ax, true, predicted, torch.tensor([0, 0, 2, 2]))
     cars, pedestrians, signs = ax.lines[3:]
     assert cars.get_xydata()[0] == pytest.approx([10, 11])
     assert len(pedestrians.get_xydata()) == 0

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 from lzu_viz import Warp, saliency
 from lzu_viz.geometry.boxes import Detections
 from lzu_viz.plots import palette, video
-from lzu_viz.systems.video import Seen
+from lzu_viz.systems.video import FrameResult
 
 BOX = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
 
@@ -24,9 +24,9 @@ def test_a_step_shows_truth_then_what_was_expected_then_what_was_found(axes):
     image = torch.linspace(0, 1, 30).expand(1, 3, 20, 30)
     warp = Warp.from_saliency(saliency.from_boxes_scale_free(BOX, 3.0))
     other = torch.tensor([[-0.9, -0.9, 0.9, 0.9]])
-    found = Detections(torch.cat([BOX + 0.2, other]), torch.tensor([0, 74]), torch.ones(2))
+    detections = Detections(torch.cat([BOX + 0.2, other]), torch.tensor([0, 74]), torch.ones(2))
     (expected,), zoomed = video.show_step(
-        *axes, image, Seen(found, warp, BOX), BOX + 0.1, (10, 15), "frame 3"
+        *axes, image, FrameResult(detections, warp, BOX), BOX + 0.1, (10, 15), "frame 3"
     )
     assert expected.get_xy() == pytest.approx((-0.5, -0.4))
     assert (expected.get_width(), expected.get_height()) == pytest.approx((0.6, 0.6))

@@ -29,10 +29,10 @@ class Network(nn.Module):
 
 def system(separable: bool) -> LZU:
     fovea = saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.1)
-    look = saliency.mix(saliency.uniform(), fovea)
+    saliency_map = saliency.mix(saliency.uniform(), fovea)
     network = Network()
-    warp = Warp.from_saliency(look, separable=separable)
-    return LZU(network.features, network.head, warp, size=SIZE, finer=2).eval()
+    warp = Warp.from_saliency(saliency_map, separable=separable)
+    return LZU(network.features, network.head, warp, size=SIZE, upsample_factor=2).eval()
 
 
 def images() -> list[Tensor]:
@@ -43,6 +43,7 @@ def agree(one: list[Tensor], other: list[Tensor]) -> bool:
     return all(torch.allclose(a, b, atol=1e-5) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
 def test_exported(separable: bool) -> None:
     ours, (first, second) = system(separable), images()
@@ -51,6 +52,7 @@ def test_exported(separable: bool) -> None:
     assert agree(program(second), ours(second))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
 def test_compiled_as_one_graph(separable: bool) -> None:
     ours, (first, second) = system(separable), images()
@@ -60,6 +62,7 @@ def test_compiled_as_one_graph(separable: bool) -> None:
     assert agree(program(second), ours(second))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of the exporter about itself
 def test_onnx_in_another_runtime(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lzu_viz import LZ, LZU, Fovea, Uniform, Warp, saliency
 from lzu_viz.geometry.boxes import Detections
 from lzu_viz.geometry.resampling import pixel_centres, resize
+from lzu_viz.systems import System
 
 FOVEA = saliency.mix(
     saliency.uniform(), saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08), weights=(1, 2)
@@ -31,22 +32,28 @@ class TwoLevels(nn.Module):
     def head(self, features: Sequence[Tensor]) -> list[Tensor]:
         return [2 * level for level in features]
 
+    def decode(self, outputs: Sequence[Tensor], warp: Warp | None = None, **_: object) -> Tensor:
+        """Dense predictions: the finest level."""
+        return outputs[0].sigmoid()
+
 
 def coordinates(size: tuple[int, int]) -> Tensor:
     return pixel_centres(size).permute(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("unzoom", ["features", "outputs"])
-@pytest.mark.parametrize("finer", [1, 2])
-def test_lzu_returns_every_level_in_the_source_frame(unzoom: str, finer: int) -> None:
+@pytest.mark.parametrize("upsample_factor", [1, 2])
+def test_lzu_returns_every_level_in_the_source_frame(unzoom: str, upsample_factor: int) -> None:
     network = TwoLevels()
-    options = {"size": SIZE, "unzoom": unzoom, "finer": finer}
+    options = {"size": SIZE, "unzoom": unzoom, "upsample_factor": upsample_factor}
     system = LZU(network.features, network.head, WARP, **options)  # type: ignore[arg-type]
     for stride, level in zip((4, 8), system(coordinates((256, 512))), strict=True):
-        grid = (SIZE[0] // stride * finer, SIZE[1] // stride * finer)
+        grid = (SIZE[0] // stride * upsample_factor, SIZE[1] // stride * upsample_factor)
         assert level.shape == (1, 2, *grid)
-        miss = (level / 2 - coordinates(grid)).abs()[..., finer:-finer, finer:-finer]
-        assert miss.median() < 0.04 * 2 * stride / SIZE[0]  # a small part of the network's cell
+        residual = (level / 2 - coordinates(grid)).abs()[
+            ..., upsample_factor:-upsample_factor, upsample_factor:-upsample_factor
+        ]
+        assert residual.median() < 0.04 * 2 * stride / SIZE[0]  # a small part of the network's cell
 
 
 def test_lz_leaves_every_level_in_the_zoomed_frame() -> None:
@@ -59,7 +66,7 @@ def test_lz_leaves_every_level_in_the_zoomed_frame() -> None:
 def test_uniform_is_plain_downsampling_whatever_the_warp() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     wanted = network.head(network.features(resize(image, SIZE)))
-    system = Uniform(network.features, network.head, WARP, size=SIZE)
+    system = Uniform(network.features, network.head, size=SIZE)
     for outputs in (system(image), system(image, WARP)):
         assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(outputs, wanted, strict=True))
 
@@ -76,13 +83,13 @@ class Spot:
         assert size == SIZE
         self.warps.append(warp)
         rows, columns = outputs[0].shape[-2:]
-        found = []
+        detections = []
         for each in outputs[0]:
             row, column = divmod(int(each[0].argmax()), columns)
             low = torch.tensor([column / columns, row / rows]) * 2 - 1
             box = torch.cat([low, low + torch.tensor([2 / columns, 2 / rows])])
-            found.append(Detections(box[None], torch.zeros(1).long(), torch.ones(1)))
-        return found
+            detections.append(Detections(box[None], torch.zeros(1).long(), torch.ones(1)))
+        return detections
 
 
 def test_boxes_end_in_the_source_frame() -> None:
@@ -90,28 +97,30 @@ def test_boxes_end_in_the_source_frame() -> None:
     image = torch.zeros(2, 1, 256, 512)
     image[0, :, 150:166, 180:196] = 1
     image[1, :, 60:76, 330:346] = 1
-    truth = torch.tensor([[188 / 256 - 1, 158 / 128 - 1], [338 / 256 - 1, 68 / 128 - 1]])
+    ground_truth = torch.tensor([[188 / 256 - 1, 158 / 128 - 1], [338 / 256 - 1, 68 / 128 - 1]])
     warps = Warp.from_grid(torch.cat([WARP.grid, Warp.from_saliency(FOVEA, fwhm=0.4).grid]))
     network = TwoLevels()
     for warp in (WARP, warps):
         for kind, knows in ((Uniform, False), (LZ, False), (Fovea, False), (LZU, True)):
             spot = Spot()
-            found = kind(network.features, network.head, warp, size=SIZE).detect(image, spot)
-            centres = torch.stack([(each.boxes[0, :2] + each.boxes[0, 2:]) / 2 for each in found])
-            miss = (centres - truth).abs().max()
+            detections = kind.from_network(network, warp, size=SIZE, decode=spot).detect(image)
+            centres = torch.stack(
+                [(each.boxes[0, :2] + each.boxes[0, 2:]) / 2 for each in detections]
+            )
+            residual = (centres - ground_truth).abs().max()
             # Up to a cell of the network; LZ is off by far more.
-            assert (miss > 0.2) if kind is LZ else (miss < 0.08)
+            assert (residual > 0.2) if kind is LZ else (residual < 0.08)
             assert (spot.warps == [warp]) == knows
 
 
 def test_the_warp_may_be_made_from_the_image_or_given_with_the_call() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
 
-    def look(image: Tensor) -> Warp:
+    def make_warp(image: Tensor) -> Warp:
         return Warp.from_saliency(saliency.from_edges(image))
 
-    own = LZU(network.features, network.head, look, size=SIZE)
-    fixed = LZU(network.features, network.head, look(image), size=SIZE)
+    own = LZU(network.features, network.head, make_warp, size=SIZE)
+    fixed = LZU(network.features, network.head, make_warp(image), size=SIZE)
     assert torch.equal(own(image)[0], fixed(image)[0])
     assert torch.equal(own(image, WARP)[0], fixed(image, WARP)[0])
     assert not torch.equal(own(image, WARP)[0], own(image)[0])
@@ -141,7 +150,8 @@ def test_all_systems_are_called_alike() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     shapes = {}
     for kind in (Uniform, LZ, Fovea, LZU):
-        system = kind(network.features, network.head, WARP, size=SIZE, unzoom="outputs", finer=2)
+        ways = {"unzoom": "outputs", "upsample_factor": 2} if issubclass(kind, LZU) else {}
+        system = kind.from_network(network, WARP, size=SIZE, **ways)
         shapes[kind] = [tuple(each.shape[-2:]) for each in system(image)]
     assert shapes[Uniform] == shapes[LZU] == [(32, 64), (16, 32)]
     assert shapes[LZ] == shapes[Fovea] == [(16, 32), (8, 16)]
@@ -162,9 +172,90 @@ def test_its_warp_does_not_follow_it_to_half_precision() -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(ValueError, match='"features" or "outputs"'):
+    with pytest.raises(ValueError, match="unzoom must be one of"):
         LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, unzoom="boxes")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="finer must be"):
-        LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, finer=0)
+    with pytest.raises(ValueError, match="upsample_factor must be"):
+        LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, upsample_factor=0)
     with pytest.raises(ValueError, match=r"size must be \(rows, columns\)"):
         LZU(nn.Identity(), nn.Identity(), WARP, size=(1, 64))
+
+
+# --- stages -------------------------------------------------------------------------------------
+
+
+def all_systems(network: TwoLevels) -> list[System]:
+    ways = [(Uniform, {}), (LZ, {}), (Fovea, {}), *((LZU, {"unzoom": at}) for at in STAGES)]
+    return [kind.from_network(network, WARP, size=SIZE, **more) for kind, more in ways]
+
+
+STAGES = ("features", "outputs", "predictions")
+
+
+def test_each_stage_can_be_called_alone_and_forward_composes_them() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    for system in all_systems(network):
+        zoomed = system.zoom(image, WARP)
+        features = system.encode(zoomed)
+        if system.unzooms == "features":
+            outputs = system.head(system.unzoom(features, WARP))
+        elif system.unzooms == "outputs":
+            outputs = system.unzoom(system.head(features), WARP)
+        else:
+            outputs = system.head(features)
+        for got, alone in zip(system(image), outputs, strict=True):
+            assert torch.equal(got, alone)
+        for got, alone in zip(system.forward_zoomed(zoomed, WARP), outputs, strict=True):
+            assert torch.equal(got, alone)
+
+
+def test_a_trace_holds_every_intermediate_result() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    for system in all_systems(network):
+        trace = system.trace(image)
+        assert trace._fields == (
+            "warp", "zoomed", "features", "head_inputs", "head_outputs", "outputs", "predictions",
+        )  # fmt: skip
+        assert torch.equal(trace.zoomed, system.zoom(image))
+        for got, wanted in zip(trace.features, network.features(trace.zoomed), strict=True):
+            assert torch.equal(got, wanted)
+        for got, wanted in zip(trace.head_outputs, network.head(trace.head_inputs), strict=True):
+            assert torch.equal(got, wanted)
+        for got, wanted in zip(trace.outputs, system(image), strict=True):
+            assert torch.equal(got, wanted)
+        assert isinstance(trace.predictions, Tensor)
+    no_decoder = LZU(network.features, network.head, WARP, size=SIZE)
+    assert no_decoder.trace(image).predictions is None
+    with pytest.raises(ValueError, match="LZU has no decoder; give one"):
+        no_decoder.decode(no_decoder(image), WARP)
+
+
+def test_dense_predictions_are_unzoomed_after_they_are_decoded() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    wanted = WARP.unzoom(
+        network.decode(network.head(network.features(WARP.zoom(image, SIZE)))), (90, 70)
+    )
+    for kind, more in ((Fovea, {}), (LZU, {"unzoom": "predictions"})):
+        system = kind.from_network(network, WARP, size=SIZE, **more)
+        assert torch.equal(system.trace(image, source_size=(90, 70)).predictions, wanted)
+    left = LZ.from_network(network, WARP, size=SIZE).trace(image).predictions
+    assert torch.equal(left, network.decode(network.head(network.features(WARP.zoom(image, SIZE)))))
+
+
+def test_boxes_are_asked_for_where_a_network_predicts_maps() -> None:
+    system = LZU.from_network(TwoLevels(), WARP, size=SIZE)
+    with pytest.raises(ValueError, match=r"returned a map .* in place of boxes"):
+        system.detect(torch.rand(1, 3, 256, 512))
+
+
+def test_old_names_go_on_working_with_a_warning_that_names_the_new_ones() -> None:
+    network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
+    parts = network.features, network.head
+    with pytest.warns(DeprecationWarning, match="'finer' .* is now called 'upsample_factor'"):
+        old = LZU(*parts, WARP, size=SIZE, finer=2)  # type: ignore[call-arg]
+    assert torch.equal(old(image)[0], LZU(*parts, WARP, size=SIZE, upsample_factor=2)(image)[0])
+    with pytest.warns(DeprecationWarning, match="'unzoom' .* does nothing"):
+        Fovea(*parts, WARP, size=SIZE, unzoom="outputs")  # type: ignore[call-arg]
+    with pytest.warns(DeprecationWarning, match="Uniform uses no warp"):
+        Uniform(*parts, WARP, size=SIZE)
+    with pytest.raises(TypeError, match="both 'finer' and 'upsample_factor'"):
+        LZU(*parts, WARP, size=SIZE, finer=2, upsample_factor=2)  # type: ignore[call-arg]

@@ -5,13 +5,13 @@ import torch
 
 from lzu_viz import Fovea, Uniform, Warp, saliency
 from lzu_viz.geometry.boxes import Detections
-from lzu_viz.systems.video import drift, follow
+from lzu_viz.systems.video import constant_velocity, follow
 
 FRAME = torch.zeros(1, 3, 32, 48)
 BOX = torch.tensor([[0.1, 0.2, 0.3, 0.5]])
 
 
-def look(boxes):
+def warp_from_boxes(boxes):
     return Warp.from_saliency(saliency.from_boxes_scale_free(boxes, size=(8, 12)), (8, 12))
 
 
@@ -27,9 +27,9 @@ def answering(answers, labels=0):
 
 
 def run(answers, labels=0, **options):
-    system = Uniform(lambda x: x, lambda x: x, Warp.identity(), size=(16, 24))
+    system = Uniform(lambda x: x, lambda x: x, size=(16, 24))
     frames = [FRAME] * len(answers)
-    return list(follow(system, frames, answering(answers, labels), look, **options))
+    return list(follow(system, frames, answering(answers, labels), warp_from_boxes, **options))
 
 
 NOTHING = torch.zeros(0, 4)
@@ -39,16 +39,16 @@ def test_it_looks_where_it_found_in_the_last_frame():
     second = BOX + 0.1
     seen = run([BOX, second, NOTHING])
     assert [each.expected.tolist() for each in seen] == [[], BOX.tolist(), second.tolist()]
-    assert torch.equal(seen[1].warp.grid, look(BOX).grid)
+    assert torch.equal(seen[1].warp.grid, warp_from_boxes(BOX).grid)
     assert torch.allclose(seen[0].warp.grid, Warp.identity((8, 12)).grid, atol=1e-4)
-    assert torch.equal(seen[1].found.boxes, second)
+    assert torch.equal(seen[1].detections.boxes, second)
 
 
 def test_past_frames_remember_no_maps():
     kept = []
 
     def looking(boxes):
-        kept.append(look(boxes))
+        kept.append(warp_from_boxes(boxes))
         return kept[-1]
 
     system = Fovea(lambda x: x, lambda x: x, Warp.identity(), size=(16, 24))
@@ -80,7 +80,7 @@ def test_finding_again_restores_patience():
 
 def test_drift_goes_on_while_nothing_is_found():
     step = torch.tensor([0.1, -0.05, 0.1, -0.05])
-    seen = run([BOX, BOX + step, NOTHING, NOTHING], patience=3, motion=drift())
+    seen = run([BOX, BOX + step, NOTHING, NOTHING], patience=3, motion=constant_velocity())
     assert torch.allclose(seen[1].expected, BOX)
     assert torch.allclose(seen[2].expected, BOX + 2 * step)
     assert torch.allclose(seen[3].expected, BOX + 3 * step)
@@ -89,25 +89,27 @@ def test_drift_goes_on_while_nothing_is_found():
 @pytest.mark.parametrize("gain", [-1.0, 0.0, 0.5, 2.0])
 def test_drift_believes_part_of_the_velocity(gain):
     step = torch.tensor([0.02, 0.03, 0.02, 0.03])
-    assert torch.allclose(drift(gain)(BOX, BOX + step), BOX + (1 + gain) * step)
+    assert torch.allclose(constant_velocity(gain)(BOX, BOX + step), BOX + (1 + gain) * step)
 
 
 def test_drift_pairs_boxes_by_overlap_then_by_nearness():
     before = torch.tensor([[-0.8, -0.8, -0.6, -0.6], [0.5, 0.5, 0.7, 0.7]])
     last = before.flip(0) + 0.05
-    assert torch.allclose(drift()(before, last), before.flip(0) + 0.1)
+    assert torch.allclose(constant_velocity()(before, last), before.flip(0) + 0.1)
     far = before + 0.25  # no overlap any more
-    assert torch.allclose(drift()(before, far), before + 0.5)
+    assert torch.allclose(constant_velocity()(before, far), before + 0.5)
     # A thin box overlaps a long one whose middle is further away than that of a neighbour.
     long = torch.tensor([[-0.9, 0.0, 0.9, 0.1], [0.8, 0.12, 0.9, 0.14]])
     thin = torch.tensor([[0.8, 0.05, 0.9, 0.1]])
-    assert torch.allclose(drift(1.0)(long, thin), thin + torch.tensor([0.85, 0.025] * 2))
-    assert torch.equal(drift()(NOTHING, BOX), BOX)
+    assert torch.allclose(
+        constant_velocity(1.0)(long, thin), thin + torch.tensor([0.85, 0.025] * 2)
+    )
+    assert torch.equal(constant_velocity()(NOTHING, BOX), BOX)
 
 
 def test_expected_boxes_keep_to_the_frame():
     step = torch.tensor([0.6, 0.0, 0.6, 0.0])
-    seen = run([BOX, BOX + step, NOTHING], motion=drift())
+    seen = run([BOX, BOX + step, NOTHING], motion=constant_velocity())
     assert seen[2].expected.abs().max() <= 1
 
 
@@ -120,9 +122,9 @@ def test_a_system_that_zooms_is_given_the_warp():
 
     system = Fovea(features, lambda x: x, Warp.identity(), size=(16, 24))
     ramp = torch.linspace(0, 1, 48).expand(1, 3, 32, 48)
-    list(follow(system, [ramp, ramp], answering([BOX, BOX]), look))
+    list(follow(system, [ramp, ramp], answering([BOX, BOX]), warp_from_boxes))
     assert not torch.allclose(taken[0], taken[1], atol=1e-3)
-    assert torch.allclose(taken[1], look(BOX).zoom(ramp, (16, 24)))
+    assert torch.allclose(taken[1], warp_from_boxes(BOX).zoom(ramp, (16, 24)))
 
 
 def test_no_negative_patience():

@@ -66,6 +66,7 @@ class Steps:
             yield self.losses[-1]
 
 
+@pytest.mark.slow
 def test_a_race_trains_all_to_the_end_and_shows_it() -> None:
     runners = {"uniform": Steps(5), "lzu": Steps(5)}
     shown = Race(runners)  # type: ignore[arg-type]

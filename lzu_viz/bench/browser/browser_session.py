@@ -12,7 +12,7 @@ from .. import notebooks
 from ..report import CannotRun
 from .drag import Figures, Notes, figures
 from .lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer, free_port
-from .mouse import Hand, Point
+from .mouse import Mouse, Point
 
 PAGE = Path(__file__).with_name("page")
 
@@ -36,7 +36,7 @@ class Stage:
             change with it.
     """
 
-    def __init__(self, lab: Lab, hand: Hand, panels: Sequence[str]) -> None:
+    def __init__(self, lab: Lab, hand: Mouse, panels: Sequence[str]) -> None:
         self.lab = lab
         self.page = lab.page
         self._hand = hand
@@ -53,14 +53,14 @@ class Stage:
         self.page.evaluate("lzuBench.mark()")
 
     def _keys(self) -> list[str]:
-        """Give the pictures since the mark, and the one that is seen now."""
+        """Return the pictures since the mark, and the one that is seen now."""
         keys: list[str] = self.page.evaluate(
             "[...lzuBench.notes().pictures.map(each => each[1]), lzuBench.current()]"
         )
         return keys
 
     def size(self, selector: str) -> tuple[float, float]:
-        """Give width and height of what a selector finds first, in pixels of the page.
+        """Return width and height of what a selector finds first, in pixels of the page.
 
         Raises:
             RuntimeError: it finds nothing.
@@ -128,7 +128,7 @@ class Stage:
             yield
 
     def heap_mb(self) -> float:
-        """Give the page's JavaScript heap in MB, without what is garbage."""
+        """Return the page's JavaScript heap in MB, without what is garbage."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("HeapProfiler.collectGarbage")
         session.send("Performance.enable")
@@ -180,7 +180,7 @@ class Room:
             session = context.new_cdp_session(lab.page)
             target = session.send("Target.getTargetInfo")["targetInfo"]["targetId"]
             session.detach()
-            with Hand(self._port, target) as hand:
+            with Mouse(self._port, target) as hand:
                 yield Stage(lab, hand, panels)
 
 

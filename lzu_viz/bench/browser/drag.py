@@ -41,22 +41,22 @@ class Notes:
     answered: float | None = None
 
     @classmethod
-    def from_page(cls, said: Mapping[str, Any]) -> Self:
+    def from_page(cls, message: Mapping[str, Any]) -> Self:
         """Read what `recorder.js` says.
 
         Raises:
             RuntimeError: the page saw no drag.
         """
-        if not said["moves"] or len(said["up"]) != 1:
+        if not message["moves"] or len(message["up"]) != 1:
             raise RuntimeError(
-                f"the page saw {len(said['moves'])} movements of the pointer and "
-                f"{len(said['up'])} releases; a drag has many and one"
+                f"the page saw {len(message['moves'])} movements of the pointer and "
+                f"{len(message['up'])} releases; a drag has many and one"
             )
-        fresh = [time for time, is_fresh in said["fresh"] if is_fresh]
+        fresh = [time for time, is_fresh in message["fresh"] if is_fresh]
         return cls(
-            moves=tuple((time, x) for time, x in said["moves"]),
-            pictures=tuple(Picture(*each) for each in said["pictures"]),
-            up=said["up"][0],
+            moves=tuple((time, x) for time, x in message["moves"]),
+            pictures=tuple(Picture(*each) for each in message["pictures"]),
+            up=message["up"][0],
             answered=fresh[-1] if fresh else None,
         )
 
@@ -122,7 +122,7 @@ def figures(notes: Notes, xs: Sequence[float], learned: Sequence[Sequence[str]])
 
 
 def _first(seen: Sequence[tuple[float, int]], place: int) -> float:
-    """Give the time when a picture of this place, or of a later one, was first seen."""
+    """Return the time when a picture of this place, or of a later one, was first seen."""
     times = [time for time, shown in seen if shown >= place]
     if not times:
         raise RuntimeError(f"no picture of place {place} was ever seen")

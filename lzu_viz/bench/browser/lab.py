@@ -55,7 +55,7 @@ START_S = 180
 ACTION_MS = 60_000
 RUN_MS = 900_000
 POLL_S = 0.05
-STILL, STILL_S = 3, 0.15
+STATIC, STILL_S = 3, 0.15
 """An element is at rest if it was found so many times, so many seconds apart, at one place."""
 
 # An exception is an output of one of these types, a warning of the second.
@@ -73,7 +73,7 @@ READ_PIXELS = """async element => {
 
 
 def free_port() -> int:
-    """Give a port of the loopback interface that nobody listens on."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -117,10 +117,14 @@ def at_rest(target: Locator) -> dict[str, float]:
     end = time.monotonic() + ACTION_MS / 1000
     while time.monotonic() < end:
         target.scroll_into_view_if_needed()
-        found = target.bounding_box()
-        box = {key: float(found[key]) for key in ("x", "y", "width", "height")} if found else None
+        detections = target.bounding_box()
+        box = (
+            {key: float(detections[key]) for key in ("x", "y", "width", "height")}
+            if detections
+            else None
+        )
         boxes.append(box)
-        if box is not None and boxes[-STILL:] == [box] * STILL:
+        if box is not None and boxes[-STATIC:] == [box] * STATIC:
             return box
         time.sleep(STILL_S)
     raise TimeoutError(f"{target} does not come to rest on the screen")
@@ -239,8 +243,8 @@ class LabServer(Server):
         shutil.copytree(notebooks, self.root, ignore=ignore)
         settings = folder / "settings"
         settings.mkdir()
-        said = overrides.read_text(encoding="utf-8") if overrides else json.dumps(QUIET)
-        (settings / "overrides.json").write_text(said, encoding="utf-8")
+        content = overrides.read_text(encoding="utf-8") if overrides else json.dumps(QUIET)
+        (settings / "overrides.json").write_text(content, encoding="utf-8")
         command = [
             *("jupyterlab", "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", "--port={port}", "--ServerApp.port_retries=0"),
@@ -299,9 +303,9 @@ class Lab:
 
     def _note_kernel_error(self, frame: str | bytes) -> None:
         content = frame.encode() if isinstance(frame, str) else frame
-        found = re.search(rb'"ename": *"[^"]*", *"evalue": *"[^"]*"', content)
-        if found:
-            self.errors.append(f"kernel: {found[0].decode()}")
+        match = re.search(rb'"ename": *"[^"]*", *"evalue": *"[^"]*"', content)
+        if match:
+            self.errors.append(f"kernel: {match[0].decode()}")
 
     @property
     def cells(self) -> Locator:

@@ -14,7 +14,7 @@ RATE = 60
 Point = tuple[float, float]
 
 
-class Hand:
+class Mouse:
     """The mouse over one page.
 
     Playwright's own mouse waits until the page has taken each movement, so that a slow page would

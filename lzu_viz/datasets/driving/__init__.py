@@ -1,7 +1,7 @@
 """Driving scenes: procedural streets with boxes, masks, depth and 3D boxes, by seed."""
 
 from .objects import AREAS, CLASSES, Area
-from .scene import SIZE, Street, driving, driving_film
+from .scene import SIZE, Street, driving, driving_clip
 from .world import PRESETS, Preset
 
 __all__ = [
@@ -13,5 +13,5 @@ __all__ = [
     "Preset",
     "Street",
     "driving",
-    "driving_film",
+    "driving_clip",
 ]

@@ -72,7 +72,7 @@ class Thing:
     shadow: tuple[float, float] = (0.0, 0.0)
 
     def at(self, seconds: float) -> "Thing":
-        """Give the thing, drawn as it stands at time 0, as it stands at another."""
+        """Return the thing, drawn as it stands at time 0, as it stands at another."""
         if self.velocity == (0.0, 0.0):
             return self
         return replace(
@@ -83,7 +83,7 @@ class Thing:
 
     @property
     def extent(self) -> Extent:
-        """Tell how far the parts that count reach, in the thing's own frame."""
+        """Return how far the parts that count reach, in the thing's own frame."""
         parts = [part.solid.extent() for part in self.parts if part.counts]
         x, y, z = (
             (min(low for low, _ in axis), max(high for _, high in axis))
@@ -93,7 +93,7 @@ class Thing:
 
     @property
     def reach(self) -> float:
-        """Give the radius of the circle on the ground that holds it."""
+        """Return the radius of the circle on the ground that holds it."""
         return math.hypot(*(self.shadow if any(self.shadow) else (0.6, 0.6))) / 2
 
 
@@ -114,7 +114,7 @@ _WALLS: Sequence[Colour] = (
 
 
 def car(draw: random.Random) -> Thing:
-    """Give a car: body, cabin and four wheels; about one in five is a van."""
+    """Return a car: body, cabin and four wheels; about one in five is a van."""
     colour = draw.choice(_CAR_COLOURS)
     length, width = draw.uniform(3.9, 4.7), draw.uniform(1.7, 1.85)
     van = draw.random() < 0.2
@@ -139,7 +139,7 @@ def car(draw: random.Random) -> Thing:
 
 
 def pedestrian(draw: random.Random) -> Thing:
-    """Give a person: head, torso, arms and legs, in the middle of a step."""
+    """Return a person: head, torso, arms and legs, in the middle of a step."""
     height = draw.uniform(1.55, 1.9)
     scale = height / 1.75
     shirt, trousers = draw.choice(_CLOTHES), draw.choice(_CLOTHES[1:])
@@ -161,12 +161,12 @@ def pedestrian(draw: random.Random) -> Thing:
         (ball(-0.1, 0.44, step, 0.095, 0.45, 0.11), legs),
         (ball(0.1, 0.44, -step, 0.095, 0.45, 0.11), legs),
     )
-    parts = tuple(Part(solid, look, Area.PEDESTRIAN) for solid, look in looks)
+    parts = tuple(Part(solid, paint_of, Area.PEDESTRIAN) for solid, paint_of in looks)
     return Thing(parts, label=1, shadow=(0.7, 0.6))
 
 
 def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Paint]:
-    """Give a sign without its pole: a triangle, a square or a disc."""
+    """Return a sign without its pole: a triangle, a square or a disc."""
     kind = draw.randrange(4)
     if kind == 0:
         points = [(0.0, -radius), (0.95 * radius, 0.7 * radius), (-0.95 * radius, 0.7 * radius)]
@@ -183,17 +183,17 @@ def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Pain
 
 
 def sign(draw: random.Random) -> Thing:
-    """Give a traffic sign on its pole: it faces those who read it, its box has only the plate."""
+    """Return a traffic sign on its pole: it faces those who read it, its box has only the plate."""
     radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
-    plate, look = _plate(draw, radius, high)
+    plate, paint_of = _plate(draw, radius, high)
     pole = Part(
         box(0.09, high, 0.09, (0, 0, -0.1)), textures.plain(textures.GREY), Area.OTHER, counts=False
     )
-    return Thing((Part(plate, look, Area.SIGN), pole), label=2, shadow=(0.4, 0.4))
+    return Thing((Part(plate, paint_of, Area.SIGN), pole), label=2, shadow=(0.4, 0.4))
 
 
 def blank_board(draw: random.Random) -> Thing:
-    """Give what is easily taken for a sign: a plain board, or a sign from its back."""
+    """Return what is easily taken for a sign: a plain board, or a sign from its back."""
     radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
     plate, _ = _plate(draw, radius, high)
     colour = draw.choice(
@@ -210,7 +210,7 @@ def blank_board(draw: random.Random) -> Thing:
 
 
 def container(draw: random.Random) -> Thing:
-    """Give what is easily taken for a car: a container, or a heap of crates."""
+    """Return what is easily taken for a car: a container, or a heap of crates."""
     width, length, height = draw.uniform(1.6, 1.9), draw.uniform(2.6, 4.4), draw.uniform(1.3, 1.7)
     colour = draw.choice(_CAR_COLOURS)
     if draw.random() < 0.6:
@@ -231,10 +231,10 @@ def container(draw: random.Random) -> Thing:
 
 
 def pillar(draw: random.Random) -> Thing:
-    """Give what is easily taken for a pedestrian: a pillar or a wrapped plant, striped or plain."""
+    """Return an object easily taken for a pedestrian: a pillar or a wrapped plant."""
     height = draw.uniform(1.3, 1.9)
     colours = (draw.choice(_CLOTHES), draw.choice(_CLOTHES))
-    look = (
+    paint_of = (
         textures.striped(*colours, 0.8) if draw.random() < 0.6 else textures.plain(colours[0], 0.2)
     )
     solid: Solid = (
@@ -242,11 +242,11 @@ def pillar(draw: random.Random) -> Thing:
         if draw.random() < 0.5
         else Ellipsoid((0, -height / 2, 0), (0.28, height / 2, 0.28))
     )
-    return Thing((Part(solid, look, Area.OTHER),), shadow=(0.6, 0.6))
+    return Thing((Part(solid, paint_of, Area.OTHER),), shadow=(0.6, 0.6))
 
 
 def bush(draw: random.Random) -> Thing:
-    """Give a bush."""
+    """Return a bush."""
     green = _green(draw)
     parts = []
     for _ in range(3):
@@ -259,7 +259,7 @@ def bush(draw: random.Random) -> Thing:
 
 
 def tree(draw: random.Random) -> Thing:
-    """Give a tree."""
+    """Return a tree."""
     green, high = _green(draw), draw.uniform(2.4, 3.4)
     trunk = Part(box(0.28, high, 0.28), textures.plain((0.30, 0.22, 0.16), 0.3), Area.GREEN)
     crown = []
@@ -273,7 +273,7 @@ def tree(draw: random.Random) -> Thing:
 
 
 def lamp(draw: random.Random) -> Thing:
-    """Give a street lamp, whose arm reaches over the road."""
+    """Return a street lamp, whose arm reaches over the road."""
     high, metal = draw.uniform(5.5, 7), textures.plain((0.28, 0.30, 0.32))
     parts = (
         Part(box(0.14, high, 0.14), metal, Area.OTHER),
@@ -286,14 +286,14 @@ def lamp(draw: random.Random) -> Thing:
 
 
 def building(draw: random.Random, length: float) -> Thing:
-    """Give a building of a length along the street; its width goes away from the street."""
+    """Return a building of a length along the street; its width goes away from the street."""
     red, green, blue = (min(1.0, part * draw.uniform(0.85, 1.15)) for part in draw.choice(_WALLS))
     storey = draw.uniform(2.9, 3.5)
     height = storey * draw.randint(2, 6) + 0.8
     glass = draw.choice(((0.16, 0.20, 0.26), (0.22, 0.27, 0.32), (0.10, 0.12, 0.15)))
     lit, bay = draw.uniform(0, 0.12), draw.uniform(2.2, 3.4)
-    look = textures.facade((red, green, blue), glass, lit, storey, bay, height)
-    return Thing((Part(box(12, height, length), look, Area.BUILDING),))
+    paint_of = textures.facade((red, green, blue), glass, lit, storey, bay, height)
+    return Thing((Part(box(12, height, length), paint_of, Area.BUILDING),))
 
 
 def _green(draw: random.Random) -> Colour:

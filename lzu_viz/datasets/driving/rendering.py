@@ -53,12 +53,12 @@ class View(NamedTuple):
     place: tuple[float, float, float]
 
     def pose(self, thing: Thing) -> Pose:
-        """Tell where a thing stands before the camera."""
+        """Return where a thing stands before the camera."""
         x, height, z = self.place
         return Pose((thing.x - x, height, thing.z - z), thing.yaw)
 
     def lattice(self) -> Rays:
-        """Give rays through the middles of pixels, and halfway between, ends included."""
+        """Return rays through the middles of pixels, and halfway between, ends included."""
         rows, columns = self.size
         across = np.arange(2 * columns + 1) / 2
         down = np.arange(2 * rows + 1) / 2
@@ -69,7 +69,7 @@ class View(NamedTuple):
 
 
 def view_at(world: World, size: tuple[int, int], seconds: float = 0.0) -> View:
-    """Give the world's camera at a moment.
+    """Return the world's camera at a moment.
 
     The focal length goes with the width, so that a frame of another size shows the same.
 
@@ -119,7 +119,7 @@ class Canvas(NamedTuple):
 
     @classmethod
     def empty(cls, rays: Rays) -> "Canvas":
-        """Give a canvas with nothing on it, which is sky."""
+        """Return a canvas with nothing on it, which is sky."""
         shape = (len(rays.y), len(rays.x))
         return cls(
             np.empty((*shape, 3), np.float32),
@@ -129,7 +129,7 @@ class Canvas(NamedTuple):
         )
 
     def flat(self) -> "Canvas":
-        """Give the same memory with its points in one row: one index is quicker than two."""
+        """Return the same memory with its points in one row: one index is quicker than two."""
         image, depth, area, thing = self
         return Canvas(image.reshape(-1, 3), depth.reshape(-1), area.reshape(-1), thing.reshape(-1))
 
@@ -145,11 +145,11 @@ def render(world: World, view: View, seconds: float = 0.0) -> Frame:
     rays = view.lattice()
     canvas = Canvas.empty(rays)
     now = [thing.at(seconds) for thing in world.things]
-    whole = np.zeros(len(now), np.int64)
+    drawn = np.zeros(len(now), np.int64)
     # The nearest first: what lies behind it is then not painted.
     for index in np.argsort([thing.z for thing in now], kind="stable").tolist():
         if now[index].z - view.place[2] > -BEHIND:
-            whole[index] = _draw(world, now[index], index, view, rays, canvas)
+            drawn[index] = _draw(world, now[index], index, view, rays, canvas)
     _ground(canvas, world, view, rays)
     for thing in now:
         _shadow(canvas, thing, view, rays)
@@ -160,12 +160,12 @@ def render(world: World, view: View, seconds: float = 0.0) -> Frame:
         canvas.depth[MIDDLES].copy(),
         canvas.area[MIDDLES].copy(),
         canvas.thing[MIDDLES].copy(),
-        np.where(whole > 0, np.minimum(seen / np.maximum(whole, 1), 1.0), 0.0),
+        np.where(drawn > 0, np.minimum(seen / np.maximum(drawn, 1), 1.0), 0.0),
     )
 
 
 def _through_air(canvas: Canvas) -> Array:
-    """Give the colours of pixels `h w 3`, paler with distance."""
+    """Return the colours of pixels `h w 3`, paler with distance."""
     air = _means(np.exp(canvas.depth / np.float32(-HAZE)))[..., None]
     # The sky is painted as it looks through the air.
     air[~np.isfinite(canvas.depth[MIDDLES])] = 1
@@ -225,7 +225,7 @@ def _paint(met: _Met, index: int, pose: Pose, world: World, canvas: Canvas) -> N
 
 
 def _places(point: NDArray[np.intp], width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give rows and columns of points; `np.divmod` takes several times as long."""
+    """Return rows and columns of points; `np.divmod` takes several times as long."""
     row = point // width
     return row, point - row * width
 
@@ -246,7 +246,7 @@ def _covered(met: list[_Met]) -> int:
 
 
 def _window(solid: Solid, pose: Pose, rays: Rays) -> tuple[slice, slice] | None:
-    """Give the rows and columns of the lattice that can meet a solid."""
+    """Return the rows and columns of the lattice that can meet a solid."""
     bounds = solid.bounds(pose)
     if bounds is None:
         return None
@@ -259,7 +259,7 @@ def _window(solid: Solid, pose: Pose, rays: Rays) -> tuple[slice, slice] | None:
 
 
 def _along(here: Local, row: NDArray[np.intp], column: NDArray[np.intp], depth: Array) -> Array:
-    """Give the points `k 3` at a depth `k` on the rays of some rows and columns, both `k`."""
+    """Return the points `k 3` at a depth `k` on the rays of some rows and columns, both `k`."""
     points = np.empty((len(row), 3), np.float32)
     for axis, (origin, direction) in enumerate(
         zip(here.origin, (here.x[column], here.y[row], here.z[column]), strict=True)
@@ -269,7 +269,7 @@ def _along(here: Local, row: NDArray[np.intp], column: NDArray[np.intp], depth: 
 
 
 def _light(solid: Solid, faces: Faces | None, points: Array, pose: Pose, world: World) -> Array:
-    """Give what part of the light comes back: from the sky everywhere, from the sun on its side.
+    """Return what part of the light comes back: from the sky everywhere, from the sun on its side.
 
     Args:
         solid: that is lit.
@@ -326,7 +326,7 @@ def _ground(canvas: Canvas, world: World, view: View, rays: Rays) -> None:
 
 
 def _surfaces(across: Array, along: Array, ahead: Array) -> tuple[Array, NDArray[np.uint8]]:
-    """Give road, markings, kerbs, pavement and grass.
+    """Return road, markings, kerbs, pavement and grass.
 
     Args:
         across: `k`, x of points of the ground in the world.

@@ -42,7 +42,7 @@ class Street:
         boxes_3d: `n 7`, in the camera's frame, in metres and radians: x (right), y (down) and z
             (ahead) of the middle, width, height, length, yaw. With yaw 0 it faces straight ahead,
             as the camera does, with pi / 2 to the right. It holds the thing, a sign's its plate.
-        areas: `1 h w`, uint8, the class of each pixel, see `Area`.
+        semantic_mask: `1 h w`, uint8, the class of each pixel, see `Area`.
         instances: `1 h w`, int16, the row of `boxes` whose thing is seen there, -1 where none.
         depth: `1 1 h w`, z of what is seen in metres, infinite in the sky.
         camera: intrinsics in pixels; the middle of the first pixel is at (0.5, 0.5). Its extrinsics
@@ -56,7 +56,7 @@ class Street:
     labels: Tensor
     identities: Tensor
     boxes_3d: Tensor
-    areas: Tensor
+    semantic_mask: Tensor
     instances: Tensor
     depth: Tensor
     camera: PinholeCamera
@@ -96,7 +96,7 @@ def driving(
     return _street(world, view, render(world, view, seconds), seconds)
 
 
-def driving_film(
+def driving_clip(
     seed: int,
     preset: str | Preset = "far",
     *,
@@ -139,7 +139,7 @@ def _preset(preset: str | Preset) -> Preset:
 
 
 def _size(size: tuple[int, int]) -> check.Size:
-    rows, columns = check.size(size, least=16)
+    rows, columns = check.size(size, minimum=16)
     if rows > MAX_SIZE[0] or columns > MAX_SIZE[1]:
         raise ValueError(
             f"size must be up to {MAX_SIZE}, got {(rows, columns)}: a picture is drawn in memory"
@@ -152,17 +152,17 @@ def _street(
 ) -> Street:
     """Put together what is true of a frame, of the things in it that are to be found."""
     now = [thing.at(seconds) for thing in world.things]
-    found = [index for index, thing in enumerate(now) if _counts(thing, frame, index, view)]
+    visible = [index for index, thing in enumerate(now) if _counts(thing, frame, index, view)]
     row_of = np.full(len(now) + 1, -1, np.int16)
-    row_of[found] = np.arange(len(found))
-    boxes = [_clipped(outline(now[index], view)) for index in found]
+    row_of[visible] = np.arange(len(visible))
+    boxes = [_clipped(outline(now[index], view)) for index in visible]
     return Street(
         image=torch.from_numpy(frame.image).permute(2, 0, 1)[None].contiguous(),
         boxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-        labels=torch.tensor([now[index].label for index in found], dtype=torch.long),
-        identities=torch.tensor(found, dtype=torch.long),
-        boxes_3d=torch.tensor([_box_3d(now[index], view) for index in found]).reshape(-1, 7),
-        areas=torch.from_numpy(frame.area)[None],
+        labels=torch.tensor([now[index].label for index in visible], dtype=torch.long),
+        identities=torch.tensor(visible, dtype=torch.long),
+        boxes_3d=torch.tensor([_box_3d(now[index], view) for index in visible]).reshape(-1, 7),
+        semantic_mask=torch.from_numpy(frame.area)[None],
         instances=torch.from_numpy(row_of[frame.thing])[None],
         depth=torch.from_numpy(frame.depth)[None, None],
         camera=_camera(view),
@@ -185,21 +185,21 @@ Box = tuple[float, float, float, float]
 
 
 def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
-    """Tell whether a thing is to be found: it is of a class, large enough and well in view."""
+    """Return whether a thing is to be found: it is of a class, large enough and well in view."""
     if thing.label < 0 or frame.visible[index] < VISIBLE:
         return False
-    whole = outline(thing, view)
-    if not all(math.isfinite(side) for side in whole):
+    unclipped = outline(thing, view)
+    if not all(math.isfinite(side) for side in unclipped):
         return False
-    left, top, right, bottom = _clipped(whole)
-    area = (whole[2] - whole[0]) * (whole[3] - whole[1])
+    left, top, right, bottom = _clipped(unclipped)
+    area = (unclipped[2] - unclipped[0]) * (unclipped[3] - unclipped[1])
     inside = max(right - left, 0) * max(bottom - top, 0) / area
     high = (bottom - top) / 2 * view.size[0] / view.size[1]
     return inside * float(frame.visible[index]) >= VISIBLE and high >= LEAST
 
 
 def outline(thing: Thing, view: View) -> Box:
-    """Give the box around a thing's picture, also beyond the frame.
+    """Return the box around a thing's picture, also beyond the frame.
 
     It is infinite if the thing is behind the camera or reaches there.
     """
@@ -216,8 +216,8 @@ def outline(thing: Thing, view: View) -> Box:
     return left, top, right, bottom
 
 
-def _clipped(whole: Box) -> Box:
-    left, top, right, bottom = (min(max(side, -1.0), 1.0) for side in whole)
+def _clipped(unclipped: Box) -> Box:
+    left, top, right, bottom = (min(max(side, -1.0), 1.0) for side in unclipped)
     return left, top, right, bottom
 
 

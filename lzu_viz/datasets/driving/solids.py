@@ -82,22 +82,22 @@ class Solid(Protocol):
     """A convex solid in a thing's own frame."""
 
     def hit(self, rays: Local) -> Hits:
-        """Tell where rays meet it first."""
+        """Return where rays meet it first."""
         ...
 
     def bounds(self, pose: Pose) -> Bounds | None:
-        """Tell where its picture lies; None if it is behind the camera.
+        """Return where its picture lies; None if it is behind the camera.
 
         Of a solid that reaches behind the camera they are infinite: it may fill the picture.
         """
         ...
 
     def extent(self) -> Extent:
-        """Tell how far it reaches in the thing's frame."""
+        """Return how far it reaches in the thing's frame."""
         ...
 
     def normals(self, points: Array) -> Array:
-        """Give outer normals of length 1: `n 3` of a polytope's faces, else `k 3` at points."""
+        """Return outer normals of length 1: `n 3` of a polytope's faces, else `k 3` at points."""
         ...
 
 
@@ -176,7 +176,7 @@ class Polytope:
     corners: NDArray[np.float64]
 
     def hit(self, rays: Local) -> Hits:
-        """Tell where rays meet it first: behind the last face entered, before the first left.
+        """Return where rays meet it first: behind the last face entered, before the first left.
 
         Upright faces are met at a depth that depends on the column alone, level ones on the row
         alone; only a leaning face takes a number for each ray.
@@ -205,7 +205,7 @@ class Polytope:
         return Hits(both.enter, both.face)
 
     def bounds(self, pose: Pose) -> Bounds | None:
-        """Give the bounds of its corners' pictures."""
+        """Return the bounds of its corners' pictures."""
         x, y, z = in_camera(self.corners, pose).T
         if z.max() <= NEAR:
             return None
@@ -215,12 +215,12 @@ class Polytope:
         return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
     def extent(self) -> Extent:
-        """Give that of its corners."""
+        """Return that of its corners."""
         x, y, z = np.stack([self.corners.min(axis=0), self.corners.max(axis=0)], axis=1).tolist()
         return x, y, z
 
     def normals(self, points: Array) -> Array:
-        """Give the normals of the faces `n 3`."""
+        """Return the normals of the faces `n 3`."""
         return self.faces.astype(np.float32)
 
 
@@ -262,7 +262,7 @@ class Ellipsoid:
         return Hits(depth, None)
 
     def bounds(self, pose: Pose) -> Bounds | None:
-        """Give the directions of the planes through the camera that touch it.
+        """Return the directions of the planes through the camera that touch it.
 
         The plane x = u z touches where (c . n)^2 = n' A A' n with n = (1, 0, -u), a quadratic in u.
         """
@@ -280,12 +280,12 @@ class Ellipsoid:
         return left, top, right, bottom
 
     def extent(self) -> Extent:
-        """Give the radii to both sides of the centre."""
+        """Return the radii to both sides of the centre."""
         x, y, z = ((at - r, at + r) for at, r in zip(self.centre, self.radii, strict=True))
         return x, y, z
 
     def normals(self, points: Array) -> Array:
-        """Give the gradient of the ball's equation, made as long as 1."""
+        """Return the gradient of the ball's equation, made as long as 1."""
         centre, radii = np.array(self.centre, np.float32), np.array(self.radii, np.float32)
         slope: Array = (points - centre) / radii**2
         normals: Array = slope / np.linalg.norm(slope, axis=-1, keepdims=True)
@@ -315,7 +315,7 @@ SIDES = ("left", "right", "top", "bottom", "back", "front")
 def box(
     width: float, height: float, length: float, at: Sequence[float] = (0.0, 0.0, 0.0)
 ) -> Polytope:
-    """Give a box that stands on the ground, or ``-at[1]`` above it.
+    """Return a box that stands on the ground, or ``-at[1]`` above it.
 
     Args:
         width: along x.
@@ -333,7 +333,7 @@ def frustum(
     at: Sequence[float] = (0.0, 0.0, 0.0),
     shift: float = 0.0,
 ) -> Polytope:
-    """Give a box whose top is smaller or larger than its underside, as a car's cabin is.
+    """Return a box whose top is smaller or larger than its underside, as a car's cabin is.
 
     Args:
         below: (width, length) of the underside.
@@ -369,7 +369,7 @@ def frustum(
 
 
 def prism(points: Sequence[tuple[float, float]], thickness: float) -> Polytope:
-    """Give an upright plate.
+    """Return an upright plate.
 
     Args:
         points: its outline in (x, y), convex, clockwise as seen on a picture with y down.

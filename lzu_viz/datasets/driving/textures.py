@@ -50,7 +50,7 @@ TILE = _tile()
 
 
 def noise(first: Array, second: Array, size: float, smooth: bool = False) -> Array:
-    """Give noise in -1..1 over two coordinates; the tile repeats after ``size`` metres.
+    """Return noise in -1..1 over two coordinates; the tile repeats after ``size`` metres.
 
     Args:
         first: `k`.
@@ -76,7 +76,7 @@ def noise(first: Array, second: Array, size: float, smooth: bool = False) -> Arr
 
 
 def plain(colour: Colour, grain: float = 0.0, size: float = 3.0) -> Paint:
-    """Give one colour, with some grain.
+    """Return one colour, with some grain.
 
     Args:
         colour: without it.
@@ -102,7 +102,7 @@ Where = Callable[[Array, Array, Array, Faces], Mask]
 
 
 def painted(base: Colour, *layers: tuple[Where, Colour]) -> Paint:
-    """Give one colour with others over it, each where its function of (x, y, z, face) says so."""
+    """Return one colour with others over it, each where its function of (x, y, z, face) says so."""
     ground = np.array(base, np.float32)
 
     def paint(surface: Surface) -> Array:
@@ -117,7 +117,7 @@ def painted(base: Colour, *layers: tuple[Where, Colour]) -> Paint:
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """Give a colour that is darker by a factor."""
+    """Return a colour that is darker by a factor."""
     red, green, blue = colour
     return factor * red, factor * green, factor * blue
 

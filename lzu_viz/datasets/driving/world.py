@@ -36,7 +36,7 @@ class Preset:
         far: largest.
         middle: mean of the distances, gamma-distributed with the next.
         shape: of that distribution; 1 is exponential.
-        found: least and largest number of cars, pedestrians and signs; fewer stand where there is
+        objects: least and largest number of cars, pedestrians and signs; fewer stand where there is
             no room, and of these some are hidden or outside the frame.
         others: likewise of what is easily taken for them.
         horizon: where the road vanishes, (x, y) in [-1, 1] of a frame of shape 3:10.
@@ -48,7 +48,7 @@ class Preset:
     far: float = 90.0
     middle: float = 38.0
     shape: float = 3.0
-    found: tuple[int, int] = (8, 14)
+    objects: tuple[int, int] = (8, 14)
     others: tuple[int, int] = (9, 16)
     horizon: tuple[float, float] = (0.0, -0.1)
     jitter: tuple[float, float] = (0.056, 0.052)
@@ -57,7 +57,7 @@ class Preset:
 
 PRESETS = {
     "far": Preset(),
-    "near": Preset(near=5.0, far=30.0, middle=11.0, found=(4, 7), others=(4, 8), height=1.6),
+    "near": Preset(near=5.0, far=30.0, middle=11.0, objects=(4, 7), others=(4, 8), height=1.6),
     "shifted": Preset(horizon=(-0.55, 0.35)),
 }
 """`far`: small and far, where zooming helps. `near`: near and large, where it does not. `shifted`:
@@ -91,7 +91,7 @@ class World:
     light: float
 
     def horizon_at(self, seconds: float) -> tuple[float, float]:
-        """Tell where the road vanishes, as `horizon`: the camera turns and nods a little."""
+        """Return where the road vanishes, as `horizon`: the camera turns and nods a little."""
         return (
             self.horizon[0]
             + self.sway[0] * (math.sin(1.3 * seconds + self.phase) - math.sin(self.phase)),
@@ -133,16 +133,16 @@ Make = Callable[[random.Random], Thing]
 
 
 def _wanted(draw: random.Random, preset: Preset) -> list[tuple[Make, int]]:
-    """Give how many of what, what is to be found first."""
-    found = draw.randint(*preset.found)
-    cars = sum(draw.random() < 0.4 for _ in range(found))
-    signs = sum(draw.random() < 0.45 for _ in range(found - cars))
+    """Return how many of what, what is to be found first."""
+    count = draw.randint(*preset.objects)
+    cars = sum(draw.random() < 0.4 for _ in range(count))
+    signs = sum(draw.random() < 0.45 for _ in range(count - cars))
     others = draw.randint(*preset.others)
     split = sorted(draw.randint(0, others) for _ in range(2))
     return [
         (objects.car, cars),
         (objects.sign, signs),
-        (objects.pedestrian, found - cars - signs),
+        (objects.pedestrian, count - cars - signs),
         (objects.container, split[0]),
         (objects.blank_board, split[1] - split[0]),
         (objects.pillar, others - split[1]),

@@ -2,16 +2,16 @@
 
 from .clips import moving
 from .controlled import controlled
-from .far_person import SCENES, Person, Scene, cut_out, cutout, far_person, people
+from .far_person import SCENES, Person, Scene, far_person, load_cutout, make_cutout, people
 
 __all__ = [
     "SCENES",
     "Person",
     "Scene",
     "controlled",
-    "cut_out",
-    "cutout",
     "far_person",
+    "load_cutout",
+    "make_cutout",
     "moving",
     "people",
 ]

@@ -52,8 +52,8 @@ def moving(
         >>> round((second - first)[0, :2].norm().item())  # a tenth of 96 pixels
         10
     """
-    least, most = heights
-    if not 0 < least <= most <= 0.4:
+    minimum, maximum = heights
+    if not 0 < minimum <= maximum <= 0.4:
         raise ValueError(
             f"heights must be 0 < least <= largest <= 0.4, so that she stays in view, "
             f"got {tuple(heights)}"
@@ -70,7 +70,7 @@ def moving(
         math.ceil(swing / 2 * side) for swing, side in zip(SWING, (columns, rows), strict=True)
     ]
     wide = backdrop(draw.choice(list(backgrounds)), (rows + 2 * spare[1], columns + 2 * spare[0]))
-    height = math.exp(draw.uniform(math.log(least), math.log(most)))
+    height = math.exp(draw.uniform(math.log(minimum), math.log(maximum)))
     mirrored = draw.random() < 0.5
     x, y = draw.uniform(-ROOM, ROOM), draw.uniform(-ROOM, ROOM)
     way = draw.uniform(0, 2 * math.pi)

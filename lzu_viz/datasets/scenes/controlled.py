@@ -60,8 +60,8 @@ def controlled(
         >>> bool((first == again).all()), bool((first == other).all())
         (True, False)
     """
-    least, most = heights
-    if not 0 < least <= most <= 1:
+    minimum, maximum = heights
+    if not 0 < minimum <= maximum <= 1:
         raise ValueError(f"heights must be 0 < least <= largest <= 1, got {tuple(heights)}")
     left, top, right, bottom = within
     if not (-1 <= left <= right <= 1 and -1 <= top <= bottom <= 1):
@@ -72,7 +72,7 @@ def controlled(
     background = draw.choice(list(backgrounds))
     chosen: list[Person] = []
     for _ in range(persons):
-        logs = (math.log(least), math.log(most))
+        logs = (math.log(minimum), math.log(maximum))
         chosen.append(_fitting(draw, chosen, logs, (left, top, right, bottom), size))
     return people(background, chosen, size)
 

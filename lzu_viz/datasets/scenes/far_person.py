@@ -106,7 +106,7 @@ def people(
         ValueError: there is nobody, or of somebody nothing is visible, or she would be lower than 4
             pixels.
     """
-    rows, columns = check.size(size, least=LEAST)
+    rows, columns = check.size(size, minimum=LEAST)
     if not persons:
         raise ValueError("persons must be at least one, got none")
     image = backdrop(background, (rows, columns))
@@ -127,9 +127,9 @@ def people(
 
 
 def _layer(person: Person, size: tuple[int, int]) -> Tensor:
-    """Give one copy as `1 4 h w`, colours times alpha, and alpha, as large as the scene."""
+    """Return one copy as `1 4 h w`, colours times alpha, and alpha, as large as the scene."""
     rows, columns = size
-    cut = cutout().flip(-1) if person.mirrored else cutout()
+    cut = load_cutout().flip(-1) if person.mirrored else load_cutout()
     tall = round(person.height * rows)
     wide = max(1, round(tall * cut.shape[-1] / cut.shape[-2]))
     if tall < LEAST:
@@ -151,7 +151,7 @@ def _layer(person: Person, size: tuple[int, int]) -> Tensor:
 
 
 def backdrop(background: str | Tensor, size: tuple[int, int]) -> Tensor:
-    """Give a photograph, cropped about its middle and resized, as `1 3 *size`."""
+    """Return a photograph, cropped about its middle and resized, as `1 3 *size`."""
     if isinstance(background, str):
         return _named_backdrop(background, size)
     image = images.load(background)
@@ -167,7 +167,7 @@ def _named_backdrop(name: str, size: tuple[int, int]) -> Tensor:
     return resize(_crop_to_shape(image, size[0] / size[1]), size)
 
 
-def cutout() -> Tensor:
+def load_cutout() -> Tensor:
     """Read the frozen cut-out, `1 4 h w`: RGB and alpha in 0..1, not premultiplied."""
     with Image.open(FROZEN) as file:
         pixels = np.array(file)
@@ -175,7 +175,7 @@ def cutout() -> Tensor:
 
 
 @torch.no_grad()
-def cut_out(photo: Tensor, segmenter: SelfieSegmenter) -> Tensor:
+def make_cutout(photo: Tensor, segmenter: SelfieSegmenter) -> Tensor:
     """Cut the person out of a photograph of one, as the segmenter sees it.
 
     The mask at 0.7 is smoothed, so that specks and holes of a few pixels vanish; its edge is left
@@ -204,7 +204,7 @@ def cut_out(photo: Tensor, segmenter: SelfieSegmenter) -> Tensor:
 
 
 def _bounds(mask: Tensor) -> Tensor:
-    """Give the outer edges of a mask `1 1 h w` as a box `1 4` in [-1, 1]."""
+    """Return the outer edges of a mask `1 1 h w` as a box `1 4` in [-1, 1]."""
     sides = []
     for axis, length in ((-1, mask.shape[-1]), (-2, mask.shape[-2])):
         hit = mask[0, 0].any(dim=0 if axis == -1 else 1).nonzero()

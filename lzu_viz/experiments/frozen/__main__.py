@@ -3,10 +3,12 @@
 import argparse
 import importlib
 
-from tqdm import tqdm
-
+from ..._extras import needs
 from . import EVALUATIONS
 from .results_store import Kept, Record, source_hash
+
+with needs("notebooks"):
+    from tqdm import tqdm
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...datasets.scenes import Scene, controlled
 from ...geometry.warp import Warp
 from ...metrics.masks import mask_iou
-from ...systems.lzu import LZU
+from ...systems import LZU
 from . import inference, pretrained_segmenter
 from .results_store import Record
 
@@ -50,14 +50,16 @@ def measure(seed: int) -> list[Record]:
 
 
 def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
-    """Give for each limit a scene, and the warps through which it is looked at."""
+    """Return for each limit a scene, and the warps through which it is looked at."""
     identity = {"uniform": Warp.identity((1, 1))}
     far = controlled(seed, heights=FAR)
     pair = controlled(seed, persons=2, heights=FAR)
     street = controlled(seed, heights=FAR, within=pretrained_segmenter.STREET)
     elsewhere = controlled(seed, heights=FAR, within=ELSEWHERE)
     near = controlled(seed, heights=NEAR)
-    fixed = Warp.from_saliency(pretrained_segmenter.evened(pretrained_segmenter.fixed_saliency()))
+    fixed = Warp.from_saliency(
+        pretrained_segmenter.mix_uniform(pretrained_segmenter.fixed_saliency())
+    )
     return {
         "wrong place": (
             far,
@@ -100,10 +102,10 @@ def shifted(box: Tensor, shift: float, seed: int) -> Tensor:
 
 def _told(scene: Scene, warp: Warp) -> Record:
     mask = inference.segment(scene.image, warp, SEGMENTER)
-    found = inference.detect(LZU, scene.image, warp, DETECTOR, finer=2)
+    detections = inference.detect(LZU, scene.image, warp, DETECTOR, upsample_factor=2)
     return {
         "heights": inference.heights_in(scene),
-        "found": [round(iou, 3) for iou in inference.best_iou(found, scene.box)],
+        "found": [round(iou, 3) for iou in inference.best_iou(detections, scene.box)],
         "masks": [round(iou, 3) for iou in inference.person_ious(mask, scene)],
         "mask": round(mask_iou(mask, scene.mask).item(), 3),
     }

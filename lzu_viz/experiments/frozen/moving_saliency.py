@@ -15,8 +15,8 @@ from torch import Tensor
 from ...datasets.scenes import Scene, moving
 from ...geometry import saliency
 from ...geometry.warp import Warp
-from ...systems.lzu import LZ, LZU, Uniform
-from ...systems.video import Seen, drift, follow
+from ...systems import LZU, System, Uniform
+from ...systems.video import FrameResult, constant_velocity, follow
 from . import inference
 from .results_store import Record
 
@@ -60,21 +60,23 @@ def measure(seed: int) -> list[Record]:
         gains = GAINS if (speed, pan) == GAINS_AT else (1.0,)
         for system, seen in follow_all(scenes, gains).items():
             record = {"seed": seed, "speed": speed, "pan": pan, "system": system}
-            records.append({**record, **told(scenes, seen)})
+            records.append({**record, **summarise(scenes, seen)})
     return records
 
 
 def scenes_of(seed: int, speed: float, pan: float = 0.0) -> list[Scene]:
-    """Give the frames of a sequence."""
+    """Return the frames of a sequence."""
     return list(moving(seed, frames=FRAMES, speed=speed, pan=pan, heights=HEIGHTS))
 
 
 def gently(boxes: Tensor) -> Warp:
-    """Give the gentle warp towards boxes `n 4`."""
+    """Return the gentle warp towards boxes `n 4`."""
     return Warp.from_saliency(saliency.from_boxes_scale_free(boxes, *GENTLE))
 
 
-def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str, list[Seen]]:
+def follow_all(
+    scenes: list[Scene], gains: Sequence[float] = (1.0,)
+) -> dict[str, list[FrameResult]]:
     """Follow by every system; the last two are told the truth about the last frame.
 
     All read the detector's outputs from grids twice as fine, so that they differ in the warp alone.
@@ -82,18 +84,18 @@ def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str
     frames = [scene.image for scene in scenes]
     decode = inference.detector().decode
 
-    def followed(looking: Callable[[Tensor], Warp], **options: Any) -> list[Seen]:
+    def followed(looking: Callable[[Tensor], Warp], **options: Any) -> list[FrameResult]:
         return list(follow(system(), frames, decode, looking, **options))
 
     return {
         "uniform": list(
-            follow(inference.detecting(Uniform, SIZE, finer=2), frames, decode, gently)
+            follow(inference.detecting(Uniform, SIZE, upsample_factor=2), frames, decode, gently)
         ),
         "strong": followed(inference.towards),
         "gentle": followed(gently),
         "patient": followed(gently, patience=PATIENCE),
         **{
-            f"drift {gain:g}": followed(gently, patience=PATIENCE, motion=drift(gain))
+            f"drift {gain:g}": followed(gently, patience=PATIENCE, motion=constant_velocity(gain))
             for gain in gains
         },
         "told, strong": _told_before(scenes, inference.towards),
@@ -101,27 +103,27 @@ def follow_all(scenes: list[Scene], gains: Sequence[float] = (1.0,)) -> dict[str
     }
 
 
-def system() -> LZ:
-    """Give LZU around the frozen detector: outputs unzoomed on a grid twice as fine."""
-    return inference.detecting(LZU, SIZE, finer=2)
+def system() -> System:
+    """Return LZU around the frozen detector: outputs unzoomed on a grid twice as fine."""
+    return inference.detecting(LZU, SIZE, upsample_factor=2)
 
 
-def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list[Seen]:
+def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list[FrameResult]:
     """Look in each frame where she truly was in the one before; in the first, everywhere."""
     lzu, decode = system(), inference.detector().decode
     expected = [scenes[0].box[:0], *(scene.box for scene in scenes[:-1])]
     seen = []
     for boxes, scene in zip(expected, scenes, strict=True):
         warp = looking(boxes)
-        (found,) = lzu.detect(scene.image, decode, warp)
-        seen.append(Seen(found, copy(warp), boxes))
+        (detections,) = lzu.detect(scene.image, decode, warp)
+        seen.append(FrameResult(detections, copy(warp), boxes))
     return seen
 
 
-def told(scenes: list[Scene], seen: list[Seen]) -> Record:
-    """Tell in how many frames after the first she is found, and how she is lost and found again."""
+def summarise(scenes: list[Scene], seen: list[FrameResult]) -> Record:
+    """Count the frames after the first in which she is found, lost, and found again."""
     ious = [
-        inference.best_iou(each.found, scene.box)[0]
+        inference.best_iou(each.detections, scene.box)[0]
         for each, scene in zip(seen, scenes, strict=True)
     ]
     hits = [iou >= inference.FOUND for iou in ious]
@@ -129,7 +131,7 @@ def told(scenes: list[Scene], seen: list[Seen]) -> Record:
     return {
         "recall": round(sum(hits[1:]) / len(hits[1:]), 3),
         "first": hits[0],
-        "kept": sum(was and still for was, still in pairs),
-        "lost": sum(was and not still for was, still in pairs),
+        "kept": sum(was and is_found for was, is_found in pairs),
+        "lost": sum(was and not is_found for was, is_found in pairs),
         "regained": sum(now and not was for was, now in pairs),
     }

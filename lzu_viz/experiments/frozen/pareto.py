@@ -3,26 +3,26 @@
 from collections.abc import Collection, Mapping
 
 from ...geometry.check import Size
-from ..profiling import Cost, Look, Setting, Stage, total
+from ..profiling import Cost, Setting, Stage, total
 from .pretrained_detector import SIZES, SOURCE
 from .results_store import Kept
 
 Trade = Mapping[str, Mapping[int, tuple[Cost, float]]]
 """For each system, by the rows of its input: what it costs, and its AP at IoU 0.5."""
 
-SYSTEMS: Mapping[str, tuple[str, Look, int, Collection[Stage]]] = {
-    "uniform": ("uniform", "nowhere", 1, ()),
+SYSTEMS: Mapping[str, tuple[str, str, int, Collection[Stage]]] = {
+    "uniform": ("uniform", "uniform", 1, ()),
     "FOVEA": ("FOVEA", "boxes", 1, ("inverse", "unzoom")),
     "LZU, outputs": ("outputs x1", "boxes", 1, ()),
     "LZU, outputs twice as fine": ("outputs x2", "boxes", 2, ()),
 }
-"""Of each system: its name in the evaluation, where it looks, how fine it unzooms, and which stages
-it is spared."""
+"""Of each system: its name in the evaluation, its saliency policy, the upsampling factor of its
+unzoomed grids, and the stages that it does not have."""
 
 
 def settings() -> list[Setting]:
-    """Give what has to be measured."""
-    asked = [(look, finer) for _, look, finer, _ in SYSTEMS.values()]
+    """Return what has to be measured."""
+    asked = [(saliency, factor) for _, saliency, factor, _ in SYSTEMS.values()]
     return [_setting(size, *each) for size in SIZES for each in dict.fromkeys(asked)]
 
 
@@ -37,14 +37,14 @@ def trade(kept: Kept, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> Trade:
     return {
         name: {
             size[0]: (
-                total(costs[_setting(size, look, finer)], spared),
+                total(costs[_setting(size, saliency, factor)], spared),
                 accuracy[system, size[0]],
             )
             for size in SIZES
         }
-        for name, (system, look, finer, spared) in SYSTEMS.items()
+        for name, (system, saliency, factor, spared) in SYSTEMS.items()
     }
 
 
-def _setting(size: Size, look: Look, finer: int) -> Setting:
-    return Setting("detector", size, SOURCE, look, finer=finer)
+def _setting(size: Size, saliency: str, upsample_factor: int) -> Setting:
+    return Setting("detector", size, SOURCE, saliency, upsample_factor=upsample_factor)

@@ -4,6 +4,7 @@ All see as many pixels. The warp looks at the true boxes: it is the best salienc
 be, and tells what each way of feeding the network makes of it.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 from ...datasets.scenes import Scene, controlled
 from ...geometry.boxes import Detections, from_pixels, to_pixels
 from ...geometry.warp import Warp
-from ...metrics.detection import Precision, average_precision, precision_interval
+from ...metrics.detection import DetectionMetrics, average_precision, precision_interval
+from ...systems import LZ, LZU, Fovea, Predictions, Uniform
 from . import inference
 from .results_store import Record
 
@@ -56,8 +58,8 @@ def measure(seed: int) -> list[Record]:
     warp = inference.towards(scene.box)
     records: list[Record] = [{"seed": seed, "system": "truth", "boxes": _in_pixels(scene.box)}]
     for size in SIZES:
-        for system, found in detect_all(scene.image, warp, size).items():
-            people = inference.people_in(found)
+        for system, detections in detect_all(scene.image, warp, size).items():
+            people = inference.people_in(detections)
             records.append(
                 {
                     "seed": seed,
@@ -73,65 +75,71 @@ def measure(seed: int) -> list[Record]:
 def detect_all(image: Tensor, warp: Warp, size: tuple[int, int]) -> dict[str, Detections]:
     """Detect by every system; the network runs twice, once on each picture."""
     network = inference.detector()
-    features = network.features(warp.zoom(image, size))
-    outputs = network.head(features)
-    zoomed = _decoded(outputs, None, size)
-    unzoomed = network.head(_unzoomed(features, warp, 1))
-    return {
-        "uniform": _decoded(network(Warp.identity((1, 1)).zoom(image, size)), None, size),
-        "LZ": zoomed,
-        "FOVEA": zoomed._replace(boxes=warp.boxes_to_source(zoomed.boxes)),
-        "features": _decoded(unzoomed, None, size),
-        "features, sizes": _decoded(unzoomed, warp, size),
-        **{
-            f"outputs x{finer}": _decoded(_unzoomed(outputs, warp, finer), warp, size)
-            for finer in (1, 2, 4)
-        },
+    decode = partial(network.decode, threshold=THRESHOLD, top=TOP)
+    options: dict[str, Any] = {"size": size, "decode": decode}
+    uniform = Uniform.from_network(network, **options)
+    zoomed = LZ.from_network(network, warp, **options)
+    trace = zoomed.trace(image)
+    fovea = Fovea.from_network(network, warp, **options)
+    unzoomed = LZU.from_network(network, warp, **options, unzoom="features")
+    outputs = unzoomed.head(unzoomed.unzoom(trace.features, warp))
+    detections = {
+        "uniform": uniform.trace(image).predictions,
+        "LZ": trace.predictions,
+        "FOVEA": fovea.decode(trace.outputs, warp),
+        "features": zoomed.decode(outputs, warp),
+        "features, sizes": unzoomed.decode(outputs, warp),
     }
+    for factor in (1, 2, 4):
+        system = LZU.from_network(
+            network, warp, **options, unzoom="outputs", upsample_factor=factor
+        )
+        detections[f"outputs x{factor}"] = system.decode(system.unzoom(trace.outputs, warp), warp)
+    return {name: _only(predictions) for name, predictions in detections.items()}
+
+
+def _only(predictions: Predictions | None) -> Detections:
+    """Return the detections in a single image."""
+    assert isinstance(predictions, list)
+    (detections,) = predictions
+    return detections
 
 
 def summarise(records: list[Record]) -> list[Record]:
-    """Give the average precision of each system at each size, with its interval."""
+    """Return the average precision of each system at each size, with its interval."""
     return [
         {
             "rows": rows,
             "system": system,
-            **_rounded("", average_precision(*answers_and_truth(records, rows, system), SOURCE)),
-            **_ends(precision_interval(*answers_and_truth(records, rows, system), SOURCE)),
+            **_rounded(
+                "", average_precision(*detections_and_ground_truth(records, rows, system), SOURCE)
+            ),
+            **_ends(
+                precision_interval(*detections_and_ground_truth(records, rows, system), SOURCE)
+            ),
         }
         for rows, _ in SIZES
         for system in SYSTEMS
     ]
 
 
-def answers_and_truth(
+def detections_and_ground_truth(
     records: list[Record], rows: int, system: str
 ) -> tuple[list[Detections], list[Tensor]]:
-    """Give what a system found and what is there, scene by scene."""
-    truth = {r["seed"]: _from_list(r["boxes"]) for r in records if r["system"] == "truth"}
-    found = {}
+    """Return what a system found and what is there, scene by scene."""
+    ground_truth = {r["seed"]: _from_list(r["boxes"]) for r in records if r["system"] == "truth"}
+    detections = {}
     for record in records:
         if record["system"] == system and record["rows"] == rows:
             scores = torch.tensor(record["scores"])
             labels = torch.zeros(len(scores), dtype=torch.int64)
-            found[record["seed"]] = Detections(_from_list(record["boxes"]), labels, scores)
-    return [found[seed] for seed in truth], list(truth.values())
+            detections[record["seed"]] = Detections(_from_list(record["boxes"]), labels, scores)
+    return [detections[seed] for seed in ground_truth], list(ground_truth.values())
 
 
 def scene_of(seed: int) -> Scene:
-    """Give the scene of a seed: one to three persons."""
+    """Return the scene of a seed: one to three persons."""
     return controlled(seed, persons=1 + seed % 3, heights=HEIGHTS)
-
-
-def _decoded(outputs: list[Tensor], warp: Warp | None, size: tuple[int, int]) -> Detections:
-    (found,) = inference.detector().decode(outputs, warp, size=size, threshold=THRESHOLD, top=TOP)
-    return found
-
-
-def _unzoomed(levels: list[Tensor], warp: Warp, finer: int) -> list[Tensor]:
-    return [
-        warp.unzoom(level, (finer * level.shape[-2], finer * level.shape[-1])) for level in levels
-    ]
 
 
 def _in_pixels(boxes: Tensor) -> list[list[float]]:
@@ -142,9 +150,9 @@ def _from_list(boxes: list[list[float]]) -> Tensor:
     return from_pixels(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4), SOURCE)
 
 
-def _rounded(which: str, precision: Precision) -> Record:
+def _rounded(which: str, precision: DetectionMetrics) -> Record:
     return {f"{name}{which}": round(each, 3) for name, each in precision._asdict().items()}
 
 
-def _ends(interval: tuple[Precision, Precision]) -> Record:
+def _ends(interval: tuple[DetectionMetrics, DetectionMetrics]) -> Record:
     return {**_rounded(" low", interval[0]), **_rounded(" high", interval[1])}

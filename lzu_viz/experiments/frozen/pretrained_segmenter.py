@@ -61,13 +61,13 @@ def measure(seed: int) -> list[Record]:
 
 
 def scene_of(seed: int) -> Scene:
-    """Give the scene of a seed."""
+    """Return the scene of a seed."""
     return controlled(seed, heights=HEIGHTS, within=STREET)
 
 
 def warps_of(scene: Scene) -> dict[str, Warp]:
-    """Give the warp of each system."""
-    looks = {
+    """Return the warp of each system."""
+    saliency_maps = {
         "fixed": fixed_saliency(),
         "true edges": saliency.from_edges(scene.mask.float()),
         "image edges": saliency.from_edges(scene.image),
@@ -75,17 +75,22 @@ def warps_of(scene: Scene) -> dict[str, Warp]:
     return {
         "uniform": Warp.identity((1, 1)),
         "box": inference.towards(scene.box),
-        **{name: Warp.from_saliency(evened(look)) for name, look in looks.items()},
+        **{
+            name: Warp.from_saliency(mix_uniform(saliency_map))
+            for name, saliency_map in saliency_maps.items()
+        },
     }
 
 
-def evened(look: Tensor) -> Tensor:
+def mix_uniform(saliency_map: Tensor) -> Tensor:
     """Mix an even part into a saliency."""
-    return saliency.mix(saliency.uniform(), look, weights=(EVEN, 1 - EVEN))
+    return saliency.mix(saliency.uniform(), saliency_map, weights=(EVEN, 1 - EVEN))
 
 
 @lru_cache(maxsize=1)
 def fixed_saliency() -> Tensor:
-    """Give the density of persons in other scenes of the kind: `1 1 h w`."""
+    """Return the density of persons in other scenes of the kind: `1 1 h w`."""
     boxes = torch.cat([scene_of(seed).box for seed in LEARNT_FROM])
-    return saliency.from_boxes_scale_free(boxes, amplitude=1.0, spread=inference.SPREAD)
+    return saliency.from_boxes_scale_free(
+        boxes, amplitude=1.0, relative_sigma=inference.RELATIVE_SIGMA
+    )

@@ -15,7 +15,7 @@ import numpy as np
 PACKAGE = Path(__file__).parents[2]
 FOLDER = PACKAGE / "experiments" / "data" / "evaluations"
 
-REPEATS = 1000
+N_BOOTSTRAP = 1000
 """How often scenes are drawn anew for an interval of a mean."""
 
 Record = dict[str, Any]
@@ -44,9 +44,9 @@ class Kept:
         """Store it as JSON, one record a line, so that a change can be read."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.json"
-        whole = asdict(self)
-        tables = {name: whole.pop(name) for name in ("records", "summary")}
-        text = json.dumps(whole, indent=1)[:-2]
+        fields = asdict(self)
+        tables = {name: fields.pop(name) for name in ("records", "summary")}
+        text = json.dumps(fields, indent=1)[:-2]
         for name, rows in tables.items():
             lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
             text += f',\n "{name}": [\n{lines}\n ]'
@@ -86,13 +86,15 @@ def differing(kept: Sequence[Record], again: Iterable[Record], tolerance: float)
     made = list(again)
     seeds = {record["seed"] for record in made}
     stored = [record for record in kept if record["seed"] in seeds]
-    said = []
+    differences = []
     if len(stored) != len(made):
-        said.append(f"{len(stored)} records are kept of these scenes, {len(made)} were made again")
+        differences.append(
+            f"{len(stored)} records are kept of these scenes, {len(made)} were made again"
+        )
     for ours, theirs in zip(stored, made, strict=False):
         if not _alike(ours, theirs, tolerance):
-            said.append(f"kept {ours}, made again {theirs}")
-    return said
+            differences.append(f"kept {ours}, made again {theirs}")
+    return differences
 
 
 def _alike(first: Any, second: Any, tolerance: float) -> bool:
@@ -112,7 +114,7 @@ def _alike(first: Any, second: Any, tolerance: float) -> bool:
 def mean_interval(
     records: Sequence[Record], value: str, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Give a mean over records, and the interval it falls into when other scenes are drawn.
+    """Return a mean over records, and the interval it falls into when other scenes are drawn.
 
     Scenes are drawn anew, not records, as those of one scene are not independent (bootstrap).
 
@@ -140,7 +142,7 @@ def mean_interval(
         scenes.setdefault(record["seed"], []).append(float(record[value]))
     totals = np.array([(sum(values), len(values)) for values in scenes.values()])
     draw = np.random.default_rng(seed)
-    drawn = totals[draw.integers(0, len(totals), (REPEATS, len(totals)))].sum(axis=1)
+    drawn = totals[draw.integers(0, len(totals), (N_BOOTSTRAP, len(totals)))].sum(axis=1)
     total, count = totals.sum(axis=0)
     outside = (1 - level) / 2
     low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (outside, 1 - outside))
@@ -148,7 +150,7 @@ def mean_interval(
 
 
 def select(records: Sequence[Record], **wanted: Any) -> list[Record]:
-    """Give the records that have these values; a function is asked, any other value is compared.
+    """Return the records that have these values; a function is asked, any other value is compared.
 
     Example:
         >>> rows = [{"system": "uniform", "height": 20}, {"system": "zoom", "height": 90}]

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...datasets.scenes import Scene, controlled
 from ...geometry.boxes import Detections, to_pixels
 from ...geometry.warp import Warp
-from ...systems.lzu import Fovea, Uniform
+from ...systems import Fovea, Uniform
 from . import inference
 from .results_store import Record
 
@@ -52,7 +52,7 @@ def measure(seed: int) -> list[Record]:
         masks[system] = inference.segment(scene.image, warp, SEGMENTER)
     detected["crop"] = detect_in_window(scene, DETECTOR)
     masks["crop"] = segment_in_window(scene, SEGMENTER)
-    found = {
+    detections = {
         "detector": {name: inference.best_iou(each, scene.box) for name, each in detected.items()},
         "segmenter": {name: inference.person_ious(each, scene) for name, each in masks.items()},
     }
@@ -65,27 +65,29 @@ def measure(seed: int) -> list[Record]:
             "height": heights[person],
             "iou": round(iou, 3),
         }
-        for network, systems in found.items()
+        for network, systems in detections.items()
         for system, ious in systems.items()
         for person, iou in enumerate(ious)
     ]
 
 
 def scene_of(seed: int) -> Scene:
-    """Give the scene of a seed."""
+    """Return the scene of a seed."""
     return controlled(seed, persons=2, heights=HEIGHTS)
 
 
 def window(
     box: Tensor, size: tuple[int, int], source: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Give the window about a box `4`: left, top, right, bottom in whole pixels of the source.
+    """Return the window about a box `4`: left, top, right, bottom in whole pixels of the source.
 
     It has ``size`` (rows, columns), or as much more as the box needs; it keeps within the source.
     """
     left, top, right, bottom = to_pixels(box, source).tolist()
     grow = max(1.0, (bottom - top) / (FILL * size[0]), (right - left) / (FILL * size[1]))
-    rows, columns = (min(round(grow * side), most) for side, most in zip(size, source, strict=True))
+    rows, columns = (
+        min(round(grow * side), maximum) for side, maximum in zip(size, source, strict=True)
+    )
     x = min(max(0, round((left + right - columns) / 2)), source[1] - columns)
     y = min(max(0, round((top + bottom - rows) / 2)), source[0] - rows)
     return x, y, x + columns, y + rows
@@ -96,10 +98,10 @@ def detect_in_window(scene: Scene, size: tuple[int, int]) -> Detections:
     rows, columns = scene.image.shape[-2:]
     left, top, right, bottom = window(scene.box[0], size, (rows, columns))
     cut = scene.image[..., top:bottom, left:right]
-    found = inference.detect(Uniform, cut, Warp.identity((1, 1)), size)
+    detections = inference.detect(Uniform, cut, Warp.identity((1, 1)), size)
     part = torch.tensor([(right - left) / columns, (bottom - top) / rows]).repeat(2)
     middle = torch.tensor([(left + right) / columns - 1, (top + bottom) / rows - 1]).repeat(2)
-    return found._replace(boxes=found.boxes * part + middle)
+    return detections._replace(boxes=detections.boxes * part + middle)
 
 
 def segment_in_window(scene: Scene, size: tuple[int, int]) -> Tensor:

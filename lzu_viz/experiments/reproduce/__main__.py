@@ -24,17 +24,17 @@ from ..training.trained_systems import SYSTEMS, TASKS
 from ..training.trainer import Recipe
 from .results import Result, Run, append, load, table
 from .runner import (
-    CORE_SCALE,
     CORE_SEEDS,
     FILMS,
     REPORTED,
+    SHORT_TABLE_SCALE,
     TRAINING,
     Plan,
     Scenes,
-    core_runs,
     execute,
     full_runs,
-    goes_further,
+    has_video_eval,
+    short_table_runs,
 )
 
 FOLDER = Path("reproduction")
@@ -80,17 +80,19 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def wanted(chosen: argparse.Namespace) -> list[Run]:
-    """Give the runs that a command line asks for, in order."""
+    """Return the runs that a command line asks for, in order."""
     if chosen.full:
         return full_runs(chosen.tasks)
     if not (chosen.system or chosen.scale or chosen.seeds or chosen.preset != "far"):
-        return core_runs(chosen.tasks)
+        return short_table_runs(chosen.tasks)
     runs = []
     for task in chosen.tasks:
-        named = chosen.system or [name for name, each in SYSTEMS.items() if task in each.core]
+        named = chosen.system or [
+            name for name, each in SYSTEMS.items() if task in each.in_short_table
+        ]
         runs += [
             Run(task, name, scale, seed, chosen.preset)
-            for scale in chosen.scale or [CORE_SCALE]
+            for scale in chosen.scale or [SHORT_TABLE_SCALE]
             for seed in chosen.seeds or range(CORE_SEEDS)
             for name in named
             if task in SYSTEMS[name].tasks
@@ -131,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def workers_for(runs: int, device: str) -> int:
-    """Tell how many processes share runs: one a GPU; about one a core, so that all end together.
+    """Return how many processes share runs: one a GPU; about one a core, so that all end together.
 
     Of nine runs two cores would take five turns, the last with one core idle: three processes, each
     with three runs and two thirds of a core, are done after four and a half. Of many cores eight
@@ -151,7 +153,7 @@ def _plan(chosen: argparse.Namespace) -> Plan:
 
 
 def _ours(file: Path, chosen: argparse.Namespace) -> list[Result]:
-    """Give the results of a file that were made with the same settings, on however many films."""
+    """Return the results of a file that were made with the same settings, on however many films."""
     asked = _plan(chosen).settings
     del asked["films"]
     ours = [
@@ -162,12 +164,12 @@ def _ours(file: Path, chosen: argparse.Namespace) -> list[Result]:
 
 
 def _left(file: Path, chosen: argparse.Namespace) -> list[Run]:
-    """Give the runs that are wanted and not there, or not judged on as many films as are asked."""
+    """Return the runs that are wanted and missing, or evaluated on fewer clips than asked for."""
     films = {result.run: result.settings.get("films", 0) for result in _ours(file, chosen)}
     return [
         run
         for run in wanted(chosen)
-        if run not in films or (goes_further(run) and films[run] < chosen.films)
+        if run not in films or (has_video_eval(run) and films[run] < chosen.films)
     ]
 
 
@@ -177,9 +179,9 @@ def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
         scenes = Scenes(_plan(chosen), preset)
         ours = [run for run in runs if run.preset == preset]
         _ = scenes.training, scenes.reported
-        if chosen.films and any(map(goes_further, ours)):
+        if chosen.films and any(map(has_video_eval, ours)):
             _ = scenes.shifted, scenes.films
-        if any(SYSTEMS[run.system].look == "found" for run in ours):
+        if any(SYSTEMS[run.system].policy.boxes == "detected" for run in ours):
             _ = scenes.before_training
 
 

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ...models import weights
-from ..training.trained_systems import TASKS
-from ..training.trainer import Network, channels_last, network_for
+from ..training.trained_systems import TASKS, Network
+from ..training.trainer import channels_last, network_for
 from .results import Run
 
 SHIPPED = Path(__file__).parents[1] / "data" / "miniature"
@@ -21,7 +21,7 @@ FURTHER = ("lzu-adaptive", "lzu-cascaded", "lzu-destroyed")
 
 
 def name_of(run: Run) -> str:
-    """Give the name of a run's file.
+    """Return the name of a run's file.
 
     Example:
         >>> name_of(Run("detection", "lzu", 0.25, 0))
@@ -31,7 +31,7 @@ def name_of(run: Run) -> str:
 
 
 @torch.no_grad()
-def halve(network: nn.Module) -> None:
+def round_to_float16(network: nn.Module) -> None:
     """Round a network's numbers to float16, so that what is judged is what will be kept."""
     for tensor in network.state_dict().values():
         if tensor.is_floating_point():
@@ -39,7 +39,7 @@ def halve(network: nn.Module) -> None:
 
 
 def save(network: nn.Module, run: Run, folder: Path) -> Path:
-    """Keep a network that :func:`halve` was called for."""
+    """Keep a network that :func:`round_to_float16` was called for."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name_of(run)
     tensors = {
@@ -51,7 +51,7 @@ def save(network: nn.Module, run: Run, folder: Path) -> Path:
 
 
 def load(run: Run, folder: Path = SHIPPED) -> Network:
-    """Give a trained network.
+    """Return a trained network.
 
     Raises:
         FileNotFoundError: there is none of this run.
@@ -62,18 +62,18 @@ def load(run: Run, folder: Path = SHIPPED) -> Network:
         raise ValueError(f"task must be one of {list(TASKS)}, got {run.task!r}")
     network = network_for(task)
     name = name_of(run)
-    weights.fill(network, folder / name, _checksum(name, folder))
+    weights.load_weights(network, folder / name, _checksum(name, folder))
     return channels_last(network)
 
 
-def save_usual(usual: Tensor, preset: str, folder: Path) -> None:
+def save_mean_saliency(mean_saliency: Tensor, preset: str, folder: Path) -> None:
     """Keep where things usually are on a kind of streets, `1 1 h w`: all systems' fixed look."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({"usual": usual.contiguous()}, folder / f"usual-{preset}.safetensors")
+    save_file({"usual": mean_saliency.contiguous()}, folder / f"usual-{preset}.safetensors")
 
 
-def load_usual(preset: str = "far", folder: Path = SHIPPED) -> Tensor:
-    """Give where things usually are on a kind of streets, `1 1 h w`.
+def load_mean_saliency(preset: str = "far", folder: Path = SHIPPED) -> Tensor:
+    """Return where things usually are on a kind of streets, `1 1 h w`.
 
     Raises:
         FileNotFoundError: it is not there.

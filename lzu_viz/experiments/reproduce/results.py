@@ -129,7 +129,7 @@ class Spread(NamedTuple):
 
 
 def spread(results: Iterable[Result], metric: str) -> Spread:
-    """Give a figure's mean over runs, and the lowest and highest; NaN where none has it."""
+    """Return a figure's mean over runs, and the lowest and highest; NaN where none has it."""
     values = [each.metrics.get(metric, math.nan) for each in results]
     values = [value for value in values if not math.isnan(value)]
     if not values:
@@ -138,7 +138,7 @@ def spread(results: Iterable[Result], metric: str) -> Spread:
 
 
 def select(results: Iterable[Result], **wanted: Any) -> list[Result]:
-    """Give the results whose task, system, scale, seed or preset are these."""
+    """Return the results whose task, system, scale, seed or preset are these."""
 
     def fits(each: Result) -> bool:
         return all(getattr(each, key) == value for key, value in wanted.items())
@@ -147,7 +147,7 @@ def select(results: Iterable[Result], **wanted: Any) -> list[Result]:
 
 
 def gain(results: Sequence[Result], system: str, over: str, metric: str, **wanted: Any) -> Spread:
-    """Give by how much a system is better than another with the same seed, over seeds."""
+    """Return by how much a system is better than another with the same seed, over seeds."""
     theirs = {each.run: each.metrics for each in select(results, system=over, **wanted)}
     paired = []
     for each in select(results, system=system, **wanted):

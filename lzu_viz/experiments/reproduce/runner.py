@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from tqdm import tqdm
 
+from ..._extras import needs
 from ...datasets.streets import BEFORE, Streets, streets
 from ...models.small.detector import Detector
 from ..training import policies
-from ..training.evaluate import found, judge
-from ..training.trained_systems import SYSTEMS, TASKS, System, systems_of
-from ..training.trainer import Network, Recipe, Training, input_size
+from ..training.evaluate import judge, predict_boxes
+from ..training.trained_systems import SYSTEMS, TASKS, Network, TrainedSystem, systems_of
+from ..training.trainer import Recipe, Training, input_size
 from ..training.video_eval import SURE, follow, precision_on
 from ..training.warped_dataset import Feed
 from . import checkpoints
 from .results import Result, Run
+
+with needs("notebooks"):
+    from tqdm import tqdm
 
 TRAINING, REPORTED = 1600, 300
 """Scenes that are trained on, and judged on."""
@@ -29,7 +32,7 @@ TRAINING, REPORTED = 1600, 300
 FILMS, FRAMES = 20, 8
 """Films on which saliency follows what was found, and their frames, `BEFORE` seconds apart."""
 
-CORE_SCALE, CORE_SEEDS = 0.25, 3
+SHORT_TABLE_SCALE, CORE_SEEDS = 0.25, 3
 SCALES = (0.25, 0.5, 0.75)
 
 
@@ -54,7 +57,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Give all of this in one dictionary."""
+        """Return all of this in one dictionary."""
         own = asdict(self)
         return {**own.pop("recipe"), **own}
 
@@ -74,12 +77,14 @@ class Scenes:
     @cached_property
     def training(self) -> Streets:
         """To train on."""
-        return streets("train", self.plan.scenes, self.preset, before=False)
+        return streets("train", self.plan.scenes, self.preset, previous_boxes=False)
 
     @cached_property
     def before_training(self) -> Streets:
         """The frames before these."""
-        return streets("train", self.plan.scenes, self.preset, seconds=-BEFORE, before=False)
+        return streets(
+            "train", self.plan.scenes, self.preset, seconds=-BEFORE, previous_boxes=False
+        )
 
     @cached_property
     def reported(self) -> Streets:
@@ -89,7 +94,7 @@ class Scenes:
     @cached_property
     def shifted(self) -> Streets:
         """Streets of another kind, to judge on what was not trained for."""
-        return streets(self.plan.split, self.plan.reported, "shifted", before=False)
+        return streets(self.plan.split, self.plan.reported, "shifted", previous_boxes=False)
 
     @cached_property
     def films(self) -> list[Streets]:
@@ -100,32 +105,34 @@ class Scenes:
         ]
 
 
-def core_runs(tasks: Sequence[str] = TASKS) -> list[Run]:
-    """Give the runs of the short tables: a few systems, a quarter of the size, three seeds."""
-    return _runs(tasks, CORE_SCALE, core=True)
+def short_table_runs(tasks: Sequence[str] = TASKS) -> list[Run]:
+    """Return the runs of the short tables: a few systems, a quarter of the size, three seeds."""
+    return _runs(tasks, SHORT_TABLE_SCALE, in_short_table=True)
 
 
 def full_runs(tasks: Sequence[str] = TASKS) -> list[Run]:
-    """Give all runs, the cheapest first: every system and scale, and near streets."""
-    runs = core_runs(tasks)
+    """Return all runs, the cheapest first: every system and scale, and near streets."""
+    runs = short_table_runs(tasks)
     for scale in SCALES:
         runs += _runs(tasks, scale)
-    runs += _runs(tasks, CORE_SCALE, core=True, preset="near")
+    runs += _runs(tasks, SHORT_TABLE_SCALE, in_short_table=True, preset="near")
     return list(dict.fromkeys(runs))
 
 
-def _runs(tasks: Sequence[str], scale: float, core: bool = False, preset: str = "far") -> list[Run]:
+def _runs(
+    tasks: Sequence[str], scale: float, in_short_table: bool = False, preset: str = "far"
+) -> list[Run]:
     return [
         Run(task, system.name, scale, seed, preset)
         for task in TASKS
         if task in tasks
         for seed in range(CORE_SEEDS)
-        for system in systems_of(task, core)
+        for system in systems_of(task, in_short_table)
     ]
 
 
 def versions() -> dict[str, str]:
-    """Tell what ran."""
+    """Return what ran."""
     return {
         "python": platform.python_version(),
         "torch": version("torch"),
@@ -164,7 +171,7 @@ def execute(
     )
     if folder is not None:
         checkpoints.save(network, run, folder)
-        checkpoints.save_usual(training.feed.usual, run.preset, folder)
+        checkpoints.save_mean_saliency(training.feed.mean_saliency, run.preset, folder)
     settings = {**plan.settings, "size": list(training.size)}
     metrics = judged(network, run, scenes, training.feed)
     return Result(
@@ -196,17 +203,17 @@ def trained(
     ) as bar:
         for loss in bar:
             bar.set_postfix(loss=f"{loss:.2f}", refresh=False)
-    checkpoints.halve(training.network)
+    checkpoints.round_to_float16(training.network)
     return training.network, training
 
 
 def _boxes_to_look_at(
-    run: Run, system: System, plan: Plan, scenes: Scenes, folder: Path | None, device: str
+    run: Run, system: TrainedSystem, plan: Plan, scenes: Scenes, folder: Path | None, device: str
 ) -> list[Tensor] | None:
-    """Give the boxes that a system looks at in training, if it looks at boxes."""
-    if system.look == "boxes":
-        return [truth.boxes for truth in scenes.training.truth]
-    if system.look != "found":
+    """Return the boxes that a system looks at in training, if it looks at boxes."""
+    if system.policy.boxes == "ground truth":
+        return [ground_truth.boxes for ground_truth in scenes.training.ground_truth]
+    if system.policy.boxes != "detected":
         return None
     # What a detector with a fixed look finds in the frames before; it is trained if there is none.
     first = run._replace(task="detection", system="lzu")
@@ -216,39 +223,41 @@ def _boxes_to_look_at(
         network, _ = trained(first, plan, scenes, device=device, quiet=True)
     if not isinstance(network, Detector):
         raise TypeError(f"expected a detector, got {type(network).__name__}")
-    before = scenes.before_training
+    previous_streets = scenes.before_training
     lzu = SYSTEMS["lzu"]
-    size = input_size(before.size, run.scale)
-    usual = policies.fixed_saliency(scenes.training.truth)
-    feed = Feed("detection", lzu, before, size, usual)
-    return [each.boxes[each.scores > SURE] for each in found(network, feed)]
+    size = input_size(previous_streets.size, run.scale)
+    mean_saliency = policies.fixed_saliency(scenes.training.ground_truth)
+    feed = Feed("detection", lzu, previous_streets, size, mean_saliency)
+    return [each.boxes[each.scores > SURE] for each in predict_boxes(network, feed)]
 
 
-def goes_further(run: Run) -> bool:
-    """Tell whether a run is also judged on films and other streets, where that is asked for."""
+def has_video_eval(run: Run) -> bool:
+    """Return whether a run is also judged on films and other streets, where that is asked for."""
     return run.task == "detection" and run.preset == "far"
 
 
 def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, float]:
     """Judge a network on reported scenes, and where it is asked for also on others."""
-    feed = _feed_like(fed, scenes.reported, [one.before for one in scenes.reported.truth])
+    feed = _feed_like(
+        fed, scenes.reported, [one.previous_boxes for one in scenes.reported.ground_truth]
+    )
     metrics = judge(network, feed)
-    if scenes.plan.films and goes_further(run) and isinstance(network, Detector):
-        metrics["film_ap"] = film_judged(network, fed, scenes)
-        if feed.system.still:
+    if scenes.plan.films and has_video_eval(run) and isinstance(network, Detector):
+        metrics["film_ap"] = clip_judged(network, fed, scenes)
+        if feed.policy.is_static:
             elsewhere = _feed_like(fed, scenes.shifted)
             metrics["shifted_ap"] = judge(network, elsewhere)["ap"]
     return metrics
 
 
-def film_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
-    """Give average precision on films, where boxes of the last frame say where to look in this."""
-    seen = follow(network, fed.system, scenes.films, fed.size, fed.usual)
+def clip_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
+    """Return average precision on clips, with saliency from the boxes of the last frame."""
+    seen = follow(network, fed.system, scenes.films, fed.size, fed.mean_saliency)
     return precision_on(scenes.films, list(seen))
 
 
 def _feed_like(fed: Feed, given: Streets, boxes: list[Tensor] | None = None) -> Feed:
     """Feed other scenes, as those of the training were fed."""
-    feed = Feed(fed.task, fed.system, given, fed.size, fed.usual, boxes)
-    feed.outlines = fed.outlines
+    feed = Feed(fed.task, fed.system, given, fed.size, fed.mean_saliency, boxes)
+    feed.policy = fed.policy
     return feed

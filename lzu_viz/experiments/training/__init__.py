@@ -5,7 +5,7 @@ In the order of the story: `streets` (scenes to train on), `pyramid` (the body o
 they look), `feeding`, `training` and `judging`.
 """
 
-from .evaluate import boxes_judged, found, found_3d, judge
+from .evaluate import boxes_judged, judge, predict_boxes, predict_boxes_3d
 from .trained_systems import SYSTEMS, TASKS
 from .trainer import Recipe, Training
 from .warped_dataset import Feed
@@ -17,7 +17,7 @@ __all__ = [
     "Recipe",
     "Training",
     "boxes_judged",
-    "found",
-    "found_3d",
     "judge",
+    "predict_boxes",
+    "predict_boxes_3d",
 ]

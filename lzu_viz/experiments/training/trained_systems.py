@@ -1,88 +1,132 @@
-"""The systems that are compared: one network, the same input size, only the resampling differs."""
+"""The systems that are compared: one network, the same input size, only the resampling differs.
+
+A system is one entry of `SYSTEMS`; tables, costs and plots are made from the entries.
+"""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from ...systems.lzu import LZ, LZU, Fovea, Uniform
+from ...geometry.check import Size
+from ...geometry.warp import Warp
+from ...models.registry import Registry
+from ...models.small import Detector, Detector3D, Segmenter
+from ...systems import LZ, LZU, Fovea, System, Uniform
+from .policies import (
+    BoxPolicy,
+    DetectedBoxPolicy,
+    EdgePolicy,
+    ExpectedEdgePolicy,
+    FixedPolicy,
+    TrainingPolicy,
+    UniformPolicy,
+    WrongPolicy,
+)
 
 Task = Literal["detection", "segmentation", "detection3d"]
 TASKS: tuple[Task, ...] = ("detection", "segmentation", "detection3d")
-BOXED: tuple[Task, ...] = ("detection", "detection3d")
-MASKED: tuple[Task, ...] = ("segmentation",)
+BOX_TASKS: tuple[Task, ...] = ("detection", "detection3d")
+MASK_TASKS: tuple[Task, ...] = ("segmentation",)
 
-Look = Literal["nowhere", "fixed", "wrong", "boxes", "found", "edges", "expected edges"]
-"""Where a system looks.
-
-nowhere: everywhere alike. fixed: where things were in training. wrong: where they were not. boxes:
-at what was found in the last frame; trained on true boxes of this one, jittered. found: the same,
-trained on what was found in the last frame, jittered. edges: at the true outlines. expected edges:
-at the outlines that a small network expects.
-"""
+Network = Detector | Detector3D | Segmenter
 
 
 @dataclass(frozen=True)
-class System:
-    """How a network is fed.
+class TrainedSystem:
+    """How a network is fed in training and evaluation.
 
     Attributes:
         name: as the command line has it.
-        says: in a few words.
+        description: in a few words.
         kind: what is done with image, features and boxes.
-        look: where it looks.
+        policy: where it looks.
         tasks: for which it is made.
-        finer: how many times as fine as the network's own the unzoomed grids are.
+        upsample_factor: size of the unzoomed grids in units of the network's own.
         separable: whether each axis is warped by itself.
-        destroyed: whether the source is first reduced to the network's size, so that no detail is
-            left that a zoom could save.
-        core: for which tasks it is in the short table.
+        predownsampled: whether the source is first reduced to the network's size, so that no detail
+            is left that a zoom could preserve.
+        in_short_table: for which tasks it is in the short table.
     """
 
     name: str
-    says: str
-    kind: type[LZ]
-    look: Look
+    description: str
+    kind: type[System]
+    policy: type[TrainingPolicy]
     tasks: tuple[Task, ...] = TASKS
-    finer: int = 1
+    upsample_factor: int = 1
     separable: bool = True
-    destroyed: bool = False
-    core: tuple[Task, ...] = ()
+    predownsampled: bool = False
+    in_short_table: tuple[Task, ...] = ()
 
     @property
     def in_source(self) -> bool:
         """Whether the head works in the source frame; otherwise it does in the zoomed one."""
         return issubclass(self.kind, LZU)
 
-    @property
-    def still(self) -> bool:
-        """Whether it looks at the same place in every picture."""
-        return self.look in ("nowhere", "fixed", "wrong")
+    def around(self, network: Network, warp: Warp, size: Size) -> System:
+        """Return the system around a network.
 
-    @property
-    def unzooms_masks(self) -> bool:
-        """Whether masks that are made in the zoomed frame are unzoomed in the end."""
-        return self.look in ("edges", "expected edges")
-
-
-_ALL = (
-    System("uniform", "plain downsampling", Uniform, "nowhere", core=TASKS),
-    System("uniform-fine", "the same, head on a grid twice as fine", Uniform, "nowhere", finer=2),
-    System("lz", "zoom, no unzoom", LZ, "fixed"),
-    System("fovea", "zoom, boxes mapped back", Fovea, "fixed", BOXED, core=BOXED),
-    System("edge", "dense at true outlines, mask unzoomed", LZ, "edges", MASKED, core=MASKED),
-    System("edge-expected", "the same, outlines expected", LZ, "expected edges", MASKED),
-    System("lzu", "zoom, features unzoomed", LZU, "fixed", core=TASKS),
-    System("lzu-fine", "the same, onto a grid twice as fine", LZU, "fixed", finer=2),
-    System("lzu-full", "non-separable warp", LZU, "fixed", separable=False),
-    System("lzu-adaptive", "at last boxes; trained on true ones", LZU, "boxes", BOXED),
-    System("lzu-cascaded", "at last boxes; trained on found ones", LZU, "found", BOXED),
-    System("lzu-wrong", "looks where things are not", LZU, "wrong"),
-    System("uniform-destroyed", "source reduced first", Uniform, "nowhere", destroyed=True),
-    System("lzu-destroyed", "source reduced first, then zoomed", LZU, "fixed", destroyed=True),
-)
-
-SYSTEMS = {system.name: system for system in _ALL}
+        Args:
+            network: one of the small networks.
+            warp: by which images are zoomed.
+            size: (rows, columns) of the network's input.
+        """
+        options: dict[str, Any] = {"size": size}
+        if self.in_source:
+            options["upsample_factor"] = self.upsample_factor
+        return self.kind.from_network(network, warp, **options)
 
 
-def systems_of(task: Task, core: bool = False) -> list[System]:
-    """Give the systems that are made for a task, or those of its short table."""
-    return [each for each in _ALL if task in (each.core if core else each.tasks)]
+SYSTEMS: Registry[TrainedSystem] = Registry("system")
+"""The systems by name."""
+
+for _system in (
+    TrainedSystem("uniform", "plain downsampling", Uniform, UniformPolicy, in_short_table=TASKS),
+    TrainedSystem(
+        "uniform-fine",
+        "the same, head on a grid twice as fine",
+        Uniform,
+        UniformPolicy,
+        upsample_factor=2,
+    ),
+    TrainedSystem("lz", "zoom, no unzoom", LZ, FixedPolicy),
+    TrainedSystem(
+        "fovea", "zoom, boxes mapped back", Fovea, FixedPolicy, BOX_TASKS, in_short_table=BOX_TASKS
+    ),
+    TrainedSystem(
+        "edge",
+        "dense at true outlines, mask unzoomed",
+        LZ,
+        EdgePolicy,
+        MASK_TASKS,
+        in_short_table=MASK_TASKS,
+    ),
+    TrainedSystem(
+        "edge-expected", "the same, outlines expected", LZ, ExpectedEdgePolicy, MASK_TASKS
+    ),
+    TrainedSystem("lzu", "zoom, features unzoomed", LZU, FixedPolicy, in_short_table=TASKS),
+    TrainedSystem(
+        "lzu-fine", "the same, onto a grid twice as fine", LZU, FixedPolicy, upsample_factor=2
+    ),
+    TrainedSystem("lzu-full", "non-separable warp", LZU, FixedPolicy, separable=False),
+    TrainedSystem("lzu-adaptive", "at last boxes; trained on true ones", LZU, BoxPolicy, BOX_TASKS),
+    TrainedSystem(
+        "lzu-cascaded", "at last boxes; trained on found ones", LZU, DetectedBoxPolicy, BOX_TASKS
+    ),
+    TrainedSystem("lzu-wrong", "looks where things are not", LZU, WrongPolicy),
+    TrainedSystem(
+        "uniform-destroyed", "source reduced first", Uniform, UniformPolicy, predownsampled=True
+    ),
+    TrainedSystem(
+        "lzu-destroyed", "source reduced first, then zoomed", LZU, FixedPolicy, predownsampled=True
+    ),
+):
+    SYSTEMS.register(_system.name, _system)
+
+
+def systems_of(task: Task, short: bool = False) -> list[TrainedSystem]:
+    """Return the systems that are made for a task, or those of its short table."""
+    return [
+        system
+        for system in SYSTEMS.values()
+        if task in (system.in_short_table if short else system.tasks)
+    ]

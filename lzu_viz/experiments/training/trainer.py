@@ -15,12 +15,9 @@ from ...geometry.warp import Warp
 from ...models.small.detector import Detector
 from ...models.small.detector3d import Detector3D
 from ...models.small.segmenter import Segmenter
-from ...systems.lzu import LZ
 from .policies import fixed_saliency
-from .trained_systems import System, Task
+from .trained_systems import Network, Task, TrainedSystem
 from .warped_dataset import Feed
-
-Network = Detector | Segmenter
 
 
 @dataclass(frozen=True)
@@ -30,23 +27,23 @@ class Recipe:
     Attributes:
         steps: of the optimiser.
         batch: images a step.
-        rate: the highest rate of learning, reached after a fifth of the steps (one cycle).
+        learning_rate: the highest rate of learning, reached after a fifth of the steps (one cycle).
     """
 
     steps: int = 600
     batch: int = 16
-    rate: float = 8e-3
+    learning_rate: float = 8e-3
 
 
 def network_for(task: Task) -> Network:
-    """Give an untrained network for a task."""
+    """Return an untrained network for a task."""
     if task == "segmentation":
         return Segmenter(len(AREAS))
     return Detector() if task == "detection" else Detector3D()
 
 
 def input_size(full: Size, scale: float) -> Size:
-    """Give the size of a network's input: multiples of 16 that are nearest to the scale.
+    """Return the size of a network's input: multiples of 16 that are nearest to the scale.
 
     Example:
         >>> input_size((192, 640), 0.25)
@@ -57,7 +54,7 @@ def input_size(full: Size, scale: float) -> Size:
 
 
 def _warming(steps: int) -> float:
-    """Give the part of the steps in which the rate grows; of a single one torch cannot make it."""
+    """Return the fraction of the steps in which the rate grows; torch needs more than one step."""
     return 0.2 if steps != 5 else 0.3
 
 
@@ -67,12 +64,9 @@ def channels_last(network: Network) -> Network:
     return network
 
 
-def in_system(network: Network, system: System, warp: Warp, size: Size) -> LZ:
-    """Put a network into a system."""
-    return system.kind(network.features, network.head, warp, size=size, finer=system.finer)
-
-
-def run(network: Network, system: System, zoomed: Tensor, warp: Warp, size: Size) -> list[Tensor]:
+def run(
+    network: Network, system: TrainedSystem, zoomed: Tensor, warp: Warp, size: Size
+) -> list[Tensor]:
     """Run a network in a system, on the device where it is.
 
     In float32: most CPUs are no faster in bfloat16, many are slower.
@@ -83,9 +77,9 @@ def run(network: Network, system: System, zoomed: Tensor, warp: Warp, size: Size
         One map a level on the CPU.
     """
     device = next(network.parameters()).device
-    placed = in_system(network, system, warp.to(device), size)
+    warp = warp.to(device)
     image = zoomed.to(device, memory_format=torch.channels_last)
-    outputs = placed.run(image, placed.warp_for(image))
+    outputs = system.around(network, warp, size).forward_zoomed(image, warp)
     levels = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     return [level.cpu() for level in levels]
 
@@ -114,7 +108,7 @@ class Training:
     def __init__(
         self,
         task: Task,
-        system: System,
+        system: TrainedSystem,
         scale: float,
         seed: int,
         streets: Streets,
@@ -129,22 +123,22 @@ class Training:
         self.size = input_size(streets.size, scale)
         torch.manual_seed(seed)
         self.network = channels_last(network_for(task)).to(device)
-        usual = fixed_saliency(streets.truth)
-        self.feed = Feed(task, system, streets, self.size, usual, boxes)
+        mean_saliency = fixed_saliency(streets.ground_truth)
+        self.feed = Feed(task, system, streets, self.size, mean_saliency, boxes)
         self.weights = self.feed.weights()
         self.losses: list[float] = []
 
     def __len__(self) -> int:
-        """Give the number of steps."""
+        """Return the number of steps."""
         return self.recipe.steps
 
     def __iter__(self) -> Iterator[float]:
         """Train; give the loss of each step."""
         recipe = self.recipe
         trained = [*self.network.parameters(), *self.feed.parameters()]
-        optimiser = torch.optim.AdamW(trained, recipe.rate, weight_decay=0.01, fused=True)
+        optimiser = torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=0.01, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.rate, recipe.steps, pct_start=_warming(recipe.steps)
+            optimiser, recipe.learning_rate, recipe.steps, pct_start=_warming(recipe.steps)
         )
         draw, jitter = np.random.default_rng(self.seed), torch.Generator().manual_seed(self.seed)
         self.network.train()
@@ -167,7 +161,7 @@ class Training:
         batch = self.feed.batch(scenes, mirrored, jitter)
         outputs = run(self.network, self.system, batch.zoomed, batch.warp, self.size)
         if isinstance(self.network, Segmenter):
-            loss = self.network.loss(outputs[0], batch.areas, self.weights)
+            loss = self.network.loss(outputs[0], batch.semantic_mask, self.weights)
         else:
-            loss = self.network.loss(outputs, batch.things, self.size)
+            loss = self.network.loss(outputs, batch.targets, self.size)
         return loss + batch.extra

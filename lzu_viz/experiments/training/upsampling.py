@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...datasets.streets import Streets, Truth
+from ...datasets.streets import GroundTruth, Streets
 from ...geometry.boxes import Detections, iou
 from ...geometry.check import Size
 from ...geometry.resampling import resize
 from ...geometry.warp import Warp
 from ...models.small.detector import Detector
-from .evaluate import found
+from .evaluate import predict_boxes
 from .trained_systems import SYSTEMS
 from .warped_dataset import Feed
 
@@ -34,48 +34,51 @@ def reduced(streets: Streets, size: Size) -> Streets:
         stop = min(start + _AT_ONCE, len(streets))
         image = resize(resize(streets.image(range(start, stop)), size), streets.size)
         images[start:stop] = (image * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    return Streets(images, streets.areas, streets.truth)
+    return Streets(images, streets.semantic_mask, streets.ground_truth)
 
 
-def seen_heights(truth: Sequence[Truth], warp: Warp, rows: int) -> Tensor:
-    """Give the height of each thing in pixels of a network's input.
+def seen_heights(ground_truth: Sequence[GroundTruth], warp: Warp, rows: int) -> Tensor:
+    """Return the height of each thing in pixels of a network's input.
 
     Args:
-        truth: of each scene.
+        ground_truth: of each scene.
         warp: a single one, through which all scenes are zoomed.
         rows: of the input.
 
     Returns:
         `n`, one a true thing of the first scene, the second, and so on.
     """
-    boxes = torch.cat([one.boxes for one in truth])
+    boxes = torch.cat([one.boxes for one in ground_truth])
     seen = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
     return (seen[:, 3] - seen[:, 1]) * rows / 2
 
 
-def things_found(
-    every: Sequence[Detections], truth: Sequence[Truth], score: float = 0.3, least: float = 0.5
+def match_targets(
+    every: Sequence[Detections],
+    ground_truth: Sequence[GroundTruth],
+    score: float = 0.3,
+    minimum: float = 0.5,
 ) -> Tensor:
-    """Tell which things were found.
+    """Return which things were found.
 
     In turn, the surest first, a box takes the thing of its class that it overlaps most, of those
     that are left.
 
     Args:
         every: what was found, one a scene.
-        truth: of each scene.
+        ground_truth: of each scene.
         score: from which on a box counts.
-        least: IoU of a box and the thing that it finds.
+        minimum: IoU of a box and the thing that it finds.
 
     Returns:
         `n`, one a true thing of the first scene, the second, and so on.
     """
     there = []
-    for each, one in zip(every, truth, strict=True):
+    for each, one in zip(every, ground_truth, strict=True):
         taken = torch.zeros(len(one.boxes), dtype=torch.bool)
         overlap = iou(each.boxes, one.boxes)
         for row in each.scores.argsort(descending=True):
-            fits = (one.labels == each.labels[row]) & ~taken & (overlap[row] >= least)
+            fits = (one.labels == each.labels[row]) & ~taken & (overlap[row] >= minimum)
             if each.scores[row] >= score and fits.any():
                 taken[overlap[row].where(fits, -1.0).argmax()] = True
         there.append(taken)
@@ -86,8 +89,8 @@ FEWEST = 10
 """Things in a bin for a share of them to say anything."""
 
 
-def shares(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Give the share of things that are found, in bins of their heights.
+def binned_recall(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Return the share of things that are found, in bins of their heights.
 
     Args:
         heights: `n`, of things.
@@ -100,7 +103,7 @@ def shares(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tuple[Tens
 
     Example:
         >>> heights = torch.arange(40.0) / 10
-        >>> shares(heights, heights < 1, [0, 2, 3.5, 9])
+        >>> binned_recall(heights, heights < 1, [0, 2, 3.5, 9])
         (tensor([0.5000, 0.0000,    nan]), tensor([20, 15,  5]))
     """
     which = torch.bucketize(heights, torch.tensor(edges[1:-1], dtype=heights.dtype), right=True)
@@ -109,42 +112,42 @@ def shares(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tuple[Tens
     return (hits / counts).where(counts >= FEWEST, torch.nan), counts
 
 
-class Seen(NamedTuple):
+class SystemResult(NamedTuple):
     """What a network saw of one scene.
 
     Attributes:
         zoomed: `1 3 h w`, the network's input.
         warp: through which it was zoomed.
-        found: in the source frame.
+        detections: in the source frame.
     """
 
     zoomed: Tensor
     warp: Warp
-    found: Detections
+    detections: Detections
 
 
 def seen_by(
     networks: Mapping[str, Detector],
     streets: Streets,
     size: Size,
-    usual: Tensor,
+    mean_saliency: Tensor,
     scene: int,
     kept: Size,
-) -> dict[str, Seen]:
+) -> dict[str, SystemResult]:
     """Reduce a scene, zoom into it with the fixed look, and let networks find what is there.
 
     Args:
         networks: by their names.
         streets: the scenes.
         size: (rows, columns) of the networks' input.
-        usual: `1 1 h w`, where things usually are.
+        mean_saliency: `1 1 h w`, where things usually are.
         scene: which.
         kept: (rows, columns) that the scene is reduced to before.
     """
     source = reduced(streets.part([scene]), kept)
-    feed = Feed("detection", SYSTEMS["lzu"], source, size, usual)
+    feed = Feed("detection", SYSTEMS["lzu"], source, size, mean_saliency)
     batch = feed.batch(np.array([0]), np.array([False]))
     return {
-        name: Seen(batch.zoomed, batch.warp, found(network, feed)[0])
+        name: SystemResult(batch.zoomed, batch.warp, predict_boxes(network, feed)[0])
         for name, network in networks.items()
     }

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...datasets.driving import AREAS
-from ...datasets.streets import Streets, Truth
+from ...datasets.streets import GroundTruth, Streets
 from ...geometry.check import Size
 from ...geometry.resampling import resize
 from ...geometry.warp import Warp
-from ...models.small.detector import Things
-from ...models.small.detector3d import seen_at, shape_numbers
+from ...models.small.detector import Targets
+from ...models.small.detector3d import encode_boxes_3d, project_centres
 from . import policies
-from .trained_systems import System, Task
+from .trained_systems import Task, TrainedSystem
 
 _AT_ONCE = 8
 
@@ -27,15 +27,15 @@ class Batch(NamedTuple):
     Attributes:
         zoomed: `b 3 h w` in 0..1, as the network sees it.
         warp: through which it was zoomed.
-        things: one an image, in the frame of the head; for detectors.
-        areas: `b h w`, classes in that frame; for segmenters.
+        targets: one an image, in the frame of the head; for detectors.
+        semantic_mask: `b h w`, classes in that frame; for segmenters.
         extra: a loss of the system's own: of a network that says where to look.
     """
 
     zoomed: Tensor
     warp: Warp
-    things: list[Things]
-    areas: Tensor
+    targets: list[Targets]
+    semantic_mask: Tensor
     extra: Tensor
 
 
@@ -50,37 +50,36 @@ class Feed(nn.Module):
         system: how it is fed.
         streets: the scenes.
         size: (rows, columns) of the network's input.
-        usual: `1 1 h w`, where things usually are, see `looks.fixed_saliency`.
+        mean_saliency: `1 1 h w`, where things usually are, see `looks.fixed_saliency`.
         boxes: for a system that looks at boxes, those of each scene.
 
     Attributes:
-        outlines: the network that expects them, for the system that needs it, else None.
+        policy: where the system looks; it may hold a network that is trained, too.
     """
 
     def __init__(
         self,
         task: Task,
-        system: System,
+        system: TrainedSystem,
         streets: Streets,
         size: Size,
-        usual: Tensor,
+        mean_saliency: Tensor,
         boxes: Sequence[Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.task, self.system, self.streets, self.size = task, system, streets, size
-        self.usual = usual
-        self.fixed = policies.evened(usual, task)
-        self.warp = policies.still_warp(system, self.fixed) if system.still else None
+        self.mean_saliency = mean_saliency
+        self.policy = system.policy(policies.mix_uniform(mean_saliency, task), size)
+        static = self.policy.is_static
+        self.warp = self.policy.static_warp(system.separable) if static else None
         self.boxes = boxes
-        expects = system.look == "expected edges"
-        self.outlines = policies.Outlines(size) if expects else None
-        self.edges = self._edges() if system.look == "edges" else None
+        self.edges = self._edges() if self.policy.from_masks else None
         known = self.warp is not None or self.edges is not None
         self.stored = self._store() if known else None
-        self._kept: dict[tuple[int, bool], Things] = {}
+        self._kept: dict[tuple[int, bool], Targets] = {}
 
     def __len__(self) -> int:
-        """Give how many scenes there are."""
+        """Return how many scenes there are."""
         return len(self.streets)
 
     def batch(
@@ -89,7 +88,7 @@ class Feed(nn.Module):
         mirrored: NDArray[np.bool_],
         jitter: torch.Generator | None = None,
     ) -> Batch:
-        """Give scenes.
+        """Return scenes.
 
         Args:
             scenes: `b`, which.
@@ -102,41 +101,37 @@ class Feed(nn.Module):
             warp = self._known_warp(scenes, turned)
             images, masks = self.stored
             zoomed = _mirror(images[scenes], turned).float() / 255
-            areas = _mirror(masks[scenes], turned) if len(masks) else masks
+            semantic_mask = _mirror(masks[scenes], turned) if len(masks) else masks
         else:
             image = self.image(scenes, turned)
             full = _mirror(self.streets.area(scenes), turned)
-            warp, extra = self.look(image, full, scenes, turned, jitter)
+            warp, extra = self.warp_for_scenes(image, full, scenes, turned, jitter)
             zoomed = warp.zoom(image, self.size)
-            areas = self._in_frame(full, warp) if self.task == "segmentation" else full[:0]
-        things = [
-            self._things(scene, turn, warp, row)
+            semantic_mask = self._in_frame(full, warp) if self.task == "segmentation" else full[:0]
+        targets = [
+            self._targets(scene, turn, warp, row)
             for row, (scene, turn) in enumerate(zip(scenes.tolist(), turned.tolist(), strict=True))
         ]
-        return Batch(zoomed, warp, things, areas, extra)
+        return Batch(zoomed, warp, targets, semantic_mask, extra)
 
     def image(self, scenes: NDArray[np.int64], turned: Tensor) -> Tensor:
-        """Give the pictures as far as the system may know them."""
+        """Return the pictures as far as the system may know them."""
         image = self.streets.image(scenes)
-        if self.system.destroyed:
+        if self.system.predownsampled:
             image = resize(resize(image, self.size), image.shape[-2:])
         return _mirror(image, turned)
 
-    def look(
+    def warp_for_scenes(
         self,
         image: Tensor,
-        areas: Tensor,
+        semantic_mask: Tensor,
         scenes: NDArray[np.int64],
         turned: Tensor,
         jitter: torch.Generator | None,
     ) -> tuple[Warp, Tensor]:
-        """Give the warp for each picture, and the loss of a network that says where to look."""
-        extra = torch.zeros(())
-        if self.outlines is not None:
-            logits = self.outlines(image)
-            extra = self.outlines.loss(logits, areas)
-            look = self.outlines.saliency(logits.detach())
-        else:
+        """Return the warp for each picture, and the loss of a network that says where to look."""
+        boxes: list[Tensor] = []
+        if self.policy.boxes:
             if self.boxes is None:
                 raise ValueError(f"the system {self.system.name!r} looks at boxes; give them")
             boxes = [
@@ -144,12 +139,12 @@ class Feed(nn.Module):
                 for scene, turn in zip(scenes, turned, strict=True)
             ]
             if jitter is not None:
-                boxes = [policies.jittered(each, jitter) for each in boxes]
-            look = policies.box_saliency(boxes, self.fixed)
-        return policies.warp_of(look, self.system.separable), extra
+                boxes = [policies.jittered(one, jitter) for one in boxes]
+        detections, extra = self.policy(image, semantic_mask, boxes)
+        return policies.warp_of(detections, self.system.separable), extra
 
     def weights(self) -> Tensor:
-        """Give what a pixel of each class counts: one over the root of how often it is seen."""
+        """Return what a pixel of each class counts: one over the root of how often it is seen."""
         some = self.streets.area(range(min(100, len(self))))
         share = torch.bincount(some.flatten().int(), minlength=len(AREAS)) / some.numel()
         weights = share.clamp(min=1e-4).rsqrt()
@@ -165,7 +160,7 @@ class Feed(nn.Module):
         return torch.cat(list(every))
 
     def _known_warp(self, scenes: NDArray[np.int64], turned: Tensor) -> Warp:
-        """Give the warp of scenes for which it does not change from step to step."""
+        """Return the warp of scenes for which it does not change from step to step."""
         if self.warp is not None:
             return self.warp
         if self.edges is None:
@@ -178,42 +173,44 @@ class Feed(nn.Module):
         # Filled in place: small results, kept between large ones that are freed, would leave a heap
         # full of holes, a gigabyte of them.
         zoomed = torch.empty(len(self), 3, *self.size, dtype=torch.uint8)
-        areas = torch.empty(masked, *self.size, dtype=torch.uint8)
+        semantic_mask = torch.empty(masked, *self.size, dtype=torch.uint8)
         for scenes in self._some():
             nothing = torch.zeros(len(scenes), dtype=torch.bool)
             image, warp = self.image(scenes, nothing), self._known_warp(scenes, nothing)
             zoomed[scenes] = (warp.zoom(image, self.size) * 255).round().byte()
             if masked:
-                areas[scenes] = self._in_frame(self.streets.area(scenes), warp)
-        return zoomed, areas
+                semantic_mask[scenes] = self._in_frame(self.streets.area(scenes), warp)
+        return zoomed, semantic_mask
 
-    def _in_frame(self, areas: Tensor, warp: Warp) -> Tensor:
-        """Give the class that is in the middle of each pixel of the input, in the head's frame."""
+    def _in_frame(self, semantic_mask: Tensor, warp: Warp) -> Tensor:
+        """Return the class at the centre of each pixel of the input, in the head's frame."""
         through = Warp.identity((1, 1)) if self.system.in_source else warp
         classes = torch.arange(len(AREAS), dtype=torch.uint8)
-        shares = (areas[:, None] == classes[:, None, None]).float()
+        one_hot = (semantic_mask[:, None] == classes[:, None, None]).float()
         # As `argmax`, in a fifth of the time.
-        return through.zoom(shares, self.size, antialias=False).max(dim=1).indices.byte()
+        return through.zoom(one_hot, self.size, antialias=False).max(dim=1).indices.byte()
 
-    def _things(self, scene: int, turn: bool, warp: Warp, row: int) -> Things:
-        """Give what there is in a scene, worked out once where it is the same in every step."""
+    def _targets(self, scene: int, turn: bool, warp: Warp, row: int) -> Targets:
+        """Return what there is in a scene, worked out once where it is the same in every step."""
         stays = self.system.in_source or self.warp is not None
         if stays and (scene, turn) in self._kept:
             return self._kept[scene, turn]
-        things = self._seen(self.streets.truth[scene], turn, warp[0 if len(warp) == 1 else row])
+        targets = self._make_targets(
+            self.streets.ground_truth[scene], turn, warp[0 if len(warp) == 1 else row]
+        )
         if stays:
-            self._kept[scene, turn] = things
-        return things
+            self._kept[scene, turn] = targets
+        return targets
 
-    def _seen(self, truth: Truth, turn: bool, warp: Warp) -> Things:
-        truth = mirror(truth, self.streets.size[1]) if turn else truth
-        middles = seen_at(truth.boxes_3d, truth.camera, self.streets.size)
-        boxes = truth.boxes
+    def _make_targets(self, ground_truth: GroundTruth, turn: bool, warp: Warp) -> Targets:
+        ground_truth = mirror(ground_truth, self.streets.size[1]) if turn else ground_truth
+        middles = project_centres(ground_truth.boxes_3d, ground_truth.camera, self.streets.size)
+        boxes = ground_truth.boxes
         if not self.system.in_source:
             boxes = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
             middles = warp.to_zoomed(middles.clamp(-1, 1)[None])[0]
-        numbers = shape_numbers(truth.boxes_3d, truth.labels)
-        return Things(boxes, truth.labels, middles, numbers)
+        numbers = encode_boxes_3d(ground_truth.boxes_3d, ground_truth.labels)
+        return Targets(boxes, ground_truth.labels, middles, numbers)
 
 
 def mirror_boxes(boxes: Tensor) -> Tensor:
@@ -221,14 +218,14 @@ def mirror_boxes(boxes: Tensor) -> Tensor:
     return boxes[:, [2, 1, 0, 3]] * torch.tensor([-1.0, 1.0, -1.0, 1.0])
 
 
-def mirror(truth: Truth, columns: int) -> Truth:
+def mirror(ground_truth: GroundTruth, columns: int) -> GroundTruth:
     """Let left and right change places in what is true of a scene."""
     turn = torch.tensor([-1.0, 1, 1, 1, 1, 1, -1])  # x and yaw
-    focal, x, y = truth.camera
-    return truth._replace(
-        boxes=mirror_boxes(truth.boxes),
-        before=mirror_boxes(truth.before),
-        boxes_3d=truth.boxes_3d * turn,
+    focal, x, y = ground_truth.camera
+    return ground_truth._replace(
+        boxes=mirror_boxes(ground_truth.boxes),
+        previous_boxes=mirror_boxes(ground_truth.previous_boxes),
+        boxes_3d=ground_truth.boxes_3d * turn,
         camera=torch.stack([focal, columns - x, y]),
     )
 

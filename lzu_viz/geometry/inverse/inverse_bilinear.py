@@ -50,7 +50,7 @@ def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def refine(
-    pieces: Pieces, points: Tensor, u: Tensor, v: Tensor, miss: Tensor
+    pieces: Pieces, points: Tensor, u: Tensor, v: Tensor, residual: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Mend by a Newton step what cancellation took; where that does not help, nothing changes.
 
@@ -59,17 +59,17 @@ def refine(
         points: likewise.
         u: as it returned it, and so the others.
         v: likewise.
-        miss: likewise.
+        residual: likewise.
     """
     way = points - pieces.at(u, v)
-    along_u, along_v = pieces.slopes(u, v)
+    along_u, along_v = pieces.derivatives(u, v)
     area = cross(along_u, along_v)
     better_u = (u + cross(way, along_v) / area).clamp(0, 1)
     better_v = (v + cross(along_u, way) / area).clamp(0, 1)
     after = (points - pieces.at(better_u, better_v)).abs().amax(dim=-1)
-    helps = ~(after >= miss)
+    helps = ~(after >= residual)
     return (
         torch.where(helps, better_u, u),
         torch.where(helps, better_v, v),
-        torch.where(helps, after, miss),
+        torch.where(helps, after, residual),
     )

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..bilinear import Pieces, cross, delocate, locate, pieces_of
+from ..bilinear import Pieces, cross, locate, pieces_of, to_frame
 from ..check import Size
 from ..resampling import axis_centres
 from .inverse_bilinear import solve
@@ -119,10 +119,10 @@ def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
                 read = grid.new_empty(10, len(which))
             torch.index_select(table, 1, which + 1, out=read)
             *coefficients, corner = read.unflatten(0, (5, 2)).mT
-            u, v, miss = solve(Pieces(*coefficients), points[some])
+            u, v, residual = solve(Pieces(*coefficients), points[some])
             torch.add(corner[:, 0], u, alpha=2 / (grid.shape[2] - 1), out=mine[:, 0])
             torch.add(corner[:, 1], v, alpha=2 / (grid.shape[1] - 1), out=mine[:, 1])
-            certain = miss <= slack
+            certain = residual <= slack
             if not bool(certain.all()):
                 index = ((which >= 0) & ~certain).nonzero()[:, 0]
                 again = points[some][index][None]
@@ -133,13 +133,13 @@ def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
 
 
 def _centres(size: Size, like: Tensor) -> Tensor:
-    """Give the centres of an image's pixels as `2 n`: all x, then all y."""
+    """Return the centres of an image's pixels as `2 n`: all x, then all y."""
     y, x = (axis_centres(count, like.device, like.dtype) for count in size)
     return torch.stack(torch.broadcast_tensors(x, y[:, None])).flatten(1)
 
 
 def _table(grid: Tensor) -> Tensor:
-    """Give for each image the numbers of each piece: `b 10 pieces+1`; the first is none, all NaN.
+    """Return for each image the numbers of each piece: `b 10 pieces+1`; the first is none, all NaN.
 
     They are its coefficients and its corner in the zoomed frame; x and y of each.
     """
@@ -151,19 +151,19 @@ def _table(grid: Tensor) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _corners(pieces: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Give the first corner of each piece in the zoomed frame: `rows columns 2`."""
+    """Return the first corner of each piece in the zoomed frame: `rows columns 2`."""
     with torch.inference_mode(False):
         y, x = (torch.arange(n, dtype=dtype, device=device) * (2 / n) - 1 for n in pieces)
         return torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
 
 
 def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the piece `b n`, -1 for none, and the inverse `b n 2`, NaN for none, of any points."""
+    """Return the piece `b n`, -1 for none, and the inverse `b n 2`, NaN for none, of any points."""
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
-    found = find(grid, points)
-    known = found.row >= 0
-    answer = torch.where(known[..., None], delocate(found, rows, columns), torch.nan)
-    piece = torch.where(known, found.row * columns + found.column, -1)
+    place = find(grid, points)
+    known = place.row >= 0
+    answer = torch.where(known[..., None], to_frame(place, rows, columns), torch.nan)
+    piece = torch.where(known, place.row * columns + place.column, -1)
     return piece.int(), answer.to(points.dtype)
 
 
@@ -202,7 +202,7 @@ class _Inverse(torch.autograd.Function):
         v = place.v + place.row - index.div(columns, rounding_mode="floor")
         index = index[:, None].expand(-1, 8, -1)
         mine = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
-        along_u, along_v = mine.slopes(u, v)
+        along_u, along_v = mine.derivatives(u, v)
         by_u, by_v = torch.where(known, gradient, 0.0).unbind(-1)
         by_u, by_v = by_u * (2 / columns), by_v * (2 / rows)
         x = by_u * along_v[..., 1] - by_v * along_u[..., 1]

@@ -19,7 +19,7 @@ PAIRS_AT_ONCE = 1 << 18
 
 
 def tolerance(values: Tensor) -> float:
-    """Give how far, in the source frame, an answer mapped forward may miss its point.
+    """Return how far, in the source frame, an answer mapped forward may miss its point.
 
     16 units in the last place: 2e-6 of [-1, 1] in float32, half a thousandth of a pixel on 512.
     """
@@ -103,5 +103,5 @@ def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Te
 
 
 def _bin(points: Tensor, bins: int) -> Tensor:
-    """Give each coordinate's bin, of ``bins`` in [-1, 1]; the outermost for what is outside."""
+    """Return each coordinate's bin, of ``bins`` in [-1, 1]; the outermost for what is outside."""
     return ((points + 1) * (bins / 2)).floor().clamp(0, bins - 1).long()

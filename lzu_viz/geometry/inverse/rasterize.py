@@ -22,7 +22,7 @@ from ..check import Size
 
 
 def pieces_under(grid: Tensor, sizes: Sequence[Size]) -> Tensor:
-    """Tell which piece of a grid holds the centre of each pixel, of images of several sizes.
+    """Return which piece of a grid holds the centre of each pixel, of images of several sizes.
 
     Args:
         grid: `b rows+1 columns+1 2`, values at the nodes, (x, y) in [-1, 1]; no piece folded.
@@ -83,7 +83,7 @@ def runs(lengths: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _edges(grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Give both ends of each edge, `b*e 2`, and `b*e`: by how much the number of the piece changes.
+    """Return both ends of each edge, `b*e 2`, and the change of the piece index across it, `b*e`.
 
     It changes so from left to right across an edge that leads down; across one that leads up, by
     the opposite.
@@ -104,5 +104,5 @@ def _edges(grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _pixels_before(places: Tensor, count: Tensor) -> Tensor:
-    """Tell how many of an axis' pixels have their centres before places in [-1, 1]."""
+    """Return how many of an axis' pixels have their centres before places in [-1, 1]."""
     return ((places + 1) * (count / 2) - 0.5).ceil_().clamp_(min=0).minimum(count)

@@ -16,7 +16,7 @@ from ...geometry.boxes import Detections
 from ...geometry.check import Size
 from ...geometry.resampling import pixel_centres
 from ...geometry.warp import Warp
-from .pyramid import CHANNELS, Pyramid, shared, with_places
+from .pyramid import CHANNELS, Pyramid, append_coordinates, conv_gn_relu
 
 LONGEST = (8.0, 16.0)
 """Up to these longer sides, in pixels of the network's input, a thing belongs to levels 0 and 1."""
@@ -33,7 +33,7 @@ _LEAST_SCORE = 0.02
 _OVERLAP = 0.5
 
 
-class Things(NamedTuple):
+class Targets(NamedTuple):
     """What a detector is to find in one image, in the frame that its head works in.
 
     Attributes:
@@ -53,13 +53,13 @@ class Peaks(NamedTuple):
     """What was found in one image, with the numbers that the head says there.
 
     Attributes:
-        found: the boxes.
+        detections: the boxes.
         numbers: `n m`, all numbers of the head but the classes.
         place: `n 2`, the middle of the cell that said them.
         step: `n 2`, the stride of its level, (x, y) in [-1, 1].
     """
 
-    found: Detections
+    detections: Detections
     numbers: Tensor
     place: Tensor
     step: Tensor
@@ -82,7 +82,9 @@ class Detector(nn.Module):
         super().__init__()
         self.classes = classes
         self.pyramid = Pyramid()
-        self.tower = nn.Sequential(shared(CHANNELS + 2, CHANNELS), shared(CHANNELS, CHANNELS))
+        self.tower = nn.Sequential(
+            conv_gn_relu(CHANNELS + 2, CHANNELS), conv_gn_relu(CHANNELS, CHANNELS)
+        )
         self.predict = nn.Conv2d(CHANNELS, classes + 4 + extra, 1)
         nn.init.normal_(self.predict.weight, std=0.01)
         at_first = torch.zeros(classes + 4 + extra)
@@ -90,51 +92,51 @@ class Detector(nn.Module):
         self.predict.bias = nn.Parameter(at_first)
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """Give the pyramid's levels `b 32 h/s w/s` of an image `b 3 h w` in 0..1."""
+        """Return the pyramid's levels `b 32 h/s w/s` of an image `b 3 h w` in 0..1."""
         levels: list[Tensor] = self.pyramid(image)
         return levels
 
     def head(self, levels: Sequence[Tensor]) -> list[Tensor]:
-        """Give for each level logits of the classes and numbers, `b classes+4+extra h w`."""
-        return [self.predict(self.tower(with_places(level))) for level in levels]
+        """Return for each level logits of the classes and numbers, `b classes+4+extra h w`."""
+        return [self.predict(self.tower(append_coordinates(level))) for level in levels]
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Run both."""
         return self.head(self.features(image))
 
-    def loss(self, outputs: Sequence[Tensor], things: Sequence[Things], size: Size) -> Tensor:
+    def loss(self, outputs: Sequence[Tensor], targets: Sequence[Targets], size: Size) -> Tensor:
         """Compare outputs with the truth, both in the same frame.
 
         Args:
             outputs: of :meth:`head`.
-            things: one an image.
+            targets: one an image.
             size: (rows, columns) of the network's input.
 
         Returns:
             A scalar: focal loss, and how far the numbers near each thing's middle are off, summed
             over things and divided by how many there are.
         """
-        every = Things(*(torch.cat(each) for each in zip(*things, strict=True)))
-        owner = torch.repeat_interleave(torch.tensor([len(each.boxes) for each in things]))
+        every = Targets(*(torch.cat(each) for each in zip(*targets, strict=True)))
+        owner = torch.repeat_interleave(torch.tensor([len(each.boxes) for each in targets]))
         total = torch.zeros(())
         for level, output in enumerate(outputs):
             heat, numbers = output.float().split([self.classes, output.shape[1] - self.classes], 1)
-            thing, bump = bumps(every.boxes, level, heat.shape[-2:], size)
-            total = total + focal(heat, _heat(heat, bump, owner[thing], every.labels[thing]))
+            thing, heatmap = gaussian_targets(every.boxes, level, heat.shape[-2:], size)
+            total = total + focal(heat, _heat(heat, heatmap, owner[thing], every.labels[thing]))
             # Of thousands of cells only the few near a middle have to say numbers.
-            which, row, column = (bump > NEAR).nonzero(as_tuple=True)
+            which, row, column = (heatmap > NEAR).nonzero(as_tuple=True)
             near = thing[which]
-            said = numbers[owner[near], :, row, column]
-            own = Things(*(each[near] for each in every))
+            numbers_near = numbers[owner[near], :, row, column]
+            own = Targets(*(each[near] for each in every))
             place = pixel_centres(heat.shape[-2:])[0, row, column]
-            off = self.off(said, own, place, stride(level, size))
-            weight = bump[which, row, column]
+            regression_loss = self.regression_loss(numbers_near, own, place, stride(level, size))
+            weight = heatmap[which, row, column]
             weights = torch.zeros(len(thing)).index_add(0, which, weight)
-            total = total + (off * weight / weights[which]).sum()
+            total = total + (regression_loss * weight / weights[which]).sum()
         return total / max(len(owner), 1)
 
-    def off(self, numbers: Tensor, own: Things, place: Tensor, step: Tensor) -> Tensor:
-        """Tell how far numbers are off.
+    def regression_loss(self, numbers: Tensor, own: Targets, place: Tensor, step: Tensor) -> Tensor:
+        """Return how far numbers are off.
 
         Args:
             numbers: `n m`, said by `n` cells.
@@ -145,7 +147,7 @@ class Detector(nn.Module):
         Returns:
             `n`.
         """
-        wanted = box_numbers(own.boxes, place, step)
+        wanted = encode_boxes(own.boxes, place, step)
         return F.smooth_l1_loss(numbers[:, :4], wanted, reduction="none", beta=0.1).sum(dim=1)
 
     def decode(
@@ -161,7 +163,7 @@ class Detector(nn.Module):
         Returns:
             For each image at most 100 boxes, xyxy in [-1, 1] of the outputs' frame.
         """
-        return [peaks.found for peaks in self.peaks(outputs, (size[0], size[1]))]
+        return [peaks.detections for peaks in self.peaks(outputs, (size[0], size[1]))]
 
     def peaks(self, outputs: Sequence[Tensor], size: Size) -> list[Peaks]:
         """Find the peaks of all levels, and suppress those that find the same thing again."""
@@ -180,12 +182,12 @@ class Detector(nn.Module):
         cells = shape[0] * shape[1]
         scores, where = heat.flatten(1).topk(min(_CANDIDATES, self.classes * cells))
         cell = where % cells
-        said = numbers.flatten(2).transpose(1, 2)
-        said = said.gather(1, cell[..., None].expand(-1, -1, said.shape[2]))
+        values = numbers.flatten(2).transpose(1, 2)
+        values = values.gather(1, cell[..., None].expand(-1, -1, values.shape[2]))
         place = pixel_centres(shape)[0].flatten(0, 1)[cell]
         step = stride(level, size).expand_as(place)
-        boxes = numbers_to_boxes(said[..., :4], place, step)
-        return list(zip(boxes, where // cells, scores, said, place, step, strict=True))
+        boxes = decode_boxes(values[..., :4], place, step)
+        return list(zip(boxes, where // cells, scores, values, place, step, strict=True))
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
@@ -195,17 +197,19 @@ def focal(logits: Tensor, target: Tensor) -> Tensor:
     log(1 - p) (Law and Deng, "CornerNet", ECCV 2018, after Lin et al., "Focal loss", ICCV 2017).
     """
     p = logits.sigmoid()
-    hit = (1 - p) ** 2 * F.logsigmoid(logits)
-    miss = (1 - target) ** 4 * p**2 * F.logsigmoid(-logits)
-    return -torch.where(target > 0.99, hit, miss).sum()
+    positive = (1 - p) ** 2 * F.logsigmoid(logits)
+    negative = (1 - target) ** 4 * p**2 * F.logsigmoid(-logits)
+    return -torch.where(target > 0.99, positive, negative).sum()
 
 
 def stride(level: int, size: Size) -> Tensor:
-    """Give the stride of a level as (x, y) in [-1, 1], whatever grid it was unzoomed onto."""
+    """Return the stride of a level as (x, y) in [-1, 1], whatever grid it was unzoomed onto."""
     return torch.tensor([2 / size[1], 2 / size[0]]) * Pyramid.strides[level]
 
 
-def bumps(boxes: Tensor, level: int, shape: Sequence[int], size: Size) -> tuple[Tensor, Tensor]:
+def gaussian_targets(
+    boxes: Tensor, level: int, shape: Sequence[int], size: Size
+) -> tuple[Tensor, Tensor]:
     """Choose the things of a level by their size, and tell which cells are in their middle.
 
     Returns:
@@ -219,22 +223,22 @@ def bumps(boxes: Tensor, level: int, shape: Sequence[int], size: Size) -> tuple[
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     # The cell that holds the middle gets exactly 1.
     middle = ((middle.clamp(-1, 1 - 1e-5) + 1) / cell).floor().add(0.5) * cell - 1
-    spread = torch.maximum(0.12 * (boxes[:, 2:] - boxes[:, :2]), 0.55 * cell)
+    sigma = torch.maximum(0.12 * (boxes[:, 2:] - boxes[:, :2]), 0.55 * cell)
     centres = pixel_centres((rows, columns))[0]
-    x = (centres[0, :, 0] - middle[:, 0:1]) / spread[:, 0:1]
-    y = (centres[:, 0, 1] - middle[:, 1:2]) / spread[:, 1:2]
+    x = (centres[0, :, 0] - middle[:, 0:1]) / sigma[:, 0:1]
+    y = (centres[:, 0, 1] - middle[:, 1:2]) / sigma[:, 1:2]
     return thing, (-(x**2) / 2).exp()[:, None, :] * (-(y**2) / 2).exp()[:, :, None]
 
 
-def _heat(like: Tensor, bump: Tensor, image: Tensor, label: Tensor) -> Tensor:
+def _heat(like: Tensor, heatmap: Tensor, image: Tensor, label: Tensor) -> Tensor:
     """Draw bumps `k h w` into the maps of their classes, the larger one where two meet."""
     batch, classes, *shape = like.shape
-    index = (image * classes + label)[:, None, None].expand_as(bump)
+    index = (image * classes + label)[:, None, None].expand_as(heatmap)
     empty = torch.zeros(batch * classes, *shape)
-    return empty.scatter_reduce(0, index, bump, "amax").view_as(like)
+    return empty.scatter_reduce(0, index, heatmap, "amax").view_as(like)
 
 
-def box_numbers(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
+def encode_boxes(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
     """Write boxes `... 4` as a cell whose middle is at a place `... 2` has to say them: `... 4`.
 
     The way to the middle, in strides of the level; and log(side / stride / `SIDE`) of both sides.
@@ -245,8 +249,8 @@ def box_numbers(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
     return torch.cat([way, sides.expand_as(way)], dim=-1)
 
 
-def numbers_to_boxes(numbers: Tensor, place: Tensor, step: Tensor) -> Tensor:
-    """Undo :func:`box_numbers` for numbers `... 4` said at a place `... 2`."""
+def decode_boxes(numbers: Tensor, place: Tensor, step: Tensor) -> Tensor:
+    """Undo :func:`encode_boxes` for numbers `... 4` said at a place `... 2`."""
     middle = place + numbers[..., :2] * step
     half = numbers[..., 2:].clamp(max=6).exp() * SIDE * step / 2
     return torch.cat([middle - half, middle + half], dim=-1).clamp(-1, 1)
@@ -261,5 +265,5 @@ def _suppressed(
         # Classes are moved apart, so that boxes of different classes do not suppress each other.
         apart = boxes[kept] + 4.0 * labels[kept, None]
         kept = kept[nms(apart, scores[kept], _OVERLAP)[:_KEPT]]
-    found = Detections(boxes[kept], labels[kept], scores[kept])
-    return Peaks(found, numbers[kept], place[kept], step[kept])
+    detections = Detections(boxes[kept], labels[kept], scores[kept])
+    return Peaks(detections, numbers[kept], place[kept], step[kept])

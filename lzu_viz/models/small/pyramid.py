@@ -21,8 +21,8 @@ BINS = (1, 2, 3, 6)
 """Sides of the grids that pyramid pooling averages over."""
 
 
-def block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    """Give convolution, batch normalisation and ReLU."""
+def conv_bn_relu(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """Return convolution, batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -30,8 +30,8 @@ def block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Seq
     )
 
 
-def shared(inputs: int, outputs: int) -> nn.Sequential:
-    """Give convolution, group normalisation and ReLU, for a head that all levels share.
+def conv_gn_relu(inputs: int, outputs: int) -> nn.Sequential:
+    """Return convolution, group normalisation and ReLU, for a head that all levels share.
 
     Batch normalisation would not do: in training each level has its own mean, and what is kept for
     later is one for all of them, right for none.
@@ -48,7 +48,7 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = block(channels, channels)
+        self.first = conv_bn_relu(channels, channels)
         self.second = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
@@ -64,8 +64,8 @@ class PyramidPooling(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         part = channels // len(BINS)
-        self.parts = nn.ModuleList(block(channels, part, kernel=1) for _ in BINS)
-        self.join = block(channels + part * len(BINS), channels, kernel=1)
+        self.parts = nn.ModuleList(conv_bn_relu(channels, part, kernel=1) for _ in BINS)
+        self.join = conv_bn_relu(channels + part * len(BINS), channels, kernel=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `b c h w` to the same shape."""
@@ -96,15 +96,15 @@ class Pyramid(nn.Module):
         super().__init__()
         inputs = (3, *WIDTHS[:-1])
         self.stages = nn.ModuleList(
-            nn.Sequential(block(before, width, stride=2), Residual(width))
-            for before, width in zip(inputs, WIDTHS, strict=True)
+            nn.Sequential(conv_bn_relu(inputs_of_stage, width, stride=2), Residual(width))
+            for inputs_of_stage, width in zip(inputs, WIDTHS, strict=True)
         )
         self.pooling = PyramidPooling(WIDTHS[-1]) if pooling else nn.Identity()
         self.lateral = nn.ModuleList(nn.Conv2d(width, CHANNELS, 1) for width in WIDTHS)
-        self.smooth = nn.ModuleList(block(CHANNELS, CHANNELS) for _ in range(levels))
+        self.smooth = nn.ModuleList(conv_bn_relu(CHANNELS, CHANNELS) for _ in range(levels))
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Give the levels of an image `b 3 h w` in 0..1: `b 32 h/s w/s`, the finest first."""
+        """Return the levels of an image `b 3 h w` in 0..1: `b 32 h/s w/s`, the finest first."""
         x, maps = 4 * (image - 0.5), []
         for stage in self.stages:
             x = stage(x)
@@ -117,8 +117,8 @@ class Pyramid(nn.Module):
         return [smooth(level) for smooth, level in zip(self.smooth, merged, strict=False)]
 
 
-def with_places(level: Tensor) -> Tensor:
-    """Tell each cell where it is: two more channels, x and y.
+def append_coordinates(level: Tensor) -> Tensor:
+    """Return each cell where it is: two more channels, x and y.
 
     How much a thing was magnified depends on its place, and so small a network cannot learn places
     from the borders of its maps, as large ones do.
@@ -127,6 +127,6 @@ def with_places(level: Tensor) -> Tensor:
     return torch.cat([level, places.permute(0, 3, 1, 2).expand(len(level), -1, -1, -1)], dim=1)
 
 
-def parameters(network: nn.Module) -> int:
+def count_parameters(network: nn.Module) -> int:
     """Count the numbers that are trained."""
     return sum(each.numel() for each in network.parameters())

@@ -7,7 +7,7 @@ FOLDER = Path(__file__).parent
 
 STYLE = FOLDER / "explorer.css"
 
-WIDGET, STATIC = "explorer.js", "static.js"
+WIDGET, STATIC = "widget.js", "static.js"
 """The entries: the widget, and the page without a kernel."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./([\w.]+)";\n', re.MULTILINE)
@@ -16,12 +16,15 @@ _EXPORT = re.compile(
     re.MULTILINE,
 )
 
+_DOC_COMMENT = re.compile(r"^ */\*\*.*?\*/\n", re.MULTILINE | re.DOTALL)
+
 
 def bundle(entry: str) -> str:
     """Return one module that holds an entry and the modules that it imports.
 
     Neither a widget nor a page that is opened from a disk can import files. Each imported module
-    becomes a function that returns its exports; only the entry keeps its own.
+    becomes a function that returns its exports; only the entry keeps its own. Documentation
+    comments are left out.
 
     Args:
         entry: the file name of a module of the front end.
@@ -62,7 +65,7 @@ def static_source() -> str:
 
 
 def _read(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
+    return _DOC_COMMENT.sub("", (FOLDER / name).read_text(encoding="utf-8"))
 
 
 def _variable(name: str) -> str:

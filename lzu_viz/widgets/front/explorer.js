@@ -3,9 +3,10 @@
  *
  * The page computes the warp itself and never waits for a kernel; see `store.js`.
  *
- * @import { BinaryData, Colours, Control, ListName, Model, NodeState } from "./types.d.ts"
+ * @import { Colours, Control, ListName, Model, NodeState } from "./types.d.ts"
  * @import { Point, State, View } from "./types.d.ts"
- * @import { Panel } from "./views.js"
+ * @import { ExplorerStore } from "./store.js"
+ * @import { Mask, Panel } from "./views.js"
  *
  * @typedef {object} ControlRow a control on the page.
  * @property {Control} control
@@ -19,7 +20,6 @@ import { Gestures } from "./gestures.js";
 import { toZoomed } from "./inverse.js";
 import { ScratchCanvas, context2d, gradient } from "./paint.js";
 import { messageOf } from "./photo.js";
-import { ExplorerStore } from "./store.js";
 import { drawPanel, frameOf, readOut } from "./views.js";
 import { toSource } from "./warp.js";
 
@@ -61,7 +61,7 @@ export class Explorer {
     this.panels = new Map();
     /** @type {ControlRow[]} */
     this.rows = [];
-    /** @type {Record<string, {bytes: BinaryData, image: ?ImageBitmap}>} */
+    /** @type {Record<string, Mask>} */
     this.masks = {};
     this.notice = "";
     this.isScheduled = false;
@@ -361,9 +361,7 @@ export class Explorer {
    */
   selectedNode() {
     const { row, column } = this.selected.node;
-    const moved = this.store.state.nodes.find(
-      (node) => node.row === row && node.column === column,
-    );
+    const moved = this.store.state.nodes.find((node) => node.row === row && node.column === column);
     return moved ?? { row, column, dx: 0, dy: 0 };
   }
 
@@ -387,7 +385,10 @@ export class Explorer {
       const isSource = view.name === "source";
       const bounds = isSource ? this.gestures.bounds() : canvas.getBoundingClientRect();
       const scale = canvas.width / bounds.width;
-      const position = [(event.clientX - bounds.left) * scale, (event.clientY - bounds.top) * scale];
+      const position = [
+        (event.clientX - bounds.left) * scale,
+        (event.clientY - bounds.top) * scale,
+      ];
       const place = fromCanvas(frameOf(view, canvas), position[0], position[1]);
       source = view.frame === "zoomed" ? toSource(this.store.derive().warp, ...place) : place;
     }
@@ -605,38 +606,3 @@ function impliedChange(name, value) {
   if (name === "hand" && value === "nodes") return { separable: false };
   return name === "pieces" ? { nodes: [] } : {};
 }
-
-/**
- * The store of each model. Each view gets another object for the same model, but all get the same
- * values from it; the value of this trait never changes.
- *
- * @type {WeakMap<object, ExplorerStore>}
- */
-const stores = new WeakMap();
-const keyOf = (/** @type {Model} */ model) => model.get("_lists");
-
-/** @param {{model: Model}} context */
-function initialize({ model }) {
-  // Created here, not with the first view, the store outlives that view.
-  stores.set(keyOf(model), new ExplorerStore(model));
-}
-
-/**
- * @param {{model: Model, el: HTMLElement}} context
- * @returns {(() => void) | undefined}
- */
-function render({ model, el }) {
-  const missing = ["OffscreenCanvas", "createImageBitmap", "ResizeObserver"].filter(
-    (name) => !(name in globalThis),
-  );
-  if (missing.length) {
-    el.textContent = `The explorer needs a newer browser: this one has no ${missing.join(", ")}.`;
-    return undefined;
-  }
-  const store = stores.get(keyOf(model));
-  if (!store) throw new Error("a view is rendered before its model was initialized");
-  const explorer = new Explorer(store, el);
-  return () => explorer.close();
-}
-
-export default { initialize, render };

@@ -247,7 +247,8 @@ export class Gestures {
     const { action } = drag;
     if (action.kind === "box") this.dragBox(action, place);
     else if (action.kind === "new box") this.drawBox(action, place);
-    else if (this.target === "nodes") this.moveNode(place.x + action.dx, place.y + action.dy, false);
+    else if (this.target === "nodes")
+      this.moveNode(place.x + action.dx, place.y + action.dy, false);
     else
       this.changeSelected(
         { x: toCoordinate(place.x + action.dx), y: toCoordinate(place.y + action.dy) },

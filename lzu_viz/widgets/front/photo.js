@@ -42,7 +42,9 @@ export async function decodePhoto(bytes) {
  */
 export async function reducePhoto(file) {
   if (file.size > MAX_BYTES)
-    throw new Error(`it has ${Math.round(file.size / 1e6)} MB, at most ${MAX_BYTES / 1e6} are read`);
+    throw new Error(
+      `it has ${Math.round(file.size / 1e6)} MB, at most ${MAX_BYTES / 1e6} are read`,
+    );
   // The header is read first: a small file may hold a huge picture.
   const { width, height } = await measurePhoto(file);
   if (Math.min(width, height) < 2) throw new Error("one pixel has nothing to zoom into");

@@ -1,9 +1,9 @@
 /**
- * Zoomed and unzoomed pictures, as in the Python module `sampling`.
+ * Zoomed and unzoomed pictures, as in the Python module `resampling`.
  *
  * @import { Axes, Bytes, Level, Picture, Rgb, Warp } from "./types.d.ts"
  */
-import { zoomByAreas } from "./box_filter.js";
+import { zoomByAreas } from "./area_resampling.js";
 import { invertPixels, zoomedMap } from "./inverse.js";
 import { addSample, toLevel, writePixel } from "./mipmap.js";
 import { analyze, determinant, evaluate, locatePixels } from "./warp.js";

@@ -1,5 +1,5 @@
 /**
- * The saliency and the warp of a state, as the Python module `looks` computes them.
+ * The saliency and the warp of a state, as the Python module `state_to_warp` computes them.
  *
  * @import { SaliencyMap, State, Warp } from "./types.d.ts"
  */

@@ -8,7 +8,7 @@
  */
 import { button } from "./dom.js";
 import { equal } from "./equality.js";
-import widget from "./explorer.js";
+import widget from "./widget.js";
 
 const NO_PYTHON = [
   "No Python here: the picture follows the hand, but networks answer for the prepared states only.",

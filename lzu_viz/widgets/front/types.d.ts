@@ -66,7 +66,7 @@ export interface NumberMap extends Size {
   most?: number;
 }
 
-// --- The model: what Python and the page exchange. `state.py` and `page.py` define the fields. ---
+// --- The model: what Python and the page exchange. `state.py` and `protocol.py` define the fields. ---
 
 export interface FoveaState {
   x: number;

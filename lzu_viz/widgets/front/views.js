@@ -4,6 +4,7 @@
  *
  * @import { BinaryData, Bytes, KernelMap, NetworkAnswer, NumberMap, Rgb, View } from "./types.d.ts"
  * @import { Explorer } from "./explorer.js"
+ * @import { ScratchCanvas } from "./paint.js"
  *
  * @typedef {object} Panel a view on the page, and what is kept for its next drawing.
  * @property {View} view
@@ -19,12 +20,15 @@
  * @property {?{key: unknown, image: ImageData}} background see `putCached`.
  * @property {?{sent: KernelMap, map: NumberMap}} decoded the last map from the kernel.
  *
+ * @typedef {object} Mask a PNG, and the image that is shown for it.
+ * @property {BinaryData} bytes
+ * @property {?ImageBitmap} image
+ *
  * @typedef {(panel: Panel, explorer: Explorer) => void} Draw
  */
 import { squareFrame, wholeFrame } from "./frames.js";
 import { magnification } from "./inverse.js";
 import {
-  ScratchCanvas,
   drawBox,
   drawFolds,
   drawFovea,
@@ -229,7 +233,7 @@ function drawNote({ context, canvas, scale }, explorer, text) {
 function decodeMask(explorer, which, bytes) {
   const previous = explorer.masks[which];
   if (previous?.bytes === bytes) return previous.image;
-  /** @type {{bytes: BinaryData, image: ?ImageBitmap}} */
+  /** @type {Mask} */
   const mask = { bytes, image: previous?.image ?? null };
   explorer.masks[which] = mask;
   explorer.decodingCount += 1;

@@ -1,33 +1,58 @@
 /**
- * Runs inside the page that is measured: when did the pointer move, and when was which picture seen?
+ * Runs inside the page that is measured and records when the pointer moved, and when which picture
+ * was visible.
  *
- * A picture is known by a hash over its pixels, drawn down to 32 x 32; one that matplotlib made, by
- * a hash over its file. Each frame is looked at when all in it has been drawn, and counts as seen
- * when the next frame begins: by then it is on its way to the screen.
+ * A picture is identified by a hash of its pixels, reduced to 32 x 32; one from matplotlib by a hash
+ * of its file. The pictures are hashed at the end of each frame, after everything in it has been
+ * drawn, and count as visible when the next frame begins: by then the frame is on its way to the
+ * screen.
  */
-globalThis.lzuBench = (() => {
+(() => {
+  /**
+   * @typedef {{keys: (?number)[], fresh: boolean}} Shown hashes of the pictures, and whether the
+   *     network's answer belongs to the current state.
+   *
+   * @typedef {object} Notes times in ms, as `performance.now()`.
+   * @property {number} since
+   * @property {[time: number, clientX: number][]} moves
+   * @property {number[]} down
+   * @property {number[]} up
+   * @property {[time: number, key: string, together: boolean][]} pictures each change of the first
+   *     picture, and whether all others changed in the same frame.
+   * @property {[time: number, fresh: boolean][]} fresh
+   * @property {number} frames
+   * @property {number} cost of recording.
+   */
+
   const SIDE = 32;
   const small = document.createElement("canvas");
   Object.assign(small, { width: SIDE, height: SIDE });
-  const context = small.getContext("2d", { willReadFrequently: true });
-  // Half transparent pixels would be mixed with the picture before.
+  const context = /** @type {CanvasRenderingContext2D} */ (
+    small.getContext("2d", { willReadFrequently: true })
+  );
+  // Otherwise transparent pixels would be blended with the previous picture.
   context.globalCompositeOperation = "copy";
-  // Observers of sizes are called at the end of each frame in which a size has changed. A task of
-  // our own would come too late: while a mouse drags, Chromium lets tasks wait for seconds.
+  // Resize observers are called at the end of each frame in which a size has changed. A task of our
+  // own would come too late: while the mouse is dragged, Chromium delays tasks for seconds.
   const pulse = document.createElement("div");
   pulse.style.cssText = "position: fixed; top: 0; height: 1px; contain: strict; visibility: hidden";
-  const frameEnd = new ResizeObserver(() => look());
+  const frameEnd = new ResizeObserver(() => hashPictures());
+  /** @type {WeakMap<HTMLImageElement, {src: string, hash: number}>} */
   const files = new WeakMap();
-  let panels = [];
+  /** @type {string[]} */
+  let selectors = [];
+  /** @type {Shown} */
   let drawn = { keys: [], fresh: true };
-  let seen = drawn;
+  let visible = drawn;
   let running = false;
-  let notes = null;
+  let notes = emptyNotes();
+  let recording = false;
+  /** @type {((now: number) => boolean) | null} */
   let waiting = null;
 
-  /** Forget all notes; what is seen now is the start. */
-  function mark() {
-    notes = {
+  /** @returns {Notes} */
+  function emptyNotes() {
+    return {
       since: performance.now(),
       moves: [],
       down: [],
@@ -39,20 +64,28 @@ globalThis.lzuBench = (() => {
     };
   }
 
+  /** Discard all notes; what is visible now is the start. */
+  function mark() {
+    notes = emptyNotes();
+    recording = true;
+  }
+
+  /** @param {PointerEvent} event */
   function note(event) {
-    if (!notes || !event.isTrusted) return;
+    if (!recording || !event.isTrusted) return;
     if (event.type === "pointerdown") notes.down.push(event.timeStamp);
     else if (event.type === "pointerup") notes.up.push(event.timeStamp);
     else {
-      // Moves that came while the page was busy are handed over as one: each keeps its own time.
-      const all = event.getCoalescedEvents();
-      for (const each of all.length ? all : [event])
-        notes.moves.push([each.timeStamp, each.clientX]);
+      // Moves during a long task are coalesced into one event; each keeps its own time.
+      const coalesced = event.getCoalescedEvents();
+      for (const { timeStamp, clientX } of coalesced.length ? coalesced : [event])
+        notes.moves.push([timeStamp, clientX]);
     }
   }
-  for (const type of ["pointerdown", "pointermove", "pointerup"])
+  for (const type of /** @type {const} */ (["pointerdown", "pointermove", "pointerup"]))
     addEventListener(type, note, true);
 
+  /** @param {HTMLImageElement} image */
   function hashFile(image) {
     const known = files.get(image);
     if (known?.src === image.src) return known.hash;
@@ -63,6 +96,7 @@ globalThis.lzuBench = (() => {
     return hash;
   }
 
+  /** @param {CanvasImageSource} canvas */
   function hashPixels(canvas) {
     context.drawImage(canvas, 0, 0, SIDE, SIDE);
     const words = new Uint32Array(context.getImageData(0, 0, SIDE, SIDE).data.buffer);
@@ -71,58 +105,72 @@ globalThis.lzuBench = (() => {
     return hash;
   }
 
+  /**
+   * @param {string} selector
+   * @returns {?number} null where there is no picture yet.
+   */
   function hash(selector) {
     const found = document.querySelector(selector);
     if (found instanceof HTMLImageElement)
       return found.complete && found.naturalWidth ? hashFile(found) : null;
-    return found?.width ? hashPixels(found) : null;
+    return found instanceof HTMLCanvasElement && found.width ? hashPixels(found) : null;
   }
 
-  function look() {
+  function hashPictures() {
     const start = performance.now();
-    // An output that is replaced just now shows nothing: what was there before still stands.
-    const keys = panels.map((selector, k) => hash(selector) ?? drawn.keys[k] ?? null);
+    // An output that is just being replaced shows nothing: its previous picture still counts.
+    const keys = selectors.map((selector, k) => hash(selector) ?? drawn.keys[k] ?? null);
     drawn = { keys, fresh: !document.querySelector(".lzu-stale") };
-    if (notes) notes.cost += performance.now() - start;
+    if (recording) notes.cost += performance.now() - start;
   }
 
-  function frame() {
+  function onFrame() {
     const now = performance.now();
-    if (notes) {
+    if (recording) {
       notes.frames += 1;
-      // The first panel says which picture it is; the others should change in the same frame.
-      const changed = drawn.keys.map((key, k) => key !== seen.keys[k]);
+      // The first picture identifies the frame; the others should change in the same frame.
+      const changed = drawn.keys.map((key, k) => key !== visible.keys[k]);
       if (changed[0]) notes.pictures.push([now, String(drawn.keys[0]), changed.every(Boolean)]);
-      if (drawn.fresh !== seen.fresh) notes.fresh.push([now, drawn.fresh]);
+      if (drawn.fresh !== visible.fresh) notes.fresh.push([now, drawn.fresh]);
     }
-    seen = drawn;
+    visible = drawn;
     if (waiting?.(now)) waiting = null;
     pulse.style.width = pulse.style.width === "1px" ? "2px" : "1px";
-    requestAnimationFrame(frame);
+    requestAnimationFrame(onFrame);
   }
 
-  return {
+  const lzuBench = {
     mark,
-    current: () => String(seen.keys[0]),
+    current: () => String(visible.keys[0]),
     notes: () => notes,
 
-    /** Watch the pictures that these selectors find, from now on. */
-    start(selectors) {
-      panels = selectors;
-      look();
-      seen = drawn;
+    /**
+     * Record the pictures that match these selectors, from now on.
+     *
+     * @param {string[]} pictures
+     */
+    start(pictures) {
+      selectors = pictures;
+      hashPictures();
+      visible = drawn;
       mark();
       if (running) return;
       running = true;
       document.body.append(pulse);
       frameEnd.observe(pulse);
-      requestAnimationFrame(frame);
+      requestAnimationFrame(onFrame);
     },
 
     /**
-     * Wait until nothing has changed for `quiet` ms; since the mark there must have been a new
-     * picture (`change`), or the picture must be one of `wanted`; and with `answered` the network's
-     * answer must be there as well. Gives false after `limit` ms.
+     * Wait until nothing has changed for some time.
+     *
+     * @param {object} options
+     * @param {number} options.quiet that time, in ms.
+     * @param {number} options.limit to wait at most, in ms.
+     * @param {boolean} [options.change] whether there must have been a new picture since the mark.
+     * @param {?string[]} [options.wanted] pictures, one of which must be visible.
+     * @param {boolean} [options.answered] whether the network's answer must be current.
+     * @returns {Promise<boolean>} false after the limit.
      */
     rest({ quiet, limit, change = false, wanted = null, answered = false }) {
       const start = performance.now();
@@ -132,8 +180,8 @@ globalThis.lzuBench = (() => {
           const good =
             now - last >= quiet &&
             (!change || notes.pictures.length > 0) &&
-            (!wanted || wanted.includes(String(seen.keys[0]))) &&
-            (!answered || seen.fresh);
+            (!wanted || wanted.includes(String(visible.keys[0]))) &&
+            (!answered || visible.fresh);
           if (!good && now - start < limit) return false;
           resolve(good);
           return true;
@@ -141,4 +189,5 @@ globalThis.lzuBench = (() => {
       });
     },
   };
+  Object.assign(globalThis, { lzuBench });
 })();

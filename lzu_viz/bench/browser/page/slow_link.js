@@ -1,23 +1,28 @@
 /**
- * A far away kernel: every message of every WebSocket arrives 150 ms late, in both directions.
- * Timers of equal length fire in the order in which they were set, so the order stays.
+ * A distant kernel: each message of each WebSocket arrives 150 ms late, in both directions. Timers
+ * of equal length fire in the order in which they were set, so the order of messages is kept.
  */
 (() => {
   const DELAY_MS = 150;
-  const late = new WeakSet();
+  const delayed = new WeakSet();
   globalThis.WebSocket = class extends WebSocket {
-    constructor(...address) {
-      super(...address);
-      // The first listener of all: it keeps each message back, and hands a copy on later.
+    /**
+     * @param {string | URL} url
+     * @param {string | string[]} [protocols]
+     */
+    constructor(url, protocols) {
+      super(url, protocols);
+      // The first listener of all: it stops each message and dispatches a copy later.
       this.addEventListener("message", (event) => {
-        if (late.has(event)) return;
+        if (delayed.has(event)) return;
         event.stopImmediatePropagation();
         const copy = new MessageEvent("message", { data: event.data, origin: event.origin });
-        late.add(copy);
+        delayed.add(copy);
         setTimeout(() => this.dispatchEvent(copy), DELAY_MS);
       });
     }
 
+    /** @param {string | BufferSource | Blob} data */
     send(data) {
       setTimeout(() => {
         if (this.readyState === WebSocket.OPEN) super.send(data);

@@ -5,7 +5,6 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
@@ -16,15 +15,21 @@ from lzu_viz import Warp, saliency
 from lzu_viz.datasets.scenes import SCENES, far_person
 from lzu_viz.geometry import bilinear
 from lzu_viz.widgets import Box, Fovea, Node, State
-from lzu_viz.widgets.state import Kind
-from lzu_viz.widgets.state_to_warp import found_in, map_size, saliency_of, smooth_warp, warp_of
+from lzu_viz.widgets.state import saliency_kinds
+from lzu_viz.widgets.state_to_warp import (
+    saliency_from_image,
+    saliency_of,
+    saliency_size,
+    smooth_warp,
+    warp_of,
+)
 
 IMAGE = far_person(place=(0.2, 0.4), height=0.6, size=(128, 192)).image
 
 
 def random_state(draw: random.Random) -> State:
     """A state of any kind, often with moved nodes, which may fold its grid."""
-    kind = draw.choice(get_args(Kind))
+    kind = draw.choice(saliency_kinds())
     pieces = draw.choice([2, 5, 16, 33, 64])
     separable = draw.random() < 0.5
     spots = [draw.randint(0, pieces) for _ in range(8)]
@@ -57,33 +62,34 @@ def random_state(draw: random.Random) -> State:
     )
 
 
+@pytest.mark.slow
 def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
     """Also of states whose saliency only the kernel can find, and of folded grids."""
     states = [random_state(random.Random(index)) for index in range(150)]
     rows, columns = IMAGE.shape[-2:]
     given = []
     for state in states:
-        found = None
+        saliency_map = None
         if state.kind in ("edges", "network"):
-            cells = found_in(IMAGE, state)[0, 0]
-            found = {
+            cells = saliency_from_image(state, IMAGE)[0, 0]
+            saliency_map = {
                 "rows": cells.shape[0],
                 "columns": cells.shape[1],
                 "cells": cells.flatten().tolist(),
             }
         size = {"width": columns, "height": rows}
-        given.append({"state": state.to_page(), "size": size, "found": found})
+        given.append({"state": state.to_page(), "size": size, "found": saliency_map})
     answers = json.loads(run_node("states.mjs", tmp_path, json.dumps(given)))
     folded = 0
     for state, answer in zip(states, answers, strict=True):
-        look, warp = warp_of(state, IMAGE)
-        close(answer["saliency"], look, 1e-5 * float(look.amax()))
+        saliency_map, warp = warp_of(state, IMAGE)
+        close(answer["saliency"], saliency_map, 1e-5 * float(saliency_map.amax()))
         close(answer["grid"], warp.grid, 2e-5)
         if is_clear_of_folding(warp):
             assert answer["folds"] == warp.folds()[:, 1:].tolist()
             folded += len(answer["folds"]) > 0
     assert folded > 10
-    assert {state.kind for state in states} == {*get_args(Kind)}
+    assert {state.kind for state in states} == {*saliency_kinds()}
 
 
 def close(heard: list[float], said: Tensor, tolerance: float) -> None:
@@ -93,17 +99,17 @@ def close(heard: list[float], said: Tensor, tolerance: float) -> None:
 
 def is_clear_of_folding(warp: Warp) -> bool:
     """Whether no piece is so nearly folded that rounding decides."""
-    least = bilinear.least_determinant(warp.grid)
-    return bool((least.abs() > 1e-4).all())
+    minimum = bilinear.least_determinant(warp.grid)
+    return bool((minimum.abs() > 1e-4).all())
 
 
 def test_strength_is_the_share_of_what_is_looked_at() -> None:
     """Whatever the kind: so much of the saliency stands above the even floor."""
-    for kind in get_args(Kind):
+    for kind in saliency_kinds():
         state = State(kind=kind, strength=60, network="detector")
-        look, even = saliency_of(state, IMAGE), saliency.uniform(map_size(state))
+        saliency_map, even = saliency_of(state, IMAGE), saliency.uniform(saliency_size(state))
         pure = saliency_of(replace(state, strength=98), IMAGE)
-        share = float(((look - even) * (pure - even)).sum() / (pure - even).square().sum())
+        share = float(((saliency_map - even) * (pure - even)).sum() / (pure - even).square().sum())
         assert share == pytest.approx(0.6 / 0.98, abs=0.02), kind
         flat = saliency_of(replace(state, strength=0), IMAGE)
         assert torch.allclose(flat, even, rtol=1e-3), kind
@@ -112,8 +118,8 @@ def test_strength_is_the_share_of_what_is_looked_at() -> None:
 def test_boxes_draw_the_eye_in_either_unit() -> None:
     box = Box(x=0.5, y=0.5, width=10, height=20)
     for kind in ("boxes", "boxes in pixels"):
-        look = saliency_of(State(kind=kind, boxes=(box,)), IMAGE)[0, 0]
-        row, column = divmod(int(look.argmax()), look.shape[1])
+        saliency_map = saliency_of(State(kind=kind, boxes=(box,)), IMAGE)[0, 0]
+        row, column = divmod(int(saliency_map.argmax()), saliency_map.shape[1])
         assert (row, column) in {(23, 47), (23, 48), (24, 47), (24, 48)}
     wider = replace(IMAGE_STATE, bandwidth=200)
     assert saliency_of(wider, IMAGE).amax() < saliency_of(IMAGE_STATE, IMAGE).amax()
@@ -135,24 +141,24 @@ def test_a_network_shows_where_to_look() -> None:
     scene = far_person(place=(0.5, 0.0), height=0.8, size=(256, 384))
     for network in ("segmenter", "detector"):
         state = State(kind="network", network=network, input_size=320)
-        look = found_in(scene.image, state)
-        assert float(look[..., :, 32:].sum()) > 0.6
+        saliency_map = saliency_from_image(state, scene.image)
+        assert float(saliency_map[..., :, 32:].sum()) > 0.6
     nothing = State(kind="network", network="none")
-    assert torch.equal(found_in(scene.image, nothing), saliency.uniform((32, 64)))
+    assert torch.equal(saliency_from_image(nothing, scene.image), saliency.uniform((32, 64)))
 
 
 def test_where_a_network_sees_nobody_the_saliency_is_even() -> None:
     scene = SCENES["temple"]()
     for network in ("segmenter", "detector"):
         state = State(kind="network", network=network, input_size=96)
-        look = saliency_of(state, scene.image)
-        assert float(look.amax() * look.numel()) < 5
+        saliency_map = saliency_of(state, scene.image)
+        assert float(saliency_map.amax() * saliency_map.numel()) < 5
 
 
 def test_moved_nodes_are_moved_from_where_the_saliency_puts_them() -> None:
     state = State(separable=False, pieces=8, nodes=(Node(2, 3, 0.02, -0.01), Node(8, 8, 0.1, 0.0)))
-    look, warp = warp_of(state, IMAGE)
-    shift = warp.grid - smooth_warp(state, look).grid
+    saliency_map, warp = warp_of(state, IMAGE)
+    shift = warp.grid - smooth_warp(state, saliency_map).grid
     assert shift.abs().sum() == pytest.approx(0.13, abs=1e-5)
     assert shift[0, 2, 3].tolist() == pytest.approx([0.02, -0.01], abs=1e-6)
     half = warp_of(replace(state, morph=0.5), IMAGE)[1]
@@ -161,7 +167,7 @@ def test_moved_nodes_are_moved_from_where_the_saliency_puts_them() -> None:
 
 
 def test_map_has_the_columns_that_are_asked_for() -> None:
-    for kind in get_args(Kind):
+    for kind in saliency_kinds():
         state = State(kind=kind, columns=24)
         assert saliency_of(state, IMAGE).shape == (1, 1, 12, 24)
         assert math.isclose(float(saliency_of(state, IMAGE).sum()), 1, rel_tol=1e-5)

@@ -1,0 +1,218 @@
+"""What a wheel and an sdist hold, and what the core does without any extra."""
+
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Sequence
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import lzu_viz
+
+ROOT = Path(__file__).parents[1]
+CORE = {"kornia", "numpy", "pillow", "safetensors", "torch"}
+NOT_CORE = ("IPython", "anywidget", "ipywidgets", "jupyterlab", "matplotlib", "pycocotools", "tqdm")
+# These rooms are of use without any extra; the others may ask for one.
+CORE_ROOMS = {"geometry", "systems", "models", "metrics", "datasets"}
+
+# Not this checkout, but what is installed.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+pytestmark = pytest.mark.slow
+
+
+def run(command: Sequence[object], folder: Path) -> str:
+    """Run a command in a folder and return what it prints; fail with all of it if it fails."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def built(source: Path, kind: str, folder: Path) -> Path:
+    """Build a wheel or an sdist with the installed hatchling, without a network."""
+    run([sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder], source)
+    (path,) = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def requirements(metadata: str) -> list[Requirement]:
+    """Parse what a distribution requires without extras, in this environment."""
+    lines = Parser().parsestr(metadata).get_all("Requires-Dist") or []
+    parsed = [Requirement(line) for line in lines]
+    return [each for each in parsed if not each.marker or each.marker.evaluate({"extra": ""})]
+
+
+def metadata_of(wheel: Path) -> str:
+    """Return the METADATA file of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return archive.read(name).decode()
+
+
+def closure(asked: Sequence[Requirement]) -> dict[str, importlib.metadata.Distribution]:
+    """Return all installed distributions that requirements lead to, by canonical name."""
+    detections: dict[str, importlib.metadata.Distribution] = {}
+    waiting = [(each.name, "") for each in asked]
+    waiting += [(each.name, extra) for each in asked for extra in each.extras]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        distribution = importlib.metadata.distribution(name)
+        detections[canonicalize_name(name)] = distribution
+        for line in distribution.requires or []:
+            each = Requirement(line)
+            if not each.marker or each.marker.evaluate({"extra": extra}):
+                waiting += [(each.name, wanted) for wanted in ("", *each.extras)]
+    return detections
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment that holds the core and nothing else.
+
+    What the wheel requires is linked from the running environment, which takes no time and no
+    network; pip then installs the wheel itself and checks that nothing is missing.
+    """
+    folder = tmp_path_factory.mktemp("core")
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin/python"
+    packages = Path(
+        run([python, "-c", "import site; print(*site.getsitepackages())"], folder).strip()
+    )
+    for distribution in closure(requirements(metadata_of(wheel))).values():
+        tops = {file.parts[0] for file in distribution.files or [] if ".." not in file.parts}
+        for top in tops - {"__pycache__"}:
+            if not (packages / top).exists():
+                (packages / top).symlink_to(Path(str(distribution.locate_file(top))))
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    run([*pip, "install", "--no-index", "--no-deps", "--quiet", wheel], folder)
+    run([*pip, "check"], folder)
+    return python
+
+
+def test_wheel_requires_the_core_alone(wheel: Path) -> None:
+    assert {canonicalize_name(each.name) for each in requirements(metadata_of(wheel))} == CORE
+    extras = Parser().parsestr(metadata_of(wheel)).get_all("Provides-Extra")
+    assert extras is not None
+    assert set(extras) == {"notebooks", "metrics", "test", "dev"}
+
+
+def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    sdist = built(ROOT, "sdist", tmp_path)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    again = built(tmp_path / sdist.name.removesuffix(".tar.gz"), "wheel", tmp_path / "again")
+    assert again.name == wheel.name
+    assert lzu_viz.__version__ in wheel.name
+    with zipfile.ZipFile(wheel) as ours, zipfile.ZipFile(again) as theirs:
+        assert sorted(ours.namelist()) == sorted(theirs.namelist())
+
+
+def test_nothing_but_the_core_comes_along(python: Path, tmp_path: Path) -> None:
+    code = (
+        "import importlib.util, json, sys; "
+        "print(json.dumps([m for m in sys.argv[1:] if importlib.util.find_spec(m)]))"
+    )
+    assert json.loads(run([python, "-c", code, *NOT_CORE], tmp_path)) == []
+    # The same look finds them where the extras are: it is no look into the void.
+    assert json.loads(run([sys.executable, "-c", code, *NOT_CORE], tmp_path)) == list(NOT_CORE)
+
+
+def test_readme_runs_with_the_core_alone(python: Path, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## The library in ten lines")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert "person" in run([python, "-c", code], tmp_path)
+
+
+def test_import_loads_little_more_than_kornia_does(python: Path, tmp_path: Path) -> None:
+    """Import time follows from the modules that are loaded; seconds depend on the machine.
+
+    Everything of torch that lzu_viz loads, kornia has loaded already, so that what is left is
+    Pillow, a few small modules and our own. `python -m lzu_viz.bench imports` measures seconds.
+    """
+    code = (
+        "import json, sys, kornia; before = set(sys.modules); import lzu_viz; "
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    loaded = json.loads(run([python, "-c", code], tmp_path))
+    tops = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
+    assert tops <= {"lzu_viz", "numpy", "PIL", "safetensors"}
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("lzu_viz.")}
+    assert "geometry" in rooms
+    assert not rooms & {"metrics", "experiments", "plots", "widgets", "bench", "site"}
+
+
+def test_each_module_imports_or_names_its_extra(python: Path, tmp_path: Path) -> None:
+    code = """
+import importlib, json, pkgutil, lzu_viz
+answers = {}
+for info in pkgutil.walk_packages(lzu_viz.__path__, "lzu_viz.", onerror=lambda name: None):
+    if info.name.startswith("lzu_viz.bench") or info.name.endswith("__main__"):
+        continue  # commands; `python -m lzu_viz.bench` has a test of its own
+    try:
+        importlib.import_module(info.name)
+        answers[info.name] = ""
+    except Exception as error:
+        answers[info.name] = f"{type(error).__name__}: {error}"
+print(json.dumps(answers))
+"""
+    answers: dict[str, str] = json.loads(run([python, "-c", code], tmp_path))
+    assert "lzu_viz.geometry.warp" in answers
+    assert "lzu_viz.plots" in answers
+    readable = re.compile(
+        r"ModuleNotFoundError: \w+ is not installed: pip install 'lzu_viz\[\w+\]'"
+    )
+    failed = {name: answer for name, answer in answers.items() if answer}
+    assert not {name: answer for name, answer in failed.items() if not readable.fullmatch(answer)}
+    assert not [name for name in failed if name.split(".")[1] in CORE_ROOMS]
+    assert "lzu_viz[notebooks]" in failed["lzu_viz.plots"]
+    assert "lzu_viz[notebooks]" in failed["lzu_viz.widgets"]
+
+
+def test_measuring_precision_names_its_extra(python: Path, tmp_path: Path) -> None:
+    code = """
+import torch
+from lzu_viz.geometry.boxes import Detections
+from lzu_viz.metrics.detection import average_precision
+box = torch.tensor([[-0.5, -0.5, 0.5, 0.5]])
+try:
+    average_precision(
+        [Detections(box, torch.tensor([0]), torch.tensor([0.9]))], [box], size=(20, 30)
+    )
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    answer = run([python, "-c", code], tmp_path).strip()
+    assert answer == "pycocotools is not installed: pip install 'lzu_viz[metrics]'"
+
+
+def test_a_benchmark_names_its_extra(python: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [python, "-m", "lzu_viz.bench", "explorer"],
+        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "pip install 'lzu_viz[test]'" in done.stderr
+    assert "Traceback" not in done.stderr

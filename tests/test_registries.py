@@ -1,0 +1,156 @@
+"""A new network, policy or system is one entry, which controls, costs and plots take up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lzu_viz import LZU, saliency
+from lzu_viz.datasets.scenes import SCENES, Scene
+from lzu_viz.experiments import profiling
+from lzu_viz.experiments.profiling import STAGES, Setting
+from lzu_viz.experiments.reproduce import __main__ as reproduce
+from lzu_viz.experiments.reproduce import results, run_costs
+from lzu_viz.experiments.reproduce.checkpoints import load_mean_saliency
+from lzu_viz.experiments.reproduce.results import Result, Run
+from lzu_viz.experiments.training.policies import FixedPolicy
+from lzu_viz.experiments.training.trained_systems import SYSTEMS, TrainedSystem, systems_of
+from lzu_viz.models import NETWORKS, NetworkEntry
+from lzu_viz.models.registry import Registry
+from lzu_viz.plots import profiling as stage_plots
+from lzu_viz.plots import reproduction as plots
+from lzu_viz.systems.saliency_policies import (
+    SALIENCY_POLICIES,
+    PolicyEntry,
+    SaliencyInputs,
+)
+from lzu_viz.widgets import Explorer, State, explore
+
+
+class ToyNetwork(nn.Module):
+    """A segmenter that finds what is bright."""
+
+    strides = (4,)
+    classes = ("bright",)
+
+    def features(self, image: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(image, 4)
+
+    def head(self, features: Tensor) -> Tensor:
+        return features.mean(dim=1, keepdim=True)
+
+    def decode(self, outputs: Tensor | list[Tensor], warp=None, *, size=None) -> Tensor:
+        return outputs if isinstance(outputs, Tensor) else outputs[0]
+
+
+@dataclass(frozen=True)
+class BottomSaliency:
+    """Look at the bottom of the frame."""
+
+    def __call__(self, inputs: SaliencyInputs) -> Tensor:
+        rows, columns = inputs.size
+        return saliency.normalise(torch.arange(1.0, rows + 1)[:, None].expand(1, 1, -1, columns))
+
+
+class ToySystem(LZU):
+    """An LZU of its own name."""
+
+
+@pytest.fixture
+def toys() -> Iterator[None]:
+    NETWORKS.register(
+        "toy",
+        NetworkEntry(ToyNetwork, "segmentation", "what is bright", (4,), {"unzoom": "outputs"}),
+    )
+    SALIENCY_POLICIES.register("toy", PolicyEntry(BottomSaliency, "the bottom of the frame"))
+    SYSTEMS.register("toy", TrainedSystem("toy", "a toy", ToySystem, FixedPolicy))
+    yield
+    for registry in (NETWORKS, SALIENCY_POLICIES, SYSTEMS):
+        registry.unregister("toy")
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return SCENES["temple"]()
+
+
+def options_of(explorer: Explorer, name: str) -> tuple[str, ...]:
+    """The options of a control, as the page gets them."""
+    (control,) = (control for control in explorer._controls if control["name"] == name)
+    return tuple(control["options"])
+
+
+@pytest.mark.usefixtures("toys")
+def test_the_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> None:
+    explorer = Explorer(scene)
+    assert "toy" in options_of(explorer, "network")
+    assert "toy" in options_of(explorer, "kind")
+    (control,) = (c for c in explorer._controls if c["name"] == "probability")
+    assert "toy" in control["when"][1]  # it is a segmenter, so that it has a threshold
+    explorer.state = State(network="toy", kind="toy")
+    assert explorer.result.zoom.mask is not None
+    assert explorer.result.zoom.iou is not None
+    top, bottom = explorer.result.saliency[0, 0].sum(dim=1)[[0, -1]]
+    assert bottom > 5 * top
+    assert explorer._answer["look"] is not None  # the page cannot compute this map by itself
+
+
+def test_without_it_the_explorer_offers_none(scene: Scene) -> None:
+    explorer = Explorer(scene)
+    assert "toy" not in options_of(explorer, "network") + options_of(explorer, "kind")
+    with pytest.raises(ValueError, match="network must be one of"):
+        State(network="toy")
+
+
+@pytest.mark.usefixtures("toys")
+def test_the_zoomed_network_sees_what_the_policy_says(scene: Scene) -> None:
+    toy, uniform = (
+        explore(scene.image, State(network="toy", kind=kind), scene) for kind in ("toy", "foveas")
+    )
+    assert not torch.equal(toy.zoomed, uniform.zoomed)
+
+
+@pytest.mark.usefixtures("toys")
+def test_costs_and_their_figures_hold_a_new_network_and_policy() -> None:
+    setting = Setting("toy", (64, 96), source=(90, 160), saliency="toy")
+    costs = profiling.measure([setting], rounds=1)
+    assert all(costs[setting][stage].seconds > 0 for stage in STAGES)
+    _, ax = plt.subplots()
+    stage_plots.show_stages(ax, costs)
+    (label,) = ax.get_yticklabels()
+    assert "toy" in label.get_text()
+
+
+@pytest.mark.usefixtures("toys")
+def test_tables_commands_costs_and_plots_hold_a_new_system() -> None:
+    assert SYSTEMS["toy"] in systems_of("detection")
+    chosen = reproduce.parse(["detection", "--system", "toy"])
+    assert chosen.system == ["toy"]
+    run = Run("detection", "toy", 0.25, 0)
+    (cost,) = run_costs.measure([run], load_mean_saliency(), rounds=1).values()
+    assert cost.flops > 0
+    stored = [
+        Result(*run, {"ap": 0.5}, {}, {}, 1.0),
+        Result(*run._replace(system="uniform"), {"ap": 0.4}, {}, {}, 1.0),
+    ]
+    assert "toy" in results.table(stored, "detection")
+    assert "toy" in plots.groups()["other systems"]
+    figure = plt.figure()
+    plots.show_table(figure, stored, ("detection", "ap"), "other systems", 0.25)
+    assert "toy" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+def test_a_registry_refuses_what_it_does_not_know_and_what_it_knows_already() -> None:
+    registry = Registry[int]("number")
+    registry.register("one", 1)
+    assert list(registry.items()) == [("one", 1)]
+    with pytest.raises(ValueError, match="there is a number 'one' already"):
+        registry.register("one", 2)
+    with pytest.raises(ValueError, match=r"no number 'two', only \['one'\]"):
+        registry["two"]
+    registry.unregister("one")
+    assert "one" not in registry
+    assert len(registry) == 0

@@ -1,0 +1,128 @@
+"""`make test` runs every stage, and its verdict is that of all of them."""
+
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SPEC = spec_from_file_location("run_stages", ROOT / "tests/run_stages.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+run_stages = module_from_spec(SPEC)
+sys.modules["run_stages"] = run_stages
+SPEC.loader.exec_module(run_stages)
+
+
+def stage(name: str, code: str):
+    """A stage that runs a line of Python."""
+    return run_stages.Stage(name, (sys.executable, "-c", code))
+
+
+def test_a_failure_does_not_keep_later_stages_from_running(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stages = (
+        stage("one", "print('one runs')"),
+        stage("two", "import sys; print('two runs'); sys.exit(3)"),
+        run_stages.Stage("three", ("no-such-program",)),
+        stage("four", "print('four runs')"),
+    )
+    monkeypatch.setitem(run_stages.STAGES, "test", stages)
+    assert run_stages.main(["test"]) == 1
+    out = capfd.readouterr().out
+    assert all(f"{name} runs" in out for name in ("one", "two", "four"))
+    verdicts = [line.split(maxsplit=2) for line in out.splitlines()[-6:]]
+    assert [(name, verdict) for name, _, verdict in verdicts] == [
+        ("stage", "verdict"),
+        ("one", "passed"),
+        ("two", "FAILED (exit status 3)"),
+        ("three", "FAILED (exit status 127)"),
+        ("four", "passed"),
+        ("total", "FAILED"),
+    ]
+
+
+def test_all_stages_passed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(run_stages.STAGES, "check", (stage("one", ""),))
+    assert run_stages.main(["check"]) == 0
+    assert capfd.readouterr().out.splitlines()[-1].split() == ["total", "0:00", "passed"]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_ends_the_stage_and_leaves_out_the_others(name: str) -> None:
+    stop = f"import os, signal, time; os.kill(os.getppid(), signal.{name}); time.sleep(60)"
+    code = (
+        "import signal, sys, run_stages as r; "
+        "signal.signal(signal.SIGINT, r._interrupt); signal.signal(signal.SIGTERM, r._interrupt); "
+        f"one, two = r.Stage('one', (sys.executable, '-c', {stop!r})), r.Stage('two', ('true',)); "
+        "r.STAGES['check'] = (one, two); sys.exit(r.main(['check']))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "tests", capture_output=True, text=True, check=False, timeout=50,
+    )  # fmt: skip
+    assert run.returncode == 1
+    lines = run.stdout.splitlines()
+    assert lines[-3].split(maxsplit=2)[::2] == ["one", "FAILED (exit status 130)"]
+    assert lines[-2].split(maxsplit=2)[::2] == ["two", "not run"]
+
+
+@pytest.mark.parametrize("which", ["check", "test"])
+def test_each_linter_is_in_both_targets(which: str) -> None:
+    names = {each.name for each in run_stages.STAGES[which]}
+    assert {"ruff check", "ruff format", "mypy", "oxlint"} <= names
+
+
+def test_together_the_stages_of_pytest_leave_no_test_out() -> None:
+    """What one stage deselects by marker, another selects."""
+    markers = {
+        each.command[each.command.index("-m", 3) + 1]
+        for each in run_stages.STAGES["test"]
+        if "-m" in each.command[3:]
+    }
+    assert markers == {"browser", "not browser"}
+
+
+@pytest.mark.slow
+def test_the_makefile_calls_it() -> None:
+    for which in run_stages.STAGES:
+        run = subprocess.run(
+            ["make", "--dry-run", "--always-make", which],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert f"tests/run_stages.py {which}" in run.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "expected", "unexpected"),
+    [
+        (["TORCH=cpu", "UV="], ["--extra-index-url", "does not answer"], ["uv pip"]),
+        (["TORCH=cuda", "UV="], ["pip install", " torch"], ["--extra-index-url"]),
+        (["TORCH=cpu", "UV=/opt/uv"], ["/opt/uv venv", "/opt/uv pip install"], []),
+        (["TORCH=default", "UV=/opt/uv"], ["/opt/uv pip install", " torch"], ["index-url"]),
+    ],
+)
+def test_where_pytorch_comes_from(
+    arguments: list[str], expected: list[str], unexpected: list[str]
+) -> None:
+    run = subprocess.run(
+        ["make", "--dry-run", "--always-make", "lab", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert all(each in run.stdout for each in [*expected, " -e '.[notebooks,metrics]'"])
+    assert not any(each in run.stdout for each in unexpected)
+
+
+def test_an_unknown_build_of_pytorch_is_refused() -> None:
+    run = subprocess.run(
+        ["make", "--dry-run", "lab", "TORCH=rocm"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert "TORCH is cpu, default or cuda, not 'rocm'" in run.stderr
