@@ -1,4 +1,4 @@
-"""JupyterLab for benchmarks and tests: a separate server, and a page driven by Playwright."""
+"""JupyterLab as a reader has it: a server of its own, and a page to look at and to touch."""
 
 import hashlib
 import json
@@ -49,16 +49,19 @@ QUIET = {
     }
 }
 
-# Timeouts: a wait ends as soon as its condition holds. They allow for a machine that is busy with
-# other programs.
+# Limits, not pauses: a wait ends as soon as its condition holds. They leave room for a machine
+# that is busy with other programs.
 START_S = 180
 ACTION_MS = 60_000
 RUN_MS = 900_000
 POLL_S = 0.05
 STATIC, STILL_S = 3, 0.15
-"""An element is at rest if it has the same position this many times, this many seconds apart."""
+"""An element is at rest if it was found so many times, so many seconds apart, at one place."""
 
-# Reads the pixels of an image or canvas element, even if it is covered or scrolled out of view.
+# An exception is an output of one of these types, a warning of the second.
+ERRORS = [f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr")]
+
+# The pixels of a picture as they are in the page, whatever covers them or scrolls them away.
 READ_PIXELS = """async element => {
     if (element instanceof HTMLImageElement) await element.decode();
     const canvas = document.createElement('canvas');
@@ -70,7 +73,7 @@ READ_PIXELS = """async element => {
 
 
 def free_port() -> int:
-    """Return a free port of the loopback interface."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -108,7 +111,7 @@ def at_rest(target: Locator) -> dict[str, float]:
         Its bounding box in pixels of the page: `x`, `y`, `width` and `height`.
 
     Raises:
-        TimeoutError: if it does not come to rest.
+        TimeoutError: it does not come to rest.
     """
     boxes: list[dict[str, float] | None] = []
     end = time.monotonic() + ACTION_MS / 1000
@@ -128,15 +131,15 @@ def at_rest(target: Locator) -> dict[str, float]:
 
 
 class Server:
-    """A server of this Python environment on a free loopback port, isolated from user settings.
+    """A server of this environment on a free loopback port, with nothing of the user's settings.
 
-    It reads and writes only files in `folder`.
+    All that it reads and writes lies in `folder`.
 
     Args:
         folder: for its log, its settings and its kernels' files.
-        command: arguments after `python -m`; `{port}` and `{token}` are filled in.
-        ready: path of the URL that is requested until the server responds.
-        environment: additional environment variables.
+        command: of Python, after `python -m`; `{port}` and `{token}` are filled in.
+        ready: what is asked for, after the server's own address, until it answers.
+        environment: more variables.
     """
 
     def __init__(
@@ -176,7 +179,7 @@ class Server:
             )
 
     def __enter__(self) -> Self:
-        """Wait until the server responds."""
+        """Wait until the server answers."""
         try:
             self._wait()
         except BaseException:
@@ -194,7 +197,7 @@ class Server:
             try:
                 self._ask("GET", self._ready)
             except HTTPError:
-                return  # an HTTP error is a response, too
+                return  # it answers, though not this
             except OSError:
                 time.sleep(0.1)
             else:
@@ -210,7 +213,7 @@ class Server:
         return content
 
     def stop(self) -> None:
-        """Stop the server's process group: by SIGTERM, so that it stops its kernels, or SIGKILL."""
+        """End the server's process group, gently first: it then ends its kernels itself."""
         for sign, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
             if self._process.poll() is not None:
                 return
@@ -221,17 +224,17 @@ class Server:
                 continue
 
     def tail(self, lines: int = 60) -> str:
-        """Return the end of the server's log."""
+        """The end of the server's log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
 class LabServer(Server):
-    """A JupyterLab server over a copy of a folder of notebooks.
+    """A JupyterLab over a copy of some notebooks: those that are copied stay as they are.
 
     Args:
-        folder: empty folder for all files of this server.
+        folder: empty, for all that this server reads and writes.
         notebooks: the folder of notebooks to copy.
-        overrides: a file of JupyterLab settings; by default only its news are disabled.
+        overrides: a file of JupyterLab's settings; by default it only keeps the news away.
     """
 
     def __init__(self, folder: Path, notebooks: Path, overrides: Path | None = None) -> None:
@@ -261,19 +264,19 @@ class LabServer(Server):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
 
     def restart_kernels(self) -> None:
-        """Restart all kernels."""
+        """Restart all kernels, as a reader may in the middle of anything."""
         for session in json.loads(self._ask("GET", "/api/sessions")):
             self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
 
 
 class Lab:
-    """One page of JupyterLab, driven through its user interface.
+    """One page of JupyterLab, driven as a reader would drive it.
 
     Attributes:
         page: the Playwright page.
-        errors: all errors so far: uncaught exceptions and console errors in the page, error
-            responses of the server, and exceptions in the kernel. JupyterLab does not display
-            exceptions in a widget's callbacks, so these are read from the kernel's messages.
+        errors: what went wrong so far: uncaught exceptions and console errors in the page,
+            refusals of the server, and exceptions in the kernel. JupyterLab does not show an
+            exception in a widget's callback, so these are read from the kernel's messages.
     """
 
     def __init__(self, page: Page, server: LabServer) -> None:
@@ -287,7 +290,7 @@ class Lab:
         page.on("websocket", self._listen)
 
     def _note_console(self, message: ConsoleMessage) -> None:
-        # _note_response records failed loads with their URL.
+        # A failed load is noted with its address by _note_response.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.errors.append(f"console: {message.text}")
 
@@ -310,15 +313,14 @@ class Lab:
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
 
     def open(self, notebook: str) -> None:
-        """Open a notebook, by its path in the served folder, and wait for its kernel."""
+        """Open a notebook, named from the folder of notebooks, and wait for its kernel."""
         server = self._server
         self.page.goto(f"{server.url}/lab/tree/{notebook}?reset&token={server.token}")
-        # The toolbar's indicator is idle even before there is a kernel; the status bar is not.
-        self._expect_idle(RUN_MS)
+        self.wait_for_kernel()
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
 
     def run_all(self) -> None:
-        """Clear all outputs, so that later ones are new, run all cells, and wait for them."""
+        """Clear all outputs, so that what is seen later is new; run all cells; wait for them."""
         self._choose("Edit", "Clear Outputs of All Cells")
         expect(self.cells.locator(".jp-InputPrompt", has_text=re.compile(r"\d"))).to_have_count(0)
         self._choose("Run", "Run All Cells")
@@ -329,44 +331,55 @@ class Lab:
         self.page.get_by_role("menuitem", name=entry, exact=True).click()
 
     def wait_idle(self) -> None:
-        """Wait until every code cell has an execution count and the kernel is idle."""
-        self.page.wait_for_function(
-            """selector => [...document.querySelectorAll(selector)]
-                .every(prompt => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()))""",
-            arg=".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputPrompt",
-            timeout=RUN_MS,
-        )
-        self._expect_idle(RUN_MS)
+        """Wait until every code cell has a number and the kernel has nothing left to do.
 
-    def _expect_idle(self, timeout_ms: float) -> None:
+        Raises:
+            RuntimeError: a cell failed, so that those after it will not run.
+        """
+        notebook = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell"
+        outcome = self.page.wait_for_function(
+            """([prompts, errors]) => {
+                const found = [...document.querySelectorAll(errors)];
+                const error = found.find((output) => output.textContent.includes("Traceback"));
+                if (error) return { text: error.textContent };
+                const hasRun = (prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim());
+                return [...document.querySelectorAll(prompts)].every(hasRun);
+            }""",
+            arg=[f"{notebook} .jp-InputPrompt", ", ".join(f"{notebook} {each}" for each in ERRORS)],
+            timeout=RUN_MS,
+        ).json_value()
+        if outcome is not True:
+            raise RuntimeError(f"a cell failed: {outcome['text']}")
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self) -> None:
+        """Wait until there is a kernel that has nothing left to do."""
+        # The toolbar's mark says idle before any kernel is there; the status bar does not.
         status = self.page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
-        expect(status).to_be_visible(timeout=timeout_ms)
+        expect(status).to_be_visible(timeout=RUN_MS)
 
     def prompts(self) -> list[str]:
-        """Return the prompt of each code cell, for example `[3]:`."""
+        """The text before each code cell, as `[3]:`."""
         return self.cells.locator(".jp-InputPrompt").all_text_contents()
 
     def cell_errors(self) -> list[str]:
-        """Return the text of every output that is an error or on stderr."""
-        error = "application/vnd.jupyter.error"
-        stderr = "application/vnd.jupyter.stderr"
-        outputs = self.cells.locator(f'[data-mime-type="{error}"], [data-mime-type="{stderr}"]')
-        return outputs.all_text_contents()
+        """The text of every output that is an error or a warning."""
+        return self.cells.locator(", ".join(ERRORS)).all_text_contents()
 
     def screenshot(self, path: Path) -> None:
-        """Store a screenshot of the page."""
+        """Store the page as it is now."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path)
 
     def picture_hash(self, pictures: Locator) -> str:
-        """Return a hash of the pixels of all matching `img` and `canvas` elements."""
+        """A hash over the pixels of all `img` and `canvas` elements that are found."""
         digest = hashlib.sha256()
         for picture in pictures.all():
             digest.update(self._pixels(picture).encode())
         return digest.hexdigest()
 
     def _pixels(self, picture: Locator) -> str:
-        for _ in range(20):  # an image that is being replaced cannot be read
+        for _ in range(20):  # a picture that is replaced just now has nothing to read
             try:
                 pixels: str = picture.evaluate(READ_PIXELS)
             except Error:
@@ -376,11 +389,11 @@ class Lab:
         raise TimeoutError(f"no pixels to read in {picture}")
 
     def wait_for_change(self, pictures: Locator, before: str) -> None:
-        """Wait until the images no longer have the hash `before`."""
+        """Wait until the pictures no longer have the hash `before`."""
         wait_until(lambda: self.picture_hash(pictures) != before, "the pictures did not change")
 
     def wait_for_hash(self, pictures: Locator, wanted: str) -> None:
-        """Wait until the images have the hash `wanted`."""
+        """Wait until the pictures have the hash `wanted`."""
         wait_until(
             lambda: self.picture_hash(pictures) == wanted, "the pictures are not those expected"
         )
@@ -391,7 +404,7 @@ class Lab:
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def drag(self, target: Locator, dx: float, dy: float, steps: int = 10) -> None:
-        """Drag from the centre of the target by (dx, dy) pixels of the page."""
+        """Press on the middle of the target, move by (dx, dy) screen pixels, and let go."""
         x, y = self.middle(target)
         self.page.mouse.move(x, y)
         self.page.mouse.down()
