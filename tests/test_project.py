@@ -175,6 +175,7 @@ def test_tests_mirror_the_rooms() -> None:
         "test_packaging",
         "test_registries",
         "test_run_stages",
+        "test_stress",
     }
 
 

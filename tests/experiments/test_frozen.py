@@ -174,7 +174,7 @@ def test_boxes_come_back_from_a_window(monkeypatch):
     scene = far_person("china", place=(0.5, -0.3), height=0.1, size=(640, 960))
     left, top, right, bottom = sizes.window(scene.box[0], (192, 288), (640, 960))
     whole = Detections(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]), torch.tensor([0]), torch.ones(1))
-    monkeypatch.setattr(sizes.answers, "detect", lambda *_: whole)
+    monkeypatch.setattr(sizes.inference, "detect", lambda *_: whole)
     detections = sizes.detect_in_window(scene, (192, 288)).boxes
     pixels = (detections + 1) / 2 * torch.tensor([960, 640, 960, 640])
     assert pixels[0].tolist() == pytest.approx([left, top, right, bottom], abs=1e-3)
@@ -207,10 +207,10 @@ def test_saliency_is_shifted_by_as_much_as_asked():
 
 def test_hits_and_losses_are_counted(monkeypatch):
     hits = iter([[0.6], [0.4], [0.7], [0.8], [0.0]])
-    monkeypatch.setattr(moving_saliency.answers, "best_iou", lambda *_: next(hits))
+    monkeypatch.setattr(moving_saliency.inference, "best_iou", lambda *_: next(hits))
     scenes = [far_person(size=(80, 120), height=0.3)] * 5
     seen = [type("Seen", (), {"detections": None})()] * 5
-    assert moving_saliency.told(scenes, seen) == {
+    assert moving_saliency.recall_of(scenes, seen) == {
         "recall": 0.5,
         "first": True,
         "kept": 1,

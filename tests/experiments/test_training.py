@@ -790,7 +790,7 @@ def test_scenes_are_drawn_once(monkeypatch):
     again = streets("train", 10, size=LARGE, quiet=True)
     assert np.array_equal(again.images, first.images)
     assert torch.equal(again.ground_truth[3].boxes_3d, first.ground_truth[3].boxes_3d)
-    for other in ({"preset": "near"}, {"size": (96, 336)}, {"seconds": 0.5}, {"before": False}):
+    for other in ({"preset": "near"}, {"size": (96, 336)}, {"seconds": 0.5}, {"previous_boxes": False}):
         with pytest.raises(AssertionError, match="drawn again"):
             streets("train", 10, **{"size": LARGE, **other})
     monkeypatch.setattr(disk, "_source", lambda: "other code")
@@ -839,7 +839,7 @@ def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
     def never(*args):
         raise AssertionError("the frame before was drawn")
 
-    monkeypatch.setattr(disk, "truth_before", never)
+    monkeypatch.setattr(disk, "previous_boxes_of", never)
     without = streets("choose", 2, size=TINY, previous_boxes=False, quiet=True)
     assert [len(ground_truth.previous_boxes) for ground_truth in without.ground_truth] == [0, 0]
     assert any(len(ground_truth.previous_boxes) for ground_truth in complete.ground_truth)

@@ -61,7 +61,7 @@ def measure(seed: int) -> list[Record]:
         gains = GAINS if (speed, pan) == GAINS_AT else (1.0,)
         for system, seen in follow_all(scenes, gains).items():
             record = {"seed": seed, "speed": speed, "pan": pan, "system": system}
-            records.append({**record, **summarise(scenes, seen)})
+            records.append({**record, **recall_of(scenes, seen)})
     return records
 
 
@@ -121,7 +121,7 @@ def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list
     return seen
 
 
-def summarise(scenes: list[Scene], seen: list[FrameResult]) -> Record:
+def recall_of(scenes: list[Scene], seen: list[FrameResult]) -> Record:
     """Return recall after the first frame, and how often the person is kept, lost and regained."""
     ious = [
         inference.best_iou(each.detections, scene.box)[0]
