@@ -790,7 +790,12 @@ def test_scenes_are_drawn_once(monkeypatch):
     again = streets("train", 10, size=LARGE, quiet=True)
     assert np.array_equal(again.images, first.images)
     assert torch.equal(again.ground_truth[3].boxes_3d, first.ground_truth[3].boxes_3d)
-    for other in ({"preset": "near"}, {"size": (96, 336)}, {"seconds": 0.5}, {"previous_boxes": False}):
+    for other in (
+        {"preset": "near"},
+        {"size": (96, 336)},
+        {"seconds": 0.5},
+        {"previous_boxes": False},
+    ):
         with pytest.raises(AssertionError, match="drawn again"):
             streets("train", 10, **{"size": LARGE, **other})
     monkeypatch.setattr(disk, "_source", lambda: "other code")

@@ -158,10 +158,10 @@ def test_streets_of_another_split_are_refused():
 def test_told_boxes_move_by_a_part_and_keep_their_size():
     before = torch.tensor([[-0.2, -0.2, 0.0, 0.0]])
     now = torch.tensor([[0.0, -0.3, 0.4, 0.1]])
-    assert video_eval.summarise(before, now, 0.5)[0] == pytest.approx(
+    assert video_eval.extrapolate_boxes(before, now, 0.5)[0] == pytest.approx(
         torch.tensor([-0.05, -0.2, 0.15, 0.0]), abs=1e-6
     )
-    assert torch.equal(video_eval.summarise(before, now, 0.0), before)
+    assert torch.equal(video_eval.extrapolate_boxes(before, now, 0.0), before)
 
 
 def test_precision_is_that_of_a_feed():
