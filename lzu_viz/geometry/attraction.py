@@ -4,7 +4,7 @@ Every point of the zoomed frame is attracted by the salient regions around it (R
 "Learning to Zoom", ECCV 2018):
 
 .. math:: T(p) = \frac{\sum_{p'} S(p')\, k(p, p')\, p'}{\sum_{p'} S(p')\, k(p, p')}, \qquad
-          k(p, p') = \exp(-4 \ln 2\; |p - p'|^2 / \mathrm{fwhm}^2)
+          k(p, p') = \exp(-4 \ln 2\; |p - p'|^2 / (2\,\mathrm{fwhm})^2)
 
 The kernel is the product of one along x and one along y, so that on a grid of points each sum is
 two small matrix products. In the separable form S is replaced by its column sums and row sums, and

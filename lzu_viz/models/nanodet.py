@@ -197,12 +197,12 @@ class NanoDet(nn.Module):
         =============================================== ==== ==== ====
         frozen detector                                  128  192  256
         =============================================== ==== ==== ====
-        uniform downsampling                             .19  .37  .51
-        zoom, boxes mapped back through T                .44  .57  .62
-        features unzoomed, then the head                 .09  .15  .17
-        the same, distances scaled                       .21  .34  .40
-        head, then outputs unzoomed, distances scaled    .35  .48  .52
-        the same on a grid 4 times finer                 .39  .53  .58
+        uniform downsampling                             .22  .40  .53
+        zoom, boxes mapped back through T                .45  .58  .64
+        features unzoomed, then the head                 .09  .16  .17
+        the same, distances scaled                       .20  .34  .41
+        head, then outputs unzoomed, distances scaled    .35  .47  .53
+        the same on a grid 4 times finer                 .39  .54  .59
         =============================================== ==== ==== ====
 
         **Half a cell.** Every convolution pads by k // 2 on both sides, so at stride s the

@@ -51,7 +51,10 @@ math[display="block"] { margin: 1em 0; }
 def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> None:
     """Add the style sheet, and a launch button above each notebook if the repository is known."""
     context["metatags"] = context.get("metatags", "") + f"<style>{STYLE}</style>"
-    is_notebook = page.startswith("notebooks/") and page != "notebooks/map"
+    is_notebook = page.startswith("notebooks/") and page not in (
+        "notebooks/map",
+        "notebooks/GLOSSARY",
+    )
     if REPOSITORY and is_notebook and "body" in context:
         address = BINDER.format(repository=REPOSITORY, page=page)
         context["body"] = BUTTON.format(address=address) + context["body"]

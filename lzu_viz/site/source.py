@@ -1,7 +1,6 @@
 """The sources of the site: the executed notebooks, and a page for each module."""
 
 import pkgutil
-import re
 import shutil
 from collections.abc import Iterator
 from importlib import import_module
@@ -69,6 +68,7 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
         shutil.copy(picture, folder / "notebooks" / "pictures")
     readme = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
     (folder / "notebooks" / "map.md").write_text(readme, encoding="utf-8")
+    shutil.copy(NOTEBOOKS / "GLOSSARY.md", folder / "notebooks")
     modules = list(public_modules())
     (folder / "api").mkdir()
     for name in modules:
@@ -119,8 +119,9 @@ def index(notebooks: list[Path], modules: list[str]) -> str:
     intro = (HERE / "index.md").read_text(encoding="utf-8")
     series = [each for each in notebooks if len(each.parts) == 1]
     solutions = [each for each in notebooks if len(each.parts) > 1]
+    first = ["notebooks/map", "notebooks/GLOSSARY"]
     trees = [
-        _tree("The notebooks", ["notebooks/map", *(f"notebooks/{_page(each)}" for each in series)]),
+        _tree("The notebooks", [*first, *(f"notebooks/{_page(each)}" for each in series)]),
         _tree("Solutions", [f"notebooks/{_page(each)}" for each in solutions]),
         _tree("The library", [f"api/{name}" for name in modules]),
     ]
@@ -134,7 +135,3 @@ def _page(path: Path) -> str:
 def _tree(caption: str, pages: list[str]) -> str:
     listed = "\n".join(pages)
     return f"```{{toctree}}\n:caption: {caption}\n:hidden:\n\n{listed}\n```\n" if pages else ""
-
-
-def _indented(text: str) -> str:
-    return re.sub("^", "   ", text, flags=re.MULTILINE)
