@@ -23,7 +23,7 @@ PIECES = (32, 32)
 FWHM = (0.2, 0.4)
 """FWHM of the attraction kernel as fractions of (height, width): 38 and 256 px of 192 x 640."""
 
-RELATIVE_SIGMA = 0.04
+SIGMA = 0.04
 """Standard deviation of the Gaussians in the fixed saliency, as a fraction of the frame side."""
 
 EVENLY: Mapping[str, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
@@ -47,7 +47,7 @@ def warp_of(saliency_map: Tensor, separable: bool = True) -> Warp:
     return Warp.from_saliency(saliency_map, PIECES, FWHM, separable=separable)
 
 
-def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = RELATIVE_SIGMA) -> Tensor:
+def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = SIGMA) -> Tensor:
     """Return the mean saliency of training scenes: a Gaussian at each box centre and its mirror.
 
     The weight of an object is the inverse of its height, as small objects need more magnification.
