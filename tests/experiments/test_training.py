@@ -1078,7 +1078,7 @@ def knowing(kind, feed):
             scenes = np.arange(self.asked, self.asked + len(levels[0]))
             self.asked += len(scenes)
             factor = levels[0].shape[-1] * Pyramid.strides[0] // feed.size[1]
-            things = feed.batch(scenes, np.zeros(len(scenes), bool)).things
+            things = feed.batch(scenes, np.zeros(len(scenes), bool)).targets
             return answers(things, self, feed.size, factor)
 
     return Knows()
