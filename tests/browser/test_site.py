@@ -35,6 +35,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     notebooks.mkdir()
     nbformat.write(new_notebook(cells=cells), notebooks / "00_page.ipynb")
     (notebooks / "README.md").write_text("# The notebooks\n\n[00](00_page.ipynb)\n")
+    (notebooks / "GLOSSARY.md").write_bytes((ROOT / "notebooks/GLOSSARY.md").read_bytes())
     (notebooks / "explorer.jpg").write_bytes((ROOT / "notebooks/explorer.jpg").read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "NOTEBOOKS", notebooks)
