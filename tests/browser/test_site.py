@@ -130,7 +130,7 @@ def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
         assert (built / f"api/{name}.html").is_file()
     page = (built / "api/lzu_viz.geometry.warp.html").read_text(encoding="utf-8")
     assert 'id="lzu_viz.geometry.warp.Warp.unzoom"' in page
-    assert "read them where each source pixel went" in page
+    assert "Return features resampled to the source frame" in page
 
 
 def test_an_explorer_at_any_state_has_states_to_show() -> None:
