@@ -169,14 +169,14 @@ def random_look(
     boxes = [[x, y, draw.uniform(x, 1), draw.uniform(y, 1)] for x, y in corners]
     tensor = torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)
     amplitude = draw.uniform(0, 3)
-    saliency_map = {"kind": kind, "boxes": boxes, "amplitude": amplitude}
+    given = {"kind": kind, "boxes": boxes, "amplitude": amplitude}
     if kind == "boxes":
         relative_sigma = log_uniform(draw, 0.1, 2)
         saliency_map = saliency.from_boxes_scale_free(tensor, amplitude, relative_sigma, size)
-        return saliency_map, saliency_map | {"spread": relative_sigma}
+        return saliency_map, given | {"spread": relative_sigma}
     bandwidth, frame = log_uniform(draw, 1, 100), [draw.randint(100, 900), draw.randint(100, 1600)]
     saliency_map = saliency.from_boxes(tensor, amplitude, bandwidth, frame=frame, size=size)
-    return saliency_map, saliency_map | {"bandwidth": bandwidth, "frame": frame}
+    return saliency_map, given | {"bandwidth": bandwidth, "frame": frame}
 
 
 def random_foveas(draw: random.Random, size: tuple[int, int]) -> tuple[Tensor, Numbers]:
