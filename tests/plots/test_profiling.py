@@ -40,7 +40,7 @@ def test_the_warps_share_is_of_all_that_is_spent() -> None:
 def test_accuracy_and_cost_are_of_the_same_system() -> None:
     asked = pareto.settings()
     priced_anew = {each: priced(each.upsample_factor) for each in asked if each.saliency == "boxes"}
-    plain = {each: priced(0.5) for each in asked if each.saliency_policy == "nowhere"}
+    plain = {each: priced(0.5) for each in asked if each.saliency == "uniform"}
     made = pareto.trade(load("detector"), priced_anew | plain)
     rows = {row["system"]: row["ap50"] for row in load("detector").summary if row["rows"] == 192}
     for name, (system, *_) in pareto.SYSTEMS.items():

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from ...datasets.streets import GroundTruth
 from ...geometry import saliency
-from ...geometry.resampling import resize
 from ...geometry.warp import Warp
 from ...models.small.pyramid import conv_bn_relu
+from .mipmap_zoom import resize_by_mipmap
 
 Boxes = Literal["ground truth", "detected"]
 
@@ -121,7 +121,7 @@ class EdgePredictor(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits of the fraction of boundary pixels in each cell, `b 1 h w`."""
-        small = resize(image, self.size)
+        small = resize_by_mipmap(image, self.size)
         return F.adaptive_avg_pool2d(self.layers(4 * (small - 0.5)), NODES)
 
     def saliency(self, logits: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ from torch import Tensor
 from ...datasets.streets import GroundTruth, Streets
 from ...geometry.boxes import Detections, iou
 from ...geometry.check import Size
-from ...geometry.resampling import resize
 from ...geometry.warp import Warp
 from ...models.small.detector import Detector
 from .evaluate import predict_boxes
+from .mipmap_zoom import resize_by_mipmap
 from .trained_systems import SYSTEMS
 from .warped_dataset import Feed
 
@@ -32,7 +32,8 @@ def reduced(streets: Streets, size: Size) -> Streets:
     images = np.empty_like(streets.images)
     for start in range(0, len(streets), _AT_ONCE):
         stop = min(start + _AT_ONCE, len(streets))
-        image = resize(resize(streets.image(range(start, stop)), size), streets.size)
+        small = resize_by_mipmap(streets.image(range(start, stop)), size)
+        image = resize_by_mipmap(small, streets.size)
         images[start:stop] = (image * 255).round().byte().permute(0, 2, 3, 1).numpy()
     return Streets(images, streets.semantic_mask, streets.ground_truth)
 

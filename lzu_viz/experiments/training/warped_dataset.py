@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from ...datasets.driving import AREAS
 from ...datasets.streets import GroundTruth, Streets
 from ...geometry.check import Size
-from ...geometry.resampling import resize
 from ...geometry.warp import Warp
 from ...models.small.detector import Targets
 from ...models.small.detector3d import encode_boxes_3d, project_centres
 from . import policies
+from .mipmap_zoom import resize_by_mipmap, zoom_by_mipmap
 from .trained_systems import Task, TrainedSystem
 
 _AT_ONCE = 8
@@ -110,7 +110,7 @@ class Feed(nn.Module):
             image = self.image(scenes, turned)
             full = _mirror(self.streets.area(scenes), turned)
             warp, extra = self.warp_for_scenes(image, full, scenes, turned, jitter)
-            zoomed = warp.zoom(image, self.size)
+            zoomed = zoom_by_mipmap(image, warp, self.size)
             semantic_mask = self._in_frame(full, warp) if self.task == "segmentation" else full[:0]
         targets = [
             self._targets(scene, turn, warp, row)
@@ -122,7 +122,8 @@ class Feed(nn.Module):
         """Return the source images `b 3 h w`, without fine detail if the system predownsamples."""
         image = self.streets.image(scenes)
         if self.system.predownsampled:
-            image = resize(resize(image, self.size), image.shape[-2:])
+            small = resize_by_mipmap(image, self.size)
+            image = resize_by_mipmap(small, self.streets.size)
         return _mirror(image, turned)
 
     def warp_for_scenes(
@@ -181,7 +182,7 @@ class Feed(nn.Module):
         for scenes in self._some():
             nothing = torch.zeros(len(scenes), dtype=torch.bool)
             image, warp = self.image(scenes, nothing), self._known_warp(scenes, nothing)
-            zoomed[scenes] = (warp.zoom(image, self.size) * 255).round().byte()
+            zoomed[scenes] = (zoom_by_mipmap(image, warp, self.size) * 255).round().byte()
             if masked:
                 semantic_mask[scenes] = self._in_frame(self.streets.area(scenes), warp)
         return zoomed, semantic_mask
