@@ -8,7 +8,7 @@ with needs("notebooks"):
     import matplotlib  # noqa: F401
 
 from .explorer import Explorer
-from .interactive_figure import Plate
+from .interactive_figure import InteractiveFigure
 from .result import Result, explore
 from .state import Box, Fovea, Node, State
 from .static_page import to_html
@@ -19,8 +19,8 @@ __all__ = [
     "Box",
     "Explorer",
     "Fovea",
+    "InteractiveFigure",
     "Node",
-    "Plate",
     "Result",
     "State",
     "explore",

@@ -67,7 +67,7 @@ class Picture(ipywidgets.VBox):
         return {**bundle, "text/plain": repr(self), "image/jpeg": left}, metadata
 
 
-class Plate(Picture):
+class InteractiveFigure(Picture):
     """A figure that is redrawn whenever one of its controls changes.
 
     For a value that cannot be drawn a message is shown above the figure; the last valid image
@@ -128,4 +128,4 @@ class Plate(Picture):
     def __repr__(self) -> str:
         """Return a representation with the controls' values, without a memory address."""
         stand = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
-        return f"Plate({stand})"
+        return f"InteractiveFigure({stand})"

@@ -17,7 +17,7 @@ EVERY = 1.0
 """Seconds between two updates of the figure; drawing it takes a twentieth of that."""
 
 
-class Race(Picture):
+class TrainingMonitor(Picture):
     """Trains several networks in turn, one step each, and shows their loss curves.
 
     Args:
@@ -35,17 +35,17 @@ class Race(Picture):
         steps = {len(training) for training in self.trainings.values()}
         if len(steps) != 1:
             raise ValueError(
-                f"a race needs trainings of equally many steps, got {sorted(steps) or 'none'}"
+                f"expected trainings of equally many steps, got {sorted(steps) or 'none'}"
             )
         (self._steps,) = steps
         self._bar = ipywidgets.IntProgress(
             0, 0, self._steps, description="training", layout={"width": "60%"}
         )
-        self._said = ipywidgets.Label("")
-        super().__init__((8, 3), ipywidgets.HBox((self._bar, self._said)))
+        self._status = ipywidgets.Label("")
+        super().__init__((8, 3), ipywidgets.HBox((self._bar, self._status)))
         self._show(0, 0.0)
 
-    def run(self) -> "Race":
+    def run(self) -> "TrainingMonitor":
         """Train to the end. Interrupting the kernel stops it and keeps the curves so far."""
         started = shown = time.monotonic()
         for step, _ in enumerate(zip(*self.trainings.values(), strict=True), 1):
@@ -58,7 +58,7 @@ class Race(Picture):
     def _show(self, step: int, seconds: float) -> None:
         self._bar.value = step
         left = seconds / step * (self._steps - step) if step else 0.0
-        self._said.value = f"step {step} of {self._steps}, about {left:.0f} s left"
+        self._status.value = f"step {step} of {self._steps}, about {left:.0f} s left"
         self.figure.clear()
         losses = {name: training.losses for name, training in self.trainings.items()}
         show_losses(self.figure.subplots(), losses, self._steps)
@@ -66,12 +66,13 @@ class Race(Picture):
 
     def __repr__(self) -> str:
         """Return a representation without a memory address."""
-        return f"Race({', '.join(self.trainings)}: {self._bar.value} of {self._steps} steps)"
+        names = ", ".join(self.trainings)
+        return f"TrainingMonitor({names}: {self._bar.value} of {self._steps} steps)"
 
 
-def race(trainings: Mapping[str, Training]) -> None:
+def train_side_by_side(trainings: Mapping[str, Training]) -> None:
     """Train several networks in turn and show their losses; the last figure stays in the page."""
-    shown = Race(trainings)
+    shown = TrainingMonitor(trainings)
     handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
     try:
         shown.run()

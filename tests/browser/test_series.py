@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 # The first page has a test of its own.
 PAGES = [path for path in sorted(FOLDER.glob("*.ipynb")) if not path.name.startswith("00")]
 SERIES = [path.name for path in PAGES if "Explorer(" in path.read_text(encoding="utf-8")]
-PLATES = [path.name for path in PAGES if "Plate(" in path.read_text(encoding="utf-8")]
+PLATES = [path.name for path in PAGES if "InteractiveFigure(" in path.read_text(encoding="utf-8")]
 
 
 def test_every_page_has_something_to_move() -> None:
@@ -52,15 +52,15 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
 def test_a_figure_obeys_its_slider(lab: Lab, name: str, screenshots: Path | None) -> None:
     """From top to bottom; then the last figure's first slider is moved by the keyboard."""
     run_through(lab, name)
-    plate = lab.page.locator(".widget-vbox", has=lab.page.locator(".widget-slider")).last
-    picture, slider = plate.locator("img.widget-image"), plate.locator(".noUi-handle").first
+    figure = lab.page.locator(".widget-vbox", has=lab.page.locator(".widget-slider")).last
+    picture, slider = figure.locator("img.widget-image"), figure.locator(".noUi-handle").first
     lab.middle(slider)
     if screenshots:
-        lab.screenshot(screenshots / f"{name[:2]}-plate.png")
+        lab.screenshot(screenshots / f"{name[:2]}-figure.png")
     before = lab.picture_hash(picture)
     slider.press("ArrowRight")
     lab.wait_for_change(picture, before)
     if screenshots:
         picture.scroll_into_view_if_needed()
-        lab.screenshot(screenshots / f"{name[:2]}-plate-moved.png")
+        lab.screenshot(screenshots / f"{name[:2]}-figure-moved.png")
     assert complaints(lab) == []

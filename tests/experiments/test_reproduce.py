@@ -40,7 +40,7 @@ from lzu_viz.experiments.reproduce.runner import (
     full_runs,
     short_table_runs,
 )
-from lzu_viz.experiments.training import Feed, Training, judge
+from lzu_viz.experiments.training import Training, WarpedDataset, evaluate
 from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, Task
 from lzu_viz.experiments.training.trainer import Recipe, input_size, network_for
 
@@ -409,11 +409,11 @@ def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: s
     chosen = Run(task, name, 0.25, 0)
     network, mean_saliency = checkpoints.load(chosen), checkpoints.load_mean_saliency()
     given = streets("report", REPORTED, quiet=True)
-    feed = Feed(task, SYSTEMS[name], given, input_size(given.size, 0.25), mean_saliency)
+    dataset = WarpedDataset(task, SYSTEMS[name], given, input_size(given.size, 0.25), mean_saliency)
     figure = "miou" if task == "segmentation" else "ap"
     (recorded,) = select(load(), **chosen._asdict())
     # What was recorded was rounded to bfloat16; a scene or a class too many moves it by more.
-    assert judge(network, feed)[figure] == pytest.approx(recorded.metrics[figure], abs=0.005)
+    assert evaluate(network, dataset)[figure] == pytest.approx(recorded.metrics[figure], abs=0.005)
 
 
 def test_all_that_comes_along_is_whole_and_small() -> None:
@@ -449,8 +449,10 @@ def test_trained_from_scratch_lzu_finds_more_than_uniform() -> None:
         run = Training("detection", SYSTEMS[name], 0.25, 1, train, Recipe(steps=150, batch=8))
         for _ in run:
             pass
-        feed = Feed("detection", SYSTEMS[name], judged_on, run.size, run.feed.mean_saliency)
-        figures[name] = judge(run.network, feed)["ap50"], sum(run.losses[-25:]) / 25
+        dataset = WarpedDataset(
+            "detection", SYSTEMS[name], judged_on, run.size, run.dataset.mean_saliency
+        )
+        figures[name] = evaluate(run.network, dataset)["ap50"], sum(run.losses[-25:]) / 25
     (plain, plain_loss), (zoomed, zoomed_loss) = figures.values()
     assert zoomed > 1.2 * plain
     assert zoomed_loss < 0.97 * plain_loss

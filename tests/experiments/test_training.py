@@ -1,4 +1,4 @@
-"""The paper in miniature: is what networks are fed with true, and is a perfect answer perfect?"""
+"""Training of small networks: their datasets, losses, and metrics of perfect predictions."""
 
 import itertools
 import math
@@ -14,20 +14,21 @@ from lzu_viz.datasets import streets as disk
 from lzu_viz.datasets.driving import AREAS, CLASSES, driving
 from lzu_viz.datasets.streets import FIRST_SEED, Streets, streets
 from lzu_viz.experiments.training import policies
-from lzu_viz.experiments.training.evaluate import (
-    boxes_3d_judged,
-    boxes_judged,
-    judge,
-    masks_judged,
+from lzu_viz.experiments.training.evaluation import (
+    evaluate,
+    evaluate_boxes,
+    evaluate_boxes_3d,
+    evaluate_masks,
     predict_boxes,
     predict_boxes_3d,
     predicted_depths,
 )
+from lzu_viz.experiments.training.mipmap_zoom import resize_by_mipmap, zoom_by_mipmap
 from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, systems_of
 from lzu_viz.experiments.training.trainer import Recipe, Training, input_size, network_for
-from lzu_viz.experiments.training.warped_dataset import Feed, mirror, mirror_boxes
+from lzu_viz.experiments.training.warped_dataset import WarpedDataset, mirror, mirror_boxes
 from lzu_viz.geometry.boxes import Detections, iou
-from lzu_viz.geometry.resampling import pixel_centres, resize
+from lzu_viz.geometry.resampling import pixel_centres
 from lzu_viz.metrics.detection3d import Detections3D
 from lzu_viz.models.small.detector import (
     LONGEST,
@@ -84,7 +85,7 @@ def kept(tmp_path_factory):
         patch.setenv("LZU_VIZ_CACHE", str(folder))
         yield folder
     some.cache_clear()
-    feed.cache_clear()
+    dataset.cache_clear()
 
 
 @cache
@@ -101,10 +102,10 @@ def last_boxes():
 
 
 @cache
-def feed(task, name):
+def dataset(task, name):
     """Only for tests that change nothing in it."""
     boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
-    made = Feed(task, SYSTEMS[name], some(), SMALL, mean_saliency(), boxes)
+    made = WarpedDataset(task, SYSTEMS[name], some(), SMALL, mean_saliency(), boxes)
     made.eval()
     return made
 
@@ -421,7 +422,7 @@ def test_middles_are_seen_where_the_camera_shows_them():
 
 
 def test_what_was_seen_zoomed_goes_back_to_the_source():
-    warp = feed("detection", "fovea").warp
+    warp = dataset("detection", "fovea").warp
     boxes = random_boxes(30)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     zoomed = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
@@ -473,7 +474,7 @@ def test_mirrored_space_agrees_with_the_mirrored_picture():
 
 @pytest.mark.parametrize(("task", "name"), [each for each in EVERY if each[1] in STATIC])
 def test_a_still_warp_is_its_own_mirror_image(task, name):
-    warp = feed(task, name).warp
+    warp = dataset(task, name).warp
     other = warp.grid.flip(2) * torch.tensor([-1.0, 1.0])
     torch.testing.assert_close(warp.grid, other, atol=1e-5, rtol=0)
     assert warp.separable == SYSTEMS[name].separable
@@ -487,7 +488,7 @@ def test_a_still_warp_is_its_own_mirror_image(task, name):
 
 @pytest.mark.parametrize(("task", "name"), EVERY)
 def test_batches_have_their_shapes(task, name):
-    batch = feed(task, name).batch(FOUR, TURNED)
+    batch = dataset(task, name).batch(FOUR, TURNED)
     assert batch.zoomed.shape == (4, 3, *SMALL)
     assert batch.zoomed.dtype == torch.float32
     assert 0 <= batch.zoomed.min() < batch.zoomed.max() <= 1 + 1e-6
@@ -512,7 +513,7 @@ def test_batches_have_their_shapes(task, name):
 
 @pytest.mark.parametrize(("task", "name"), EVERY)
 def test_the_truth_is_in_the_frame_of_the_head(task, name):
-    batch = feed(task, name).batch(FOUR, TURNED)
+    batch = dataset(task, name).batch(FOUR, TURNED)
     for row, (scene, turn) in enumerate(zip(FOUR, TURNED, strict=True)):
         ground_truth = some().ground_truth[scene]
         ground_truth = mirror(ground_truth, LARGE[1]) if turn else ground_truth
@@ -533,7 +534,7 @@ def test_the_truth_is_in_the_frame_of_the_head(task, name):
 
 @pytest.mark.parametrize("name", [system.name for system in systems_of("segmentation")])
 def test_the_masks_are_in_the_frame_of_the_head(name):
-    batch = feed("segmentation", name).batch(FOUR, TURNED)
+    batch = dataset("segmentation", name).batch(FOUR, TURNED)
     rows, columns = SMALL
     for row in (0, 1):
         full = some().semantic_mask[FOUR[row]]
@@ -553,9 +554,9 @@ def test_the_masks_are_in_the_frame_of_the_head(name):
 
 @pytest.mark.parametrize("name", [*STATIC, "edge"])
 def test_what_is_stored_is_what_would_be_made(name):
-    ours = feed("segmentation" if name != "fovea" else "detection", name)
+    ours = dataset("segmentation" if name != "fovea" else "detection", name)
     batch, turned = ours.batch(FOUR, TURNED), torch.from_numpy(TURNED)
-    fresh = batch.warp.zoom(ours.image(FOUR, turned), SMALL)
+    fresh = zoom_by_mipmap(ours.image(FOUR, turned), batch.warp, SMALL)
     torch.testing.assert_close(batch.zoomed, fresh, atol=0.51 / 255 + 1e-3, rtol=0)
     assert (batch.zoomed - fresh).abs().mean() < 0.3 / 255
     if name != "fovea":
@@ -567,7 +568,7 @@ def test_what_is_stored_is_what_would_be_made(name):
 
 
 def test_true_outlines_are_looked_at_and_turn_with_the_picture():
-    ours = feed("segmentation", "edge")
+    ours = dataset("segmentation", "edge")
     turned = torch.from_numpy(TURNED)
     full = some().area(FOUR)
     wanted = policies.warp_of(policies.edge_saliency(full)).grid
@@ -588,7 +589,7 @@ def checkerboard():
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
 def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
     for system in (SYSTEMS[name], SYSTEMS[f"{name}-destroyed"]):
-        made = Feed("detection", system, checkerboard(), SMALL, mean_saliency())
+        made = WarpedDataset("detection", system, checkerboard(), SMALL, mean_saliency())
         contrast = made.batch(np.arange(2), np.zeros(2, bool)).zoomed.flatten(1).std(dim=1)
         if system.predownsampled or name == "uniform":
             assert contrast.max() < 1e-3
@@ -598,9 +599,9 @@ def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
 
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
 def test_a_destroyed_source_is_a_small_one(name):
-    small = resize(some().image(FOUR), SMALL)
-    ours = feed("detection", f"{name}-destroyed")
-    wanted = ours.warp.zoom(resize(small, LARGE), SMALL)
+    small = resize_by_mipmap(some().image(FOUR), SMALL)
+    ours = dataset("detection", f"{name}-destroyed")
+    wanted = zoom_by_mipmap(resize_by_mipmap(small, LARGE), ours.warp, SMALL)
     got = ours.batch(FOUR, np.zeros(4, bool)).zoomed
     torch.testing.assert_close(got, wanted, atol=0.6 / 255, rtol=0)
 
@@ -614,7 +615,9 @@ def magnified_at(warp, points):
 @pytest.mark.parametrize("jitter", [None, 0])
 def test_where_boxes_are_is_magnified(name, jitter):
     left = torch.tensor([[-0.75, 0.3, -0.65, 0.5]])
-    ours = Feed("detection", SYSTEMS[name], some(), SMALL, mean_saliency(), [left] * len(some()))
+    ours = WarpedDataset(
+        "detection", SYSTEMS[name], some(), SMALL, mean_saliency(), [left] * len(some())
+    )
     draw = None if jitter is None else torch.Generator().manual_seed(jitter)
     warp = ours.batch(FOUR, TURNED, draw).warp
     places = torch.tensor([[-0.7, 0.4], [0.7, 0.4]])
@@ -627,7 +630,9 @@ def test_where_boxes_are_is_magnified(name, jitter):
 
 def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
     nothing = [torch.zeros(0, 4)] * len(some())
-    ours = Feed("detection", SYSTEMS["lzu-adaptive"], some(), SMALL, mean_saliency(), nothing)
+    ours = WarpedDataset(
+        "detection", SYSTEMS["lzu-adaptive"], some(), SMALL, mean_saliency(), nothing
+    )
     warp = ours.batch(FOUR, TURNED, torch.Generator().manual_seed(0)).warp
     middles = (
         torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
@@ -639,13 +644,13 @@ def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
 
 @pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
 def test_boxes_to_look_at_have_to_be_given(name):
-    ours = Feed("detection", SYSTEMS[name], some(), SMALL, mean_saliency())
+    ours = WarpedDataset("detection", SYSTEMS[name], some(), SMALL, mean_saliency())
     with pytest.raises(ValueError, match=f"the system '{name}' looks at boxes; give them"):
         ours.batch(FOUR, TURNED)
 
 
 def test_rare_classes_weigh_more():
-    weights = feed("segmentation", "uniform").weights()
+    weights = dataset("segmentation", "uniform").weights()
     often = np.bincount(some().semantic_mask.ravel(), minlength=len(AREAS))
     assert weights.argsort().tolist() == (-often).argsort(kind="stable").tolist()
     assert weights.mean().item() == pytest.approx(1)
@@ -697,7 +702,7 @@ def test_the_wrong_warp_shrinks_things(task):
         .unflatten(1, (2, 2))
         .mean(1)
     )
-    right, wrong = (feed(task, name).warp for name in ("lzu", "lzu-wrong"))
+    right, wrong = (dataset(task, name).warp for name in ("lzu", "lzu-wrong"))
     assert magnified_at(right, middles).mean() > 1.2
     assert magnified_at(wrong, middles).mean() < 0.9
 
@@ -937,14 +942,14 @@ def test_training_lowers_the_loss(task, name):
     assert len(run.losses) == 40
     assert np.mean(run.losses[-4:]) < 0.75 * np.mean(run.losses[:3])
     assert not run.network.training
-    assert not run.feed.training
+    assert not run.dataset.training
 
 
 def test_the_network_of_outlines_is_trained_too():
     run = training("segmentation", "edge-expected", steps=2)
-    before = [each.clone() for each in run.feed.policy.parameters()]
+    before = [each.clone() for each in run.dataset.policy.parameters()]
     list(run)
-    after = list(run.feed.policy.parameters())
+    after = list(run.dataset.policy.parameters())
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
@@ -976,15 +981,15 @@ def perfect():
 
 
 def test_perfect_boxes_are_judged_perfect():
-    metrics = boxes_judged(perfect(), some())
+    metrics = evaluate_boxes(perfect(), some())
     assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
     assert [metrics["ap"], metrics["ap50"], metrics["small"]] == pytest.approx([1] * 3)
     assert math.isnan(metrics["large"])  # in so small a picture nothing is
     nothing = [each._replace(boxes=each.boxes[:0], labels=each.labels[:0], scores=each.scores[:0])
                for each in perfect()]  # fmt: skip
-    assert boxes_judged(nothing, some())["ap"] == 0
+    assert evaluate_boxes(nothing, some())["ap"] == 0
     others = [each._replace(labels=(each.labels + 1) % 3) for each in perfect()]
-    assert boxes_judged(others, some())["ap"] < 0.1
+    assert evaluate_boxes(others, some())["ap"] < 0.1
 
 
 def test_perfect_boxes_in_space_are_judged_perfect():
@@ -994,16 +999,20 @@ def test_perfect_boxes_in_space_are_judged_perfect():
         )
         for ground_truth in some().ground_truth
     ]
-    metrics = boxes_3d_judged(every, some().ground_truth)
+    metrics = evaluate_boxes_3d(every, some().ground_truth)
     assert [metrics["ap"], metrics["score"]] == pytest.approx([1, 1])
     assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
     assert metrics["translation"] == pytest.approx(0, abs=1e-6)
     turned = torch.tensor([0.0, 0, 0, 0, 0, 0, 0.3])
     signs = [each._replace(boxes=each.boxes + turned * (each.labels == 2)[:, None])
              for each in every]  # fmt: skip
-    assert boxes_3d_judged(signs, some().ground_truth)["orientation"] == pytest.approx(0, abs=1e-3)
+    assert evaluate_boxes_3d(signs, some().ground_truth)["orientation"] == pytest.approx(
+        0, abs=1e-3
+    )
     cars = [each._replace(boxes=each.boxes + turned) for each in every]
-    assert boxes_3d_judged(cars, some().ground_truth)["orientation"] == pytest.approx(0.3, abs=1e-3)
+    assert evaluate_boxes_3d(cars, some().ground_truth)["orientation"] == pytest.approx(
+        0.3, abs=1e-3
+    )
 
 
 def said_to_be(*changes):
@@ -1064,7 +1073,7 @@ def test_the_surest_depth_counts_once(first):
     assert predicted_depths([unsure], first, score=0.95).isnan().all()
 
 
-def knowing(kind, feed):
+def knowing(kind, dataset):
     """A detector that looks up the answer."""
 
     class Knows(kind):
@@ -1077,9 +1086,9 @@ def knowing(kind, feed):
         def head(self, levels):
             scenes = np.arange(self.asked, self.asked + len(levels[0]))
             self.asked += len(scenes)
-            factor = levels[0].shape[-1] * Pyramid.strides[0] // feed.size[1]
-            things = feed.batch(scenes, np.zeros(len(scenes), bool)).targets
-            return answers(things, self, feed.size, factor)
+            factor = levels[0].shape[-1] * Pyramid.strides[0] // dataset.size[1]
+            things = dataset.batch(scenes, np.zeros(len(scenes), bool)).targets
+            return answers(things, self, dataset.size, factor)
 
     return Knows()
 
@@ -1093,21 +1102,21 @@ FRAMES = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
-    monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
-    ours = feed("detection", name)
+    monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
+    ours = dataset("detection", name)
     every = predict_boxes(knowing(Detector, ours), ours)
     assert len(every) == len(some())
-    metrics = boxes_judged(every, some())
+    metrics = evaluate_boxes(every, some())
     assert metrics["ap"] > AT_BEST
-    assert judge(knowing(Detector, ours), ours) == pytest.approx(metrics, nan_ok=True)
+    assert evaluate(knowing(Detector, ours), ours) == pytest.approx(metrics, nan_ok=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
-    monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
-    ours = feed("detection3d", name)
-    metrics = judge(knowing(Detector3D, ours), ours)
+    monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
+    ours = dataset("detection3d", name)
+    metrics = evaluate(knowing(Detector3D, ours), ours)
     assert metrics["ap"] > AT_BEST
     assert metrics["translation"] < 0.05
     assert metrics["orientation"] < 0.05
@@ -1115,11 +1124,11 @@ def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
 
 @pytest.mark.slow
 def test_without_a_way_back_boxes_are_elsewhere():
-    ours = feed("detection", "lz")
-    assert boxes_judged(predict_boxes(knowing(Detector, ours), ours), some())["ap"] < 0.5
-    ours = feed("detection3d", "lz")
+    ours = dataset("detection", "lz")
+    assert evaluate_boxes(predict_boxes(knowing(Detector, ours), ours), some())["ap"] < 0.5
+    ours = dataset("detection3d", "lz")
     every = predict_boxes_3d(knowing(Detector3D, ours), ours)
-    assert boxes_3d_judged(every, some().ground_truth)["ap"] < 0.7
+    assert evaluate_boxes_3d(every, some().ground_truth)["ap"] < 0.7
 
 
 class Says(Segmenter):
@@ -1140,9 +1149,9 @@ class Says(Segmenter):
 
 
 def test_perfect_masks_are_judged_perfect(monkeypatch):
-    monkeypatch.setattr("lzu_viz.experiments.training.evaluate._AT_ONCE", 4)
-    ours = feed("segmentation", "uniform")
-    metrics = judge(Says(some().area(range(10))), ours)
+    monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
+    ours = dataset("segmentation", "uniform")
+    metrics = evaluate(Says(some().area(range(10))), ours)
     assert {round(value, 6) for value in metrics.values()} == {1}
     assert metrics.keys() == {"miou", "miou_fine", "boundary_f", *(f"iou_{name}" for name in AREAS)}
 
@@ -1150,12 +1159,12 @@ def test_perfect_masks_are_judged_perfect(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["lz", "lzu", "edge"])
 def test_masks_are_judged_in_the_source_frame(name):
-    ours = feed("segmentation", name)
+    ours = dataset("segmentation", name)
 
     def warps(scenes):
         return ours.batch(scenes, np.zeros(len(scenes), bool)).warp
 
-    metrics = masks_judged(Says(some().area(range(10)), warps), ours)
+    metrics = evaluate_masks(Says(some().area(range(10)), warps), ours)
     if name == "lz":
         assert metrics["miou"] < 0.7
     else:
@@ -1172,8 +1181,8 @@ def test_iou_is_that_of_a_slow_count():
     made = Streets(
         np.zeros((3, *size, 3), np.uint8), ground_truth.byte().numpy(), some().ground_truth[:3]
     )
-    ours = Feed("segmentation", SYSTEMS["uniform"], made, size, mean_saliency())
-    metrics = masks_judged(Says(predicted), ours)
+    ours = WarpedDataset("segmentation", SYSTEMS["uniform"], made, size, mean_saliency())
+    metrics = evaluate_masks(Says(predicted), ours)
     for label, name in enumerate(AREAS):
         both = either = 0
         for a, b in zip(ground_truth.flatten().tolist(), predicted.flatten().tolist(), strict=True):

@@ -12,9 +12,9 @@ from lzu_viz.datasets.streets import BEFORE, Streets, streets
 from lzu_viz.experiments.reproduce import checkpoints
 from lzu_viz.experiments.reproduce.results import Run
 from lzu_viz.experiments.training import policies, video_eval
-from lzu_viz.experiments.training.evaluate import boxes_judged, predict_boxes
+from lzu_viz.experiments.training.evaluation import evaluate_boxes, predict_boxes
 from lzu_viz.experiments.training.trained_systems import SYSTEMS
-from lzu_viz.experiments.training.warped_dataset import Feed
+from lzu_viz.experiments.training.warped_dataset import WarpedDataset
 from lzu_viz.geometry.boxes import Detections
 from lzu_viz.models.small.detector import Detector
 from lzu_viz.plots.video_eval import show_followed
@@ -79,7 +79,9 @@ def test_films_are_judged_frame_by_frame():
     system = SYSTEMS["lzu-adaptive"]
     boxes, every, ground_truth = [each.boxes[:0] for each in clips()[0].ground_truth], [], []
     for moment, now in enumerate(clips()):
-        there = predict_boxes(network, Feed("detection", system, now, SIZE, mean_saliency(), boxes))
+        there = predict_boxes(
+            network, WarpedDataset("detection", system, now, SIZE, mean_saliency(), boxes)
+        )
         boxes = [each.boxes[each.scores > video_eval.SURE] for each in there]
         assert moment == 2 or 0 < len(boxes[0]) < len(there[0].boxes)
         every += there if moment else []
@@ -88,7 +90,7 @@ def test_films_are_judged_frame_by_frame():
     run = list(video_eval.follow(network, system, clips(), SIZE, mean_saliency()))
     got = [each.detections.boxes for now in run[1:] for each in now]
     assert all(torch.equal(a, b.boxes) for a, b in zip(got, every, strict=True))
-    assert video_eval.precision_on(clips(), run) == boxes_judged(every, whole)["ap"]
+    assert video_eval.precision_on(clips(), run) == evaluate_boxes(every, whole)["ap"]
 
 
 def test_precision_leaves_the_first_frame_out():
@@ -169,8 +171,8 @@ def test_precision_is_that_of_a_feed():
     boxes = [ground_truth.previous_boxes for ground_truth in there.ground_truth]
     system = SYSTEMS["lzu-adaptive"]
     got = video_eval.precision_of(network, system, there, SIZE, mean_saliency(), boxes)
-    feed = Feed("detection", system, there, SIZE, mean_saliency(), boxes)
-    wanted = boxes_judged(predict_boxes(network, feed), there)["ap"]
+    dataset = WarpedDataset("detection", system, there, SIZE, mean_saliency(), boxes)
+    wanted = evaluate_boxes(predict_boxes(network, dataset), there)["ap"]
     assert got == pytest.approx(wanted, nan_ok=True)
 
 

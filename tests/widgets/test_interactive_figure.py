@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lzu_viz.plots.reproduction import smoothed
-from lzu_viz.widgets import Plate
-from lzu_viz.widgets.progress import Race, watch
+from lzu_viz.widgets import InteractiveFigure
+from lzu_viz.widgets.progress import TrainingMonitor, watch
 
 
 def draw(figure: Figure, height: float, name: str = "") -> None:
@@ -18,13 +18,13 @@ def draw(figure: Figure, height: float, name: str = "") -> None:
     figure.subplots().bar([0], [height])
 
 
-def plate() -> tuple[Plate, ipywidgets.FloatSlider]:
+def figure() -> tuple[InteractiveFigure, ipywidgets.FloatSlider]:
     slider = ipywidgets.FloatSlider(2, min=0, max=9)
-    return Plate(draw, {"height": slider}, size=(3, 2)), slider
+    return InteractiveFigure(draw, {"height": slider}, size=(3, 2)), slider
 
 
 def test_the_picture_follows_the_control() -> None:
-    shown, slider = plate()
+    shown, slider = figure()
     first = shown.picture
     assert Image.open(io.BytesIO(first)).size == (300, 200)
     slider.value = 3
@@ -35,7 +35,7 @@ def test_the_picture_follows_the_control() -> None:
 
 
 def test_what_cannot_be_drawn_leaves_the_last_picture_and_says_why() -> None:
-    shown, slider = plate()
+    shown, slider = figure()
     first = shown.picture
     slider.value = 8
     assert shown.picture == first
@@ -45,8 +45,8 @@ def test_what_cannot_be_drawn_leaves_the_last_picture_and_says_why() -> None:
 
 
 def test_without_a_kernel_a_picture_stays() -> None:
-    bundle, _ = plate()[0]._repr_mimebundle_()
-    assert bundle["text/plain"] == "Plate(height=2.0)"
+    bundle, _ = figure()[0]._repr_mimebundle_()
+    assert bundle["text/plain"] == "InteractiveFigure(height=2.0)"
     assert bundle["image/jpeg"]
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
@@ -69,21 +69,21 @@ class Steps:
 @pytest.mark.slow
 def test_a_race_trains_all_to_the_end_and_shows_it() -> None:
     runners = {"uniform": Steps(5), "lzu": Steps(5)}
-    shown = Race(runners)  # type: ignore[arg-type]
+    shown = TrainingMonitor(runners)  # type: ignore[arg-type]
     before = shown.picture
     shown.run()
     assert [len(each.losses) for each in runners.values()] == [5, 5]
     assert shown.picture != before
-    assert repr(shown) == "Race(uniform, lzu: 5 of 5 steps)"
+    assert repr(shown) == "TrainingMonitor(uniform, lzu: 5 of 5 steps)"
     assert shown._repr_mimebundle_()[0]["image/jpeg"]
     assert smoothed(runners["lzu"].losses)[-1] < 1
 
 
-def test_a_race_is_of_equal_lengths() -> None:
+def test_trainings_must_have_equally_many_steps() -> None:
     with pytest.raises(ValueError, match=r"equally many steps, got \[3, 4\]"):
-        Race({"a": Steps(3), "b": Steps(4)})  # type: ignore[dict-item]
+        TrainingMonitor({"a": Steps(3), "b": Steps(4)})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="got none"):
-        Race({})
+        TrainingMonitor({})
 
 
 def test_what_takes_long_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,11 @@ from ..._extras import needs
 from ...datasets.streets import BEFORE, Streets, streets
 from ...models.small.detector import Detector
 from ..training import policies
-from ..training.evaluate import judge, predict_boxes
+from ..training.evaluation import evaluate, predict_boxes
 from ..training.trained_systems import SYSTEMS, TASKS, Network, TrainedSystem, systems_of
 from ..training.trainer import Recipe, Training, input_size
 from ..training.video_eval import SURE, follow, precision_on
-from ..training.warped_dataset import Feed
+from ..training.warped_dataset import WarpedDataset
 from . import checkpoints
 from .results import Result, Run
 
@@ -171,9 +171,9 @@ def execute(
     )
     if folder is not None:
         checkpoints.save(network, run, folder)
-        checkpoints.save_mean_saliency(training.feed.mean_saliency, run.preset, folder)
+        checkpoints.save_mean_saliency(training.dataset.mean_saliency, run.preset, folder)
     settings = {**plan.settings, "size": list(training.size)}
-    metrics = judged(network, run, scenes, training.feed)
+    metrics = evaluate_run(network, run, scenes, training.dataset)
     return Result(
         *run, metrics=metrics, settings=settings, versions=versions(),
         seconds=round(time.perf_counter() - started, 1),
@@ -227,8 +227,8 @@ def _boxes_to_look_at(
     lzu = SYSTEMS["lzu"]
     size = input_size(previous_streets.size, run.scale)
     mean_saliency = policies.fixed_saliency(scenes.training.ground_truth)
-    feed = Feed("detection", lzu, previous_streets, size, mean_saliency)
-    return [each.boxes[each.scores > SURE] for each in predict_boxes(network, feed)]
+    dataset = WarpedDataset("detection", lzu, previous_streets, size, mean_saliency)
+    return [each.boxes[each.scores > SURE] for each in predict_boxes(network, dataset)]
 
 
 def has_video_eval(run: Run) -> bool:
@@ -236,28 +236,36 @@ def has_video_eval(run: Run) -> bool:
     return run.task == "detection" and run.preset == "far"
 
 
-def judged(network: Network, run: Run, scenes: Scenes, fed: Feed) -> dict[str, float]:
+def evaluate_run(
+    network: Network, run: Run, scenes: Scenes, trained_on: WarpedDataset
+) -> dict[str, float]:
     """Return the metrics on the evaluation scenes and, if requested, on clips and other streets."""
-    feed = _feed_like(
-        fed, scenes.reported, [one.previous_boxes for one in scenes.reported.ground_truth]
+    dataset = _dataset_like(
+        trained_on, scenes.reported, [one.previous_boxes for one in scenes.reported.ground_truth]
     )
-    metrics = judge(network, feed)
+    metrics = evaluate(network, dataset)
     if scenes.plan.films and has_video_eval(run) and isinstance(network, Detector):
-        metrics["film_ap"] = clip_judged(network, fed, scenes)
-        if feed.policy.is_static:
-            elsewhere = _feed_like(fed, scenes.shifted)
-            metrics["shifted_ap"] = judge(network, elsewhere)["ap"]
+        metrics["film_ap"] = evaluate_clips(network, trained_on, scenes)
+        if dataset.policy.is_static:
+            elsewhere = _dataset_like(trained_on, scenes.shifted)
+            metrics["shifted_ap"] = evaluate(network, elsewhere)["ap"]
     return metrics
 
 
-def clip_judged(network: Detector, fed: Feed, scenes: Scenes) -> float:
+def evaluate_clips(network: Detector, trained_on: WarpedDataset, scenes: Scenes) -> float:
     """Return average precision on clips, with saliency from detections in the previous frame."""
-    seen = follow(network, fed.system, scenes.films, fed.size, fed.mean_saliency)
+    seen = follow(
+        network, trained_on.system, scenes.films, trained_on.size, trained_on.mean_saliency
+    )
     return precision_on(scenes.films, list(seen))
 
 
-def _feed_like(fed: Feed, given: Streets, boxes: list[Tensor] | None = None) -> Feed:
-    """Return a feed of other scenes with the settings and policy of the training feed."""
-    feed = Feed(fed.task, fed.system, given, fed.size, fed.mean_saliency, boxes)
-    feed.policy = fed.policy
-    return feed
+def _dataset_like(
+    trained_on: WarpedDataset, given: Streets, boxes: list[Tensor] | None = None
+) -> WarpedDataset:
+    """Return a dataset of other scenes with the settings and policy of the training dataset."""
+    dataset = WarpedDataset(
+        trained_on.task, trained_on.system, given, trained_on.size, trained_on.mean_saliency, boxes
+    )
+    dataset.policy = trained_on.policy
+    return dataset

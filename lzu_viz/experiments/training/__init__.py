@@ -5,19 +5,19 @@
 in `lzu_viz.models.small`, the scenes in `lzu_viz.datasets.streets`.
 """
 
-from .evaluate import boxes_judged, judge, predict_boxes, predict_boxes_3d
+from .evaluation import evaluate, evaluate_boxes, predict_boxes, predict_boxes_3d
 from .trained_systems import SYSTEMS, TASKS
 from .trainer import Recipe, Training
-from .warped_dataset import Feed
+from .warped_dataset import WarpedDataset
 
 __all__ = [
     "SYSTEMS",
     "TASKS",
-    "Feed",
     "Recipe",
     "Training",
-    "boxes_judged",
-    "judge",
+    "WarpedDataset",
+    "evaluate",
+    "evaluate_boxes",
     "predict_boxes",
     "predict_boxes_3d",
 ]

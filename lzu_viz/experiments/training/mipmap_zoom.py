@@ -1,8 +1,8 @@
 """Zoom and resize by a mipmap, as in the recorded runs.
 
-The recorded networks were trained on images that a mipmap had antialiased. :meth:`Warp.zoom` takes
-exact means for a separable warp by now, and a network judged on images that are antialiased in
-another way than its training images loses some of its accuracy.
+The recorded networks were trained on images that a mipmap had antialiased. :meth:`Warp.zoom`
+averages areas exactly where a warp is separable. A network evaluated on images that are antialiased
+in another way than its training images loses some of its accuracy.
 """
 
 from torch import Tensor

@@ -17,7 +17,7 @@ from ...models.small.detector3d import Detector3D
 from ...models.small.segmenter import Segmenter
 from .policies import fixed_saliency
 from .trained_systems import Network, Task, TrainedSystem
-from .warped_dataset import Feed
+from .warped_dataset import WarpedDataset
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Training:
 
     Attributes:
         network: the network that is trained.
-        feed: its training data.
+        dataset: its training data.
         losses: one for each step so far.
     """
 
@@ -123,8 +123,8 @@ class Training:
         torch.manual_seed(seed)
         self.network = channels_last(network_for(task)).to(device)
         mean_saliency = fixed_saliency(streets.ground_truth)
-        self.feed = Feed(task, system, streets, self.size, mean_saliency, boxes)
-        self.weights = self.feed.weights()
+        self.dataset = WarpedDataset(task, system, streets, self.size, mean_saliency, boxes)
+        self.weights = self.dataset.weights()
         self.losses: list[float] = []
 
     def __len__(self) -> int:
@@ -134,16 +134,16 @@ class Training:
     def __iter__(self) -> Iterator[float]:
         """Train, and yield the loss of each step."""
         recipe = self.recipe
-        trained = [*self.network.parameters(), *self.feed.parameters()]
+        trained = [*self.network.parameters(), *self.dataset.parameters()]
         optimiser = torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=0.01, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, recipe.learning_rate, recipe.steps, pct_start=_warming(recipe.steps)
         )
         draw, jitter = np.random.default_rng(self.seed), torch.Generator().manual_seed(self.seed)
         self.network.train()
-        self.feed.train()
+        self.dataset.train()
         for _ in range(recipe.steps):
-            scenes = draw.integers(0, len(self.feed), recipe.batch)
+            scenes = draw.integers(0, len(self.dataset), recipe.batch)
             loss = self._loss(scenes, draw.random(recipe.batch) < 0.5, jitter)
             optimiser.zero_grad()
             loss.backward()
@@ -152,12 +152,12 @@ class Training:
             self.losses.append(loss.item())
             yield self.losses[-1]
         self.network.eval()
-        self.feed.eval()
+        self.dataset.eval()
 
     def _loss(
         self, scenes: NDArray[np.int64], mirrored: NDArray[np.bool_], jitter: torch.Generator
     ) -> Tensor:
-        batch = self.feed.batch(scenes, mirrored, jitter)
+        batch = self.dataset.batch(scenes, mirrored, jitter)
         outputs = run(self.network, self.system, batch.zoomed, batch.warp, self.size)
         if isinstance(self.network, Segmenter):
             loss = self.network.loss(outputs[0], batch.semantic_mask, self.weights)

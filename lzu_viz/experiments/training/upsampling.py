@@ -12,10 +12,10 @@ from ...geometry.boxes import Detections, iou
 from ...geometry.check import Size
 from ...geometry.warp import Warp
 from ...models.small.detector import Detector
-from .evaluate import predict_boxes
+from .evaluation import predict_boxes
 from .mipmap_zoom import resize_by_mipmap
 from .trained_systems import SYSTEMS
-from .warped_dataset import Feed
+from .warped_dataset import WarpedDataset
 
 _AT_ONCE = 16
 
@@ -148,9 +148,9 @@ def seen_by(
         For each name of a network, its input and its detections.
     """
     source = reduced(streets.part([scene]), kept)
-    feed = Feed("detection", SYSTEMS["lzu"], source, size, mean_saliency)
-    batch = feed.batch(np.array([0]), np.array([False]))
+    dataset = WarpedDataset("detection", SYSTEMS["lzu"], source, size, mean_saliency)
+    batch = dataset.batch(np.array([0]), np.array([False]))
     return {
-        name: SystemResult(batch.zoomed, batch.warp, predict_boxes(network, feed)[0])
+        name: SystemResult(batch.zoomed, batch.warp, predict_boxes(network, dataset)[0])
         for name, network in networks.items()
     }

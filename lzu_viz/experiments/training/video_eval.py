@@ -19,9 +19,9 @@ from ...geometry.boxes import Detections
 from ...geometry.check import Size
 from ...models.small.detector import Detector
 from ...systems.video import FrameResult
-from .evaluate import boxes_judged, predict_boxes, predict_boxes_through
+from .evaluation import evaluate_boxes, predict_boxes, predict_boxes_through
 from .trained_systems import TrainedSystem
-from .warped_dataset import Feed
+from .warped_dataset import WarpedDataset
 
 SURE = 0.3
 """Score above which a detection in the previous frame contributes to the saliency."""
@@ -53,8 +53,8 @@ def follow(
     """
     expected = [ground_truth.boxes[:0] for ground_truth in clips[0].ground_truth]
     for now in clips:
-        feed = Feed("detection", system, now, size, mean_saliency, expected)
-        looked = zip(predict_boxes_through(network, feed), expected, strict=True)
+        dataset = WarpedDataset("detection", system, now, size, mean_saliency, expected)
+        looked = zip(predict_boxes_through(network, dataset), expected, strict=True)
         seen = [FrameResult(each, warp, boxes) for (each, warp), boxes in looked]
         yield seen
         expected = [each.detections.boxes[each.detections.scores > SURE] for each in seen]
@@ -68,7 +68,7 @@ def precision_on(clips: Sequence[Streets], seen: Sequence[Sequence[FrameResult]]
         every += [each.detections for each in now]
         ground_truth += there.ground_truth
     joined = replace(clips[0], ground_truth=ground_truth)  # of the images only the size is used
-    return boxes_judged(every, joined)["ap"]
+    return evaluate_boxes(every, joined)["ap"]
 
 
 class Followed:
@@ -176,8 +176,8 @@ def precision_of(
         mean_saliency: `1 1 h w`, mean saliency of the training scenes.
         boxes: `n 4` for the saliency of each scene; None for a policy without boxes.
     """
-    feed = Feed("detection", system, streets, size, mean_saliency, boxes)
-    return boxes_judged(predict_boxes(network, feed), streets)["ap"]
+    dataset = WarpedDataset("detection", system, streets, size, mean_saliency, boxes)
+    return evaluate_boxes(predict_boxes(network, dataset), streets)["ap"]
 
 
 def scale_boxes(boxes: Tensor, times: float) -> Tensor:

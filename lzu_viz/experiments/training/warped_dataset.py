@@ -39,7 +39,7 @@ class Batch(NamedTuple):
     extra: Tensor
 
 
-class Feed(nn.Module):
+class WarpedDataset(nn.Module):
     """Dataset of scenes zoomed for a network in a system.
 
     If the warps do not change between steps, because the saliency is static or computed from

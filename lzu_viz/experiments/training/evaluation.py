@@ -20,7 +20,7 @@ from ...models.small.segmenter import Segmenter
 from ...systems import Fovea
 from .trained_systems import Network
 from .trainer import run
-from .warped_dataset import Batch, Feed
+from .warped_dataset import Batch, WarpedDataset
 
 Metrics = dict[str, float]
 
@@ -33,62 +33,64 @@ FINE = ("car", "pedestrian", "sign")
 """Classes whose boundaries are evaluated."""
 
 
-def judge(network: Network, feed: Feed) -> Metrics:
-    """Return the metrics of a network on the scenes of a feed.
+def evaluate(network: Network, dataset: WarpedDataset) -> Metrics:
+    """Return the metrics of a network on the scenes of a dataset.
 
     Returns:
         Metrics by name, all in 0..1 except errors in metres and radians.
     """
     if isinstance(network, Segmenter):
-        return masks_judged(network, feed)
+        return evaluate_masks(network, dataset)
     if isinstance(network, Detector3D):
-        return boxes_3d_judged(predict_boxes_3d(network, feed), feed.streets.ground_truth)
-    return boxes_judged(predict_boxes(network, feed), feed.streets)
+        return evaluate_boxes_3d(predict_boxes_3d(network, dataset), dataset.streets.ground_truth)
+    return evaluate_boxes(predict_boxes(network, dataset), dataset.streets)
 
 
 @torch.no_grad()
-def outputs_of(network: Network, feed: Feed) -> Iterator[tuple[Batch, list[Tensor]]]:
-    """Run a network on all scenes of a feed, batch by batch.
+def outputs_of(network: Network, dataset: WarpedDataset) -> Iterator[tuple[Batch, list[Tensor]]]:
+    """Run a network on all scenes of a dataset, batch by batch.
 
     Yields:
         The batch and the network's outputs, one map per level.
     """
     network.eval()
-    feed.eval()
-    for start in range(0, len(feed), _AT_ONCE):
-        scenes = np.arange(start, min(start + _AT_ONCE, len(feed)))
-        batch = feed.batch(scenes, np.zeros(len(scenes), bool))
-        yield batch, run(network, feed.system, batch.zoomed, batch.warp, feed.size)
+    dataset.eval()
+    for start in range(0, len(dataset), _AT_ONCE):
+        scenes = np.arange(start, min(start + _AT_ONCE, len(dataset)))
+        batch = dataset.batch(scenes, np.zeros(len(scenes), bool))
+        yield batch, run(network, dataset.system, batch.zoomed, batch.warp, dataset.size)
 
 
-def predict_boxes(network: Detector, feed: Feed) -> list[Detections]:
+def predict_boxes(network: Detector, dataset: WarpedDataset) -> list[Detections]:
     """Return the detections in each scene, in the source frame."""
-    return [each for each, _ in predict_boxes_through(network, feed)]
+    return [each for each, _ in predict_boxes_through(network, dataset)]
 
 
-def predict_boxes_through(network: Detector, feed: Feed) -> Iterator[tuple[Detections, Warp]]:
+def predict_boxes_through(
+    network: Detector, dataset: WarpedDataset
+) -> Iterator[tuple[Detections, Warp]]:
     """Yield the detections in each scene, and the warp that the scene was zoomed with."""
-    for batch, outputs in outputs_of(network, feed):
-        system = feed.system.around(network, batch.warp, feed.size)
+    for batch, outputs in outputs_of(network, dataset):
+        system = dataset.system.around(network, batch.warp, dataset.size)
         predictions = system.decode(outputs, batch.warp)
         for row, each in enumerate(predictions):
             yield each, batch.warp[0 if len(batch.warp) == 1 else row]
 
 
-def predict_boxes_3d(network: Detector3D, feed: Feed) -> list[Detections3D]:
+def predict_boxes_3d(network: Detector3D, dataset: WarpedDataset) -> list[Detections3D]:
     """Return the 3D detections in each scene, in the camera frame."""
     every: list[Detections3D] = []
-    for batch, outputs in outputs_of(network, feed):
-        for row, seen in enumerate(network.predict_3d(outputs, feed.size)):
-            if issubclass(feed.system.kind, Fovea):
+    for batch, outputs in outputs_of(network, dataset):
+        for row, seen in enumerate(network.predict_3d(outputs, dataset.size)):
+            if issubclass(dataset.system.kind, Fovea):
                 seen = to_source(seen, batch.warp[0 if len(batch.warp) == 1 else row])
             every.append(
-                lift(seen, feed.streets.ground_truth[len(every)].camera, feed.streets.size)
+                lift(seen, dataset.streets.ground_truth[len(every)].camera, dataset.streets.size)
             )
     return every
 
 
-def boxes_judged(every: Sequence[Detections], streets: Streets) -> Metrics:
+def evaluate_boxes(every: Sequence[Detections], streets: Streets) -> Metrics:
     """Return COCO average precision, averaged over classes and for each class."""
     each = [
         average_precision(
@@ -108,7 +110,9 @@ def boxes_judged(every: Sequence[Detections], streets: Streets) -> Metrics:
     return means | {f"ap_{name}": one.ap for name, one in zip(CLASSES, each, strict=True)}
 
 
-def boxes_3d_judged(every: Sequence[Detections3D], ground_truth: Sequence[GroundTruth]) -> Metrics:
+def evaluate_boxes_3d(
+    every: Sequence[Detections3D], ground_truth: Sequence[GroundTruth]
+) -> Metrics:
     """Return average precision and true positive errors as defined by nuScenes."""
     metrics = average_precision_3d(
         every, [(one.boxes_3d, one.labels) for one in ground_truth], len(CLASSES), ORIENTED
@@ -148,16 +152,16 @@ def predicted_depths(every: Sequence[Detections3D], streets: Streets, score: flo
     return torch.cat(depths_by_scene)
 
 
-def masks_judged(network: Segmenter, feed: Feed) -> Metrics:
+def evaluate_masks(network: Segmenter, dataset: WarpedDataset) -> Metrics:
     """Return mean IoU, the IoU of each class, and the boundary F-score."""
     confusion = torch.zeros(len(AREAS), len(AREAS), dtype=torch.long)
     fits: dict[str, list[float]] = {name: [] for name in FINE}
     scene = 0
-    for batch, (outputs,) in outputs_of(network, feed):
-        if feed.policy.unzooms_masks:
-            outputs = batch.warp.unzoom(outputs, feed.streets.size)
-        semantic_mask = network.decode(outputs, feed.streets.size)
-        ground_truth = feed.streets.area(range(scene, scene + len(semantic_mask))).long()
+    for batch, (outputs,) in outputs_of(network, dataset):
+        if dataset.policy.unzooms_masks:
+            outputs = batch.warp.unzoom(outputs, dataset.streets.size)
+        semantic_mask = network.decode(outputs, dataset.streets.size)
+        ground_truth = dataset.streets.area(range(scene, scene + len(semantic_mask))).long()
         scene += len(semantic_mask)
         confusion += torch.bincount(
             (ground_truth * len(AREAS) + semantic_mask).flatten(), minlength=len(AREAS) ** 2
