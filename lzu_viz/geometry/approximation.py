@@ -45,8 +45,10 @@ def approximation_error(
     centres = pixel_centres(samples, device=warp.grid.device, dtype=warp.grid.dtype)
     x, y = centres[0, 0, :, 0], centres[0, :, 0, 1]
     if warp.separable:
-        across, down = attract_axes(x, y, saliency, fwhm, anti_crop)
-        exact = torch.stack(torch.broadcast_tensors(across[:, None, :], down[:, :, None]), dim=-1)
+        source_x, source_y = attract_axes(x, y, saliency, fwhm, anti_crop)
+        exact = torch.stack(
+            torch.broadcast_tensors(source_x[:, None, :], source_y[:, :, None]), dim=-1
+        )
     else:
         exact = attract_grid(x, y, saliency, fwhm, anti_crop)
     pixels = exact.new_tensor([columns / 2, rows / 2])

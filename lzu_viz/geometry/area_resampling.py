@@ -67,7 +67,7 @@ class AxisWeights(NamedTuple):
         blocks: the same weights as dense blocks, with n rows in total.
         first: `n`, the source pixel at the low end of each output pixel's interval.
         last: `n`, the source pixel at its high end.
-        whole: whether every source pixel has a weight.
+        complete: whether every source pixel has a weight.
     """
 
     indices: Tensor
@@ -76,7 +76,7 @@ class AxisWeights(NamedTuple):
     blocks: tuple[Block, ...]
     first: Tensor
     last: Tensor
-    whole: bool
+    complete: bool
 
 
 class AxisPlan(NamedTuple):
@@ -115,15 +115,18 @@ def intervals(edges: Tensor, count: int, dtype: torch.dtype) -> Tensor:
                 [1.7500, 2.7500],
                 [2.5000, 4.0000]])
     """
-    places = (edges + 1) * (count / 2)
+    positions = (edges + 1) * (count / 2)
     with torch.no_grad():
-        whole = places.round()
-        near = SNAP * torch.finfo(dtype).eps * count
-        snap = torch.where((places - whole).abs() <= near, whole - places, 0.0)
-    places = places + snap
-    one, other = places[:, :-1], places[:, 1:]
-    middle, half = (one + other) / 2, ((other - one).abs() / 2).clamp(min=0.5)
-    return torch.stack([middle - half, middle + half], dim=-1)
+        rounded = positions.round()
+        tolerance = SNAP * torch.finfo(dtype).eps * count
+        snap = torch.where((positions - rounded).abs() <= tolerance, rounded - positions, 0.0)
+    positions = positions + snap
+    first_edge, second_edge = positions[:, :-1], positions[:, 1:]
+    midpoint, half_length = (
+        (first_edge + second_edge) / 2,
+        ((second_edge - first_edge).abs() / 2).clamp(min=0.5),
+    )
+    return torch.stack([midpoint - half_length, midpoint + half_length], dim=-1)
 
 
 def plan_axis(bounds: Tensor, count: int, dtype: torch.dtype, device: torch.device) -> AxisPlan:
@@ -187,10 +190,10 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
     # Rows first: they are contiguous in memory, and the second product is then smaller.
     means = image.to(torch.promote_types(image.dtype, torch.float32))
     for axis, dim in ((plan.rows, -2), (plan.columns, -1)):
-        means = _along(means, axis, dim)
+        means = _means_along(means, axis, dim)
     if finite:
-        seen = all(each.whole for axis in plan for each in axis.weights)
-        check.finite(image, means if seen else image)
+        complete = all(weights.complete for axis in plan for weights in axis.weights)
+        check.finite(image, means if complete else image)
     return means.to(image.dtype)
 
 
@@ -204,15 +207,15 @@ def _weights(
     """Return the weights of intervals `n` on an axis of ``count`` pixels."""
     first = np.floor(low).clip(0, count - 1).astype(np.int64)
     last = (np.ceil(high) - 1).clip(first, count - 1).astype(np.int64)
-    taken = last - first + 1
-    offsets = taken.cumsum() - taken
-    row = np.arange(len(low)).repeat(taken)
+    lengths = last - first + 1
+    offsets = lengths.cumsum() - lengths
+    row = np.arange(len(low)).repeat(lengths)
     index = np.arange(len(row)) - (offsets - first)[row]
     # The border pixels continue outside the frame.
     left = np.where(index == 0, -np.inf, index)
     right = np.where(index == count - 1, np.inf, index + 1)
-    shared = np.minimum(high[row], right) - np.maximum(low[row], left)
-    values = shared.clip(0) / (high - low)[row]
+    overlap = np.minimum(high[row], right) - np.maximum(low[row], left)
+    values = overlap.clip(0) / (high - low)[row]
 
     begin = np.arange(0, len(low), BLOCK)
     start, stop = np.minimum.reduceat(first, begin), np.maximum.reduceat(last, begin) + 1
@@ -220,8 +223,10 @@ def _weights(
     ends = (height * (stop - start)).cumsum()
     block = row // BLOCK
     dense = np.zeros(ends[-1])
-    where = (ends - height * (stop - start))[block] + (row - begin[block]) * (stop - start)[block]
-    dense[where + index - start[block]] = values
+    row_start = (ends - height * (stop - start))[block] + (row - begin[block]) * (stop - start)[
+        block
+    ]
+    dense[row_start + index - start[block]] = values
     parts = torch.from_numpy(dense).to(dtype).to(device)
     blocks = [
         Block(a, b, part.view(-1, b - a))
@@ -239,11 +244,11 @@ def _weights(
         blocks=tuple(blocks),
         first=torch.from_numpy(first).to(device),
         last=torch.from_numpy(last).to(device),
-        whole=bool(first.min() == 0 and last.max() == count - 1),
+        complete=bool(first.min() == 0 and last.max() == count - 1),
     )
 
 
-def _along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
+def _means_along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
     """Return the means of an image `b c h w` along dimension ``dim``, -2 or -1."""
     if torch.compiler.is_compiling() and not axis.bounds.requires_grad:
         return _product(image, axis.weights, dim)
@@ -255,25 +260,28 @@ def _along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
 
 def _product(image: Tensor, weights: tuple[AxisWeights, ...], dim: int) -> Tensor:
     if len(weights) == 1:
-        return _one_product(image, weights[0], dim)
+        return _shared_product(image, weights[0], dim)
     images = image.expand(len(weights), -1, -1, -1).split(1)
     return torch.cat(
-        [_one_product(one, each, dim) for one, each in zip(images, weights, strict=True)]
+        [
+            _shared_product(single_image, image_weights, dim)
+            for single_image, image_weights in zip(images, weights, strict=True)
+        ]
     )
 
 
-def _one_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
+def _shared_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     """Return the product of all images of a batch with the same weights."""
     if image.device.type == "cpu" and not torch.compiler.is_compiling():
-        return _bags(image, weights, dim)
+        return _sparse_product(image, weights, dim)
     parts = []
     for start, stop, block in weights.blocks:
-        under, block = image.narrow(dim, start, stop - start), block.to(image.dtype)
-        parts.append(block @ under if dim == -2 else under @ block.mT)
+        region, block = image.narrow(dim, start, stop - start), block.to(image.dtype)
+        parts.append(block @ region if dim == -2 else region @ block.mT)
     return torch.cat(parts, dim=dim)
 
 
-def _bags(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
+def _sparse_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     """Return the sparse product, by weighted sums of table rows, one row for each source pixel."""
     batch, channels, height, width = image.shape
     order: tuple[int, ...]
@@ -284,11 +292,11 @@ def _bags(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
         order = (0, 2, 3, 1) if dim == -2 else (0, 3, 1, 2)
         table = image.permute(order)
     images, count = table.shape[:2]
-    every = torch.arange(images)[:, None]
+    image_index = torch.arange(images)[:, None]
     means = F.embedding_bag(
-        (weights.indices + every * count).flatten(),
+        (weights.indices + image_index * count).flatten(),
         table.detach().reshape(images * count, -1),
-        (weights.offsets + every * len(weights.indices)).flatten(),
+        (weights.offsets + image_index * len(weights.indices)).flatten(),
         mode="sum",
         per_sample_weights=weights.values.to(image.dtype).expand(images, -1).flatten(),
     )
@@ -299,21 +307,23 @@ def _bags(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     return means.movedim(-1, 1) if dim == -2 else means.movedim(1, -1).contiguous()
 
 
-def _spread(gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int) -> Tensor:
-    """Return the product with the transpose of the weights of :func:`_one_product`."""
-    spread = gradient.new_zeros(shape)
+def _transposed_product(
+    gradient: Tensor, weights: AxisWeights, shape: torch.Size, dim: int
+) -> Tensor:
+    """Return the product with the transpose of the weights of :func:`_shared_product`."""
+    total = gradient.new_zeros(shape)
     begin = 0
     for start, stop, block in weights.blocks:
-        some = gradient.narrow(dim, begin, len(block))
+        part = gradient.narrow(dim, begin, len(block))
         block = block.to(gradient.dtype)
-        into = spread.narrow(dim, start, stop - start)
-        into += block.mT @ some if dim == -2 else some @ block
+        target = total.narrow(dim, start, stop - start)
+        target += block.mT @ part if dim == -2 else part @ block
         begin += len(block)
-    return spread
+    return total
 
 
 def _dense(image: Tensor, bounds: Tensor, dim: int) -> Tensor:
-    """Return :func:`_along` by a dense matrix product, differentiable any number of times.
+    """Return :func:`_means_along` by a dense matrix product, differentiable any number of times.
 
     Args:
         image: `b c h w`.
@@ -325,8 +335,8 @@ def _dense(image: Tensor, bounds: Tensor, dim: int) -> Tensor:
     right = left + 1
     left[0], right[-1] = -torch.inf, torch.inf
     low, high = bounds[..., :1], bounds[..., 1:]
-    shared = torch.minimum(high, right) - torch.maximum(low, left)
-    weights = (shared.clamp(min=0) / (high - low))[:, None]
+    overlap = torch.minimum(high, right) - torch.maximum(low, left)
+    weights = (overlap.clamp(min=0) / (high - low))[:, None]
     return weights @ image if dim == -2 else image @ weights.mT
 
 
@@ -348,42 +358,46 @@ class _Means(torch.autograd.Function):
         needed = ctx.needs_input_grad[:2]
         if torch.is_grad_enabled():
             # Second derivatives are requested, which the products below do not support.
-            wanted = [each for each, need in zip((image, bounds), needed, strict=True) if need]
-            again = _dense(image, bounds.to(image), ctx.dim)
-            detections = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
-            return *(next(detections) if need else None for need in needed), None, None
-        by_image = _by_image(gradient, image, ctx.weights, ctx.dim) if needed[0] else None
+            inputs = [tensor for tensor, need in zip((image, bounds), needed, strict=True) if need]
+            dense_means = _dense(image, bounds.to(image), ctx.dim)
+            gradients = iter(torch.autograd.grad(dense_means, inputs, gradient, create_graph=True))
+            return *(next(gradients) if need else None for need in needed), None, None
+        by_image = _image_gradient(gradient, image, ctx.weights, ctx.dim) if needed[0] else None
         by_bounds = None
         if needed[1]:
-            by_bounds = _by_bounds(gradient, image, means, ctx.weights, ctx.dim)
+            by_bounds = _bounds_gradient(gradient, image, means, ctx.weights, ctx.dim)
             by_bounds = by_bounds.to(bounds) / (bounds[..., 1:] - bounds[..., :1])
         return by_image, by_bounds, None, None
 
 
-def _by_image(
+def _image_gradient(
     gradient: Tensor, image: Tensor, weights: tuple[AxisWeights, ...], dim: int
 ) -> Tensor:
     if len(weights) == 1:
-        return _spread(gradient, weights[0], image.shape, dim)
+        return _transposed_product(gradient, weights[0], image.shape, dim)
     shape = image[:1].shape
     parts = [
-        _spread(one, each, shape, dim) for one, each in zip(gradient.split(1), weights, strict=True)
+        _transposed_product(image_gradient, image_weights, shape, dim)
+        for image_gradient, image_weights in zip(gradient.split(1), weights, strict=True)
     ]
-    every = torch.cat(parts)
-    return every.sum(dim=0, keepdim=True) if len(image) == 1 else every
+    total = torch.cat(parts)
+    return total.sum(dim=0, keepdim=True) if len(image) == 1 else total
 
 
-def _by_bounds(
+def _bounds_gradient(
     gradient: Tensor, image: Tensor, means: Tensor, weights: tuple[AxisWeights, ...], dim: int
 ) -> Tensor:
     """Return the derivatives by (low, high) times the intervals' lengths, `b n 2`."""
-    detections = []
-    whole = slice(None)
-    for index, each in enumerate(weights):
-        own = whole if len(weights) == 1 else slice(index, index + 1)
-        source = image if len(image) == 1 else image[own]
-        ends = (source.index_select(dim, end) - means[own] for end in (each.first, each.last))
-        others = [other for other in (0, 1, 2, 3) if other != dim % 4]
-        low, high = ((gradient[own] * end).sum(dim=others) for end in ends)
-        detections.append(torch.stack([-low, high], dim=-1))
-    return torch.stack(detections)
+    derivatives = []
+    everything = slice(None)
+    for index, image_weights in enumerate(weights):
+        selection = everything if len(weights) == 1 else slice(index, index + 1)
+        source = image if len(image) == 1 else image[selection]
+        ends = (
+            source.index_select(dim, end) - means[selection]
+            for end in (image_weights.first, image_weights.last)
+        )
+        other_dims = [axis for axis in (0, 1, 2, 3) if axis != dim % 4]
+        low, high = ((gradient[selection] * end).sum(dim=other_dims) for end in ends)
+        derivatives.append(torch.stack([-low, high], dim=-1))
+    return torch.stack(derivatives)

@@ -67,18 +67,18 @@ def attract(
         tensor([False,  True,  True])
     """
     check.points(points)
-    frame = _frame(saliency, points)
-    check.same_batch(len(points), len(frame), "points and saliency")
-    rows, columns = _kernels(points[..., 1], points[..., 0], frame, fwhm, anti_crop)
+    density = _density(saliency, points)
+    check.same_batch(len(points), len(density), "points and saliency")
+    rows, columns = _kernels(points[..., 1], points[..., 0], density, fwhm, anti_crop)
     if separable:
-        x, y = columns.drawn(frame.sum(dim=-2)), rows.drawn(frame.sum(dim=-1))
+        x, y = columns.attracted(density.sum(dim=-2)), rows.attracted(density.sum(dim=-1))
     else:
-        by_row = rows.weight @ frame
+        by_row = rows.weight @ density
         total = (by_row * columns.weight).sum(dim=-1)
         x = columns.points + (by_row * columns.moment).sum(dim=-1) / total
-        y = rows.points + (rows.moment @ frame * columns.weight).sum(dim=-1) / total
+        y = rows.points + (rows.moment @ density * columns.weight).sum(dim=-1) / total
     source = torch.stack(torch.broadcast_tensors(x, y), dim=-1)
-    return _framed(source, points, anti_crop)
+    return _fix_borders(source, points, anti_crop)
 
 
 @check.full_precision
@@ -101,10 +101,10 @@ def attract_axes(
     Returns:
         (`b n`, `b m`), x and y of the source frame.
     """
-    frame = _frame(saliency, x)
-    rows, columns = _kernels(y[None], x[None], frame, fwhm, anti_crop)
-    x, y = columns.drawn(frame.sum(dim=-2)), rows.drawn(frame.sum(dim=-1))
-    return _framed(x, columns.points, anti_crop), _framed(y, rows.points, anti_crop)
+    density = _density(saliency, x)
+    rows, columns = _kernels(y[None], x[None], density, fwhm, anti_crop)
+    x, y = columns.attracted(density.sum(dim=-2)), rows.attracted(density.sum(dim=-1))
+    return _fix_borders(x, columns.points, anti_crop), _fix_borders(y, rows.points, anti_crop)
 
 
 @check.full_precision
@@ -127,14 +127,14 @@ def attract_grid(
     Returns:
         `b m n 2`, (x, y) of the source frame.
     """
-    frame = _frame(saliency, x)
-    rows, columns = _kernels(y[None], x[None], frame, fwhm, anti_crop)
-    by_row = rows.weight @ frame
+    density = _density(saliency, x)
+    rows, columns = _kernels(y[None], x[None], density, fwhm, anti_crop)
+    by_row = rows.weight @ density
     total = by_row @ columns.weight.mT
     source_x = x + by_row @ columns.moment.mT / total
-    source_y = y[:, None] + rows.moment @ frame @ columns.weight.mT / total
+    source_y = y[:, None] + rows.moment @ density @ columns.weight.mT / total
     nodes = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
-    return _framed(torch.stack([source_x, source_y], dim=-1), nodes, anti_crop)
+    return _fix_borders(torch.stack([source_x, source_y], dim=-1), nodes, anti_crop)
 
 
 class _Kernel(NamedTuple):
@@ -151,42 +151,44 @@ class _Kernel(NamedTuple):
     weight: Tensor
     moment: Tensor
 
-    def drawn(self, marginal: Tensor) -> Tensor:
+    def attracted(self, marginal: Tensor) -> Tensor:
         """Return the points mapped by the marginal saliency `b cells` of this axis."""
         # Averaging small displacements loses less to rounding than averaging positions.
-        share = marginal[..., None]
-        return self.points + ((self.moment @ share) / (self.weight @ share))[..., 0]
+        column = marginal[..., None]
+        return self.points + ((self.moment @ column) / (self.weight @ column))[..., 0]
 
 
 def _kernels(
-    y: Tensor, x: Tensor, frame: Tensor, fwhm: float | Sequence[float], anti_crop: bool
+    y: Tensor, x: Tensor, density: Tensor, fwhm: float | Sequence[float], anti_crop: bool
 ) -> tuple[_Kernel, _Kernel]:
     lengths = check.per_axis(fwhm, "fwhm", NARROWEST, WIDEST)
-    rows, columns = frame.shape[-2:]
-    x, y = x.to(frame.dtype), y.to(frame.dtype)
+    rows, columns = density.shape[-2:]
+    x, y = x.to(density.dtype), y.to(density.dtype)
     return _kernel(y, rows, lengths[0], anti_crop), _kernel(x, columns, lengths[1], anti_crop)
 
 
 def _kernel(points: Tensor, cells: int, fwhm: float, anti_crop: bool) -> _Kernel:
     # Beyond this distance even a cell 1e12 times as salient as its neighbours is lost in rounding.
-    reach = fwhm * math.sqrt(
+    radius = fwhm * math.sqrt(
         (math.log(1e12) - math.log(torch.finfo(points.dtype).eps)) / (4 * math.log(2))
     )
-    beyond = math.ceil(max(1.0, reach) * cells)
-    position = torch.arange(-beyond, cells + beyond, device=points.device)
-    way = (2 * position.to(points.dtype) + 1) / cells - 1 - points[..., None]
-    exponent = -4 * math.log(2) * (way / (2 * fwhm)) ** 2
+    margin = math.ceil(max(1.0, radius) * cells)
+    position = torch.arange(-margin, cells + margin, device=points.device)
+    displacement = (2 * position.to(points.dtype) + 1) / cells - 1 - points[..., None]
+    exponent = -4 * math.log(2) * (displacement / (2 * fwhm)) ** 2
     # A common factor cancels in T; this one prevents a narrow kernel from underflowing everywhere.
     strength = (exponent - exponent.detach().amax(dim=-1, keepdim=True)).exp()
     mirrored = torch.minimum(position % (2 * cells), (-1 - position) % (2 * cells))
     cell = mirrored if anti_crop else position.clamp(0, cells - 1)
-    empty = strength.new_zeros(*points.shape, cells)
+    zeros = strength.new_zeros(*points.shape, cells)
     return _Kernel(
-        points, empty.index_add(-1, cell, strength), empty.index_add(-1, cell, strength * way)
+        points,
+        zeros.index_add(-1, cell, strength),
+        zeros.index_add(-1, cell, strength * displacement),
     )
 
 
-def _framed(source: Tensor, points: Tensor, anti_crop: bool) -> Tensor:
+def _fix_borders(source: Tensor, points: Tensor, anti_crop: bool) -> Tensor:
     """Restore exact borders after rounding: with anti-crop, edges are fixed and T is in [-1, 1]."""
     if not anti_crop:
         # T may leave the frame here; clipping would flatten it, and it would not be invertible.
@@ -195,7 +197,7 @@ def _framed(source: Tensor, points: Tensor, anti_crop: bool) -> Tensor:
     return source + (exact - source).detach()
 
 
-def _frame(saliency: Tensor, points: Tensor) -> Tensor:
+def _density(saliency: Tensor, points: Tensor) -> Tensor:
     """Return the saliency as `b h w`, in float32 or better."""
     check.saliency(saliency)
     dtype = torch.promote_types(torch.promote_types(saliency.dtype, points.dtype), torch.float32)

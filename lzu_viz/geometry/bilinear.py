@@ -73,14 +73,19 @@ def select(pieces: Pieces, row: Tensor, column: Tensor) -> Pieces:
     columns = pieces.origin.shape[2]
     index = (row * columns + column)[..., None].expand(-1, -1, 2)
     batch = len(index)
-    return Pieces(*(each.flatten(1, 2).expand(batch, -1, -1).gather(1, index) for each in pieces))
+    return Pieces(
+        *(
+            coefficient.flatten(1, 2).expand(batch, -1, -1).gather(1, index)
+            for coefficient in pieces
+        )
+    )
 
 
 def locate_axis(points: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return which of ``count`` pieces of [-1, 1] contains each point, and the local coordinate."""
-    along = (points + 1) * (count / 2)
-    piece = along.detach().floor().clamp(0, count - 1)
-    return piece.long(), along - piece
+    position = (points + 1) * (count / 2)
+    piece = position.detach().floor().clamp(0, count - 1)
+    return piece.long(), position - piece
 
 
 def locate(points: Tensor, rows: int, columns: int) -> Located:
@@ -90,10 +95,10 @@ def locate(points: Tensor, rows: int, columns: int) -> Located:
     return Located(row, column, u, v)
 
 
-def to_frame(place: Located, rows: int, columns: int) -> Tensor:
+def to_frame(location: Located, rows: int, columns: int) -> Tensor:
     """Return the points `b n 2` of pieces and local coordinates: the inverse of :func:`locate`."""
-    x = (place.column + place.u) * (2 / columns) - 1
-    y = (place.row + place.v) * (2 / rows) - 1
+    x = (location.column + location.u) * (2 / columns) - 1
+    y = (location.row + location.v) * (2 / rows) - 1
     return torch.stack([x, y], dim=-1)
 
 
@@ -124,8 +129,8 @@ def evaluate(grid: Tensor, points: Tensor) -> Tensor:
     Returns:
         `b n 2` values.
     """
-    pieces, place = _under(grid, points)
-    return pieces.at(place.u, place.v)
+    pieces, location = _select_at(grid, points)
+    return pieces.at(location.u, location.v)
 
 
 def differentiate(grid: Tensor, points: Tensor) -> Tensor:
@@ -138,8 +143,8 @@ def differentiate(grid: Tensor, points: Tensor) -> Tensor:
     Returns:
         `b n 2 2`; ``[..., i, j]`` is the derivative of coordinate i (0 is x) by coordinate j.
     """
-    pieces, place = _under(grid, points)
-    along_u, along_v = pieces.derivatives(place.u, place.v)
+    pieces, location = _select_at(grid, points)
+    along_u, along_v = pieces.derivatives(location.u, location.v)
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     return torch.stack([along_u * (columns / 2), along_v * (rows / 2)], dim=-1)
 
@@ -162,14 +167,14 @@ def evaluate_on_grid(grid: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor
     column, u = locate_axis(x, columns)
     row, v = locate_axis(y, rows)
     # All x before all y, so that memory accesses vectorise.
-    numbers = torch.stack(pieces_of(grid)).movedim(-1, 1)
-    under = Pieces(*numbers.index_select(-2, row).index_select(-1, column).movedim(1, -1))
+    coefficients = torch.stack(pieces_of(grid)).movedim(-1, 1)
+    selected = Pieces(*coefficients.index_select(-2, row).index_select(-1, column).movedim(1, -1))
     u, v = u.expand(len(y), -1), v[:, None].expand(-1, len(x))
-    along_u, along_v = under.derivatives(u, v)
-    return under.at(u, v), cross(along_u * (columns / 2), along_v * (rows / 2))
+    along_u, along_v = selected.derivatives(u, v)
+    return selected.at(u, v), cross(along_u * (columns / 2), along_v * (rows / 2))
 
 
-def slopes_of_axis(nodes: Tensor, points: Tensor) -> Tensor:
+def differentiate_axis(nodes: Tensor, points: Tensor) -> Tensor:
     """Return the derivative of :func:`evaluate_axis` at points `n`: `b n`."""
     piece, _ = locate_axis(points, nodes.shape[-1] - 1)
     return nodes.diff(dim=-1)[:, piece] * ((nodes.shape[-1] - 1) / 2)
@@ -180,12 +185,12 @@ def determinant(jacobian: Tensor) -> Tensor:
     return cross(jacobian[..., 0], jacobian[..., 1])
 
 
-def _under(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
+def _select_at(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
     """Return the piece that contains each point, and the location in it."""
-    place = locate(
+    location = locate(
         points.expand(max(len(grid), len(points)), -1, -1), grid.shape[1] - 1, grid.shape[2] - 1
     )
-    return select(pieces_of(grid), place.row, place.column), place
+    return select(pieces_of(grid), location.row, location.column), location
 
 
 def least_determinant(grid: Tensor) -> Tensor:

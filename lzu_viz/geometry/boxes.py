@@ -74,7 +74,8 @@ def area(boxes: Tensor) -> Tensor:
 def _sides(boxes: Tensor, size: Sequence[int]) -> Tensor:
     if boxes.shape[-1:] != (4,):
         raise ValueError(
-            f"boxes must be `... 4` (left, top, right, bottom), got {check.shape(boxes)}"
+            "boxes must have shape (..., 4), with (left, top, right, bottom) in the last axis, "
+            f"got {check.shape(boxes)}"
         )
     rows, columns = check.size(size)
     return torch.tensor([columns, rows, columns, rows], dtype=boxes.dtype, device=boxes.device)

@@ -30,8 +30,7 @@ def size(value: Sequence[int], name: str = "size", minimum: int = 1) -> Size:
         are_integers = False
     if not are_integers or min(rows, columns) < minimum:
         raise ValueError(
-            f"{name} must be (rows, columns), two whole numbers of at least {minimum}, "
-            f"got {value!r}"
+            f"{name} must be (rows, columns), two integers of at least {minimum}, got {value!r}"
         )
     return rows, columns
 
@@ -48,9 +47,9 @@ def per_axis(
         good = False
     if not good:
         raise ValueError(
-            f"{name} is a fraction of the frame's side, one number or (rows, columns), each from "
-            f"{minimum:g} to {maximum:g}; got {value!r}. "
-            "Divide a length in pixels or nodes by the side."
+            f"{name} must be a fraction of the frame's side, one number or (rows, columns), "
+            f"between {minimum:g} and {maximum:g}, got {value!r}; divide a length in pixels or "
+            "nodes by the length of the side"
         )
     return rows, columns
 
@@ -58,11 +57,11 @@ def per_axis(
 def features(tensor: Tensor, name: str = "features") -> None:
     """Raise ``ValueError`` unless the tensor is a floating `b c h w`."""
     if tensor.ndim != 4 or 0 in tensor.shape:
-        raise ValueError(f"{name} must be `b c h w`, got {shape(tensor)}")
+        raise ValueError(f"{name} must have shape (b, c, h, w), got {shape(tensor)}")
     if not tensor.is_floating_point():
         raise ValueError(
-            f"{name} must be floating point, got {tensor.dtype}; for an image in 0..255, "
-            "divide by 255"
+            f"{name} must be floating point, got {tensor.dtype}; convert it, and divide an image "
+            "in 0..255 by 255"
         )
 
 
@@ -76,10 +75,7 @@ def image_shape(tensor: Tensor, name: str = "image") -> None:
     """Raise ``ValueError`` unless the tensor is a floating `b c h w`, at least 2x2."""
     features(tensor, name)
     if min(tensor.shape[-2:]) < 2:
-        raise ValueError(
-            f"{name} must be at least 2x2 pixels, got {shape(tensor)}: "
-            "one pixel has nothing to zoom into"
-        )
+        raise ValueError(f"{name} must have at least 2x2 pixels, got {shape(tensor)}")
 
 
 def finite(tensor: Tensor, means: Tensor, name: str = "image") -> None:
@@ -97,15 +93,15 @@ def finite(tensor: Tensor, means: Tensor, name: str = "image") -> None:
         and not bool(torch.isfinite(means.detach().sum()))
         and not bool(torch.isfinite(tensor).all())
     ):
-        raise ValueError(f"{name} has NaN or infinite pixels; look at what made it")
+        raise ValueError(f"{name} has NaN or infinite pixels; check how it was computed")
 
 
 def points(tensor: Tensor, name: str = "points") -> None:
     """Raise ``ValueError`` unless the tensor is a floating `b n 2`."""
     if tensor.ndim != 3 or tensor.shape[-1] != 2 or not tensor.is_floating_point():
         raise ValueError(
-            f"{name} must be floating `b n 2`, (x, y) in [-1, 1], "
-            f"got {shape(tensor)} of {tensor.dtype}"
+            f"{name} must be floating point of shape (b, n, 2), with (x, y) in [-1, 1], "
+            f"got {tensor.dtype} of shape {shape(tensor)}"
         )
 
 
@@ -113,17 +109,18 @@ def saliency(tensor: Tensor, name: str = "saliency") -> None:
     """Raise ``ValueError`` unless the tensor is a floating, finite, positive `b 1 h w`."""
     if tensor.ndim != 4 or tensor.shape[1] != 1 or 0 in tensor.shape:
         raise ValueError(
-            f"{name} must be `b 1 h w`, got {shape(tensor)}; add a batch and a channel axis"
+            f"{name} must have shape (b, 1, h, w), got {shape(tensor)}; add a batch and a channel "
+            "axis to a map of shape (h, w)"
         )
     if not tensor.is_floating_point():
-        raise ValueError(f"{name} must be floating point, got {tensor.dtype}")
+        raise ValueError(f"{name} must be floating point, got {tensor.dtype}; convert it")
     if not bool(torch.isfinite(tensor).all()):
-        raise ValueError(f"{name} has NaN or infinite cells; look at what made it")
+        raise ValueError(f"{name} has NaN or infinite cells; check how it was computed")
     minimum = float(tensor.detach().amin())
     if minimum <= 0:
         raise ValueError(
-            f"{name} must be positive everywhere, its least cell is {minimum:g}; "
-            "`lzu_viz.geometry.saliency.normalise` puts a floor under it"
+            f"{name} must be positive everywhere, got a minimum of {minimum:g}; "
+            "`lzu_viz.saliency.normalise` adds a small floor to a non-negative map"
         )
 
 
@@ -131,11 +128,14 @@ def boxes(tensor: Tensor, name: str = "boxes") -> None:
     """Raise ``ValueError`` unless the tensor is a floating, ordered xyxy `n 4` or `b n 4`."""
     if tensor.ndim not in (2, 3) or tensor.shape[-1] != 4 or not tensor.is_floating_point():
         raise ValueError(
-            f"{name} must be floating `n 4` or `b n 4`, got {shape(tensor)} of {tensor.dtype}"
+            f"{name} must be floating point of shape (n, 4) or (b, n, 4), "
+            f"got {tensor.dtype} of shape {shape(tensor)}"
         )
-    if not bool((tensor[..., :2] <= tensor[..., 2:]).all()):
+    valid = (tensor[..., :2] <= tensor[..., 2:]).all(dim=-1)
+    if not bool(valid.all()):
         raise ValueError(
-            f"{name} must be (left, top, right, bottom), left <= right and top <= bottom, none NaN"
+            f"{name} must be (left, top, right, bottom) with left <= right and top <= bottom, "
+            f"without NaN, got {tensor[~valid][0].tolist()}"
         )
 
 
@@ -144,7 +144,9 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
-        device = next((each.device.type for each in args if isinstance(each, Tensor)), "cpu")
+        device = next(
+            (argument.device.type for argument in args if isinstance(argument, Tensor)), "cpu"
+        )
         with torch.autocast(device, enabled=False):
             return function(*args, **kwargs)
 
@@ -155,6 +157,7 @@ def same_batch(first: int, second: int, names: str) -> int:
     """Return the common batch size of two tensors, where a batch of 1 is broadcast."""
     if first != second and 1 not in (first, second):
         raise ValueError(
-            f"{names} have batches of {first} and {second}; they must be equal, or one of them 1"
+            f"{names} must have equal batch sizes, or one of them a batch size of 1, "
+            f"got {first} and {second}"
         )
     return max(first, second)

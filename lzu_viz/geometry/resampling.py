@@ -85,10 +85,10 @@ def sample(
     # Testing all points is much cheaper than `torch.where` on all channels.
     if is_all_finite(points) if all_finite is None else all_finite:
         return _read(image, points)
-    known = points.isfinite().all(dim=-1)
+    is_defined = points.isfinite().all(dim=-1)
     # NaN must not enter the arithmetic: masked NaN values still spread through gradients.
-    values = _read(image, torch.where(known[..., None], points, 0.0))
-    return torch.where(known[:, None], values, fill_value)
+    values = _read(image, torch.where(is_defined[..., None], points, 0.0))
+    return torch.where(is_defined[:, None], values, fill_value)
 
 
 def is_all_finite(points: Tensor) -> bool:
@@ -100,9 +100,9 @@ def _read(image: Tensor, points: Tensor) -> Tensor:
     """Return :func:`sample` for points that are all finite."""
     batch = max(len(image), len(points))
     dtype = torch.promote_types(image.dtype, points.dtype)
-    image, kept = image.to(dtype), image.dtype
-    pixels, wanted = image[0, 0].numel(), points[0, ..., 0].numel()
-    if image.device.type == "cpu" and image.shape[1] >= MANY_CHANNELS and wanted > 3 * pixels:
+    image, image_dtype = image.to(dtype), image.dtype
+    pixels, samples = image[0, 0].numel(), points[0, ..., 0].numel()
+    if image.device.type == "cpu" and image.shape[1] >= MANY_CHANNELS and samples > 3 * pixels:
         image = image.contiguous(memory_format=torch.channels_last)
     return F.grid_sample(
         image.expand(batch, -1, -1, -1),
@@ -110,7 +110,7 @@ def _read(image: Tensor, points: Tensor) -> Tensor:
         mode="bilinear",
         padding_mode="border",
         align_corners=False,
-    ).to(kept)
+    ).to(image_dtype)
 
 
 class Reading(NamedTuple):
@@ -163,15 +163,17 @@ def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> Mipma
     top = int((level.detach().amax() - 1e-4).ceil().clamp(min=0))
     level = level.clamp(max=float(top))
     lower = level.detach().floor().clamp(1, max(top - 1, 1))
-    itself, upper = (1 - level).clamp(min=0), (level - lower).clamp(min=0)
-    weights = [itself, 1 - itself - upper, upper][: min(top, 2) + 1]
-    places = [points]
+    image_weight, upper_weight = (1 - level).clamp(min=0), (level - lower).clamp(min=0)
+    weights = [image_weight, 1 - image_weight - upper_weight, upper_weight][: min(top, 2) + 1]
+    level_points = [points]
     if top:
         layout = points.new_tensor([*zip(*_atlas_layout(size, top), strict=True)])
-        places += [_to_atlas(points, layout, (lower + k).long() - 1) for k in range(min(top, 2))]
+        level_points += [
+            _to_atlas(points, layout, (lower + k).long() - 1) for k in range(min(top, 2))
+        ]
     readings = [
-        Reading(from_atlas=index > 0, points=place, weight=weight[:, None])
-        for index, (place, weight) in enumerate(zip(places, weights, strict=True))
+        Reading(from_atlas=index > 0, points=points_of_level, weight=weight[:, None])
+        for index, (points_of_level, weight) in enumerate(zip(level_points, weights, strict=True))
         if bool(weight.detach().any())
     ]
     return MipmapPlan(tuple(readings), top)
@@ -198,7 +200,7 @@ def sample_mipmap(image: Tensor, plan: MipmapPlan, *, finite: bool = False) -> T
         # In place, as allocating a tensor of this size costs as much as the product.
         weight, values = weight.to(image.dtype), _read(levels if from_atlas else image, points)
         total = values.mul_(weight) if total is None else total.addcmul_(weight, values)
-    assert total is not None, "shares add up to 1, so that some reading counts"
+    assert total is not None, "the weights sum to 1, so that there is at least one reading"
     return total
 
 
@@ -237,7 +239,7 @@ def _mipmap_atlas(image: Tensor, top: int) -> Tensor:
     atlas = image.new_empty(*image.shape[:2], int(rows), int(columns))
     # Autograd and compiled programs do not support ``out=``.
     in_place = not (image.requires_grad or torch.compiler.is_compiling())
-    for first, rows, columns in ([int(each) for each in region[:3]] for region in layout):
+    for first, rows, columns in ([int(value) for value in region[:3]] for region in layout):
         # The pixels beside a level have weight zero, but are read and must not be NaN.
         atlas[..., first : first + rows, columns:] = 0
         region = atlas[..., first : first + rows, :columns]

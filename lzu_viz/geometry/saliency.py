@@ -36,7 +36,7 @@ def normalise(saliency: Tensor) -> Tensor:
         ValueError: if the shape is wrong, a cell is negative or not finite, or all cells are zero.
     """
     if saliency.ndim != 4 or saliency.shape[1] != 1 or 0 in saliency.shape:
-        raise ValueError(f"saliency must be `b 1 h w`, got {check.shape(saliency)}")
+        raise ValueError(f"saliency must have shape (b, 1, h, w), got {check.shape(saliency)}")
     # In half precision the floor would round to zero.
     saliency = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
     total = saliency.sum(dim=(-2, -1), keepdim=True)
@@ -46,11 +46,11 @@ def normalise(saliency: Tensor) -> Tensor:
         or bool((total <= 0).any())
     ):
         raise ValueError(
-            f"saliency must be finite, nowhere negative and somewhere positive; its cells lie "
-            f"between {saliency.min():g} and {saliency.max():g}"
+            "saliency must be finite and non-negative, with a positive sum, got cells from "
+            f"{saliency.min():g} to {saliency.max():g}"
         )
-    share = saliency / total
-    return (share + FLOOR / share[0, 0].numel()) / (1 + FLOOR)
+    fraction = saliency / total
+    return (fraction + FLOOR / fraction[0, 0].numel()) / (1 + FLOOR)
 
 
 def uniform(size: Sequence[int] = SIZE, *, device: torch.device | str | None = None) -> Tensor:
@@ -103,10 +103,15 @@ def gaussian(
     check.points(centres, "centres")
     # The frame [-1, 1] has side 2.
     if isinstance(sigma, Tensor):
-        if sigma.shape != centres.shape[:2] or not bool(((sigma > 0) & (sigma <= 10)).all()):
+        if sigma.shape != centres.shape[:2]:
             raise ValueError(
-                f"sigma must be `b n`, one fraction of the side for each of centres "
-                f"{check.shape(centres)}, got {check.shape(sigma)} from {sigma.min():g}"
+                "a tensor sigma must have shape (b, n), one value for each of centres "
+                f"{check.shape(centres)}, got shape {check.shape(sigma)}"
+            )
+        if not bool(((sigma > 0) & (sigma <= 10)).all()):
+            raise ValueError(
+                "sigma must be a fraction of the frame's side in ]0, 10], got values from "
+                f"{sigma.min():g} to {sigma.max():g}"
             )
         deviation = 2 * sigma[..., None]
     else:
@@ -116,8 +121,8 @@ def gaussian(
         weight = torch.ones_like(centres[..., 0])
     if weight.shape != centres.shape[:2]:
         raise ValueError(
-            f"weight must be `b n`, one for each of centres {check.shape(centres)}, "
-            f"got {check.shape(weight)}"
+            "weight must have shape (b, n), one value for each of centres "
+            f"{check.shape(centres)}, got shape {check.shape(weight)}"
         )
     return normalise(_gaussians(centres, (deviation**2).expand_as(centres), weight, size))
 
@@ -150,7 +155,7 @@ def from_boxes(
     """
     height, width = check.size(frame, "frame")
     if bandwidth <= 0:
-        raise ValueError(f"bandwidth must be above 0 pixels, got {bandwidth}")
+        raise ValueError(f"bandwidth must be positive, in pixels, got {bandwidth}")
     pixel = torch.tensor([2 / width, 2 / height], dtype=boxes.dtype, device=boxes.device)
     centres, sides = _centres_and_sides(boxes)
     return _boxes_on_floor(centres, bandwidth * sides * pixel, amplitude, size)
@@ -175,7 +180,7 @@ def from_boxes_scale_free(
         `b 1 h w`.
     """
     if relative_sigma <= 0:
-        raise ValueError(f"relative_sigma must be above 0, got {relative_sigma}")
+        raise ValueError(f"relative_sigma must be positive, got {relative_sigma}")
     centres, sides = _centres_and_sides(boxes)
     return _boxes_on_floor(centres, (relative_sigma * sides) ** 2, amplitude, size)
 
@@ -195,11 +200,11 @@ def from_edges(image: Tensor, size: Sequence[int] = SIZE) -> Tensor:
     if image.shape[1] not in (1, 3):
         raise ValueError(f"image must have 1 or 3 channels, got {check.shape(image)}")
     grey = rgb_to_grayscale(image) if image.shape[1] == 3 else image
-    slope = spatial_gradient(grey.to(torch.promote_types(image.dtype, torch.float32)))
+    gradient = spatial_gradient(grey.to(torch.promote_types(image.dtype, torch.float32)))
     # The constant keeps the square root differentiable. Nearly all that it adds is subtracted
     # again: summed over a large flat region it would outweigh the outline of a small object.
-    length = (slope.square().sum(dim=2) + 1e-6).sqrt() - (1e-3 - 1e-6)
-    return normalise(F.adaptive_avg_pool2d(length, check.size(size)))
+    magnitude = (gradient.square().sum(dim=2) + 1e-6).sqrt() - (1e-3 - 1e-6)
+    return normalise(F.adaptive_avg_pool2d(magnitude, check.size(size)))
 
 
 def mix(*maps: Tensor, weights: Sequence[float] | None = None) -> Tensor:
@@ -220,17 +225,21 @@ def mix(*maps: Tensor, weights: Sequence[float] | None = None) -> Tensor:
     weights = [1.0] * len(maps) if weights is None else list(weights)
     if not maps or len(weights) != len(maps):
         raise ValueError(
-            f"mix needs one weight a map, got {len(maps)} maps and {len(weights)} weights"
+            f"mix requires at least one map and one weight per map, got {len(maps)} maps and "
+            f"{len(weights)} weights"
         )
     if min(weights) < 0 or not 0 < sum(weights) < float("inf"):
-        raise ValueError(f"weights must be finite, nowhere negative and not all 0, got {weights}")
+        raise ValueError(f"weights must be finite, non-negative and not all 0, got {weights}")
     for saliency in maps:
         check.saliency(saliency, "each map")
         if saliency.shape[-2:] != maps[0].shape[-2:]:
-            raise ValueError(f"maps must have one size, got {[check.shape(each) for each in maps]}")
+            raise ValueError(
+                "maps must have the same size, got "
+                f"{[check.shape(single_map) for single_map in maps]}"
+            )
     total = sum(
-        weight * each / each.sum(dim=(-2, -1), keepdim=True)
-        for weight, each in zip(weights, maps, strict=True)
+        weight * single_map / single_map.sum(dim=(-2, -1), keepdim=True)
+        for weight, single_map in zip(weights, maps, strict=True)
     )
     return normalise(torch.as_tensor(total))
 
@@ -246,7 +255,7 @@ def _gaussians(centres: Tensor, variance: Tensor, weight: Tensor, size: Sequence
     dtype = torch.promote_types(centres.dtype, torch.float32)
     centres, variance, weight = centres.to(dtype), variance.to(dtype), weight.to(dtype)
     if not bool(torch.isfinite(centres).all() & torch.isfinite(variance).all()):
-        raise ValueError("centres and widths must be finite, some are NaN or infinite")
+        raise ValueError("centres and standard deviations must be finite, got NaN or infinity")
     profiles = []
     for axis, cells in ((1, check.size(size)[0]), (0, check.size(size)[1])):
         blurred = variance[..., axis, None] + (2 / cells) ** 2 / 12

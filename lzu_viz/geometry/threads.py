@@ -23,12 +23,12 @@ def threads(count: int) -> Iterator[None]:
         ...     torch.get_num_threads()
         1
     """
-    before = torch.get_num_threads()
-    if before == count:
+    previous = torch.get_num_threads()
+    if previous == count:
         yield
         return
     torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)

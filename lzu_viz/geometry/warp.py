@@ -43,7 +43,7 @@ CACHE_SIZE = 16
 """Maximum number of maps and resampling plans that a warp caches."""
 
 Frame = Literal["source", "zoomed"]
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,16 +79,16 @@ class Warp:
         grid = self.grid
         if grid.ndim != 4 or grid.shape[-1] != 2 or min(grid.shape[1:3]) < 2 or len(grid) < 1:
             raise ValueError(
-                "grid must be `b rows+1 columns+1 2`, at least one row and one column of pieces, "
-                f"got {check.shape(grid)}"
+                "grid must have shape (b, rows + 1, columns + 1, 2), with at least one row and one "
+                f"column of pieces, got {check.shape(grid)}"
             )
         if grid.dtype not in (torch.float32, torch.float64):
             raise ValueError(
-                f"grid must be float32 or float64, got {grid.dtype}: half precision misplaces "
-                "pixels, by 0.3 px at 900x1600"
+                f"grid must be float32 or float64, got {grid.dtype}; half precision is too coarse, "
+                "with errors of 0.3 pixels at 900x1600"
             )
         if not bool(torch.isfinite(grid).all()):
-            raise ValueError("grid has NaN or infinite nodes; look at what made it")
+            raise ValueError("grid has NaN or infinite nodes; check how it was computed")
 
     @classmethod
     def identity(
@@ -156,7 +156,7 @@ class Warp:
         """
         if x.ndim != 2 or y.ndim != 2:
             raise ValueError(
-                "x and y must be `b columns+1` and `b rows+1`, "
+                "x and y must have shapes (b, columns + 1) and (b, rows + 1), "
                 f"got {check.shape(x)} and {check.shape(y)}"
             )
         batch = check.same_batch(len(x), len(y), "x and y")
@@ -181,9 +181,11 @@ class Warp:
     def __getitem__(self, index: int) -> "Warp":
         """Return the warp at ``index`` as a batch of 1."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"this warp has a batch of {len(self)}, got index {index}")
-        one = [index % len(self)]
-        return Warp(self.grid[one], self.axes and (self.axes[0][one], self.axes[1][one]))
+            raise IndexError(f"index {index} is out of range for a warp of batch {len(self)}")
+        selected = [index % len(self)]
+        return Warp(
+            self.grid[selected], self.axes and (self.axes[0][selected], self.axes[1][selected])
+        )
 
     def __repr__(self) -> str:
         """Return batch size, pieces and separability as text."""
@@ -282,12 +284,12 @@ class Warp:
             check.same_batch(len(self), len(features), "warp and features")
         maps = self.zoomed_maps(sizes)
         key = tuple(check.size(size) for size in sizes)
-        all_finite = self._once(
+        all_finite = self._cached(
             ("all_finite", key), lambda: [is_all_finite(points) for points in maps]
         )
         return [
-            sample(level, points, fill_value, all_finite=each)
-            for level, points, each in zip(levels, maps, all_finite, strict=True)
+            sample(level, points, fill_value, all_finite=is_finite)
+            for level, points, is_finite in zip(levels, maps, all_finite, strict=True)
         ]
 
     def source_map(self, size: Sequence[int]) -> Tensor:
@@ -300,8 +302,8 @@ class Warp:
 
     def zoomed_maps(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
         """Return :meth:`zoomed_map` for several sizes; faster than one call for each."""
-        wanted = tuple(check.size(size) for size in sizes)
-        return list(self._once(("zoomed", wanted), lambda: self._invert(wanted)))
+        checked_sizes = tuple(check.size(size) for size in sizes)
+        return list(self._cached(("zoomed", checked_sizes), lambda: self._invert(checked_sizes)))
 
     # Points and boxes.
 
@@ -315,8 +317,8 @@ class Warp:
             `b n 2`; NaN for a point that is NaN or outside the zoomed frame.
         """
         check.points(points)
-        known, places = _in_frame(points)
-        return torch.where(known, self._map("source", places.to(self.grid.dtype)), torch.nan)
+        inside, clipped = _in_frame(points)
+        return torch.where(inside, self._map("source", clipped.to(self.grid.dtype)), torch.nan)
 
     def to_zoomed(self, points: Tensor) -> Tensor:
         """Map points from the source to the zoomed frame, by the inverse of T.
@@ -331,9 +333,9 @@ class Warp:
             ValueError: if the warp is folded; the message names the first folded piece.
         """
         check.points(points)
-        known = points.isfinite().all(dim=-1, keepdim=True)
-        zoomed = self._map("zoomed", torch.where(known, points, 0.0).to(self.grid.dtype))
-        return _whole(torch.where(known, zoomed, torch.nan))
+        finite = points.isfinite().all(dim=-1, keepdim=True)
+        zoomed = self._map("zoomed", torch.where(finite, points, 0.0).to(self.grid.dtype))
+        return _nan_unless_finite(torch.where(finite, zoomed, torch.nan))
 
     def jacobian(self, points: Tensor) -> Tensor:
         """Return the derivative of T at points of the zoomed frame.
@@ -346,9 +348,9 @@ class Warp:
             NaN for a point that is NaN or outside the zoomed frame.
         """
         check.points(points)
-        known, places = _in_frame(points)
-        derivatives = bilinear.differentiate(self.grid, places.to(self.grid.dtype))
-        return torch.where(known[..., None], derivatives, torch.nan)
+        inside, clipped = _in_frame(points)
+        derivatives = bilinear.differentiate(self.grid, clipped.to(self.grid.dtype))
+        return torch.where(inside[..., None], derivatives, torch.nan)
 
     def boxes_to_source(self, boxes: Tensor) -> Tensor:
         """Return the bounding boxes, in the source frame, of boxes of the zoomed frame.
@@ -366,10 +368,11 @@ class Warp:
         check.boxes(boxes)
         if boxes.ndim == 2 and len(self) > 1:
             raise ValueError(
-                f"boxes must be `b n 4` for a warp of batch {len(self)}, got {check.shape(boxes)}"
+                f"boxes must have shape (b, n, 4) for a warp of batch {len(self)}, "
+                f"got {check.shape(boxes)}"
             )
-        many = boxes if boxes.ndim == 3 else boxes[None]
-        sides = many.to(self.grid.dtype).clamp(-1, 1)[..., None]
+        batched = boxes if boxes.ndim == 3 else boxes[None]
+        sides = batched.to(self.grid.dtype).clamp(-1, 1)[..., None]
         left, top, right, bottom = sides.unbind(dim=-2)
         rows, columns = self.pieces
         x = _nodes(columns, boxes.device, self.grid.dtype).clamp(left, right)
@@ -418,7 +421,7 @@ class Warp:
             folded = folded | x[:, None, :] | y[:, :, None]
         return folded.nonzero()
 
-    def _refuse_folds(self) -> None:
+    def _check_not_folded(self) -> None:
         if self.axes is not None:
             # The product of the smallest steps is a lower bound of every determinant.
             x, y = (float(axis.detach().diff(dim=-1).amin()) for axis in self.axes)
@@ -438,9 +441,9 @@ class Warp:
     def _map(self, frame: Frame, points: Tensor) -> Tensor:
         """Return finite points `b n 2` mapped to a frame."""
         batch = check.same_batch(len(self), len(points), "warp and points")
-        by_axis, by_pieces = _TO[frame]
+        by_axis, by_pieces = _MAP_TO[frame]
         if frame == "zoomed":
-            self._refuse_folds()
+            self._check_not_folded()
         if self.axes is None:
             return by_pieces(self.grid.expand(batch, -1, -1, -1), points.expand(batch, -1, -1))
         return torch.stack(
@@ -454,16 +457,22 @@ class Warp:
             y, x = (axis_centres(count, self.grid.device, self.grid.dtype) for count in size)
             if self.axes is None:
                 return bilinear.evaluate_on_grid(self.grid, x, y)
-            pairs = [(nodes, at) for nodes, at in zip(self.axes, (x, y), strict=True)]
-            places = [bilinear.evaluate_axis(nodes, at[None]) for nodes, at in pairs]
-            across, down = (bilinear.slopes_of_axis(nodes, at) for nodes, at in pairs)
-            return _outer(*places), across[:, None, :] * down[:, :, None]
+            pairs = [
+                (nodes, coordinates) for nodes, coordinates in zip(self.axes, (x, y), strict=True)
+            ]
+            mapped = [
+                bilinear.evaluate_axis(nodes, coordinates[None]) for nodes, coordinates in pairs
+            ]
+            derivative_x, derivative_y = (
+                bilinear.differentiate_axis(nodes, coordinates) for nodes, coordinates in pairs
+            )
+            return _outer(*mapped), derivative_x[:, None, :] * derivative_y[:, :, None]
 
-        return self._once(("source", size), make)
+        return self._cached(("source", size), make)
 
     def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
         """Return the inverse of T at the pixel centres of source images of several sizes."""
-        self._refuse_folds()
+        self._check_not_folded()
         # The operations are small: more threads are no faster, and on a busy machine each operation
         # waits for all of them.
         with threads(1):
@@ -472,16 +481,16 @@ class Warp:
     def _inverse_maps(self, sizes: Sequence[Size]) -> list[Tensor]:
         if self.axes is None:
             return invert_pixels(self.grid, sizes)
-        every = []
+        maps = []
         for size in sizes:
             x, y = (
                 invert_axis(nodes, axis_centres(count, nodes.device, nodes.dtype)[None])
                 for nodes, count in zip(self.axes, (size[1], size[0]), strict=True)
             )
             dense = _outer(x, y)
-            known = math.isfinite(float(x.detach().sum()) + float(y.detach().sum()))
-            every.append(dense if known else _whole(dense))
-        return every
+            all_finite = math.isfinite(float(x.detach().sum()) + float(y.detach().sum()))
+            maps.append(dense if all_finite else _nan_unless_finite(dense))
+        return maps
 
     def _mipmap_plan(self, source: Size, size: Size) -> MipmapPlan:
         """Return the mipmap plan for zooming a source image to a size."""
@@ -490,7 +499,7 @@ class Warp:
             points, area = self._forward(size)
             return plan_mipmap(source, points, footprints(source, points, area))
 
-        return self._once(("mipmap", source, size), make)
+        return self._cached(("mipmap", source, size), make)
 
     def _mean_plan(self, source: Size, size: Size) -> MeanPlan:
         """Return the plan of exact means for a separable warp, whose pixels cover rectangles."""
@@ -505,28 +514,28 @@ class Warp:
             )
             return plan_means(source, rows, columns, x.dtype, x.device)
 
-        return self._once(("means", source, size), make)
+        return self._cached(("means", source, size), make)
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Made]) -> Made:
+    def _cached(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """Return ``make()``, cached under ``key`` unless the grid requires a gradient."""
         if self.grid.requires_grad:
             return make()
         if key not in self._memory:
             if torch.compiler.is_compiling():
                 raise RuntimeError(
-                    "a compiled program takes a warp's maps as they are, and they have not been "
-                    "made for these sizes yet: call it once on an image of the same size, before "
-                    "it is compiled or exported"
+                    "the maps of the warp for these sizes are not cached, and cannot be computed "
+                    "in a compiled program; call the model once on an image of the same size "
+                    "before it is compiled or exported"
                 )
             # Tensors created in inference mode cannot be used in autograd later.
             with torch.inference_mode(False):
                 self._memory[key] = make()
-        made: Made = self._memory[key]
+        value: Value = self._memory[key]
         if not torch.compiler.is_compiling():
             self._memory.move_to_end(key)
             if len(self._memory) > CACHE_SIZE:
                 self._memory.popitem(last=False)
-        return made
+        return value
 
 
 def _outer(x: Tensor, y: Tensor) -> Tensor:
@@ -535,7 +544,9 @@ def _outer(x: Tensor, y: Tensor) -> Tensor:
     return torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=1).movedim(1, -1)
 
 
-_TO: dict[Frame, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+_MAP_TO: dict[
+    Frame, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
+] = {
     "source": (bilinear.evaluate_axis, bilinear.evaluate),
     "zoomed": (invert_axis, invert_pieces),
 }
@@ -547,7 +558,7 @@ def _nodes(pieces: int, device: torch.device | str | None, dtype: torch.dtype) -
     return torch.linspace(-1, 1, pieces + 1, device=device, dtype=dtype)
 
 
-def _whole(points: Tensor) -> Tensor:
+def _nan_unless_finite(points: Tensor) -> Tensor:
     """Return points `... 2` with both coordinates NaN where either is not finite."""
     return torch.where(points.isfinite().all(dim=-1, keepdim=True), points, torch.nan)
 
@@ -555,5 +566,5 @@ def _whole(points: Tensor) -> Tensor:
 def _in_frame(points: Tensor) -> tuple[Tensor, Tensor]:
     """Return which points `b n 2` lie in the frame, `b n 1`, and these clipped to it, others 0."""
     slack = 16 * torch.finfo(points.dtype).eps
-    known = (points.abs() <= 1 + slack).all(dim=-1, keepdim=True)
-    return known, torch.where(known, points, 0.0).clamp(-1, 1)
+    inside = (points.abs() <= 1 + slack).all(dim=-1, keepdim=True)
+    return inside, torch.where(inside, points, 0.0).clamp(-1, 1)

@@ -155,7 +155,7 @@ def test_blocks_and_bags_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU does in place of a sparse product."""
     image, made = torch.rand(2, 3, 80, 90), plan((80, 90), edges(70), edges(65))
     bags = area_means(image, made)
-    monkeypatch.setattr(area_resampling, "_bags", None)
+    monkeypatch.setattr(area_resampling, "_sparse_product", None)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert torch.allclose(area_means(image, made), bags, atol=1e-5)
 

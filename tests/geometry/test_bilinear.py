@@ -54,7 +54,7 @@ def test_slopes_of_an_axis_are_its_derivative() -> None:
     for row in range(2):
         values = bilinear.evaluate_axis(nodes[[row]], points[None])
         (wanted,) = torch.autograd.grad(values.sum(), points)
-        assert torch.allclose(bilinear.slopes_of_axis(nodes, points.detach())[row], wanted)
+        assert torch.allclose(bilinear.differentiate_axis(nodes, points.detach())[row], wanted)
 
 
 def test_locate_and_delocate_are_a_pair() -> None:

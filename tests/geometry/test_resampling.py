@@ -61,7 +61,7 @@ def test_a_batch_of_one_serves_any_batch() -> None:
     image, points = torch.rand(3, 2, 6, 6), pixel_centres((4, 4))
     assert torch.equal(sample(image, points)[1:2], sample(image[1:2], points))
     assert sample(image[:1], points.expand(3, -1, -1, -1)).shape == (3, 2, 4, 4)
-    with pytest.raises(ValueError, match="batches of 3 and 2"):
+    with pytest.raises(ValueError, match=r"equal batch sizes.* got 3 and 2"):
         sample(image, points.expand(2, -1, -1, -1))
 
 
@@ -99,7 +99,7 @@ def test_half_precision_images_keep_their_dtype(dtype: torch.dtype) -> None:
 
 
 def test_bad_images_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"`b c h w`, got \(3, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"\(b, c, h, w\), got \(3, 8, 8\)"):
         resize(torch.rand(3, 8, 8), (4, 4))
     with pytest.raises(ValueError, match=r"floating point, got torch.uint8"):
         resize(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), (4, 4))

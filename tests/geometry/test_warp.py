@@ -273,7 +273,7 @@ def test_a_warp_of_one_serves_any_batch_and_batches_have_to_agree() -> None:
     points = torch.rand(1, 5, 2)
     assert three.to_zoomed(points).shape == (3, 5, 2)
     assert warp.to_source(points.expand(4, -1, -1)).shape == (4, 5, 2)
-    with pytest.raises(ValueError, match="batches of 3 and 2"):
+    with pytest.raises(ValueError, match=r"equal batch sizes.* got 3 and 2"):
         three.zoom(image[:2], (8, 8))
     with pytest.raises(IndexError):
         three[3]
@@ -306,17 +306,17 @@ def test_bad_input_is_refused() -> None:
         warp.zoom(torch.rand(1, 3, 1, 1), (8, 8))
     with pytest.raises(ValueError, match="NaN or infinite pixels"):
         warp.zoom(torch.full((1, 3, 8, 8), torch.nan), (8, 8))
-    with pytest.raises(ValueError, match=r"`b c h w`, got \(3, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"\(b, c, h, w\), got \(3, 8, 8\)"):
         warp.zoom(torch.rand(3, 8, 8), (8, 8))
     with pytest.raises(ValueError, match="size must be"):
         warp.zoom(torch.rand(1, 3, 8, 8), 8)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"floating `b n 2`"):
+    with pytest.raises(ValueError, match=r"floating point of shape \(b, n, 2\)"):
         warp.to_source(torch.zeros(3, 2))
     with pytest.raises(ValueError, match="NaN or infinite nodes"):
         Warp.from_grid(torch.full((1, 3, 3, 2), torch.nan))
     with pytest.raises(ValueError, match="float32 or float64"):
         Warp.from_grid(torch.zeros(1, 3, 3, 2, dtype=torch.float16))
-    with pytest.raises(ValueError, match="rows\\+1 columns\\+1 2"):
+    with pytest.raises(ValueError, match=r"\(b, rows \+ 1, columns \+ 1, 2\)"):
         Warp.from_grid(torch.zeros(3, 3, 2))
     with pytest.raises(ValueError, match="positive everywhere"):
         Warp.from_saliency(torch.zeros(1, 1, 4, 4))
@@ -333,7 +333,7 @@ def test_all_levels_of_a_pyramid_are_unzoomed_together() -> None:
     sizes = [(16, 32), (8, 16)]
     for got, level, size in zip(warp.unzoom_levels(levels, sizes), levels, sizes, strict=True):
         assert torch.equal(got, Warp.from_grid(warp.grid).unzoom(level, size))
-    with pytest.raises(ValueError, match="`b c h w`"):
+    with pytest.raises(ValueError, match=r"\(b, c, h, w\)"):
         warp.unzoom_levels([levels[0][0]], [(4, 4)])
 
 

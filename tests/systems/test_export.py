@@ -78,5 +78,5 @@ def test_onnx_in_another_runtime(tmp_path: Path) -> None:
 
 def test_a_warp_that_has_not_been_used_says_what_to_do() -> None:
     ours, (first, _) = system(separable=False), images()
-    with pytest.raises(RuntimeError, match="call it once on an image of the same size"):
+    with pytest.raises(RuntimeError, match="call the model once on an image of the same size"):
         torch.export.export(ours, (first,))

@@ -44,9 +44,9 @@ def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         v = torch.where(linear >= 0, v, (root - linear) / (2 * square))
     v = v.clamp_(0, 1)
     side = torch.addcmul(b, v[:, None], d)
-    rest = torch.addcmul(q, v[:, None], c, value=-1)
-    u = (dot(rest, side) / dot(side, side)).clamp_(0, 1)
-    return u, v, torch.addcmul(rest, u[:, None], side, value=-1).abs_().amax(dim=-1)
+    remainder = torch.addcmul(q, v[:, None], c, value=-1)
+    u = (dot(remainder, side) / dot(side, side)).clamp_(0, 1)
+    return u, v, torch.addcmul(remainder, u[:, None], side, value=-1).abs_().amax(dim=-1)
 
 
 def refine(
@@ -64,15 +64,15 @@ def refine(
     Returns:
         u, v and residual; unchanged where the step does not reduce the residual.
     """
-    way = points - pieces.at(u, v)
+    error = points - pieces.at(u, v)
     along_u, along_v = pieces.derivatives(u, v)
     area = cross(along_u, along_v)
-    better_u = (u + cross(way, along_v) / area).clamp(0, 1)
-    better_v = (v + cross(along_u, way) / area).clamp(0, 1)
-    after = (points - pieces.at(better_u, better_v)).abs().amax(dim=-1)
-    helps = ~(after >= residual)
+    better_u = (u + cross(error, along_v) / area).clamp(0, 1)
+    better_v = (v + cross(along_u, error) / area).clamp(0, 1)
+    new_residual = (points - pieces.at(better_u, better_v)).abs().amax(dim=-1)
+    helps = ~(new_residual >= residual)
     return (
         torch.where(helps, better_u, u),
         torch.where(helps, better_v, v),
-        torch.where(helps, after, residual),
+        torch.where(helps, new_residual, residual),
     )

@@ -54,14 +54,14 @@ def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
     inner = nodes[:, 1:-1].detach().contiguous()
     piece = torch.searchsorted(inner, points.detach().contiguous(), right=True)
     low = nodes.gather(1, piece)
-    step = nodes.gather(1, piece + 1) - low
-    local = (points - low) / step
+    width = nodes.gather(1, piece + 1) - low
+    local = (points - low) / width
     inside = local.clamp(0, 1)
-    answer = (piece + inside) * (2 / count) - 1
+    inverse = (piece + inside) * (2 / count) - 1
     if bool((local != inside).any()):
-        known = ((local - inside) * step).abs() <= tolerance(nodes)
-        answer = torch.where(known, answer, torch.nan)
-    return answer
+        attained = ((local - inside) * width).abs() <= tolerance(nodes)
+        inverse = torch.where(attained, inverse, torch.nan)
+    return inverse
 
 
 def invert_pieces(grid: Tensor, points: Tensor) -> Tensor:
@@ -75,8 +75,8 @@ def invert_pieces(grid: Tensor, points: Tensor) -> Tensor:
         `b n 2` in [-1, 1], differentiable in both; NaN where a value is not attained.
     """
     with torch.no_grad():
-        piece, answer = _searched(grid.detach(), points.detach())
-    return _differentiable(grid, points, piece, answer)
+        piece, inverse = _searched(grid.detach(), points.detach())
+    return _differentiable(grid, points, piece, inverse)
 
 
 def invert_pixels(grid: Tensor, sizes: Sequence[Size]) -> list[Tensor]:
@@ -92,9 +92,9 @@ def invert_pixels(grid: Tensor, sizes: Sequence[Size]) -> list[Tensor]:
     """
     with torch.no_grad():
         piece = pieces_under(grid.detach(), sizes)
-        answer = _solved(grid.detach(), sizes, piece)
-    answer = _differentiable(grid, None, piece, answer)
-    parts = answer.split([height * width for height, width in sizes], dim=1)
+        inverse = _solved(grid.detach(), sizes, piece)
+    inverse = _differentiable(grid, None, piece, inverse)
+    parts = inverse.split([height * width for height, width in sizes], dim=1)
     return [part.unflatten(1, size) for part, size in zip(parts, sizes, strict=True)]
 
 
@@ -107,29 +107,29 @@ def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
     # All x before all y, here and in the table, so that memory accesses are contiguous.
     centres = [_centres(size, grid) for size in sizes]
     points = (torch.cat(centres, dim=1) if len(centres) > 1 else centres[0]).T
-    answer = grid.new_empty(len(grid), 2, len(points)).mT
+    inverse = grid.new_empty(len(grid), 2, len(points)).mT
     at_once = PIXELS_AT_ONCE if grid.device.type == "cpu" else len(points)
     # Reuse one buffer, as repeated allocation takes longer than filling it.
-    read = grid.new_empty(10, min(at_once, len(points)))
+    buffer = grid.new_empty(10, min(at_once, len(points)))
     for image, table in enumerate(_table(grid)):
         for start in range(0, len(points), at_once):
-            some = slice(start, start + at_once)
-            mine, which = answer[image, some], piece[image, some]
-            if len(which) != read.shape[1]:
-                read = grid.new_empty(10, len(which))
-            torch.index_select(table, 1, which + 1, out=read)
-            *coefficients, corner = read.unflatten(0, (5, 2)).mT
-            u, v, residual = solve(Pieces(*coefficients), points[some])
-            torch.add(corner[:, 0], u, alpha=2 / (grid.shape[2] - 1), out=mine[:, 0])
-            torch.add(corner[:, 1], v, alpha=2 / (grid.shape[1] - 1), out=mine[:, 1])
-            certain = residual <= slack
-            if not bool(certain.all()):
-                index = ((which >= 0) & ~certain).nonzero()[:, 0]
-                again = points[some][index][None]
-                which[index], mine[index] = (
-                    each[0] for each in _searched(grid[image : image + 1], again)
+            chunk = slice(start, start + at_once)
+            chunk_inverse, chunk_piece = inverse[image, chunk], piece[image, chunk]
+            if len(chunk_piece) != buffer.shape[1]:
+                buffer = grid.new_empty(10, len(chunk_piece))
+            torch.index_select(table, 1, chunk_piece + 1, out=buffer)
+            *coefficients, corner = buffer.unflatten(0, (5, 2)).mT
+            u, v, residual = solve(Pieces(*coefficients), points[chunk])
+            torch.add(corner[:, 0], u, alpha=2 / (grid.shape[2] - 1), out=chunk_inverse[:, 0])
+            torch.add(corner[:, 1], v, alpha=2 / (grid.shape[1] - 1), out=chunk_inverse[:, 1])
+            accurate = residual <= slack
+            if not bool(accurate.all()):
+                index = ((chunk_piece >= 0) & ~accurate).nonzero()[:, 0]
+                unsolved = points[chunk][index][None]
+                chunk_piece[index], chunk_inverse[index] = (
+                    result[0] for result in _searched(grid[image : image + 1], unsolved)
                 )
-    return answer
+    return inverse
 
 
 def _centres(size: Size, like: Tensor) -> Tensor:
@@ -145,8 +145,8 @@ def _table(grid: Tensor) -> Tensor:
     """
     pieces = grid.shape[1] - 1, grid.shape[2] - 1
     corner = _corners(pieces, grid.device, grid.dtype).expand(len(grid), -1, -1, -1)
-    numbers = torch.cat([*pieces_of(grid), corner], dim=-1).flatten(1, 2).mT
-    return F.pad(numbers, (1, 0), value=torch.nan).contiguous()
+    values = torch.cat([*pieces_of(grid), corner], dim=-1).flatten(1, 2).mT
+    return F.pad(values, (1, 0), value=torch.nan).contiguous()
 
 
 @lru_cache(maxsize=64)
@@ -160,21 +160,23 @@ def _corners(pieces: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
 def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return the piece `b n` (-1: none) and the inverse `b n 2` (NaN: none) of any points."""
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
-    place = find(grid, points)
-    known = place.row >= 0
-    answer = torch.where(known[..., None], to_frame(place, rows, columns), torch.nan)
-    piece = torch.where(known, place.row * columns + place.column, -1)
-    return piece.int(), answer.to(points.dtype)
+    location = find(grid, points)
+    found = location.row >= 0
+    inverse = torch.where(found[..., None], to_frame(location, rows, columns), torch.nan)
+    piece = torch.where(found, location.row * columns + location.column, -1)
+    return piece.int(), inverse.to(points.dtype)
 
 
-def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, answer: Tensor) -> Tensor:
+def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, inverse: Tensor) -> Tensor:
     """Return the solutions `b n 2` in pieces `b n`, differentiable in the grid and the points."""
-    moving = grid.requires_grad or (points is not None and points.requires_grad)
-    if not (torch.is_grad_enabled() and moving):
-        return answer
+    needs_gradient = grid.requires_grad or (points is not None and points.requires_grad)
+    if not (torch.is_grad_enabled() and needs_gradient):
+        return inverse
     pieces = grid.shape[1] - 1, grid.shape[2] - 1
-    coefficients = torch.cat([each.flatten(1, 2) for each in pieces_of(grid)], dim=-1).mT
-    connected: Tensor = _Inverse.apply(coefficients, points, piece, answer, pieces)  # type: ignore[no-untyped-call]
+    coefficients = torch.cat(
+        [coefficient.flatten(1, 2) for coefficient in pieces_of(grid)], dim=-1
+    ).mT
+    connected: Tensor = _Inverse.apply(coefficients, points, piece, inverse, pieces)  # type: ignore[no-untyped-call]
     return connected
 
 
@@ -183,32 +185,32 @@ class _Inverse(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, coefficients: Tensor, points: Tensor, piece: Tensor, answer: Tensor, pieces: Size
+        ctx: Any, coefficients: Tensor, points: Tensor, piece: Tensor, inverse: Tensor, pieces: Size
     ) -> Tensor:
-        answer = answer.view_as(answer)
-        ctx.save_for_backward(coefficients, piece, answer)
+        inverse = inverse.view_as(inverse)
+        ctx.save_for_backward(coefficients, piece, inverse)
         ctx.pieces = pieces
-        return answer
+        return inverse
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        coefficients, piece, answer = ctx.saved_tensors
+        coefficients, piece, inverse = ctx.saved_tensors
         rows, columns = ctx.pieces
-        known = (piece >= 0)[..., None]
+        solved = (piece >= 0)[..., None]
         # Without a solution the location is arbitrary, as the gradient is set to zero below.
-        place = locate(torch.where(known, answer, 0.0), rows, columns)
+        location = locate(torch.where(solved, inverse, 0.0), rows, columns)
         index = piece.clamp(min=0).long()
-        u = place.u + place.column - index % columns
-        v = place.v + place.row - index.div(columns, rounding_mode="floor")
+        u = location.u + location.column - index % columns
+        v = location.v + location.row - index.div(columns, rounding_mode="floor")
         index = index[:, None].expand(-1, 8, -1)
-        mine = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
-        along_u, along_v = mine.derivatives(u, v)
-        by_u, by_v = torch.where(known, gradient, 0.0).unbind(-1)
+        selected = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
+        along_u, along_v = selected.derivatives(u, v)
+        by_u, by_v = torch.where(solved, gradient, 0.0).unbind(-1)
         by_u, by_v = by_u * (2 / columns), by_v * (2 / rows)
         x = by_u * along_v[..., 1] - by_v * along_u[..., 1]
         y = by_v * along_u[..., 0] - by_u * along_v[..., 0]
         back = torch.stack([x, y], dim=1) / cross(along_u, along_v)[:, None]
         weights = torch.stack([torch.ones_like(u), u, v, u * v], dim=1)
-        share = (weights[:, :, None] * back[:, None]).flatten(1, 2)
-        total = torch.zeros_like(coefficients).scatter_add(2, index, share)
+        contribution = (weights[:, :, None] * back[:, None]).flatten(1, 2)
+        total = torch.zeros_like(coefficients).scatter_add(2, index, contribution)
         return -total, back.mT if ctx.needs_input_grad[1] else None, None, None, None

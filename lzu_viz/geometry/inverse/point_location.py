@@ -41,22 +41,24 @@ def find(grid: Tensor, points: Tensor) -> Located:
     slack = tolerance(grid)
     # In a nearly triangular piece, float32 misses points well inside it.
     grid, points = grid.double(), points.double()
-    pieces = Pieces(*(each.reshape(-1, 2) for each in pieces_of(grid)))
+    pieces = Pieces(*(coefficient.reshape(-1, 2) for coefficient in pieces_of(grid)))
     flat = points.reshape(-1, 2)
     best = flat.new_full((batch * count,), torch.inf)
     piece = torch.full_like(best, -1, dtype=torch.long)
     u, v = torch.zeros_like(best), torch.zeros_like(best)
     for of_piece, of_point in _candidates(grid, points, slack):
-        near = Pieces(*(each[of_piece] for each in pieces))
-        place_u, place_v, residual = refine(near, flat[of_point], *solve(near, flat[of_point]))
+        candidates = Pieces(*(coefficient[of_piece] for coefficient in pieces))
+        candidate_u, candidate_v, residual = refine(
+            candidates, flat[of_point], *solve(candidates, flat[of_point])
+        )
         closest = best.scatter_reduce(0, of_point, residual, "amin")
         wins = ((residual == closest[of_point]) & (residual < best[of_point])).nonzero()[:, 0]
         # On a shared edge two pieces may have equal residuals: take all values from the same piece.
-        taken = torch.full_like(piece, -1)
-        taken[of_point[wins]] = wins
-        index = (taken >= 0).nonzero()[:, 0]
-        pair = taken[index]
-        piece[index], u[index], v[index] = of_piece[pair], place_u[pair], place_v[pair]
+        winner = torch.full_like(piece, -1)
+        winner[of_point[wins]] = wins
+        index = (winner >= 0).nonzero()[:, 0]
+        pair = winner[index]
+        piece[index], u[index], v[index] = of_piece[pair], candidate_u[pair], candidate_v[pair]
         best = closest
     piece = torch.where(best <= slack, piece, -1)
     row = torch.where(piece >= 0, piece % (rows * columns) // columns, -1)
@@ -85,20 +87,20 @@ def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Te
     bin_of_point, order = ((image.repeat_interleave(count) * bins + bin_y) * bins + bin_x).sort()
 
     (first_x, first_y), (last_x, last_y) = _bin(low, bins).unbind(-1), _bin(high, bins).unbind(-1)
-    piece, step = runs(last_y - first_y + 1)
+    piece, offset = runs(last_y - first_y + 1)
     bin_row = (
-        image.repeat_interleave(len(low) // batch)[piece] * bins + first_y[piece] + step
+        image.repeat_interleave(len(low) // batch)[piece] * bins + first_y[piece] + offset
     ) * bins
     start = torch.searchsorted(bin_of_point, bin_row + first_x[piece])
     length = torch.searchsorted(bin_of_point, bin_row + last_x[piece], right=True) - start
 
     chunk = (length.cumsum(0) // PAIRS_AT_ONCE).unique_consecutive(return_counts=True)[1]
-    for some in torch.arange(len(length), device=length.device).split(chunk.tolist()):
-        run, step = runs(length[some])
-        of_point = order[start[some][run] + step]
-        of_piece = piece[some][run]
-        place = flat[of_point]
-        inside = ((place >= low[of_piece]) & (place <= high[of_piece])).all(dim=-1)
+    for selected in torch.arange(len(length), device=length.device).split(chunk.tolist()):
+        run, offset = runs(length[selected])
+        of_point = order[start[selected][run] + offset]
+        of_piece = piece[selected][run]
+        candidates = flat[of_point]
+        inside = ((candidates >= low[of_piece]) & (candidates <= high[of_piece])).all(dim=-1)
         yield of_piece[inside], of_point[inside]
 
 

@@ -52,23 +52,23 @@ def pieces_under(grid: Tensor, sizes: Sequence[Size]) -> Tensor:
     change = torch.where(below >= above, change, -change)
     # The number of pixels of a row left of an edge is an affine function of the row. It is infinite
     # only for edges that no row crosses.
-    lean = (end_x - x) / (end_y - y)
-    before = ((1 / height - 1 - y) * lean + x + 1) * (width / 2) - 0.5
-    further, width = lean * (width / height), width.expand_as(before)
-    every = [torch.minimum(above, below), before, further, width, first, change]
-    each = torch.stack(every).flatten(1)
-    edge, step = runs((below - above).abs().flatten().long())
-    row, before, further, width, first, change = each.index_select(1, edge)
-    row = row + step
-    before = torch.addcmul(before, row, further).ceil_().clamp_(min=0).minimum(width)
+    slope = (end_x - x) / (end_y - y)
+    pixels_left = ((1 / height - 1 - y) * slope + x + 1) * (width / 2) - 0.5
+    increment, width = slope * (width / height), width.expand_as(pixels_left)
+    edge_values = [torch.minimum(above, below), pixels_left, increment, width, first, change]
+    table = torch.stack(edge_values).flatten(1)
+    edge, offset = runs((below - above).abs().flatten().long())
+    row, pixels_left, increment, width, first, change = table.index_select(1, edge)
+    row = row + offset
+    pixels_left = torch.addcmul(pixels_left, row, increment).ceil_().clamp_(min=0).minimum(width)
     # A change right of a row's last pixel is added at the next row's first pixel, where the changes
     # of the whole row sum to zero, as a row begins and ends outside all pieces.
-    pixel = torch.addcmul(first, row, width).add_(before).long()
+    pixel = torch.addcmul(first, row, width).add_(pixels_left).long()
     # One extra element for changes right of the very last pixel.
     changes = torch.zeros(batch * sum(pixels) + 1, dtype=torch.int32, device=grid.device)
     changes.index_add_(0, pixel, change.int())
-    numbers = changes[:-1].cumsum(0, dtype=torch.int32)
-    return numbers.clamp_(0, rows * columns).sub_(1).view(batch, sum(pixels))
+    piece_numbers = changes[:-1].cumsum(0, dtype=torch.int32)
+    return piece_numbers.clamp_(0, rows * columns).sub_(1).view(batch, sum(pixels))
 
 
 def runs(lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,14 +95,14 @@ def _edges(grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     number = F.pad(number.view(rows, columns), (1, 1, 1, 1))
     # If it runs downwards, an edge between columns has the next column of pieces on its right, and
     # an edge between rows has the previous row of pieces on its right.
-    across = number[1:-1, 1:] - number[1:-1, :-1]
-    along = number[:-1, 1:-1] - number[1:, 1:-1]
-    change = torch.cat([across.flatten(), along.flatten()]).expand(batch, -1)
+    between_columns = number[1:-1, 1:] - number[1:-1, :-1]
+    between_rows = number[:-1, 1:-1] - number[1:, 1:-1]
+    change = torch.cat([between_columns.flatten(), between_rows.flatten()]).expand(batch, -1)
     start = torch.cat([grid[:, :-1].flatten(1, 2), grid[:, :, :-1].flatten(1, 2)], dim=1)
     stop = torch.cat([grid[:, 1:].flatten(1, 2), grid[:, :, 1:].flatten(1, 2)], dim=1)
     return start.flatten(0, 1), stop.flatten(0, 1), change.flatten()
 
 
-def _pixels_before(places: Tensor, count: Tensor) -> Tensor:
+def _pixels_before(positions: Tensor, count: Tensor) -> Tensor:
     """Return the number of pixel centres of an axis before given positions in [-1, 1]."""
-    return ((places + 1) * (count / 2) - 0.5).ceil_().clamp_(min=0).minimum(count)
+    return ((positions + 1) * (count / 2) - 0.5).ceil_().clamp_(min=0).minimum(count)
