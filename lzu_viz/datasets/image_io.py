@@ -47,7 +47,10 @@ def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
     try:
         with _silence():
             Image.init()
-            image = Image.open(file, formats=[each for each in _FORMATS if each in Image.OPEN])
+            image = Image.open(
+                file,
+                formats=[image_format for image_format in _FORMATS if image_format in Image.OPEN],
+            )
     except UnidentifiedImageError as error:
         raise ValueError(
             f"{name} is no image that can be read (not a sound JPEG, PNG, WebP, TIFF, GIF, BMP, "
@@ -146,16 +149,18 @@ def _shrunk(image: Image.Image, size: tuple[int, int], width: float, height: flo
     if _is_deep(image):
         return image.resize(size, Image.Resampling.BICUBIC, (0, 0, width, height))
     columns, rows = image.size
-    across, down = max(1, int(width / size[0] / 2)), max(1, int(height / size[1] / 2))
-    step = max(1, _STRIP // (columns * down)) * down
+    factor_x, factor_y = max(1, int(width / size[0] / 2)), max(1, int(height / size[1] / 2))
+    strip_rows = max(1, _STRIP // (columns * factor_y)) * factor_y
     # "a" is premultiplied alpha, so that colours are averaged with their opacity as weight.
     mode = "RGBa" if image.has_transparency_data else "RGB"
-    small = Image.new(mode, (math.ceil(columns / across), math.ceil(rows / down)))
-    for top in range(0, rows, step):
-        strip = _converted(image.crop((0, top, columns, min(top + step, rows))))
+    small = Image.new(mode, (math.ceil(columns / factor_x), math.ceil(rows / factor_y)))
+    for top in range(0, rows, strip_rows):
+        strip = _converted(image.crop((0, top, columns, min(top + strip_rows, rows))))
         strip = strip if strip.mode == mode else strip.convert(mode)
-        small.paste(strip.reduce((across, down)), (0, top // down))
-    small = small.resize(size, Image.Resampling.BICUBIC, (0, 0, width / across, height / down))
+        small.paste(strip.reduce((factor_x, factor_y)), (0, top // factor_y))
+    small = small.resize(
+        size, Image.Resampling.BICUBIC, (0, 0, width / factor_x, height / factor_y)
+    )
     return small if mode == "RGB" else small.convert("RGBA")
 
 

@@ -255,19 +255,19 @@ def _from_rows(
     if size == (rows, columns):
         image = _on_white(_in_range(read(0, rows)))
         return image.expand(-1, 3, -1, -1).contiguous()
-    down, across = (
-        intervals(axis_edges(count)[None], whole, torch.float32)
-        for count, whole in zip(size, (rows, columns), strict=True)
+    row_intervals, column_intervals = (
+        intervals(axis_edges(count)[None], length, torch.float32)
+        for count, length in zip(size, (rows, columns), strict=True)
     )
     kind = torch.float32, torch.device("cpu")
-    across_plan = plan_axis(across, columns, *kind)
-    step = max(1, _STRIP * size[0] // (rows * columns))
+    column_plan = plan_axis(column_intervals, columns, *kind)
+    strip_rows = max(1, _STRIP * size[0] // (rows * columns))
     strips = []
-    for some in down.split(step, dim=1):
-        top = max(0, math.floor(some[0, 0, 0]))
-        bottom = min(rows, math.ceil(some[0, -1, 1]))
+    for strip_intervals in row_intervals.split(strip_rows, dim=1):
+        top = max(0, math.floor(strip_intervals[0, 0, 0]))
+        bottom = min(rows, math.ceil(strip_intervals[0, -1, 1]))
         strip = _on_white(_in_range(read(top, bottom)))
-        plan = MeanPlan(plan_axis(some - top, bottom - top, *kind), across_plan)
+        plan = MeanPlan(plan_axis(strip_intervals - top, bottom - top, *kind), column_plan)
         strips.append(area_means(strip, plan))
     return torch.cat(strips, dim=-2).expand(-1, 3, -1, -1).contiguous()
 

@@ -129,48 +129,48 @@ def streets(
             f"wanted a split of {sorted(FIRST_SEED)} and at least one scene, "
             f"got {split!r} and {count}"
         )
-    what = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds,
+    options = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds,
             "before": previous_boxes}  # fmt: skip
-    made_by = [FORMAT, FIRST_SEED[split], BEFORE, _source()]
-    name = hashlib.sha256(json.dumps([what, made_by]).encode()).hexdigest()[:16]
-    kept = folder() / f"streets-{split}-{preset}-{count}-{name}"
-    if not kept.is_dir():
-        _draw(kept, what, quiet)
-    return _read(kept)
+    version = [FORMAT, FIRST_SEED[split], BEFORE, _source()]
+    name = hashlib.sha256(json.dumps([options, version]).encode()).hexdigest()[:16]
+    path = folder() / f"streets-{split}-{preset}-{count}-{name}"
+    if not path.is_dir():
+        _draw(path, options, quiet)
+    return _read(path)
 
 
 def _source() -> str:
     """Return the hash of the rendering code, so that a change of it invalidates the cache."""
-    here = Path(scenes.__file__).parent
+    package = Path(scenes.__file__).parent
     digest = hashlib.sha256()
-    for file in sorted(here.glob("*.py")):
+    for file in sorted(package.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _draw(kept: Path, what: dict[str, Any], quiet: bool) -> None:
+def _draw(path: Path, options: dict[str, Any], quiet: bool) -> None:
     """Render the scenes into a temporary folder, which is renamed once it is complete."""
     with needs("notebooks"):
         from tqdm.auto import tqdm
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
-    count, size = what["count"], tuple(what["size"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
+    count, size = options["count"], tuple(options["size"])
     try:
         for name, shape in (("images", (count, *size, 3)), ("areas", (count, *size))):
             np.lib.format.open_memmap(part / f"{name}.npy", "w+", np.uint8, shape)
         with (
             _workers(count) as pool,
-            tqdm(total=count, desc=f"streets ({what['split']})", unit="scene",
+            tqdm(total=count, desc=f"streets ({options['split']})", unit="scene",
                  disable=quiet, leave=False) as bar,
         ):  # fmt: skip
-            parts, each = [], (map if pool is None else pool.map)
-            for some in each(partial(_draw_some, part, what), range(0, count, _AT_ONCE)):
-                parts.append(some)
-                bar.update(len(some["counts"]))
+            parts, map_chunks = [], (map if pool is None else pool.map)
+            for chunk in map_chunks(partial(_draw_some, part, options), range(0, count, _AT_ONCE)):
+                parts.append(chunk)
+                bar.update(len(chunk["counts"]))
         np.savez(part / "truth.npz", **_joined(parts))
-        part.rename(kept)
+        part.rename(path)
     except OSError:
-        if not kept.is_dir():  # another process may have rendered the same scenes
+        if not path.is_dir():  # another process may have rendered the same scenes
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -186,21 +186,21 @@ def _workers(count: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
 
 
 def _joined(parts: Sequence[dict[str, NDArray[Any]]]) -> dict[str, Any]:
-    return {key: np.concatenate([each[key] for each in parts]) for key in parts[0]}
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _draw_some(part: Path, what: dict[str, Any], start: int) -> dict[str, NDArray[Any]]:
+def _draw_some(part: Path, options: dict[str, Any], start: int) -> dict[str, NDArray[Any]]:
     """Render a few scenes into the files, and return their ground truth."""
     images = np.lib.format.open_memmap(part / "images.npy", "r+")
     semantic_mask = np.lib.format.open_memmap(part / "areas.npy", "r+")
     ground_truth = []
-    for index in range(start, min(start + _AT_ONCE, what["count"])):
-        seed = FIRST_SEED[what["split"]] + index
-        street = driving(seed, what["preset"], size=what["size"], seconds=what["seconds"])
+    for index in range(start, min(start + _AT_ONCE, options["count"])):
+        seed = FIRST_SEED[options["split"]] + index
+        street = driving(seed, options["preset"], size=options["size"], seconds=options["seconds"])
         previous_boxes = street.boxes[:0]
-        if what["before"]:
+        if options["before"]:
             previous_boxes = previous_boxes_of(
-                seed, what["preset"], what["size"], what["seconds"] - BEFORE
+                seed, options["preset"], options["size"], options["seconds"] - BEFORE
             )
         images[index] = (street.image[0].permute(1, 2, 0) * 255).round().byte().numpy()
         semantic_mask[index] = street.semantic_mask[0].numpy()
@@ -223,15 +223,19 @@ def previous_boxes_of(seed: int, preset: str, size: tuple[int, int], seconds: fl
     """Return the true boxes of a scene at another time, rendered at a reduced size for speed."""
     rows, columns = size
     # The aspect ratio must be preserved, as the field of view depends on it.
-    by = next(by for by in (4, 3, 2, 1) if not (rows % by or columns % by) and rows >= 16 * by)
-    return driving(seed, preset, size=(rows // by, columns // by), seconds=seconds).boxes
-
-
-def _read(kept: Path) -> Streets:
-    images, semantic_mask = (
-        np.load(kept / f"{name}.npy", mmap_mode="r") for name in ("images", "areas")
+    factor = next(
+        factor
+        for factor in (4, 3, 2, 1)
+        if not (rows % factor or columns % factor) and rows >= 16 * factor
     )
-    with np.load(kept / "truth.npz") as file:
+    return driving(seed, preset, size=(rows // factor, columns // factor), seconds=seconds).boxes
+
+
+def _read(path: Path) -> Streets:
+    images, semantic_mask = (
+        np.load(path / f"{name}.npy", mmap_mode="r") for name in ("images", "areas")
+    )
+    with np.load(path / "truth.npz") as file:
         flat = {key: torch.from_numpy(file[key]) for key in file.files}
     return Streets(images, semantic_mask, list(_truth(flat)))
 

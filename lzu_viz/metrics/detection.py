@@ -119,13 +119,13 @@ def _matched(
             f"and {len(ground_truth)} scenes"
         )
     rows, columns = check.size(size)
-    things: list[dict[str, Any]] = []
-    answers: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for scene, boxes in enumerate(ground_truth):
-        for x, y, width, height in _corners(boxes, size):
-            things.append(
+        for x, y, width, height in _coco_boxes(boxes, size):
+            annotations.append(
                 {
-                    "id": len(things) + 1,
+                    "id": len(annotations) + 1,
                     "image_id": scene,
                     "category_id": 1,
                     "bbox": [x, y, width, height],
@@ -133,10 +133,14 @@ def _matched(
                     "iscrowd": 0,
                 }
             )
-    for scene, each in enumerate(detections):
-        ours = each.labels == label
-        for bbox, score in zip(_corners(each.boxes[ours], size), each.scores[ours], strict=True):
-            answers.append(
+    for scene, scene_detections in enumerate(detections):
+        of_class = scene_detections.labels == label
+        for bbox, score in zip(
+            _coco_boxes(scene_detections.boxes[of_class], size),
+            scene_detections.scores[of_class],
+            strict=True,
+        ):
+            results.append(
                 {"image_id": scene, "category_id": 1, "bbox": bbox, "score": float(score)}
             )
     images = [{"id": scene, "height": rows, "width": columns} for scene in range(len(ground_truth))]
@@ -145,17 +149,17 @@ def _matched(
         coco.dataset = {
             "info": {},
             "images": images,
-            "annotations": things,
+            "annotations": annotations,
             "categories": [{"id": 1}],
         }
         coco.createIndex()
-        seen = coco.loadRes(answers) if answers else _nothing(coco)
-        matched = COCOeval(coco, seen, "bbox")
-        matched.evaluate()
-    return matched
+        coco_results = coco.loadRes(results) if results else _empty_results(coco)
+        evaluation = COCOeval(coco, coco_results, "bbox")
+        evaluation.evaluate()
+    return evaluation
 
 
-def _nothing(coco: "COCO") -> "COCO":
+def _empty_results(coco: "COCO") -> "COCO":
     """Return an empty set of detections, as `loadRes` cannot read an empty list."""
     empty = type(coco)()
     empty.dataset = {**coco.dataset, "annotations": []}
@@ -163,7 +167,7 @@ def _nothing(coco: "COCO") -> "COCO":
     return empty
 
 
-def _corners(boxes: Tensor, size: Sequence[int]) -> list[list[float]]:
+def _coco_boxes(boxes: Tensor, size: Sequence[int]) -> list[list[float]]:
     """Return boxes in COCO's format: left, top, width and height in pixels."""
     pixels = to_pixels(boxes.detach().to(torch.float64).reshape(-1, 4), size)
     return torch.cat([pixels[:, :2], pixels[:, 2:] - pixels[:, :2]], dim=-1).tolist()

@@ -211,13 +211,22 @@ def _matched(
         )
     if not isinstance(classes, int) or classes < 1:
         raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
-    for scene, (each, (boxes, labels)) in enumerate(zip(detections, ground_truth, strict=True)):
-        _check(each.boxes, each.labels, classes, f"found[{scene}]")
+    for scene, (scene_detections, (boxes, labels)) in enumerate(
+        zip(detections, ground_truth, strict=True)
+    ):
+        _check(scene_detections.boxes, scene_detections.labels, classes, f"found[{scene}]")
         _check(boxes, labels, classes, f"truth[{scene}]")
-        _check_scores(each, f"found[{scene}]")
-    ours = [(_array(each.boxes), _array(each.labels), _array(each.scores)) for each in detections]
-    theirs = [(_array(boxes), _array(labels)) for boxes, labels in ground_truth]
-    return [_match_class(ours, theirs, label) for label in range(classes)]
+        _check_scores(scene_detections, f"found[{scene}]")
+    predicted = [
+        (
+            _array(scene_detections.boxes),
+            _array(scene_detections.labels),
+            _array(scene_detections.scores),
+        )
+        for scene_detections in detections
+    ]
+    true = [(_array(boxes), _array(labels)) for boxes, labels in ground_truth]
+    return [_match_class(predicted, true, label) for label in range(classes)]
 
 
 def _match_class(
@@ -268,12 +277,12 @@ def _take(distance: Array, threshold: float) -> NDArray[np.int64]:
 
 def _errors(boxes: Array, ground_truth: Array) -> Array:
     """Return translation, scale and orientation errors of matched boxes: two `n 7` to `n 3`."""
-    place = np.sqrt(((boxes - ground_truth)[:, [0, 2]] ** 2).sum(axis=-1))
-    ours, theirs = boxes[:, 3:6], ground_truth[:, 3:6]
-    intersection = np.minimum(ours, theirs).prod(axis=-1)
-    scale = 1 - intersection / (ours.prod(axis=-1) + theirs.prod(axis=-1) - intersection)
+    translation = np.sqrt(((boxes - ground_truth)[:, [0, 2]] ** 2).sum(axis=-1))
+    sizes, true_sizes = boxes[:, 3:6], ground_truth[:, 3:6]
+    intersection = np.minimum(sizes, true_sizes).prod(axis=-1)
+    scale = 1 - intersection / (sizes.prod(axis=-1) + true_sizes.prod(axis=-1) - intersection)
     turn = (boxes[:, 6] - ground_truth[:, 6] + math.pi) % (2 * math.pi) - math.pi
-    return np.stack([place, scale, np.abs(turn)], axis=-1)
+    return np.stack([translation, scale, np.abs(turn)], axis=-1)
 
 
 def _summary(
@@ -282,49 +291,49 @@ def _summary(
     """Summarise the matches, counting each scene ``times`` times."""
     precisions = np.full(len(matched), np.nan)
     errors = np.full((len(matched), 3), np.nan)
-    for label, each in enumerate(matched):
-        things = int((times * each.things).sum())
-        if things:
-            rows = np.repeat(np.arange(len(each.scores)), times[each.scenes])
-            hits = each.hits[rows]
-            precisions[label] = np.mean([_area(column, things) for column in hits.T])
+    for label, matches in enumerate(matched):
+        true_count = int((times * matches.things).sum())
+        if true_count:
+            rows = np.repeat(np.arange(len(matches.scores)), times[matches.scenes])
+            hits = matches.hits[rows]
+            precisions[label] = np.mean([_area(column, true_count) for column in hits.T])
             errors[label] = _mean_errors(
-                each.scores[rows], hits[:, _NEAR], each.errors[rows], things
+                matches.scores[rows], hits[:, _NEAR], matches.errors[rows], true_count
             )
     errors[~headed, 2] = np.nan
     ap = _mean(precisions)
     translation, scale, orientation = (_mean(column) for column in errors.T)
-    good = 1 - np.minimum(1, [translation, scale, orientation])
+    scores = 1 - np.minimum(1, [translation, scale, orientation])
     return DetectionMetrics3D(
         ap=ap,
         translation=translation,
         scale=scale,
         orientation=orientation,
-        score=float((3 * ap + good.sum()) / 6),
+        score=float((3 * ap + scores.sum()) / 6),
         per_class=tuple(precisions.tolist()),
     )
 
 
-def _area(hits: NDArray[np.bool_], things: int) -> float:
+def _area(hits: NDArray[np.bool_], true_count: int) -> float:
     """Return the normalised area under the precision-recall curve, above 0.1 on both axes."""
     if not hits.any():
         return 0.0
     right = hits.cumsum()
     precision = right / np.arange(1, len(hits) + 1)
-    curve = np.interp(_RECALL[_START:], right / things, precision, right=0)
+    curve = np.interp(_RECALL[_START:], right / true_count, precision, right=0)
     return float(np.maximum(curve - _FLOOR, 0).mean() / (1 - _FLOOR))
 
 
-def _mean_errors(scores: Array, hits: NDArray[np.bool_], errors: Array, things: int) -> Array:
+def _mean_errors(scores: Array, hits: NDArray[np.bool_], errors: Array, true_count: int) -> Array:
     """Return the running means of errors, averaged over recall: `n`, `n` and `n 3` to `3`."""
-    recall = hits.cumsum() / things
+    recall = hits.cumsum() / true_count
     reached = _RECALL[_START:][_RECALL[_START:] <= recall.max(initial=0)]
     if not len(reached):
         return np.ones(3)
     running = errors[hits].cumsum(axis=0) / np.arange(1, hits.sum() + 1)[:, None]
-    at = np.interp(reached, recall, scores)
+    score_at = np.interp(reached, recall, scores)
     # `interp` requires increasing coordinates, and scores decrease.
-    return np.array([np.interp(-at, -scores[hits], each).mean() for each in running.T])
+    return np.array([np.interp(-score_at, -scores[hits], column).mean() for column in running.T])
 
 
 def _unflat(row: list[float]) -> DetectionMetrics3D:
@@ -334,8 +343,8 @@ def _unflat(row: list[float]) -> DetectionMetrics3D:
 
 def _mean(values: Array) -> float:
     """Return the mean of the values that are not NaN; NaN if all are."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
+    valid = values[~np.isnan(values)]
+    return float(valid.mean()) if len(valid) else math.nan
 
 
 def _headed(classes: int, oriented: Sequence[int] | None) -> NDArray[np.bool_]:

@@ -25,9 +25,9 @@ def mask_iou(predicted: Tensor, ground_truth: Tensor) -> Tensor:
         tensor([0.3333])
     """
     _check_masks(predicted, ground_truth)
-    both = (predicted & ground_truth).flatten(1).sum(dim=1)
-    either = (predicted | ground_truth).flatten(1).sum(dim=1)
-    return torch.where(either > 0, both / either, 1.0)
+    intersection = (predicted & ground_truth).flatten(1).sum(dim=1)
+    union = (predicted | ground_truth).flatten(1).sum(dim=1)
+    return torch.where(union > 0, intersection / union, 1.0)
 
 
 def boundary_f(predicted: Tensor, ground_truth: Tensor, tolerance: int = 3) -> Tensor:
@@ -59,13 +59,13 @@ def boundary_f(predicted: Tensor, ground_truth: Tensor, tolerance: int = 3) -> T
     _check_masks(predicted, ground_truth)
     if tolerance < 0:
         raise ValueError(f"tolerance must not be negative, got {tolerance} pixels")
-    ours, theirs = _outline(predicted), _outline(ground_truth)
-    precision = _part_near(ours, theirs, tolerance)
-    recall = _part_near(theirs, ours, tolerance)
+    predicted_outline, true_outline = _outline(predicted), _outline(ground_truth)
+    precision = _fraction_near(predicted_outline, true_outline, tolerance)
+    recall = _fraction_near(true_outline, predicted_outline, tolerance)
     # Equal masks that are all false or all true have no boundary, and precision 0.
     equal = (predicted == ground_truth).flatten(1).all(dim=1)
-    both = precision + recall
-    return torch.where(equal, 1.0, torch.where(both > 0, 2 * precision * recall / both, 0.0))
+    total = precision + recall
+    return torch.where(equal, 1.0, torch.where(total > 0, 2 * precision * recall / total, 0.0))
 
 
 def _check_masks(predicted: Tensor, ground_truth: Tensor) -> None:
@@ -83,22 +83,22 @@ def _check_masks(predicted: Tensor, ground_truth: Tensor) -> None:
 
 def _outline(mask: Tensor) -> Tensor:
     """Return the pixels of a mask with at least one of their 8 neighbours outside it."""
-    return mask & _grown(~mask, 1)
+    return mask & _dilated(~mask, 1)
 
 
-def _part_near(outline: Tensor, other: Tensor, tolerance: int) -> Tensor:
-    near = _grown(other, tolerance)
-    return (outline & near).flatten(1).sum(dim=1) / outline.flatten(1).sum(dim=1).clamp(min=1)
+def _fraction_near(outline: Tensor, other_outline: Tensor, tolerance: int) -> Tensor:
+    dilated = _dilated(other_outline, tolerance)
+    return (outline & dilated).flatten(1).sum(dim=1) / outline.flatten(1).sum(dim=1).clamp(min=1)
 
 
-def _grown(mask: Tensor, reach: int) -> Tensor:
-    """Dilate a mask by a square of side ``2 reach + 1``, one axis after the other."""
+def _dilated(mask: Tensor, radius: int) -> Tensor:
+    """Dilate a mask by a square of side ``2 radius + 1``, one axis after the other."""
     for axis in (-2, -1):
         line, length = mask, mask.shape[axis]
         mask = line.clone()
         # Combining shifted copies is much faster than max pooling.
-        for step in range(1, min(reach, length - 1) + 1):
-            low, high = (0, length - step), (step, length - step)  # (start, length)
-            for to, of in ((low, high), (high, low)):
-                mask.narrow(axis, *to).logical_or_(line.narrow(axis, *of))
+        for shift in range(1, min(radius, length - 1) + 1):
+            low, high = (0, length - shift), (shift, length - shift)  # (start, length)
+            for target, source in ((low, high), (high, low)):
+                mask.narrow(axis, *target).logical_or_(line.narrow(axis, *source))
     return mask

@@ -237,8 +237,8 @@ class NanoDet(nn.Module):
             cells = output.flatten(2).transpose(1, 2)
             logits, sides = cells[..., : len(COCO_CLASSES)], cells[..., len(COCO_CLASSES) :]
             bins = torch.arange(_BINS, dtype=output.dtype, device=output.device)
-            share = sides.reshape(*sides.shape[:2], 4, _BINS).softmax(-1)
-            distance = stride * unit * (share @ bins)
+            probabilities = sides.reshape(*sides.shape[:2], 4, _BINS).softmax(-1)
+            distance = stride * unit * (probabilities @ bins)
             centre = pixel_centres(
                 (output.shape[-2], output.shape[-1]), device=output.device, dtype=output.dtype
             ).flatten(1, 2)
@@ -281,9 +281,9 @@ class NanoDet(nn.Module):
         if size is None:
             height, width = image.shape[-2:]
             scale = min(1.0, _LONG_SIDE / max(height, width))
-            step = self.strides[-1]
+            multiple = self.strides[-1]
             rows, columns = (
-                max(step, round(side * scale / step) * step) for side in (height, width)
+                max(multiple, round(side * scale / multiple) * multiple) for side in (height, width)
             )
             size = (rows, columns)
         outputs = self(resize(image, size))
@@ -324,8 +324,8 @@ def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tens
     zero = torch.zeros_like(distance[..., 0])
     left, top, right, bottom = distance.unbind(-1)
     ends = [
-        warp.to_source((zoomed + torch.stack(way, dim=-1)).clamp(-1, 1))[..., axis]
-        for axis, way in (
+        warp.to_source((zoomed + torch.stack(displacement, dim=-1)).clamp(-1, 1))[..., axis]
+        for axis, displacement in (
             (0, (-left, zero)),
             (1, (zero, -top)),
             (0, (right, zero)),
@@ -343,8 +343,8 @@ def _select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, top: in
     cell, label, score = cell[order[:_CANDIDATES]], label[order[:_CANDIDATES]], score[:_CANDIDATES]
     box = boxes[cell]
     # Boxes are in [-1, 1]: an offset of 4 per class prevents overlap between classes.
-    apart = box.detach().double() + 4 * label[:, None]
-    keep = nms(apart, score.detach(), iou)[:top]
+    shifted = box.detach().double() + 4 * label[:, None]
+    keep = nms(shifted, score.detach(), iou)[:top]
     return Detections(box[keep], label[keep], score[keep])
 
 

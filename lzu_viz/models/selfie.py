@@ -29,18 +29,18 @@ def _global_mean(x: Tensor) -> Tensor:
 def _same(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     """Convolve with TensorFlow's SAME padding, which pads an odd pixel right and below."""
     total = convolution.kernel_size[0] - convolution.stride[0]
-    before, after = total // 2, total - total // 2
-    out: Tensor = convolution(F.pad(x, (before, after, before, after)))
+    pad_before, pad_after = total // 2, total - total // 2
+    out: Tensor = convolution(F.pad(x, (pad_before, pad_after, pad_before, pad_after)))
     return out
 
 
 class _Gate(nn.Module):
     """Squeeze-excite gate: one weight in 0..1 per channel, from the global mean."""
 
-    def __init__(self, channels: int, middle: int) -> None:
+    def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(channels, middle, 1)
-        self.expand = nn.Conv2d(middle, channels, 1)
+        self.reduce = nn.Conv2d(channels, hidden, 1)
+        self.expand = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.expand(F.relu(self.reduce(_global_mean(x)))))
@@ -50,13 +50,13 @@ class _Block(nn.Module):
     """Inverted residual block: expand, depthwise, squeeze-excite, project; residual at stride 1."""
 
     def __init__(
-        self, inputs: int, middle: int, outputs: int, kernel: int, stride: int, squeeze: int
+        self, inputs: int, hidden: int, outputs: int, kernel: int, stride: int, squeeze: int
     ) -> None:
         super().__init__()
-        self.expand = nn.Conv2d(inputs, middle, 1)
-        self.depthwise = nn.Conv2d(middle, middle, kernel, stride, groups=middle)
-        self.se = _Gate(middle, squeeze) if squeeze else None
-        self.project = nn.Conv2d(middle, outputs, 1)
+        self.expand = nn.Conv2d(inputs, hidden, 1)
+        self.depthwise = nn.Conv2d(hidden, hidden, kernel, stride, groups=hidden)
+        self.se = _Gate(hidden, squeeze) if squeeze else None
+        self.project = nn.Conv2d(hidden, outputs, 1)
         self.act = F.hardswish if kernel == 5 else F.relu
         self.residual = stride == 1
 

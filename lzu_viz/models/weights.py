@@ -72,25 +72,25 @@ def load_weights(
     rename = rename or {}
     tensors = {}
     for name, tensor in load(path, sha256).items():
-        first, dot, rest = name.partition(".")
-        tensors[rename.get(first, first) + dot + rest] = tensor
+        first, dot, remainder = name.partition(".")
+        tensors[rename.get(first, first) + dot + remainder] = tensor
 
-    wanted = network.state_dict()
+    expected = network.state_dict()
     kind = type(network).__name__
     advice = f"give a file that was saved from a {kind}"
-    missing = sorted(wanted.keys() - tensors.keys())
+    missing = sorted(expected.keys() - tensors.keys())
     if missing:
         raise ValueError(
-            f"{path} lacks {len(missing)} of the {len(wanted)} tensors of {kind}, "
+            f"{path} lacks {len(missing)} of the {len(expected)} tensors of {kind}, "
             f"the first is {missing[0]!r}; {advice}"
         )
-    unknown = sorted(tensors.keys() - wanted.keys())
+    unknown = sorted(tensors.keys() - expected.keys())
     if unknown:
         raise ValueError(
             f"{path} holds {len(unknown)} tensors that {kind} does not have, "
             f"the first is {unknown[0]!r}; {advice}"
         )
-    for name, tensor in wanted.items():
+    for name, tensor in expected.items():
         if tensors[name].shape != tensor.shape:
             raise ValueError(
                 f"{name!r} in {path} has shape {tuple(tensors[name].shape)}, "

@@ -204,8 +204,10 @@ class System(nn.Module):
         warp = warp or self.warp_for(image)
         zoomed = self.zoom(image, warp)
         levels = self._from_zoomed(zoomed, warp)
-        known = self.decoder is not None
-        predictions = self.decode(levels[-1], warp, source_size=source_size) if known else None
+        has_decoder = self.decoder is not None
+        predictions = (
+            self.decode(levels[-1], warp, source_size=source_size) if has_decoder else None
+        )
         return Trace(warp, zoomed, *levels, predictions)
 
     def detect(
@@ -272,8 +274,8 @@ def predictions_to_source(
         return warp.unzoom(predictions, source_size or predictions.shape[-2:])
     warps = [warp[0 if len(warp) == 1 else index] for index in range(len(predictions))]
     return [
-        detections._replace(boxes=own.boxes_to_source(detections.boxes))
-        for detections, own in zip(predictions, warps, strict=True)
+        detections._replace(boxes=image_warp.boxes_to_source(detections.boxes))
+        for detections, image_warp in zip(predictions, warps, strict=True)
     ]
 
 

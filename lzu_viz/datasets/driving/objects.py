@@ -113,12 +113,12 @@ _WALLS: Sequence[Colour] = (
 )  # fmt: skip
 
 
-def car(draw: random.Random) -> Thing:
+def car(rng: random.Random) -> Thing:
     """Return a car: body, cabin and four wheels; about one in five is a van."""
-    colour = draw.choice(_CAR_COLOURS)
-    length, width = draw.uniform(3.9, 4.7), draw.uniform(1.7, 1.85)
-    van = draw.random() < 0.2
-    base, height = (0.95, 2.0) if van else (0.85, draw.uniform(1.4, 1.55))
+    colour = rng.choice(_CAR_COLOURS)
+    length, width = rng.uniform(3.9, 4.7), rng.uniform(1.7, 1.85)
+    van = rng.random() < 0.2
+    base, height = (0.95, 2.0) if van else (0.85, rng.uniform(1.4, 1.55))
     body = frustum((width, length), (width - 0.08, length - 0.15), base - 0.22, (0, -0.22, 0))
     if van:
         below, above, back = (width - 0.08, 0.82 * length), (width - 0.25, 0.72 * length), -0.2
@@ -138,36 +138,36 @@ def car(draw: random.Random) -> Thing:
     return Thing(parts, label=0, shadow=(width + 0.3, length + 0.3))
 
 
-def pedestrian(draw: random.Random) -> Thing:
+def pedestrian(rng: random.Random) -> Thing:
     """Return a person: head, torso, arms and legs, in the middle of a step."""
-    height = draw.uniform(1.55, 1.9)
+    height = rng.uniform(1.55, 1.9)
     scale = height / 1.75
-    shirt, trousers = draw.choice(_CLOTHES), draw.choice(_CLOTHES[1:])
-    step = draw.choice((-1, 1)) * draw.uniform(0.04, 0.2)
+    shirt, trousers = rng.choice(_CLOTHES), rng.choice(_CLOTHES[1:])
+    stride = rng.choice((-1, 1)) * rng.uniform(0.04, 0.2)
 
     def ball(x: float, y: float, z: float, *radii: float) -> Ellipsoid:
         a, b, c = radii
         return Ellipsoid((scale * x, -scale * y, scale * z), (scale * a, scale * b, scale * c))
 
-    skin, hair = draw.choice(_SKIN), draw.choice(_HAIR)
-    shirted = textures.striped(shirt, draw.choice(_CLOTHES), 0.22) if draw.random() < 0.3 else None
+    skin, hair = rng.choice(_SKIN), rng.choice(_HAIR)
+    shirted = textures.striped(shirt, rng.choice(_CLOTHES), 0.22) if rng.random() < 0.3 else None
     shirted = shirted or textures.plain(shirt)
     legs, arms = textures.plain(trousers), textures.plain(textures.shade(shirt, 0.9))
-    looks = (
+    body = (
         (ball(0, 1.62, 0.02, 0.105, 0.135, 0.12), textures.head(skin, hair, -1.62 * scale)),
         (ball(0, 1.16, 0, 0.23, 0.36, 0.15), shirted),
-        (ball(-0.26, 1.14, -step, 0.065, 0.32, 0.08), arms),
-        (ball(0.26, 1.14, step, 0.065, 0.32, 0.08), arms),
-        (ball(-0.1, 0.44, step, 0.095, 0.45, 0.11), legs),
-        (ball(0.1, 0.44, -step, 0.095, 0.45, 0.11), legs),
+        (ball(-0.26, 1.14, -stride, 0.065, 0.32, 0.08), arms),
+        (ball(0.26, 1.14, stride, 0.065, 0.32, 0.08), arms),
+        (ball(-0.1, 0.44, stride, 0.095, 0.45, 0.11), legs),
+        (ball(0.1, 0.44, -stride, 0.095, 0.45, 0.11), legs),
     )
-    parts = tuple(Part(solid, paint_of, Area.PEDESTRIAN) for solid, paint_of in looks)
+    parts = tuple(Part(solid, paint_of, Area.PEDESTRIAN) for solid, paint_of in body)
     return Thing(parts, label=1, shadow=(0.7, 0.6))
 
 
-def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Paint]:
+def _plate(rng: random.Random, radius: float, high: float) -> tuple[Solid, Paint]:
     """Return the plate of a sign: a triangle, a square or a disc."""
-    kind = draw.randrange(4)
+    kind = rng.randrange(4)
     if kind == 0:
         points = [(0.0, -radius), (0.95 * radius, 0.7 * radius), (-0.95 * radius, 0.7 * radius)]
         shape = prism([(x, y - high) for x, y in points], 0.06)
@@ -182,21 +182,21 @@ def _plate(draw: random.Random, radius: float, high: float) -> tuple[Solid, Pain
     return disc, textures.round_sign(textures.BLUE, textures.BLUE, textures.WHITE, radius, high)
 
 
-def sign(draw: random.Random) -> Thing:
+def sign(rng: random.Random) -> Thing:
     """Return a traffic sign on its pole; its boxes include the plate only."""
-    radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
-    plate, paint_of = _plate(draw, radius, high)
+    radius, high = rng.uniform(0.42, 0.58), rng.uniform(2.1, 2.6)
+    plate, paint_of = _plate(rng, radius, high)
     pole = Part(
         box(0.09, high, 0.09, (0, 0, -0.1)), textures.plain(textures.GREY), Area.OTHER, counts=False
     )
     return Thing((Part(plate, paint_of, Area.SIGN), pole), label=2, shadow=(0.4, 0.4))
 
 
-def blank_board(draw: random.Random) -> Thing:
+def blank_board(rng: random.Random) -> Thing:
     """Return a distractor similar to a sign: a plain board, like the back of a sign."""
-    radius, high = draw.uniform(0.42, 0.58), draw.uniform(2.1, 2.6)
-    plate, _ = _plate(draw, radius, high)
-    colour = draw.choice(
+    radius, high = rng.uniform(0.42, 0.58), rng.uniform(2.1, 2.6)
+    plate, _ = _plate(rng, radius, high)
+    colour = rng.choice(
         (textures.GREY, textures.GREY, textures.WHITE, (0.55, 0.20, 0.16), (0.2, 0.3, 0.5))
     )
     pole = box(0.09, high, 0.09, (0, 0, -0.1))
@@ -209,11 +209,11 @@ def blank_board(draw: random.Random) -> Thing:
     )
 
 
-def container(draw: random.Random) -> Thing:
+def container(rng: random.Random) -> Thing:
     """Return a distractor similar to a car: a container or a stack of crates."""
-    width, length, height = draw.uniform(1.6, 1.9), draw.uniform(2.6, 4.4), draw.uniform(1.3, 1.7)
-    colour = draw.choice(_CAR_COLOURS)
-    if draw.random() < 0.6:
+    width, length, height = rng.uniform(1.6, 1.9), rng.uniform(2.6, 4.4), rng.uniform(1.3, 1.7)
+    colour = rng.choice(_CAR_COLOURS)
+    if rng.random() < 0.6:
         return Thing(
             (Part(box(width, height, length), textures.container(colour), Area.OTHER),),
             shadow=(width + 0.2, length + 0.2),
@@ -230,51 +230,55 @@ def container(draw: random.Random) -> Thing:
     return Thing(parts, shadow=(width + 0.2, 0.7 * length))
 
 
-def pillar(draw: random.Random) -> Thing:
+def pillar(rng: random.Random) -> Thing:
     """Return a distractor similar to a pedestrian: a pillar or a wrapped plant."""
-    height = draw.uniform(1.3, 1.9)
-    colours = (draw.choice(_CLOTHES), draw.choice(_CLOTHES))
+    height = rng.uniform(1.3, 1.9)
+    colours = (rng.choice(_CLOTHES), rng.choice(_CLOTHES))
     paint_of = (
-        textures.striped(*colours, 0.8) if draw.random() < 0.6 else textures.plain(colours[0], 0.2)
+        textures.striped(*colours, 0.8) if rng.random() < 0.6 else textures.plain(colours[0], 0.2)
     )
     solid: Solid = (
         box(0.45, height, 0.45)
-        if draw.random() < 0.5
+        if rng.random() < 0.5
         else Ellipsoid((0, -height / 2, 0), (0.28, height / 2, 0.28))
     )
     return Thing((Part(solid, paint_of, Area.OTHER),), shadow=(0.6, 0.6))
 
 
-def bush(draw: random.Random) -> Thing:
+def bush(rng: random.Random) -> Thing:
     """Return a bush."""
-    green = _green(draw)
+    green = _green(rng)
     parts = []
     for _ in range(3):
-        radius = draw.uniform(0.4, 0.9)
-        at = (draw.uniform(-0.7, 0.7), -0.6 * radius, draw.uniform(-0.7, 0.7))
+        radius = rng.uniform(0.4, 0.9)
+        centre = (rng.uniform(-0.7, 0.7), -0.6 * radius, rng.uniform(-0.7, 0.7))
         parts.append(
-            Part(Ellipsoid(at, (radius, radius, radius)), textures.leaves(green), Area.GREEN)
+            Part(Ellipsoid(centre, (radius, radius, radius)), textures.leaves(green), Area.GREEN)
         )
     return Thing(tuple(parts), shadow=(1.8, 1.8))
 
 
-def tree(draw: random.Random) -> Thing:
+def tree(rng: random.Random) -> Thing:
     """Return a tree."""
-    green, high = _green(draw), draw.uniform(2.4, 3.4)
+    green, high = _green(rng), rng.uniform(2.4, 3.4)
     trunk = Part(box(0.28, high, 0.28), textures.plain((0.30, 0.22, 0.16), 0.3), Area.GREEN)
     crown = []
     for _ in range(4):
-        radius = draw.uniform(0.9, 1.6)
-        at = (draw.uniform(-0.8, 0.8), -high - draw.uniform(0.2, 1.6), draw.uniform(-0.8, 0.8))
+        radius = rng.uniform(0.9, 1.6)
+        centre = (rng.uniform(-0.8, 0.8), -high - rng.uniform(0.2, 1.6), rng.uniform(-0.8, 0.8))
         crown.append(
-            Part(Ellipsoid(at, (radius, 0.85 * radius, radius)), textures.leaves(green), Area.GREEN)
+            Part(
+                Ellipsoid(centre, (radius, 0.85 * radius, radius)),
+                textures.leaves(green),
+                Area.GREEN,
+            )
         )
     return Thing((trunk, *crown), shadow=(2.6, 2.6))
 
 
-def lamp(draw: random.Random) -> Thing:
+def lamp(rng: random.Random) -> Thing:
     """Return a street lamp with an arm over the road."""
-    high, metal = draw.uniform(5.5, 7), textures.plain((0.28, 0.30, 0.32))
+    high, metal = rng.uniform(5.5, 7), textures.plain((0.28, 0.30, 0.32))
     parts = (
         Part(box(0.14, high, 0.14), metal, Area.OTHER),
         Part(box(1.6, 0.1, 0.1, (0.7, -high, 0)), metal, Area.OTHER),
@@ -285,16 +289,16 @@ def lamp(draw: random.Random) -> Thing:
     return Thing(parts, shadow=(0.5, 0.5))
 
 
-def building(draw: random.Random, length: float) -> Thing:
+def building(rng: random.Random, length: float) -> Thing:
     """Return a building of the given length along the street; its width is across."""
-    red, green, blue = (min(1.0, part * draw.uniform(0.85, 1.15)) for part in draw.choice(_WALLS))
-    storey = draw.uniform(2.9, 3.5)
-    height = storey * draw.randint(2, 6) + 0.8
-    glass = draw.choice(((0.16, 0.20, 0.26), (0.22, 0.27, 0.32), (0.10, 0.12, 0.15)))
-    lit, bay = draw.uniform(0, 0.12), draw.uniform(2.2, 3.4)
+    red, green, blue = (min(1.0, part * rng.uniform(0.85, 1.15)) for part in rng.choice(_WALLS))
+    storey = rng.uniform(2.9, 3.5)
+    height = storey * rng.randint(2, 6) + 0.8
+    glass = rng.choice(((0.16, 0.20, 0.26), (0.22, 0.27, 0.32), (0.10, 0.12, 0.15)))
+    lit, bay = rng.uniform(0, 0.12), rng.uniform(2.2, 3.4)
     paint_of = textures.facade((red, green, blue), glass, lit, storey, bay, height)
     return Thing((Part(box(12, height, length), paint_of, Area.BUILDING),))
 
 
-def _green(draw: random.Random) -> Colour:
-    return draw.uniform(0.16, 0.30), draw.uniform(0.32, 0.46), draw.uniform(0.10, 0.18)
+def _green(rng: random.Random) -> Colour:
+    return rng.uniform(0.16, 0.30), rng.uniform(0.32, 0.46), rng.uniform(0.10, 0.18)

@@ -60,11 +60,11 @@ class View(NamedTuple):
     def lattice(self) -> Rays:
         """Return rays through pixel centres and pixel edges, including the frame's edges."""
         rows, columns = self.size
-        across = np.arange(2 * columns + 1) / 2
-        down = np.arange(2 * rows + 1) / 2
+        pixel_x = np.arange(2 * columns + 1) / 2
+        pixel_y = np.arange(2 * rows + 1) / 2
         return Rays(
-            ((across - self.centre[0]) / self.focal).astype(np.float32),
-            ((down - self.centre[1]) / self.focal).astype(np.float32),
+            ((pixel_x - self.centre[0]) / self.focal).astype(np.float32),
+            ((pixel_y - self.centre[1]) / self.focal).astype(np.float32),
         )
 
 
@@ -146,22 +146,22 @@ def render(world: World, view: View, seconds: float = 0.0) -> Frame:
     rays = view.lattice()
     canvas = Canvas.empty(rays)
     now = [thing.at(seconds) for thing in world.things]
-    drawn = np.zeros(len(now), np.int64)
+    covered = np.zeros(len(now), np.int64)
     # The nearest objects come first, so that surfaces occluded by them are not painted.
     for index in np.argsort([thing.z for thing in now], kind="stable").tolist():
         if now[index].z - view.place[2] > -BEHIND:
-            drawn[index] = _draw(world, now[index], index, view, rays, canvas)
+            covered[index] = _draw(world, now[index], index, view, rays, canvas)
     _ground(canvas, world, view, rays)
     for thing in now:
         _shadow(canvas, thing, view, rays)
     _sky(canvas, world, rays)
-    seen = np.bincount(canvas.flat().thing + 1, minlength=len(now) + 1)[1:]
+    visible = np.bincount(canvas.flat().thing + 1, minlength=len(now) + 1)[1:]
     return Frame(
         _through_air(canvas),
         canvas.depth[MIDDLES].copy(),
         canvas.area[MIDDLES].copy(),
         canvas.thing[MIDDLES].copy(),
-        np.where(drawn > 0, np.minimum(seen / np.maximum(drawn, 1), 1.0), 0.0),
+        np.where(covered > 0, np.minimum(visible / np.maximum(covered, 1), 1.0), 0.0),
     )
 
 
@@ -174,7 +174,7 @@ def _through_air(canvas: Canvas) -> Array:
     return image
 
 
-class _Met(NamedTuple):
+class _HitPart(NamedTuple):
     """Part of an object with its ray intersections.
 
     Attributes:
@@ -196,55 +196,61 @@ def _draw(world: World, thing: Thing, index: int, view: View, rays: Rays, canvas
     The number is 0 for objects without a class.
     """
     pose = view.pose(thing)
-    met = []
+    hit_parts = []
     for part in thing.parts:
         window = _window(part.solid, pose, rays)
         if window is not None:
             rows, columns = window
-            here = local(Rays(rays.x[columns], rays.y[rows]), pose)
-            met.append(_Met(part, window, here, part.solid.hit(here)))
-    for each in met:
-        _paint(each, index if each.part.counts else -1, pose, world, canvas)
-    return _covered([each for each in met if each.part.counts]) if thing.label >= 0 else 0
+            local_rays = local(Rays(rays.x[columns], rays.y[rows]), pose)
+            hit_parts.append(_HitPart(part, window, local_rays, part.solid.hit(local_rays)))
+    for hit_part in hit_parts:
+        _paint(hit_part, index if hit_part.part.counts else -1, pose, world, canvas)
+    return (
+        _count_covered([hit_part for hit_part in hit_parts if hit_part.part.counts])
+        if thing.label >= 0
+        else 0
+    )
 
 
-def _paint(met: _Met, index: int, pose: Pose, world: World, canvas: Canvas) -> None:
+def _paint(hit_part: _HitPart, index: int, pose: Pose, world: World, canvas: Canvas) -> None:
     """Paint the points of a part that are nearer than the current depth."""
-    part, (rows, columns), here, hits = met
-    point = np.flatnonzero(hits.depth < canvas.depth[met.window])
+    part, (rows, columns), local_rays, hits = hit_part
+    point = np.flatnonzero(hits.depth < canvas.depth[hit_part.window])
     if not len(point):
         return
-    row, column = _places(point, columns.stop - columns.start)
+    row, column = _rows_and_columns(point, columns.stop - columns.start)
     depth = hits.depth.ravel()[point]
-    points = _along(here, row, column, depth)
+    points = _points_along(local_rays, row, column, depth)
     faces = None if hits.face is None else hits.face.ravel()[point]
     light = _light(part.solid, faces, points, pose, world)
-    known = np.broadcast_to(np.int8(-1), len(point)) if faces is None else faces
-    place = (row + rows.start) * canvas.depth.shape[1] + (column + columns.start)
+    face_index = np.broadcast_to(np.int8(-1), len(point)) if faces is None else faces
+    index_in_canvas = (row + rows.start) * canvas.depth.shape[1] + (column + columns.start)
     flat = canvas.flat()
-    flat.image[place] = part.paint(Surface(points, known)) * light[:, None]
-    flat.depth[place] = depth
-    flat.area[place] = part.area
-    flat.thing[place] = index
+    flat.image[index_in_canvas] = part.paint(Surface(points, face_index)) * light[:, None]
+    flat.depth[index_in_canvas] = depth
+    flat.area[index_in_canvas] = part.area
+    flat.thing[index_in_canvas] = index
 
 
-def _places(point: NDArray[np.intp], width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _rows_and_columns(
+    point: NDArray[np.intp], width: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return rows and columns of flat indices; `np.divmod` is several times slower."""
     row = point // width
     return row, point - row * width
 
 
-def _covered(met: list[_Met]) -> int:
+def _count_covered(hit_parts: list[_HitPart]) -> int:
     """Return the number of lattice points whose rays hit at least one of the parts."""
-    if not met:
+    if not hit_parts:
         return 0
-    top, left = (min(each.window[axis].start for each in met) for axis in (0, 1))
-    bottom, right = (max(each.window[axis].stop for each in met) for axis in (0, 1))
+    top, left = (min(hit_part.window[axis].start for hit_part in hit_parts) for axis in (0, 1))
+    bottom, right = (max(hit_part.window[axis].stop for hit_part in hit_parts) for axis in (0, 1))
     union = np.zeros((bottom - top, right - left), bool)
-    for each in met:
-        rows, columns = each.window
+    for hit_part in hit_parts:
+        rows, columns = hit_part.window
         union[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] |= (
-            each.hits.depth < np.inf
+            hit_part.hits.depth < np.inf
         )
     return int(np.count_nonzero(union))
 
@@ -262,11 +268,13 @@ def _window(solid: Solid, pose: Pose, rays: Rays) -> tuple[slice, slice] | None:
     return slice(int(upper), int(lower)), slice(int(first), int(last))
 
 
-def _along(here: Local, row: NDArray[np.intp], column: NDArray[np.intp], depth: Array) -> Array:
+def _points_along(
+    rays: Local, row: NDArray[np.intp], column: NDArray[np.intp], depth: Array
+) -> Array:
     """Return the points `k 3` at depths `k` on the rays of rows `k` and columns `k`."""
     points = np.empty((len(row), 3), np.float32)
     for axis, (origin, direction) in enumerate(
-        zip(here.origin, (here.x[column], here.y[row], here.z[column]), strict=True)
+        zip(rays.origin, (rays.x[column], rays.y[row], rays.z[column]), strict=True)
     ):
         points[:, axis] = np.float32(origin) + depth * direction
     return points
@@ -299,15 +307,15 @@ def _sky(canvas: Canvas, world: World, rays: Rays) -> None:
     """Render the sky, which is paler at the horizon, with clouds in perspective."""
     flat = canvas.flat()
     point = np.flatnonzero(flat.area == Area.SKY)
-    row, column = _places(point, len(rays.x))
+    row, column = _rows_and_columns(point, len(rays.x))
     dull = np.float32(1 - world.light)
     clear, grey = np.array([[0.30, 0.50, 0.80], [0.55, 0.60, 0.66]], np.float32)
     top = clear * (1 - dull) + grey * dull
     height = np.clip(-rays.y / np.float32(0.35), 0, 1) ** np.float32(0.8)
     blue = HAZY + (top - HAZY) * height[:, None]
     away = (1 / (0.12 + np.maximum(-rays.y, 0))).astype(np.float32)
-    across = rays.x[column] * away[row] + np.float32(world.seed % 97)
-    clouds = noise(across, away[row], 14.0, smooth=True)
+    cloud_x = rays.x[column] * away[row] + np.float32(world.seed % 97)
+    clouds = noise(cloud_x, away[row], 14.0, smooth=True)
     cover = np.clip(clouds * 1.2 - np.float32(0.08 - 0.4 * dull), 0, 0.75)[:, None]
     sky = blue[row]
     flat.image[point] = sky + (np.array([0.95, 0.95, 0.96], np.float32) - sky) * cover
@@ -321,7 +329,7 @@ def _ground(canvas: Canvas, world: World, view: View, rays: Rays) -> None:
     horizon = int(np.searchsorted(rays.y, np.float32(1e-4), side="right"))
     start = horizon * len(rays.x)
     point = start + np.flatnonzero(flat.depth[start:] == np.inf)
-    row, column = _places(point, len(rays.x))
+    row, column = _rows_and_columns(point, len(rays.x))
     ahead = (np.float32(height) / rays.y[row]).astype(np.float32)
     colours, area = _surfaces(rays.x[column] * ahead + np.float32(x), ahead + np.float32(z), ahead)
     flat.image[point] = colours * np.float32(0.85 + 0.25 * world.light)
@@ -329,36 +337,36 @@ def _ground(canvas: Canvas, world: World, view: View, rays: Rays) -> None:
     flat.area[point] = area
 
 
-def _surfaces(across: Array, along: Array, ahead: Array) -> tuple[Array, NDArray[np.uint8]]:
+def _surfaces(x: Array, z: Array, ahead: Array) -> tuple[Array, NDArray[np.uint8]]:
     """Return colours and classes of the ground: road, markings, kerbs, pavement and grass.
 
     Args:
-        across: `k`, x of points of the ground in the world.
-        along: `k`, z of the points in the world.
+        x: `k`, x of points of the ground in the world.
+        z: `k`, z of the points in the world.
         ahead: `k`, z of the points in the camera's frame.
 
     Returns:
         Colours `k 3` and classes `k`.
     """
-    out = np.abs(across)
+    distance = np.abs(x)
     # The texture fades with distance, as detail finer than the lattice would alias.
     fine: Array = np.clip(np.float32(1.2) - ahead / np.float32(60), 0, 1)
-    grain = noise(across, along, 21.0) * fine
-    middle = np.flatnonzero(out < 0.08)
-    lane = middle[np.mod(along[middle], 6.0) < 3.0]
-    edge = np.abs(out - np.float32(3.55)) < 0.06
+    grain = noise(x, z, 21.0) * fine
+    centre_line = np.flatnonzero(distance < 0.08)
+    lane = centre_line[np.mod(z[centre_line], 6.0) < 3.0]
+    edge = np.abs(distance - np.float32(3.55)) < 0.06
     colours = np.repeat((np.float32(0.36) * (1 + np.float32(0.10) * grain))[:, None], 3, axis=1)
     colours[lane] = colours[edge] = 0.82
-    area = np.full(len(across), Area.ROAD, np.uint8)
-    paved = np.flatnonzero(out > ROAD)
-    tiles = (np.mod(across[paved], 1.0) < 0.05) | (np.mod(along[paved], 1.0) < 0.05)
+    area = np.full(len(x), Area.ROAD, np.uint8)
+    paved = np.flatnonzero(distance > ROAD)
+    tiles = (np.mod(x[paved], 1.0) < 0.05) | (np.mod(z[paved], 1.0) < 0.05)
     grey = np.full(len(paved), 0.58, np.float32)
     grey[tiles] = 0.50
     grey *= 1 + np.float32(0.05) * grain[paved]
     colours[paved] = grey[:, None] * np.array([1.02, 1.0, 0.95], np.float32)
     area[paved] = Area.PAVEMENT
-    colours[np.abs(out - np.float32(ROAD)) < 0.12] = 0.68
-    grass = np.flatnonzero(out > PAVEMENT)
+    colours[np.abs(distance - np.float32(ROAD)) < 0.12] = 0.68
+    grass = np.flatnonzero(distance > PAVEMENT)
     green = np.array([0.30, 0.42, 0.20], np.float32)
     colours[grass] = green * (1 + np.float32(0.3) * grain[grass])[:, None]
     area[grass] = Area.GREEN
@@ -368,15 +376,15 @@ def _surfaces(across: Array, along: Array, ahead: Array) -> tuple[Array, NDArray
 def _shadow(canvas: Canvas, thing: Thing, view: View, rays: Rays) -> None:
     """Render the soft shadow of an object on the ground below it."""
     x, height, z = view.place
-    reach = thing.reach * 1.3
-    near, far = max(thing.z - z - reach, 0.6), thing.z - z + reach
+    radius = thing.reach * 1.3
+    near, far = max(thing.z - z - radius, 0.6), thing.z - z + radius
     if not any(thing.shadow) or far <= 0.6:
         return
     upper, lower = np.searchsorted(rays.y, (height / far, height / near))
     side = thing.x - x
     left, right = (
-        min((side - reach) / near, (side - reach) / far),
-        max((side + reach) / near, (side + reach) / far),
+        min((side - radius) / near, (side - radius) / far),
+        max((side + radius) / near, (side + radius) / far),
     )
     first, last = np.searchsorted(rays.x, (left, right))
     if upper == lower or first == last:

@@ -123,10 +123,10 @@ def driving_clip(
         raise ValueError(f"frames and rate must be positive, got {frames} and {rate:g}")
     world, size = build(seed, _preset(preset)), _size(size)
     for index in range(frames):
-        seconds, after = index / rate, (index + 1) / rate
-        view, then = (view_at(world, size, moment) for moment in (seconds, after))
+        seconds, next_seconds = index / rate, (index + 1) / rate
+        view, next_view = (view_at(world, size, moment) for moment in (seconds, next_seconds))
         frame = render(world, view, seconds)
-        flow = _flow(world, frame, view, then, after - seconds)
+        flow = _flow(world, frame, view, next_view, next_seconds - seconds)
         yield _street(world, view, frame, seconds, flow)
 
 
@@ -152,7 +152,9 @@ def _street(
 ) -> Street:
     """Return a frame with its ground truth, restricted to objects large and visible enough."""
     now = [thing.at(seconds) for thing in world.things]
-    visible = [index for index, thing in enumerate(now) if _counts(thing, frame, index, view)]
+    visible = [
+        index for index, thing in enumerate(now) if _has_ground_truth(thing, frame, index, view)
+    ]
     row_of = np.full(len(now) + 1, -1, np.int16)
     row_of[visible] = np.arange(len(visible))
     boxes = [_clipped(outline(now[index], view)) for index in visible]
@@ -184,7 +186,7 @@ Box = tuple[float, float, float, float]
 """(left, top, right, bottom), with the frame's edges at -1 and 1."""
 
 
-def _counts(thing: Thing, frame: Frame, index: int, view: View) -> bool:
+def _has_ground_truth(thing: Thing, frame: Frame, index: int, view: View) -> bool:
     """Return whether an object has ground truth: has a class, is large and visible enough."""
     if thing.label < 0 or frame.visible[index] < VISIBLE:
         return False
@@ -205,11 +207,11 @@ def outline(thing: Thing, view: View) -> Box:
     """
     pose = view.pose(thing)
     bounds = [part.solid.bounds(pose) for part in thing.parts if part.counts]
-    known = np.array([each for each in bounds if each is not None]).reshape(-1, 4)
-    if not len(known):
+    projected = np.array([bound for bound in bounds if bound is not None]).reshape(-1, 4)
+    if not len(projected):
         return (math.inf, math.inf, math.inf, math.inf)
     rows, columns = view.size
-    low, high = known[:, :2].min(axis=0), known[:, 2:].max(axis=0)
+    low, high = projected[:, :2].min(axis=0), projected[:, 2:].max(axis=0)
     scale = 2 * view.focal / np.array([columns, rows])
     start = 2 * np.array(view.centre) / np.array([columns, rows]) - 1
     left, top, right, bottom = np.concatenate([low * scale + start, high * scale + start]).tolist()
@@ -230,7 +232,7 @@ def _box_3d(thing: Thing, view: View) -> list[float]:
     return [x, y, z, width, height, length, yaw]
 
 
-def _flow(world: World, frame: Frame, view: View, then: View, duration: float) -> Tensor:
+def _flow(world: World, frame: Frame, view: View, next_view: View, duration: float) -> Tensor:
     """Return the optical flow `1 2 h w` to the next frame, from depth and velocities."""
     rows, columns = view.size
     x = ((np.arange(columns) + 0.5 - view.centre[0]) / view.focal)[None, :]
@@ -239,11 +241,11 @@ def _flow(world: World, frame: Frame, view: View, then: View, duration: float) -
     moved = velocity[frame.thing] * duration
     # The sky is far away, so that only the camera's rotation moves it.
     depth = np.where(np.isfinite(frame.depth), frame.depth, 1e9)
-    ahead = depth + moved[..., 1] - (then.place[2] - view.place[2])
-    across = x * depth + moved[..., 0] - (then.place[0] - view.place[0])
+    new_z = depth + moved[..., 1] - (next_view.place[2] - view.place[2])
+    new_x = x * depth + moved[..., 0] - (next_view.place[0] - view.place[0])
     with np.errstate(divide="ignore", invalid="ignore"):
-        dx = (across / ahead - x) * view.focal + then.centre[0] - view.centre[0]
-        dy = (y * depth / ahead - y) * view.focal + then.centre[1] - view.centre[1]
+        dx = (new_x / new_z - x) * view.focal + next_view.centre[0] - view.centre[0]
+        dy = (y * depth / new_z - y) * view.focal + next_view.centre[1] - view.centre[1]
     flow = np.stack([dx * 2 / columns, dy * 2 / rows])
-    flow[:, ahead <= 0] = np.nan
+    flow[:, new_z <= 0] = np.nan
     return torch.from_numpy(flow.astype(np.float32))[None]

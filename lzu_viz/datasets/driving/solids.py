@@ -111,7 +111,7 @@ EVERYWHERE: Bounds = (-math.inf, -math.inf, math.inf, math.inf)
 def local(rays: Rays, pose: Pose) -> Local:
     """Transform rays from the camera's frame to that of an object."""
     sine, cosine = math.sin(pose.yaw), math.cos(pose.yaw)
-    x, y, z = (-each for each in pose.place)
+    x, y, z = (-coordinate for coordinate in pose.place)
     origin = (cosine * x - sine * z, y, sine * x + cosine * z)
     return Local(
         np.float32(cosine) * rays.x - np.float32(sine),
@@ -142,23 +142,23 @@ class _Span:
         self.leave = np.full_like(enter, np.inf) if leave is None else leave
         self.face = np.full(enter.shape, -1, np.int8) if face is None else face
 
-    def cut(self, along: Array, rest: float, index: int) -> None:
-        """Intersect the intervals with the half-space of a plane, reached at ``rest / along``.
+    def cut(self, outward: Array, distance: float, index: int) -> None:
+        """Intersect the intervals with the half-space of a plane, at depth ``distance / outward``.
 
         Args:
-            along: outward component of each ray direction, normal to the plane.
-            rest: signed distance of the camera from the plane, positive inside.
+            outward: outward component of each ray direction, normal to the plane.
+            distance: signed distance of the camera from the plane, positive inside.
             index: index of the face.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.float32(rest) / along
-        if rest >= 0:
-            np.minimum(self.leave, np.where(along > 0, reach, np.inf), out=self.leave)
+            depth = np.float32(distance) / outward
+        if distance >= 0:
+            np.minimum(self.leave, np.where(outward > 0, depth, np.inf), out=self.leave)
             return
-        reach = np.where(along < 0, reach, np.inf)
-        later = reach > self.enter
-        np.copyto(self.enter, reach, where=later)
-        np.copyto(self.face, index, where=later)
+        depth = np.where(outward < 0, depth, np.inf)
+        enters = depth > self.enter
+        np.copyto(self.enter, depth, where=enters)
+        np.copyto(self.face, index, where=enters)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,28 +181,28 @@ class Polytope:
         The depth at a vertical face depends on the column only, at a horizontal face on the row
         only; only oblique faces need a computation for each ray.
         """
-        apart = self.offsets - self.faces @ np.array(rays.origin)
+        distances = self.offsets - self.faces @ np.array(rays.origin)
         columns = _Span(np.full(len(rays.x), NEAR, np.float32))
         rows = _Span(np.full(len(rays.y), NEAR, np.float32))
-        leaning = []
-        for index, (normal, rest) in enumerate(zip(self.faces, apart, strict=True)):
+        oblique = []
+        for index, (normal, distance) in enumerate(zip(self.faces, distances, strict=True)):
             nx, ny, nz = (np.float32(part) for part in normal)
             if ny == 0:
-                columns.cut(nx * rays.x + nz * rays.z, rest, index)
+                columns.cut(nx * rays.x + nz * rays.z, distance, index)
             elif nx == 0 and nz == 0:
-                rows.cut(ny * rays.y, rest, index)
+                rows.cut(ny * rays.y, distance, index)
             else:
-                leaning.append((nx * rays.x + nz * rays.z, ny * rays.y, rest, index))
+                oblique.append((nx * rays.x + nz * rays.z, ny * rays.y, distance, index))
         by_row = rows.enter[:, None] > columns.enter
-        both = _Span(
+        combined = _Span(
             np.where(by_row, rows.enter[:, None], columns.enter),
             np.minimum(rows.leave[:, None], columns.leave),
             np.where(by_row, rows.face[:, None], columns.face),
         )
-        for across, down, rest, index in leaning:
-            both.cut(across + down[:, None], rest, index)
-        both.enter[(both.enter > both.leave) | (both.face < 0)] = np.inf
-        return Hits(both.enter, both.face)
+        for outward_x, outward_y, distance, index in oblique:
+            combined.cut(outward_x + outward_y[:, None], distance, index)
+        combined.enter[(combined.enter > combined.leave) | (combined.face < 0)] = np.inf
+        return Hits(combined.enter, combined.face)
 
     def bounds(self, pose: Pose) -> Bounds | None:
         """Return the bounds of the projected corners, or None if behind the camera."""
@@ -247,15 +247,15 @@ class Ellipsoid:
             for o, c, r in zip(rays.origin, self.centre, self.radii, strict=True)
         )
         dx, dy, dz = (
-            each / np.float32(r)
-            for each, r in zip((rays.x, rays.y, rays.z), self.radii, strict=True)
+            direction / np.float32(r)
+            for direction, r in zip((rays.x, rays.y, rays.z), self.radii, strict=True)
         )
         square = (dx * dx + dz * dz)[None, :] + (dy * dy)[:, None]
         half = (ox * dx + oz * dz)[None, :] + (oy * dy)[:, None]
-        level = (oz * dx - ox * dz)[None, :]
-        across = oy * dz[None, :] - oz * dy[:, None]
-        along = ox * dy[:, None] - oy * dx[None, :]
-        root = square - level * level - across * across - along * along
+        cross_y = (oz * dx - ox * dz)[None, :]
+        cross_x = oy * dz[None, :] - oz * dy[:, None]
+        cross_z = ox * dy[:, None] - oy * dx[None, :]
+        root = square - cross_y * cross_y - cross_x * cross_x - cross_z * cross_z
         with np.errstate(invalid="ignore"):
             depth = (-half - np.sqrt(root)) / square
             depth[~(depth > NEAR)] = np.inf
@@ -276,13 +276,13 @@ class Ellipsoid:
             return None
         if cz - math.sqrt(zz) <= NEAR:
             return EVERYWHERE
-        left, right = _touching(cx, cz, xx, zz, xz)
-        top, bottom = _touching(cy, cz, yy, zz, 0.0)
+        left, right = _tangent_slopes(cx, cz, xx, zz, xz)
+        top, bottom = _tangent_slopes(cy, cz, yy, zz, 0.0)
         return left, top, right, bottom
 
     def extent(self) -> Extent:
         """Return the centre minus and plus the radii."""
-        x, y, z = ((at - r, at + r) for at, r in zip(self.centre, self.radii, strict=True))
+        x, y, z = ((c - r, c + r) for c, r in zip(self.centre, self.radii, strict=True))
         return x, y, z
 
     def normals(self, points: Array) -> Array:
@@ -293,7 +293,9 @@ class Ellipsoid:
         return normals
 
 
-def _touching(side: float, ahead: float, ss: float, aa: float, sa: float) -> tuple[float, float]:
+def _tangent_slopes(
+    side: float, ahead: float, ss: float, aa: float, sa: float
+) -> tuple[float, float]:
     """Return the slopes of the two tangent planes.
 
     Args:
@@ -377,9 +379,9 @@ def prism(points: Sequence[tuple[float, float]], thickness: float) -> Polytope:
         thickness: thickness along z; the back and front faces are the last two.
     """
     outline = np.array(points, dtype=np.float64)
-    along = np.roll(outline, -1, axis=0) - outline
+    edges = np.roll(outline, -1, axis=0) - outline
     normals = np.zeros((len(outline) + 2, 3))
-    normals[:-2, 0], normals[:-2, 1] = along[:, 1], -along[:, 0]
+    normals[:-2, 0], normals[:-2, 1] = edges[:, 1], -edges[:, 0]
     normals[-2], normals[-1] = (0, 0, -1), (0, 0, 1)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
     half = thickness / 2

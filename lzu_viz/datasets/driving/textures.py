@@ -37,8 +37,8 @@ Paint = Callable[[Surface], Array]
 
 def _tile(side: int = 256, seed: int = 7) -> Array:
     """Return a periodic tile of smooth noise of several scales, in -1..1."""
-    draw = np.random.default_rng(seed)
-    spectrum = np.fft.fft2(draw.standard_normal((side, side)))
+    rng = np.random.default_rng(seed)
+    spectrum = np.fft.fft2(rng.standard_normal((side, side)))
     wave = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
     smooth = np.fft.ifft2(spectrum / np.maximum(wave, 1 / side) ** 1.2).real
     tile: Array = np.clip(smooth / smooth.std() / 2, -1, 1).astype(np.float32)
@@ -64,12 +64,12 @@ def noise(first: Array, second: Array, size: float, smooth: bool = False) -> Arr
     scale, last = np.float32(len(TILE) / size), len(TILE) - 1
     row, column = first * scale, second * scale
     if not smooth:
-        picked: Array = TILE[row.astype(np.int32) & last, column.astype(np.int32) & last]
-        return picked
+        nearest: Array = TILE[row.astype(np.int32) & last, column.astype(np.int32) & last]
+        return nearest
     above, left = np.floor(row).astype(np.int32), np.floor(column).astype(np.int32)
     down, right = (row - above).astype(np.float32), (column - left).astype(np.float32)
-    near, far = (TILE[(above + step) & last, left & last] for step in (0, 1))
-    near_right, far_right = (TILE[(above + step) & last, (left + 1) & last] for step in (0, 1))
+    near, far = (TILE[(above + offset) & last, left & last] for offset in (0, 1))
+    near_right, far_right = (TILE[(above + offset) & last, (left + 1) & last] for offset in (0, 1))
     near, far = near + right * (near_right - near), far + right * (far_right - far)
     mixed: Array = near + down * (far - near)
     return mixed
@@ -195,15 +195,15 @@ def wheel() -> Paint:
     )
 
 
-def head(skin: Colour, hair: Colour, middle: float) -> Paint:
+def head(skin: Colour, hair: Colour, centre: float) -> Paint:
     """Return the paint of a head, with the face in front, hair behind and on top.
 
     Args:
         skin: colour of the face.
         hair: colour of the hair.
-        middle: y of the head's centre, in metres.
+        centre: y of the head's centre, in metres.
     """
-    return painted(skin, (lambda x, y, z, face: (z < -0.01) | (y < middle - 0.06), hair))
+    return painted(skin, (lambda x, y, z, face: (z < -0.01) | (y < centre - 0.06), hair))
 
 
 def striped(first: Colour, second: Colour, size: float) -> Paint:

@@ -104,29 +104,29 @@ class World:
 
 def build(seed: int, preset: Preset) -> World:
     """Return a random street, determined by the seed."""
-    draw = random.Random(seed)
+    rng = random.Random(seed)
     chosen: list[Thing] = []
-    for make, count in _wanted(draw, preset):
+    for make, count in _random_counts(rng, preset):
         for _ in range(count):
-            placed = _placed(draw, make(draw), make, chosen, preset)
+            placed = _place_randomly(rng, make(rng), make, chosen, preset)
             if placed is not None:
                 chosen.append(placed)
-    houses = [*_houses(draw, -1), *_houses(draw, 1)]
-    camera_x = LANE + draw.gauss(0, 0.3)
-    sway = abs(draw.gauss(0, 0.04)), abs(draw.gauss(0, 0.015))
+    houses = [*_houses(rng, -1), *_houses(rng, 1)]
+    camera_x = LANE + rng.gauss(0, 0.3)
+    sway = abs(rng.gauss(0, 0.04)), abs(rng.gauss(0, 0.015))
     return World(
         things=tuple(chosen + houses),
         preset=preset,
         seed=seed,
         camera_x=camera_x,
-        speed=draw.uniform(4, 14),
+        speed=rng.uniform(4, 14),
         horizon=(
-            draw.gauss(preset.horizon[0], preset.jitter[0]),
-            draw.gauss(preset.horizon[1], preset.jitter[1]),
+            rng.gauss(preset.horizon[0], preset.jitter[0]),
+            rng.gauss(preset.horizon[1], preset.jitter[1]),
         ),
         sway=sway,
-        phase=draw.uniform(0, 2 * math.pi),
-        light=draw.random(),
+        phase=rng.uniform(0, 2 * math.pi),
+        light=rng.random(),
     )
 
 
@@ -134,13 +134,13 @@ Make = Callable[[random.Random], Thing]
 """Returns a random object that is not placed yet."""
 
 
-def _wanted(draw: random.Random, preset: Preset) -> list[tuple[Make, int]]:
+def _random_counts(rng: random.Random, preset: Preset) -> list[tuple[Make, int]]:
     """Return constructors and numbers of objects; those with a class come first."""
-    count = draw.randint(*preset.objects)
-    cars = sum(draw.random() < 0.4 for _ in range(count))
-    signs = sum(draw.random() < 0.45 for _ in range(count - cars))
-    others = draw.randint(*preset.others)
-    split = sorted(draw.randint(0, others) for _ in range(2))
+    count = rng.randint(*preset.objects)
+    cars = sum(rng.random() < 0.4 for _ in range(count))
+    signs = sum(rng.random() < 0.45 for _ in range(count - cars))
+    others = rng.randint(*preset.others)
+    split = sorted(rng.randint(0, others) for _ in range(2))
     return [
         (objects.car, cars),
         (objects.sign, signs),
@@ -148,81 +148,84 @@ def _wanted(draw: random.Random, preset: Preset) -> list[tuple[Make, int]]:
         (objects.container, split[0]),
         (objects.blank_board, split[1] - split[0]),
         (objects.pillar, others - split[1]),
-        (objects.tree, draw.randint(2, 9)),
-        (objects.bush, draw.randint(2, 7)),
-        (objects.lamp, draw.randint(1, 4)),
+        (objects.tree, rng.randint(2, 9)),
+        (objects.bush, rng.randint(2, 7)),
+        (objects.lamp, rng.randint(1, 4)),
     ]
 
 
-def _placed(
-    draw: random.Random, thing: Thing, make: Make, others: list[Thing], preset: Preset
+def _place_randomly(
+    rng: random.Random, thing: Thing, make: Make, others: list[Thing], preset: Preset
 ) -> Thing | None:
     """Return the object placed at a random free position, or None if there is no room."""
     for _ in range(TRIES):
-        z = draw.gammavariate(preset.shape, preset.middle / preset.shape)
+        z = rng.gammavariate(preset.shape, preset.middle / preset.shape)
         if not preset.near <= z <= preset.far:
             continue
-        here = _stand(draw, thing, make, z)
-        if all(math.hypot(here.x - o.x, here.z - o.z) > here.reach + o.reach for o in others):
-            return here
+        candidate = _place_at_distance(rng, thing, make, z)
+        if all(
+            math.hypot(candidate.x - other.x, candidate.z - other.z) > candidate.reach + other.reach
+            for other in others
+        ):
+            return candidate
     return None
 
 
-def _stand(draw: random.Random, thing: Thing, make: Make, z: float) -> Thing:
+def _place_at_distance(rng: random.Random, thing: Thing, make: Make, z: float) -> Thing:
     """Return the object at a distance, with position and heading typical of its kind."""
-    side = draw.choice((-1, 1))
-    kerb = side * draw.uniform(ROAD + 0.4, ROAD + 1.0)
+    side = rng.choice((-1, 1))
+    kerb = side * rng.uniform(ROAD + 0.4, ROAD + 1.0)
     if make is objects.car:
-        return _drive(draw, thing, z)
+        return _place_car(rng, thing, z)
     if make is objects.pedestrian:
-        if draw.random() < 0.3:  # crossing the road
-            way = draw.choice((-1, 1))
-            yaw = way * math.pi / 2 + draw.gauss(0, 0.15)
-            x = draw.uniform(-ROAD, ROAD)
+        if rng.random() < 0.3:  # crossing the road
+            direction = rng.choice((-1, 1))
+            yaw = direction * math.pi / 2 + rng.gauss(0, 0.15)
+            x = rng.uniform(-ROAD, ROAD)
         else:
-            yaw = draw.choice((0.0, math.pi)) + draw.gauss(0, 0.3)
-            x = side * draw.uniform(ROAD + 0.3, PAVEMENT - 0.3)
-        pace = draw.uniform(0.8, 1.8)
+            yaw = rng.choice((0.0, math.pi)) + rng.gauss(0, 0.3)
+            x = side * rng.uniform(ROAD + 0.3, PAVEMENT - 0.3)
+        pace = rng.uniform(0.8, 1.8)
         return replace(
             thing, x=x, z=z, yaw=yaw, velocity=(pace * math.sin(yaw), pace * math.cos(yaw))
         )
     if make in (objects.sign, objects.blank_board):
-        return replace(thing, x=kerb, z=z, yaw=math.pi + draw.gauss(0, 0.25))
+        return replace(thing, x=kerb, z=z, yaw=math.pi + rng.gauss(0, 0.25))
     if make is objects.container:
-        x = side * draw.uniform(4.4, 5.0)
-        return replace(thing, x=x, z=z, yaw=draw.choice((0.0, math.pi)) + draw.gauss(0, 0.08))
+        x = side * rng.uniform(4.4, 5.0)
+        return replace(thing, x=x, z=z, yaw=rng.choice((0.0, math.pi)) + rng.gauss(0, 0.08))
     if make is objects.lamp:
         return replace(thing, x=kerb, z=z, yaw=math.pi if side > 0 else 0.0)
-    x = side * draw.uniform(ROAD + 0.6, PAVEMENT + 0.6)
-    return replace(thing, x=x, z=z, yaw=draw.uniform(-math.pi, math.pi))
+    x = side * rng.uniform(ROAD + 0.6, PAVEMENT + 0.6)
+    return replace(thing, x=x, z=z, yaw=rng.uniform(-math.pi, math.pi))
 
 
-def _drive(draw: random.Random, thing: Thing, z: float) -> Thing:
+def _place_car(rng: random.Random, thing: Thing, z: float) -> Thing:
     """Return a car in a lane, parked at the kerb, or crossing the road."""
-    kind = draw.random()
-    speed = draw.uniform(5, 13)
+    kind = rng.random()
+    speed = rng.uniform(5, 13)
     if kind < 0.2:
-        x, yaw = LANE, draw.gauss(0, 0.06)
+        x, yaw = LANE, rng.gauss(0, 0.06)
     elif kind < 0.45:
-        x, yaw = -LANE, math.pi + draw.gauss(0, 0.06)
+        x, yaw = -LANE, math.pi + rng.gauss(0, 0.06)
     elif kind < 0.8:
-        side = draw.choice((-1, 1))
-        x, yaw, speed = side * 4.75, (0.0 if side > 0 else math.pi) + draw.gauss(0, 0.08), 0.0
+        side = rng.choice((-1, 1))
+        x, yaw, speed = side * 4.75, (0.0 if side > 0 else math.pi) + rng.gauss(0, 0.08), 0.0
     else:
-        x, yaw, speed = draw.uniform(-4.5, 4.5), draw.uniform(-math.pi, math.pi), 3.0
+        x, yaw, speed = rng.uniform(-4.5, 4.5), rng.uniform(-math.pi, math.pi), 3.0
     return replace(
         thing, x=x, z=z, yaw=yaw, velocity=(speed * math.sin(yaw), speed * math.cos(yaw))
     )
 
 
-def _houses(draw: random.Random, side: int) -> list[Thing]:
+def _houses(rng: random.Random, side: int) -> list[Thing]:
     """Return the buildings on one side of the street, with some gaps of grass."""
     houses, z = [], -6.0
     while z < 150:
-        length = draw.uniform(9, 20)
-        if draw.random() < 0.8:
-            house = objects.building(draw, length)
-            x = side * (PAVEMENT + 6 + draw.uniform(0.3, 2.5))
+        length = rng.uniform(9, 20)
+        if rng.random() < 0.8:
+            house = objects.building(rng, length)
+            x = side * (PAVEMENT + 6 + rng.uniform(0.3, 2.5))
             houses.append(replace(house, x=x, z=z + length / 2))
-        z += length + (draw.uniform(0, 3) if draw.random() < 0.4 else 0.0)
+        z += length + (rng.uniform(0, 3) if rng.random() < 0.4 else 0.0)
     return houses

@@ -64,20 +64,22 @@ def moving(
             f"frames must be at least 1, speed and pan not negative, got {frames}, {speed:g} "
             f"and {pan:g}"
         )
-    draw = random.Random(seed)
+    rng = random.Random(seed)
     rows, columns = size
     # The photograph extends beyond the frame by the amplitude of the swing.
     spare = [
         math.ceil(swing / 2 * side) for swing, side in zip(SWING, (columns, rows), strict=True)
     ]
-    wide = backdrop(draw.choice(list(backgrounds)), (rows + 2 * spare[1], columns + 2 * spare[0]))
-    height = math.exp(draw.uniform(math.log(minimum), math.log(maximum)))
-    mirrored = draw.random() < 0.5
-    x, y = draw.uniform(-ROOM, ROOM), draw.uniform(-ROOM, ROOM)
-    way = draw.uniform(0, 2 * math.pi)
+    wide_background = backdrop(
+        rng.choice(list(backgrounds)), (rows + 2 * spare[1], columns + 2 * spare[0])
+    )
+    height = math.exp(rng.uniform(math.log(minimum), math.log(maximum)))
+    mirrored = rng.random() < 0.5
+    x, y = rng.uniform(-ROOM, ROOM), rng.uniform(-ROOM, ROOM)
+    heading = rng.uniform(0, 2 * math.pi)
     # From frame widths to [-1, 1]: the width is 2, and y is scaled by the aspect ratio.
-    step = (2 * speed * math.cos(way), 2 * speed * math.sin(way) * columns / rows)
-    phase = draw.uniform(0, 2 * math.pi)
+    step = (2 * speed * math.cos(heading), 2 * speed * math.sin(heading) * columns / rows)
+    phase = rng.uniform(0, 2 * math.pi)
     for frame in range(frames):
         # The maximum speed of A sin(w t) is A w = 2 pan, as the frame's width is 2.
         angle = phase + 2 * pan / SWING[0] * frame
@@ -86,15 +88,15 @@ def moving(
             spare[axis] + round(camera[axis] / 2 * side)
             for axis, side in enumerate((columns, rows))
         )
-        seen = wide[..., top : top + rows, left : left + columns].contiguous()
-        place = (
-            _turned(x + frame * step[0]) - camera[0],
-            _turned(y + frame * step[1]) - camera[1],
+        background = wide_background[..., top : top + rows, left : left + columns].contiguous()
+        position = (
+            _reflected(x + frame * step[0]) - camera[0],
+            _reflected(y + frame * step[1]) - camera[1],
         )
-        yield people(seen, [Person(place, height, mirrored)], size)
+        yield people(background, [Person(position, height, mirrored)], size)
 
 
-def _turned(place: float) -> float:
+def _reflected(coordinate: float) -> float:
     """Return a coordinate reflected into [-ROOM, ROOM]."""
-    along = (place + ROOM) % (4 * ROOM)
-    return min(along, 4 * ROOM - along) - ROOM
+    phase = (coordinate + ROOM) % (4 * ROOM)
+    return min(phase, 4 * ROOM - phase) - ROOM

@@ -68,17 +68,17 @@ def controlled(
         raise ValueError(
             f"within must be (left, top, right, bottom) in order in [-1, 1], got {tuple(within)}"
         )
-    draw = random.Random(seed)
-    background = draw.choice(list(backgrounds))
+    rng = random.Random(seed)
+    background = rng.choice(list(backgrounds))
     chosen: list[Person] = []
     for _ in range(persons):
         logs = (math.log(minimum), math.log(maximum))
-        chosen.append(_fitting(draw, chosen, logs, (left, top, right, bottom), size))
+        chosen.append(_random_person(rng, chosen, logs, (left, top, right, bottom), size))
     return people(background, chosen, size)
 
 
-def _fitting(
-    draw: random.Random,
+def _random_person(
+    rng: random.Random,
     others: Sequence[Person],
     heights: tuple[float, float],
     within: tuple[float, float, float, float],
@@ -86,12 +86,12 @@ def _fitting(
 ) -> Person:
     left, top, right, bottom = within
     for _ in range(TRIES):
-        height = math.exp(draw.uniform(*heights))
+        height = math.exp(rng.uniform(*heights))
         # Half the height in [-1, 1] is the fraction; the cut-out is about as wide as high.
-        across = height * size[0] / size[1]
-        x = draw.uniform(max(left, across - 1), min(right, 1 - across))
-        y = draw.uniform(max(top, height - 1), min(bottom, 1 - height))
-        person = Person((x, y), height, draw.random() < 0.5)
+        half_width = height * size[0] / size[1]
+        x = rng.uniform(max(left, half_width - 1), min(right, 1 - half_width))
+        y = rng.uniform(max(top, height - 1), min(bottom, 1 - height))
+        person = Person((x, y), height, rng.random() < 0.5)
         # In a region that is too narrow the bounds cross, so the result may lie outside it.
         inside = left <= x <= right and top <= y <= bottom
         if inside and all(_apart(person, other, size) for other in others):
@@ -103,6 +103,6 @@ def _fitting(
 
 
 def _apart(first: Person, second: Person, size: tuple[int, int]) -> bool:
-    reach = first.height + second.height
-    across = abs(first.place[0] - second.place[0]) > reach * size[0] / size[1]
-    return across or abs(first.place[1] - second.place[1]) > reach
+    distance = first.height + second.height
+    apart_in_x = abs(first.place[0] - second.place[0]) > distance * size[0] / size[1]
+    return apart_in_x or abs(first.place[1] - second.place[1]) > distance

@@ -114,8 +114,8 @@ def people(
     for person in persons:
         layer = _layer(person, (rows, columns))
         image = layer[:, :3] + (1 - layer[:, 3:]) * image
-        here = layer[:, 3:] > 0.5
-        masks = [*(mask & ~here for mask in masks), here]
+        layer_mask = layer[:, 3:] > 0.5
+        masks = [*(mask & ~layer_mask for mask in masks), layer_mask]
     for person, mask in zip(persons, masks, strict=True):
         if not bool(mask.any()):
             raise ValueError(
@@ -123,7 +123,7 @@ def people(
                 "stand before all of it; x and y run from -1 (left, top) to 1 (right, bottom)"
             )
     mask = torch.stack(masks).any(dim=0)
-    return Scene(image, mask, torch.cat([_bounds(each) for each in masks]))
+    return Scene(image, mask, torch.cat([_bounds(person_mask) for person_mask in masks]))
 
 
 def _layer(person: Person, size: tuple[int, int]) -> Tensor:
@@ -144,9 +144,9 @@ def _layer(person: Person, size: tuple[int, int]) -> Tensor:
     left = round((person.place[0] + 1) / 2 * columns - wide / 2)
     top = round((person.place[1] + 1) / 2 * rows - tall / 2)
     layer = torch.zeros(1, 4, rows, columns)
-    seen = small[..., max(0, -top) : max(0, rows - top), max(0, -left) : max(0, columns - left)]
+    visible = small[..., max(0, -top) : max(0, rows - top), max(0, -left) : max(0, columns - left)]
     top, left = max(0, top), max(0, left)
-    layer[..., top : top + seen.shape[-2], left : left + seen.shape[-1]] = seen
+    layer[..., top : top + visible.shape[-2], left : left + visible.shape[-1]] = visible
     return layer
 
 
@@ -191,8 +191,8 @@ def make_cutout(photo: Tensor, segmenter: SelfieSegmenter) -> Tensor:
     Raises:
         ValueError: the segmenter detects no person.
     """
-    sure = (segmenter.segment(photo) > 0.7).float()
-    smooth = gaussian_blur2d(sure, (9, 9), (2.0, 2.0))
+    confident = (segmenter.segment(photo) > 0.7).float()
+    smooth = gaussian_blur2d(confident, (9, 9), (2.0, 2.0))
     alpha = (4 * (smooth - 0.5) + 0.5).clamp(0, 1)
     if not bool((alpha > 0.5).any()):
         raise ValueError("the segmenter sees nobody in this photo; give one of a person near by")

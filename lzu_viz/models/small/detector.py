@@ -54,15 +54,15 @@ class Peaks(NamedTuple):
 
     Attributes:
         detections: boxes, labels and scores.
-        numbers: `n m`, outputs of the head other than the class logits.
-        place: `n 2`, centre of the cell of each detection, (x, y) in [-1, 1].
-        step: `n 2`, stride of the cell's level, (x, y) in units of [-1, 1].
+        outputs: `n m`, outputs of the head other than the class logits.
+        centres: `n 2`, centre of the cell of each detection, (x, y) in [-1, 1].
+        strides: `n 2`, stride of the cell's level, (x, y) in units of [-1, 1].
     """
 
     detections: Detections
-    numbers: Tensor
-    place: Tensor
-    step: Tensor
+    outputs: Tensor
+    centres: Tensor
+    strides: Tensor
 
 
 class Detector(nn.Module):
@@ -87,9 +87,9 @@ class Detector(nn.Module):
         )
         self.predict = nn.Conv2d(CHANNELS, classes + 4 + extra, 1)
         nn.init.normal_(self.predict.weight, std=0.01)
-        at_first = torch.zeros(classes + 4 + extra)
-        at_first[:classes] = -4.0  # low initial scores, as most cells are background
-        self.predict.bias = nn.Parameter(at_first)
+        bias = torch.zeros(classes + 4 + extra)
+        bias[:classes] = -4.0  # low initial scores, as most cells are background
+        self.predict.bias = nn.Parameter(bias)
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Return the pyramid levels `b 32 h/s w/s` of an image `b 3 h w` in 0..1."""
@@ -116,39 +116,48 @@ class Detector(nn.Module):
             A scalar: focal loss plus the regression loss near each object's centre, divided by the
             number of objects.
         """
-        every = Targets(*(torch.cat(each) for each in zip(*targets, strict=True)))
-        owner = torch.repeat_interleave(torch.tensor([len(each.boxes) for each in targets]))
+        all_targets = Targets(*(torch.cat(values) for values in zip(*targets, strict=True)))
+        counts = torch.tensor([len(image_targets.boxes) for image_targets in targets])
+        image_of_object = torch.repeat_interleave(counts)
         total = torch.zeros(())
         for level, output in enumerate(outputs):
-            heat, numbers = output.float().split([self.classes, output.shape[1] - self.classes], 1)
-            thing, heatmap = gaussian_targets(every.boxes, level, heat.shape[-2:], size)
-            total = total + focal(heat, _heat(heat, heatmap, owner[thing], every.labels[thing]))
+            heat, regression = output.float().split(
+                [self.classes, output.shape[1] - self.classes], 1
+            )
+            objects, heatmap = gaussian_targets(all_targets.boxes, level, heat.shape[-2:], size)
+            total = total + focal(
+                heat, _heat(heat, heatmap, image_of_object[objects], all_targets.labels[objects])
+            )
             # Regression is trained only in the few cells near an object's centre.
-            which, row, column = (heatmap > NEAR).nonzero(as_tuple=True)
-            near = thing[which]
-            numbers_near = numbers[owner[near], :, row, column]
-            own = Targets(*(each[near] for each in every))
-            place = pixel_centres(heat.shape[-2:])[0, row, column]
-            regression_loss = self.regression_loss(numbers_near, own, place, stride(level, size))
-            weight = heatmap[which, row, column]
-            weights = torch.zeros(len(thing)).index_add(0, which, weight)
-            total = total + (regression_loss * weight / weights[which]).sum()
-        return total / max(len(owner), 1)
+            target, row, column = (heatmap > NEAR).nonzero(as_tuple=True)
+            near_objects = objects[target]
+            regression_near = regression[image_of_object[near_objects], :, row, column]
+            cell_targets = Targets(*(values[near_objects] for values in all_targets))
+            centres = pixel_centres(heat.shape[-2:])[0, row, column]
+            cell_loss = self.regression_loss(
+                regression_near, cell_targets, centres, stride(level, size)
+            )
+            weight = heatmap[target, row, column]
+            weights = torch.zeros(len(objects)).index_add(0, target, weight)
+            total = total + (cell_loss * weight / weights[target]).sum()
+        return total / max(len(image_of_object), 1)
 
-    def regression_loss(self, numbers: Tensor, own: Targets, place: Tensor, step: Tensor) -> Tensor:
+    def regression_loss(
+        self, outputs: Tensor, targets: Targets, centres: Tensor, strides: Tensor
+    ) -> Tensor:
         """Return the smooth L1 loss of regression outputs, summed over the outputs of each cell.
 
         Args:
-            numbers: `n m`, regression outputs of `n` cells.
-            own: ground truth of the object assigned to each cell.
-            place: `n 2`, centres of the cells.
-            step: `2`, stride of their level.
+            outputs: `n m`, regression outputs of `n` cells.
+            targets: ground truth of the object assigned to each cell.
+            centres: `n 2`, centres of the cells.
+            strides: `2`, stride of their level.
 
         Returns:
             `n`, the loss of each cell.
         """
-        wanted = encode_boxes(own.boxes, place, step)
-        return F.smooth_l1_loss(numbers[:, :4], wanted, reduction="none", beta=0.1).sum(dim=1)
+        encoded = encode_boxes(targets.boxes, centres, strides)
+        return F.smooth_l1_loss(outputs[:, :4], encoded, reduction="none", beta=0.1).sum(dim=1)
 
     def decode(
         self, outputs: list[Tensor], warp: Warp | None = None, *, size: Sequence[int]
@@ -170,25 +179,25 @@ class Detector(nn.Module):
         """Return the local maxima of the class scores of all levels, after suppression."""
         levels = [self._peaks(output.float(), level, size) for level, output in enumerate(outputs)]
         return [
-            _suppressed(*(torch.cat(each) for each in zip(*parts, strict=True)))
+            _suppressed(*(torch.cat(values) for values in zip(*parts, strict=True)))
             for parts in zip(*levels, strict=True)
         ]
 
     def _peaks(self, output: Tensor, level: int, size: Size) -> list[tuple[Tensor, ...]]:
-        heat, numbers = output.split([self.classes, output.shape[1] - self.classes], dim=1)
+        heat, regression = output.split([self.classes, output.shape[1] - self.classes], dim=1)
         shape = heat.shape[-2:]
         # Only local maxima are candidates.
         heat = heat.sigmoid()
         heat = torch.where(heat == F.max_pool2d(heat, 3, stride=1, padding=1), heat, 0.0)
         cells = shape[0] * shape[1]
-        scores, where = heat.flatten(1).topk(min(_CANDIDATES, self.classes * cells))
-        cell = where % cells
-        values = numbers.flatten(2).transpose(1, 2)
+        scores, index = heat.flatten(1).topk(min(_CANDIDATES, self.classes * cells))
+        cell = index % cells
+        values = regression.flatten(2).transpose(1, 2)
         values = values.gather(1, cell[..., None].expand(-1, -1, values.shape[2]))
-        place = pixel_centres(shape)[0].flatten(0, 1)[cell]
-        step = stride(level, size).expand_as(place)
-        boxes = decode_boxes(values[..., :4], place, step)
-        return list(zip(boxes, where // cells, scores, values, place, step, strict=True))
+        centres = pixel_centres(shape)[0].flatten(0, 1)[cell]
+        strides = stride(level, size).expand_as(centres)
+        boxes = decode_boxes(values[..., :4], centres, strides)
+        return list(zip(boxes, index // cells, scores, values, centres, strides, strict=True))
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
@@ -219,8 +228,8 @@ def gaussian_targets(
         contains the object's centre and decay around it.
     """
     longest = ((boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])).amax(dim=1)
-    thing = (torch.bucketize(longest, torch.tensor(LONGEST)) == level).nonzero()[:, 0]
-    boxes = boxes[thing]
+    objects = (torch.bucketize(longest, torch.tensor(LONGEST)) == level).nonzero()[:, 0]
+    boxes = boxes[objects]
     rows, columns = shape
     cell = torch.tensor([2 / columns, 2 / rows])
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -230,7 +239,7 @@ def gaussian_targets(
     centres = pixel_centres((rows, columns))[0]
     x = (centres[0, :, 0] - middle[:, 0:1]) / sigma[:, 0:1]
     y = (centres[:, 0, 1] - middle[:, 1:2]) / sigma[:, 1:2]
-    return thing, (-(x**2) / 2).exp()[:, None, :] * (-(y**2) / 2).exp()[:, :, None]
+    return objects, (-(x**2) / 2).exp()[:, None, :] * (-(y**2) / 2).exp()[:, :, None]
 
 
 def _heat(like: Tensor, heatmap: Tensor, image: Tensor, label: Tensor) -> Tensor:
@@ -253,27 +262,32 @@ def encode_boxes(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
     return torch.cat([way, sides.expand_as(way)], dim=-1)
 
 
-def decode_boxes(numbers: Tensor, place: Tensor, step: Tensor) -> Tensor:
+def decode_boxes(outputs: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
     """Return the boxes of regression outputs, clipped to [-1, 1]; inverse of `encode_boxes`.
 
     Args:
-        numbers: `... 4`, regression outputs.
-        place: `... 2`, centres of their cells.
-        step: `... 2`, stride of their level.
+        outputs: `... 4`, regression outputs.
+        centres: `... 2`, centres of their cells.
+        strides: `... 2`, stride of their level.
     """
-    middle = place + numbers[..., :2] * step
-    half = numbers[..., 2:].clamp(max=6).exp() * SIDE * step / 2
-    return torch.cat([middle - half, middle + half], dim=-1).clamp(-1, 1)
+    box_centre = centres + outputs[..., :2] * strides
+    half = outputs[..., 2:].clamp(max=6).exp() * SIDE * strides / 2
+    return torch.cat([box_centre - half, box_centre + half], dim=-1).clamp(-1, 1)
 
 
 def _suppressed(
-    boxes: Tensor, labels: Tensor, scores: Tensor, numbers: Tensor, place: Tensor, step: Tensor
+    boxes: Tensor,
+    labels: Tensor,
+    scores: Tensor,
+    outputs: Tensor,
+    centres: Tensor,
+    strides: Tensor,
 ) -> Peaks:
     """Drop low scores, and apply non-maximum suppression at IoU 0.5 within each class."""
-    kept = (scores > _LEAST_SCORE).nonzero()[:, 0]
-    if len(kept):
+    keep = (scores > _LEAST_SCORE).nonzero()[:, 0]
+    if len(keep):
         # An offset per class prevents suppression between different classes.
-        apart = boxes[kept] + 4.0 * labels[kept, None]
-        kept = kept[nms(apart, scores[kept], _OVERLAP)[:_KEPT]]
-    detections = Detections(boxes[kept], labels[kept], scores[kept])
-    return Peaks(detections, numbers[kept], place[kept], step[kept])
+        apart = boxes[keep] + 4.0 * labels[keep, None]
+        keep = keep[nms(apart, scores[keep], _OVERLAP)[:_KEPT]]
+    detections = Detections(boxes[keep], labels[keep], scores[keep])
+    return Peaks(detections, outputs[keep], centres[keep], strides[keep])

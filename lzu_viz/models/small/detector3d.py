@@ -49,20 +49,22 @@ class Detector3D(Detector):
     def __init__(self, classes: int = 3) -> None:
         super().__init__(classes, extra=8)
 
-    def regression_loss(self, numbers: Tensor, own: Targets, place: Tensor, step: Tensor) -> Tensor:
+    def regression_loss(
+        self, outputs: Tensor, targets: Targets, centres: Tensor, strides: Tensor
+    ) -> Tensor:
         """Return the smooth L1 loss of 2D and 3D regression outputs, `n`, summed per cell."""
         # Unlike the offset, the targets of depth, size and angle do not depend on the cell.
-        wanted = torch.cat([(own.middles - place) / step, own.numbers], dim=1)
-        extra_loss = F.smooth_l1_loss(numbers[:, 4:], wanted, reduction="none", beta=0.1)
-        return super().regression_loss(numbers, own, place, step) + extra_loss.sum(dim=1)
+        encoded = torch.cat([(targets.middles - centres) / strides, targets.numbers], dim=1)
+        extra_loss = F.smooth_l1_loss(outputs[:, 4:], encoded, reduction="none", beta=0.1)
+        return super().regression_loss(outputs, targets, centres, strides) + extra_loss.sum(dim=1)
 
     def predict_3d(self, outputs: Sequence[Tensor], size: Size) -> list[RawDetections3D]:
         """Return raw 3D detections per image; :func:`lift` converts them to 3D boxes."""
         return [
             RawDetections3D(
                 peaks.detections,
-                peaks.place + peaks.numbers[:, 4:6] * peaks.step,
-                peaks.numbers[:, 6:],
+                peaks.centres + peaks.outputs[:, 4:6] * peaks.strides,
+                peaks.outputs[:, 6:],
             )
             for peaks in self.peaks(outputs, size)
         ]
@@ -88,27 +90,27 @@ def project_centres(boxes_3d: Tensor, camera: Tensor, size: Size) -> Tensor:
     return pixels / torch.tensor([size[1], size[0]]) * 2 - 1
 
 
-def lift(seen: RawDetections3D, camera: Tensor, size: Size) -> Detections3D:
+def lift(raw: RawDetections3D, camera: Tensor, size: Size) -> Detections3D:
     """Return the 3D boxes of raw detections, by back-projection.
 
     Args:
-        seen: raw detections in the source frame.
+        raw: raw detections in the source frame.
         camera: (focal length, x, y of the principal point), in pixels.
         size: (rows, columns) of the image in those pixels.
     """
-    numbers = seen.numbers
+    numbers = raw.numbers
     depth = DEPTH * numbers[:, 0].clamp(-4, 3).exp()
-    pixels = (seen.middles + 1) / 2 * torch.tensor([size[1], size[0]])
-    place = (pixels - camera[1:]) / camera[0] * depth[:, None]
-    sizes = torch.tensor(SIZES)[seen.detections.labels] * numbers[:, 1:4].clamp(-2, 2).exp()
-    yaw = torch.atan2(numbers[:, 4], numbers[:, 5]) + torch.atan2(place[:, 0], depth)
+    pixels = (raw.middles + 1) / 2 * torch.tensor([size[1], size[0]])
+    xy = (pixels - camera[1:]) / camera[0] * depth[:, None]
+    sizes = torch.tensor(SIZES)[raw.detections.labels] * numbers[:, 1:4].clamp(-2, 2).exp()
+    yaw = torch.atan2(numbers[:, 4], numbers[:, 5]) + torch.atan2(xy[:, 0], depth)
     yaw = (yaw + math.pi) % (2 * math.pi) - math.pi
-    boxes = torch.cat([place, depth[:, None], sizes, yaw[:, None]], dim=1)
-    return Detections3D(boxes, seen.detections.labels, seen.detections.scores)
+    boxes = torch.cat([xy, depth[:, None], sizes, yaw[:, None]], dim=1)
+    return Detections3D(boxes, raw.detections.labels, raw.detections.scores)
 
 
-def to_source(seen: RawDetections3D, warp: Warp) -> RawDetections3D:
+def to_source(raw: RawDetections3D, warp: Warp) -> RawDetections3D:
     """Map the boxes and projected centres of raw detections from zoomed to source frame."""
-    boxes = warp.boxes_to_source(seen.detections.boxes)
-    middles = warp.to_source(seen.middles.clamp(-1, 1)[None])[0]
-    return seen._replace(detections=seen.detections._replace(boxes=boxes), middles=middles)
+    boxes = warp.boxes_to_source(raw.detections.boxes)
+    middles = warp.to_source(raw.middles.clamp(-1, 1)[None])[0]
+    return raw._replace(detections=raw.detections._replace(boxes=boxes), middles=middles)

@@ -123,10 +123,10 @@ def append_coordinates(level: Tensor) -> Tensor:
     The magnification of an object depends on its position, and so small a network cannot infer
     positions from the borders of its maps, as large networks do.
     """
-    places = pixel_centres(level.shape[-2:], dtype=level.dtype, device=level.device)
-    return torch.cat([level, places.permute(0, 3, 1, 2).expand(len(level), -1, -1, -1)], dim=1)
+    coordinates = pixel_centres(level.shape[-2:], dtype=level.dtype, device=level.device)
+    return torch.cat([level, coordinates.permute(0, 3, 1, 2).expand(len(level), -1, -1, -1)], dim=1)
 
 
 def count_parameters(network: nn.Module) -> int:
     """Return the number of parameters of a network."""
-    return sum(each.numel() for each in network.parameters())
+    return sum(parameter.numel() for parameter in network.parameters())
