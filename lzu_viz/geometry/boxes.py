@@ -66,6 +66,16 @@ def iou(first: Tensor, second: Tensor) -> Tensor:
     return torch.where(union > 0, intersection / union, 0.0)
 
 
+def box_centres(boxes: Tensor) -> Tensor:
+    """Return the centre (x, y) of each box: `... 4` to `... 2`, in the same coordinates.
+
+    Example:
+        >>> box_centres(torch.tensor([[0.0, 0.0, 2.0, 4.0]]))
+        tensor([[1., 2.]])
+    """
+    return (boxes[..., :2] + boxes[..., 2:]) / 2
+
+
 def area(boxes: Tensor) -> Tensor:
     """Return the area of each box, in the square of its units: `... 4` to `...`."""
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)

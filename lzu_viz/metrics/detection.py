@@ -7,7 +7,6 @@ al., "Microsoft COCO", ECCV 2014): boxes are in pixels of the source; an object 
 
 import contextlib
 import io
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,7 @@ from torch import Tensor
 from .._extras import needs
 from ..geometry import check
 from ..geometry.boxes import Detections, to_pixels
+from .bootstrap import percentile_interval, resample
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
@@ -93,13 +93,8 @@ def precision_interval(
         The lower and the upper end of the interval of each metric.
     """
     matched = _matched(detections, ground_truth, size, label)
-    draw = np.random.default_rng(seed)
-    scenes = len(ground_truth)
-    drawn = [_summary(matched, draw.integers(0, scenes, scenes)) for _ in range(N_BOOTSTRAP)]
-    outside = (1 - level) / 2
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # all-NaN where no object is of a size
-        low, high = np.nanquantile(np.array(drawn), (outside, 1 - outside), axis=0)
+    resamples = resample(len(ground_truth), N_BOOTSTRAP, seed)
+    low, high = percentile_interval([_summary(matched, scenes) for scenes in resamples], level)
     return DetectionMetrics(*low.tolist()), DetectionMetrics(*high.tolist())
 
 

@@ -6,7 +6,6 @@ errors of translation, scale and orientation are measured separately.
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..geometry import check
+from .bootstrap import percentile_interval, resample
 from .detection import N_BOOTSTRAP
+from .matching import match_greedily
 
 THRESHOLDS = (0.5, 1.0, 2.0, 4.0)
 """Centre distances on the ground, in metres, below which boxes match."""
@@ -182,21 +183,13 @@ def precision_interval_3d(
         >>> 0 < low.ap < 0.5 < high.ap < 1
         True
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, as 0.95 for 95 %, got {level!r}")
     matched = _matched(detections, ground_truth, classes)
     headed = _headed(classes, oriented)
-    draw = np.random.default_rng(seed)
-    scenes = len(ground_truth)
-    drawn = []
-    for _ in range(N_BOOTSTRAP):
-        times = np.bincount(draw.integers(0, scenes, scenes), minlength=scenes)
-        each = _summary(matched, headed, times)
-        drawn.append([*each[:-1], *each.per_class])
-    outside = (1 - level) / 2
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # all-NaN for a class without ground truth
-        low, high = np.nanquantile(np.array(drawn), (outside, 1 - outside), axis=0)
+    statistics = []
+    for scenes in resample(len(ground_truth), N_BOOTSTRAP, seed):
+        metrics = _summary(matched, headed, np.bincount(scenes, minlength=len(ground_truth)))
+        statistics.append([*metrics[:-1], *metrics.per_class])
+    low, high = percentile_interval(statistics, level)
     return _unflat(low.tolist()), _unflat(high.tolist())
 
 
@@ -243,7 +236,7 @@ def _match_class(
         boxes, there = boxes[order], true[true_labels == label]
         way = boxes[:, None, [0, 2]] - there[None, :, [0, 2]]
         distance = np.sqrt((way**2).sum(axis=-1))
-        taken = np.stack([_take(distance, threshold) for threshold in THRESHOLDS], axis=-1)
+        taken = np.stack([match_greedily(distance, threshold) for threshold in THRESHOLDS], axis=-1)
         good = taken[:, _NEAR] >= 0
         error = np.zeros((len(boxes), 3))
         error[good] = _errors(boxes[good], there[taken[good, _NEAR]])
@@ -261,18 +254,6 @@ def _match_class(
         errors=np.concatenate(errors)[order],
         things=np.array(things),
     )
-
-
-def _take(distance: Array, threshold: float) -> NDArray[np.int64]:
-    """Assign to each row in turn its nearest unassigned column: `n m` to `n`, -1 for none."""
-    taken = np.full(len(distance), -1)
-    left = distance.copy()
-    for row in np.flatnonzero(distance.min(axis=1, initial=np.inf) < threshold):
-        nearest = left[row].argmin()
-        if left[row, nearest] < threshold:
-            taken[row] = nearest
-            left[:, nearest] = np.inf
-    return taken
 
 
 def _errors(boxes: Array, ground_truth: Array) -> Array:

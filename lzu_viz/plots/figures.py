@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
+from ..experiments.profiling import Point, pareto_front
 from ..geometry.warp import Warp
 from .palette import ANSWER, GRID, INK, TRUTH
 
@@ -68,6 +69,19 @@ def show_saliency(ax: Axes, saliency: Tensor, title: str = "") -> AxesImage:
     ax.set(xticks=(-1, 0, 1), yticks=(-1, 0, 1), aspect="auto", xlabel="x", ylabel="y")
     ax.set_title(title, color=INK)
     return drawn
+
+
+def show_pareto_front(ax: Axes, points: Sequence[Point], label: str | None = None) -> Line2D:
+    """Draw the Pareto front of points (cost, accuracy) as a thick grey line behind the others."""
+    (line,) = ax.step(
+        *zip(*pareto_front(points), strict=True),
+        where="post",
+        color="0.85",
+        linewidth=8,
+        zorder=0,
+        label=label,
+    )
+    return line
 
 
 def show_axis(ax: Axes, warp: Warp, title: str = "") -> Line2D:

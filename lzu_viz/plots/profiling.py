@@ -7,7 +7,8 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from ..experiments.frozen.pareto import Trade
-from ..experiments.profiling import STAGES, Cost, Setting, Stage, pareto_front
+from ..experiments.profiling import STAGES, Cost, Setting, Stage
+from .figures import show_pareto_front
 from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, TRUTH
 
 COLOURS: Mapping[Stage, str] = {
@@ -101,10 +102,7 @@ def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
             for name, row in trade.items()
         }
         every = [point for row in points.values() for point in row.values()]
-        front = pareto_front(every)
-        ax.plot(
-            *zip(*front, strict=True), color="0.85", linewidth=9, zorder=0, label="Pareto front"
-        )
+        show_pareto_front(ax, every, label="Pareto front")
         for number, (name, row) in enumerate(points.items()):
             ordered = [row[size] for size in sorted(row)]
             colour = ("0.4", FOVEA, ANSWER, FOLD)[number % 4]

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..experiments.profiling import Cost, Point, pareto_front
+from ..experiments.profiling import Cost, Point
 from ..experiments.reproduce.results import Result, Run, gain, select, spread
 from ..experiments.training.trained_systems import SYSTEMS
+from .figures import show_pareto_front
 from .palette import INK, MARKERS, SERIES
 
 FAMILIES = {"uniform": 0, "lz": 3, "fovea": 1, "edge": 3, "lzu": 2}
@@ -224,9 +225,7 @@ def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, Point]], cost: str
     The thick grey line is the Pareto front.
     """
     every = [point for by_scale in points.values() for point in by_scale.values()]
-    ax.step(
-        *zip(*pareto_front(every), strict=True), where="post", color="0.85", linewidth=7, zorder=0
-    )
+    show_pareto_front(ax, every)
     for number, (name, by_scale) in enumerate(points.items()):
         ordered = [by_scale[scale] for scale in sorted(by_scale)]
         ax.plot(*zip(*ordered, strict=True), color=colour_of(name), label=name,

@@ -16,8 +16,10 @@ from torch import Tensor
 
 from ..datasets.driving import AREAS, CLASSES
 from ..datasets.streets import GroundTruth, Streets
-from ..geometry.boxes import Detections, iou
+from ..experiments.training.upsampling import match_targets
+from ..geometry.boxes import Detections
 from ..metrics.detection3d import Detections3D
+from ..metrics.matching import match_greedily
 from .figures import draw_box, draw_boxes, show_image
 from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, PAPER, TRUTH
 
@@ -200,7 +202,7 @@ def show_detections(
     for ax, (name, every) in zip(axes, detections.items(), strict=True):
         each = every[scene]
         sure = each.scores >= score
-        right = _right(each.boxes[sure], each.labels[sure], ground_truth)
+        right = int(match_targets([each], [ground_truth], score).sum())
         title = (
             f"{name}: {right} of {len(ground_truth.boxes)} found, {int(sure.sum()) - right} false"
         )
@@ -208,14 +210,6 @@ def show_detections(
         draw_boxes(ax, ground_truth.boxes, TRUTH, 1)
         draw_labelled(ax, each.boxes[sure], each.labels[sure])
     class_legend(axes[-1], ground_truth=True)
-
-
-def _right(boxes: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
-    """Return the number of ground truth objects that a box of their class overlaps by half."""
-    if not len(boxes):
-        return 0
-    same = labels[:, None] == ground_truth.labels
-    return int((same & (iou(boxes, ground_truth.boxes) >= 0.5)).any(dim=0).sum())
 
 
 AROUND = 4.0
@@ -264,12 +258,13 @@ def show_in_space(
 
 
 def _near(boxes_3d: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
-    """Return the number of ground truth objects with a box of their class within `AROUND`."""
-    if not len(boxes_3d) or not len(ground_truth.boxes_3d):
-        return 0
-    away = torch.cdist(ground_truth.boxes_3d[:, [0, 2]], boxes_3d[:, [0, 2]])
-    same = ground_truth.labels[:, None] == labels
-    return int(((away < AROUND) & same).any(dim=1).sum())
+    """Return the number of boxes matched with a ground truth object of their class.
+
+    The boxes are in descending order of score; a match is at most `AROUND` away on the ground.
+    """
+    distance = torch.cdist(boxes_3d[:, [0, 2]], ground_truth.boxes_3d[:, [0, 2]])
+    distance = distance.where(labels[:, None] == ground_truth.labels, torch.inf)
+    return int((match_greedily(distance.numpy(), AROUND) >= 0).sum())
 
 
 def show_depths(ax: Axes, true: Tensor, pred: Tensor, labels: Tensor, title: str = "") -> None:

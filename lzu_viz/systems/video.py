@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..geometry.boxes import Detections, iou
+from ..geometry.boxes import Detections, box_centres, iou
 from ..geometry.warp import Warp
 from .base import Decode, System
 
@@ -103,15 +103,11 @@ def constant_velocity(gain: float = 1.0) -> Motion:
     def moved(previous: Tensor, last: Tensor) -> Tensor:
         if not len(previous):
             return last
-        far = torch.cdist(_middles(last), _middles(previous))
+        far = torch.cdist(box_centres(last), box_centres(previous))
         # Distances are at most 2 sqrt 2, so that any overlap (+1) outweighs them.
         partner = previous[
             (iou(last, previous) - far / 4 + (iou(last, previous) > 0)).argmax(dim=1)
         ]
-        return last + gain * (_middles(last) - _middles(partner)).repeat(1, 2)
+        return last + gain * (box_centres(last) - box_centres(partner)).repeat(1, 2)
 
     return moved
-
-
-def _middles(boxes: Tensor) -> Tensor:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...datasets.scenes import Scene, controlled
+from ...geometry.boxes import box_centres
 from ...geometry.warp import Warp
 from ...metrics.masks import mask_iou
 from ...systems import LZU
@@ -97,7 +98,7 @@ def shifted(box: Tensor, shift: float, seed: int) -> Tensor:
     way = random.Random(seed).uniform(0, 2 * math.pi)
     # The frame is 2 units wide, and 1.5 times as wide as high.
     step = 2 * shift * torch.tensor([math.cos(way), 1.5 * math.sin(way)])
-    middle = (box[:, :2] + box[:, 2:]) / 2
+    middle = box_centres(box)
     # Reverse the components that would leave the frame.
     step = torch.where((middle + step).abs() > 1, -step, step)
     return box + ((middle + step).clamp(-1, 1) - middle).repeat(1, 2)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ...metrics.bootstrap import percentile_interval, resample
+
 PACKAGE = Path(__file__).parents[2]
 FOLDER = PACKAGE / "experiments" / "data" / "evaluations"
 
@@ -141,11 +143,9 @@ def mean_interval(
     for record in records:
         scenes.setdefault(record["seed"], []).append(float(record[value]))
     totals = np.array([(sum(values), len(values)) for values in scenes.values()])
-    draw = np.random.default_rng(seed)
-    drawn = totals[draw.integers(0, len(totals), (N_BOOTSTRAP, len(totals)))].sum(axis=1)
+    resampled = totals[resample(len(totals), N_BOOTSTRAP, seed)].sum(axis=1)
     total, count = totals.sum(axis=0)
-    outside = (1 - level) / 2
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (outside, 1 - outside))
+    low, high = percentile_interval(resampled[:, 0] / resampled[:, 1], level)
     return float(total / count), float(low), float(high)
 
 

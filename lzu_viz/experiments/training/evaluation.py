@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ...datasets.driving import AREAS, CLASSES
 from ...datasets.streets import GroundTruth, Streets
-from ...geometry.boxes import Detections
+from ...geometry.boxes import Detections, box_centres
 from ...geometry.warp import Warp
 from ...metrics.detection import DetectionMetrics, average_precision
 from ...metrics.detection3d import Detections3D, average_precision_3d
 from ...metrics.masks import boundary_f
+from ...metrics.matching import match_greedily
 from ...models.small.detector import Detector
 from ...models.small.detector3d import Detector3D, lift, project_centres, to_source
 from ...models.small.segmenter import Segmenter
@@ -137,17 +138,19 @@ def predicted_depths(every: Sequence[Detections3D], streets: Streets, score: flo
         `n`, one per ground truth object, scene after scene.
     """
     depths_by_scene = []
-    for each, ground_truth in zip(every, streets.ground_truth, strict=True):
-        middles = project_centres(each.boxes, ground_truth.camera, streets.size)
-        depths = torch.full((len(ground_truth.boxes),), torch.nan)
-        for row in each.scores.argsort(descending=True):
-            x, y = middles[row]
-            left, top, right, bottom = ground_truth.boxes.T
-            fits = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
-            fits &= (ground_truth.labels == each.labels[row]) & depths.isnan()
-            if each.scores[row] >= score and fits.any():
-                offset = (ground_truth.boxes[:, :2] + ground_truth.boxes[:, 2:]) / 2 - middles[row]
-                depths[offset.norm(dim=1).where(fits, torch.inf).argmin()] = each.boxes[row, 2]
+    for detections, objects in zip(every, streets.ground_truth, strict=True):
+        order = detections.scores.argsort(descending=True)
+        order = order[detections.scores[order] >= score]
+        boxes, labels = detections.boxes[order], detections.labels[order]
+        projected = project_centres(boxes, objects.camera, streets.size)
+        x, y = projected[:, :1], projected[:, 1:]
+        left, top, right, bottom = objects.boxes.T
+        allowed = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
+        allowed &= labels[:, None] == objects.labels
+        distance = (projected[:, None] - box_centres(objects.boxes)).norm(dim=-1)
+        matched = torch.from_numpy(match_greedily(distance.where(allowed, torch.inf).numpy()))
+        depths = torch.full((len(objects.boxes),), torch.nan)
+        depths[matched[matched >= 0]] = boxes[matched >= 0, 2]
         depths_by_scene.append(depths)
     return torch.cat(depths_by_scene)
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ...datasets.streets import GroundTruth
 from ...geometry import saliency
+from ...geometry.boxes import box_centres
 from ...geometry.warp import Warp
 from ...models.small.pyramid import conv_bn_relu
 from .mipmap_zoom import resize_by_mipmap
@@ -60,7 +61,7 @@ def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = SIGMA) ->
         `1 1 h w`, symmetric under horizontal flips.
     """
     boxes = torch.cat([each.boxes for each in ground_truth])
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    middles = box_centres(boxes)
     both = torch.cat([middles, middles * torch.tensor([-1.0, 1.0])])
     weight = 1 / (boxes[:, 3] - boxes[:, 1]).repeat(2)
     saliency_map = saliency.gaussian(both[None], sigma=sigma, weight=weight[None], size=NODES)

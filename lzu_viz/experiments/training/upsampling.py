@@ -11,6 +11,7 @@ from ...datasets.streets import GroundTruth, Streets
 from ...geometry.boxes import Detections, iou
 from ...geometry.check import Size
 from ...geometry.warp import Warp
+from ...metrics.matching import match_greedily
 from ...models.small.detector import Detector
 from .evaluation import predict_boxes
 from .mipmap_zoom import resize_by_mipmap
@@ -74,16 +75,18 @@ def match_targets(
     Returns:
         Boolean `n`, one per ground truth object, scene after scene.
     """
-    there = []
-    for each, one in zip(every, ground_truth, strict=True):
-        taken = torch.zeros(len(one.boxes), dtype=torch.bool)
-        overlap = iou(each.boxes, one.boxes)
-        for row in each.scores.argsort(descending=True):
-            fits = (one.labels == each.labels[row]) & ~taken & (overlap[row] >= minimum)
-            if each.scores[row] >= score and fits.any():
-                taken[overlap[row].where(fits, -1.0).argmax()] = True
-        there.append(taken)
-    return torch.cat(there)
+    found_by_scene = []
+    for detections, objects in zip(every, ground_truth, strict=True):
+        order = detections.scores.argsort(descending=True)
+        order = order[detections.scores[order] >= score]
+        overlap = iou(detections.boxes[order], objects.boxes)
+        same_class = detections.labels[order][:, None] == objects.labels
+        cost = (1 - overlap).where(same_class & (overlap >= minimum), torch.inf)
+        matched = torch.from_numpy(match_greedily(cost.numpy()))
+        found = torch.zeros(len(objects.boxes), dtype=torch.bool)
+        found[matched[matched >= 0]] = True
+        found_by_scene.append(found)
+    return torch.cat(found_by_scene)
 
 
 FEWEST = 10

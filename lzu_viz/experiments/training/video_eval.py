@@ -15,7 +15,7 @@ from ...datasets.driving.rendering import view_at
 from ...datasets.driving.scene import outline
 from ...datasets.driving.world import build
 from ...datasets.streets import BEFORE, FIRST_SEED, GroundTruth, Streets
-from ...geometry.boxes import Detections
+from ...geometry.boxes import Detections, box_centres
 from ...geometry.check import Size
 from ...models.small.detector import Detector
 from ...systems.video import FrameResult
@@ -155,7 +155,7 @@ def extrapolate_boxes(previous_boxes: Tensor, now: Tensor, part_of: float) -> Te
         >>> extrapolate_boxes(before, now, 2.0)
         tensor([[0.2000, 0.0000, 0.4000, 0.2000]])
     """
-    return (previous_boxes + part_of * _middles(now - previous_boxes).repeat(1, 2)).clamp(-1, 1)
+    return (previous_boxes + part_of * box_centres(now - previous_boxes).repeat(1, 2)).clamp(-1, 1)
 
 
 def precision_of(
@@ -187,7 +187,7 @@ def scale_boxes(boxes: Tensor, times: float) -> Tensor:
         >>> scale_boxes(torch.tensor([[0.0, 0, 0.2, 0.4]]), 2.0)
         tensor([[-0.1000, -0.2000,  0.3000,  0.6000]])
     """
-    middles = _middles(boxes).repeat(1, 2)
+    middles = box_centres(boxes).repeat(1, 2)
     return (middles + times * (boxes - middles)).clamp(-1, 1)
 
 
@@ -196,9 +196,5 @@ def paces(streets: Streets, now: Sequence[Tensor]) -> Tensor:
     previous_boxes = torch.cat(
         [ground_truth.previous_boxes for ground_truth in streets.ground_truth]
     )
-    shift = _middles(torch.cat(list(now)) - previous_boxes)[:, 0].abs()
+    shift = box_centres(torch.cat(list(now)) - previous_boxes)[:, 0].abs()
     return shift / (previous_boxes[:, 2] - previous_boxes[:, 0]).clamp(min=1e-6)
-
-
-def _middles(boxes: Tensor) -> Tensor:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2

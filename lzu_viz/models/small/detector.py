@@ -12,7 +12,7 @@ from kornia.geometry.bbox import nms
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...geometry.boxes import Detections
+from ...geometry.boxes import Detections, box_centres
 from ...geometry.check import Size
 from ...geometry.resampling import pixel_centres
 from ...geometry.warp import Warp
@@ -232,7 +232,7 @@ def gaussian_targets(
     boxes = boxes[objects]
     rows, columns = shape
     cell = torch.tensor([2 / columns, 2 / rows])
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    middle = box_centres(boxes)
     # Centring the Gaussian on a cell makes the target exactly 1 there.
     middle = ((middle.clamp(-1, 1 - 1e-5) + 1) / cell).floor().add(0.5) * cell - 1
     sigma = torch.maximum(0.12 * (boxes[:, 2:] - boxes[:, :2]), 0.55 * cell)
@@ -256,7 +256,7 @@ def encode_boxes(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
     The targets are the offset (x, y) of the box's centre in strides of the level, and
     log(side / stride / `SIDE`) of width and height.
     """
-    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    middle = box_centres(boxes)
     sides = ((boxes[..., 2:] - boxes[..., :2]) / step / SIDE).clamp(min=1e-3).log()
     way = (middle - place) / step
     return torch.cat([way, sides.expand_as(way)], dim=-1)
