@@ -147,9 +147,9 @@ def test_a_registry_refuses_what_it_does_not_know_and_what_it_knows_already() ->
     registry = Registry[int]("number")
     registry.register("one", 1)
     assert list(registry.items()) == [("one", 1)]
-    with pytest.raises(ValueError, match="there is a number 'one' already"):
+    with pytest.raises(ValueError, match="the number 'one' is already registered"):
         registry.register("one", 2)
-    with pytest.raises(ValueError, match=r"no number 'two', only \['one'\]"):
+    with pytest.raises(ValueError, match=r"unknown number 'two', expected one of \['one'\]"):
         registry["two"]
     registry.unregister("one")
     assert "one" not in registry

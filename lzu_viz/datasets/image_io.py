@@ -53,16 +53,16 @@ def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
             )
     except UnidentifiedImageError as error:
         raise ValueError(
-            f"{name} is no image that can be read (not a sound JPEG, PNG, WebP, TIFF, GIF, BMP, "
-            "AVIF, JPEG 2000 or PPM file); save it as JPEG or PNG first"
+            f"{name} is not a readable image (expected a valid JPEG, PNG, WebP, TIFF, GIF, BMP, "
+            "AVIF, JPEG 2000 or PPM file); convert it to JPEG or PNG"
         ) from error
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{name} is too large: {error}; reduce it first") from error
+        raise ValueError(f"{name} is too large: {error}; downsample it first") from error
     except MemoryError:
         raise
     except Exception as error:  # decoders raise any exception on damaged data
         raise ValueError(
-            f"{name} is no image that can be read: {error}; save it as JPEG or PNG first"
+            f"{name} is not a readable image: {error}; convert it to JPEG or PNG"
         ) from error
     with image:
         yield image
@@ -94,10 +94,11 @@ def pixels(
     """
     if image.mode in ("I", "F"):
         raise ValueError(
-            f"{name} has 32 bits a pixel and no known range; load an array in 0..1 made of it"
+            f"{name} has 32 bits per pixel, without a defined range; convert it to an array in "
+            "0..1 and pass that"
         )
     if image.mode == "LAB":
-        raise ValueError(f"{name} has Lab colours, which are not read; save it in RGB first")
+        raise ValueError(f"{name} has Lab colours, which are not supported; convert it to RGB")
     try:
         with _silence():
             # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which saves memory.
@@ -110,7 +111,7 @@ def pixels(
     except MemoryError:
         raise
     except Exception as error:
-        raise ValueError(f"{name} is damaged or cut short: {error}; save it anew") from error
+        raise ValueError(f"{name} is damaged or truncated: {error}; save it again") from error
     return array if array.dtype == np.uint8 else array.astype(np.float32) / np.float32(65535)
 
 

@@ -60,7 +60,7 @@ def credit(name: str) -> str:
         'China, by danielbuechele, CC BY 2.0'
     """
     if name not in _CREDITS:
-        raise ValueError(f"no photograph is called {name!r}; there are {', '.join(_CREDITS)}")
+        raise ValueError(f"unknown photograph {name!r}, expected one of {', '.join(_CREDITS)}")
     return _CREDITS[name]
 
 
@@ -150,7 +150,7 @@ def _file(source: File) -> tuple[Path | BytesIO, str]:
     if not isinstance(source, str | Path):
         raise ValueError(
             f"cannot load an image from {type(source).__name__}; "
-            "give a path, a name of `photos()`, bytes, an array, a tensor or a PIL image"
+            "pass a path, a name of `photos()`, bytes, an array, a tensor or a PIL image"
         )
     path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else Path(source)
     try:
@@ -162,7 +162,7 @@ def _file(source: File) -> tuple[Path | BytesIO, str]:
         shown = shown if len(shown) < 300 else f"{shown[:200]}... ({len(shown)} characters)"
         raise FileNotFoundError(
             f"no image file at {shown}; "
-            f"give a path, or the name of a shipped photograph: {', '.join(_CREDITS)}"
+            f"pass a path, or the name of a photograph of the package: {', '.join(_CREDITS)}"
         )
     return path, repr(path.name)
 
@@ -170,13 +170,12 @@ def _file(source: File) -> tuple[Path | BytesIO, str]:
 def _check_size(width: int, height: int, name: str) -> None:
     if min(width, height) < 2:
         raise ValueError(
-            f"{name} must be at least 2x2 pixels, got (rows, columns) = {(height, width)}: "
-            "one pixel has nothing to zoom into"
+            f"{name} must have at least 2x2 pixels, got (rows, columns) = {(height, width)}"
         )
     if width * height > LARGEST:
         raise ValueError(
-            f"{name} is too large: {width} x {height} pixels, at most {LARGEST / 1e6:.0f} million "
-            "are read; reduce it first"
+            f"{name} is too large: at most {LARGEST / 1e6:.0f} million pixels are supported, got "
+            f"{width} x {height}; downsample it first"
         )
 
 
@@ -196,13 +195,13 @@ def _checked_array(array: NDArray[np.generic]) -> NDArray[np.generic]:
     array = np.asarray(array)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise ValueError(
-            f"an array must be `h w`, `h w 3` or `h w 4`, got {array.shape}; "
-            "bring the channels to the last axis, and load one image at a time"
+            f"an array must have shape (h, w), (h, w, 3) or (h, w, 4), got {array.shape}; "
+            "move the channels to the last axis, and load one image at a time"
         )
     if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
         raise ValueError(
             f"an array must be uint8 or floating point in 0..1, got {array.dtype}; "
-            "divide it by its largest possible value"
+            "divide it by the maximum of its range"
         )
     _check_size(array.shape[1], array.shape[0], "an array")
     return array if array.ndim == 3 else array[..., None]
@@ -213,13 +212,13 @@ def _checked_tensor(tensor: Tensor) -> Tensor:
     image = tensor[None] if tensor.ndim == 3 else tensor
     if image.ndim != 4 or image.shape[0] != 1 or image.shape[1] not in (1, 3, 4):
         raise ValueError(
-            f"a tensor must be `c h w` or `1 c h w` with 1, 3 or 4 channels, "
+            "a tensor must have shape (c, h, w) or (1, c, h, w) with 1, 3 or 4 channels, "
             f"got {check.shape(tensor)}; load one image at a time"
         )
     if image.dtype != torch.uint8 and not image.is_floating_point():
         raise ValueError(
             f"a tensor must be uint8 or floating point in 0..1, got {image.dtype}; "
-            "divide it by its largest possible value"
+            "divide it by the maximum of its range"
         )
     _check_size(image.shape[-1], image.shape[-2], "a tensor")
     return image
@@ -280,8 +279,8 @@ def _in_range(image: Tensor) -> Tensor:
     low, high = float(image.detach().amin()), float(image.detach().amax())
     if not (low >= 0 and high <= 1):  # also false for NaN
         raise ValueError(
-            f"floating point values must lie in 0..1 and none be NaN, got {low:g} to {high:g}; "
-            "divide 0..255 by 255, or clamp"
+            f"floating point values must be in 0..1 and not NaN, got {low:g} to {high:g}; "
+            "divide values in 0..255 by 255, or clamp them"
         )
     return image
 

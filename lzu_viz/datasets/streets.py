@@ -126,7 +126,7 @@ def streets(
     """
     if split not in FIRST_SEED or count < 1:
         raise ValueError(
-            f"wanted a split of {sorted(FIRST_SEED)} and at least one scene, "
+            f"expected a split of {sorted(FIRST_SEED)} and a count of at least 1, "
             f"got {split!r} and {count}"
         )
     options = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds,

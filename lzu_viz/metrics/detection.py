@@ -110,8 +110,8 @@ def _matched(
         from pycocotools.cocoeval import COCOeval
     if len(detections) != len(ground_truth) or not ground_truth:
         raise ValueError(
-            f"there must be one answer a scene and at least one, got {len(detections)} answers "
-            f"and {len(ground_truth)} scenes"
+            "expected one entry of detections per scene, and at least one scene, "
+            f"got {len(detections)} entries and {len(ground_truth)} scenes"
         )
     rows, columns = check.size(size)
     annotations: list[dict[str, Any]] = []

@@ -66,22 +66,22 @@ class DetectionMetrics3D(NamedTuple):
     per_class: tuple[float, ...]
 
 
-class _Found(NamedTuple):
-    """Detections of one class in all scenes, by decreasing score.
+class _ClassMatches(NamedTuple):
+    """Detections of one class in all scenes, by decreasing score, with their matches.
 
     Attributes:
         scenes: `n`, scene index of each detection.
         scores: `n`, decreasing.
         hits: `n 4`, whether the detection matches a true box at each threshold.
         errors: `n 3`, of translation, scale and orientation at 2 m; 0 without a match.
-        things: number of true boxes of the class in each scene.
+        true_counts: number of true boxes of the class in each scene.
     """
 
     scenes: NDArray[np.int64]
     scores: Array
     hits: NDArray[np.bool_]
     errors: Array
-    things: NDArray[np.int64]
+    true_counts: NDArray[np.int64]
 
 
 def average_precision_3d(
@@ -195,28 +195,23 @@ def precision_interval_3d(
 
 def _matched(
     detections: Sequence[Detections3D], ground_truth: Sequence[tuple[Tensor, Tensor]], classes: int
-) -> list[_Found]:
+) -> list[_ClassMatches]:
     """Match detections with ground truth, for each class."""
     if len(detections) != len(ground_truth) or not ground_truth:
         raise ValueError(
-            f"there must be one answer a scene and at least one, got {len(detections)} answers "
-            f"and {len(ground_truth)} scenes"
+            "expected one entry of detections per scene, and at least one scene, "
+            f"got {len(detections)} entries and {len(ground_truth)} scenes"
         )
     if not isinstance(classes, int) or classes < 1:
-        raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
+        raise ValueError(f"classes must be an integer of at least 1, got {classes!r}")
     for scene, (scene_detections, (boxes, labels)) in enumerate(
         zip(detections, ground_truth, strict=True)
     ):
-        _check(scene_detections.boxes, scene_detections.labels, classes, f"found[{scene}]")
-        _check(boxes, labels, classes, f"truth[{scene}]")
-        _check_scores(scene_detections, f"found[{scene}]")
+        _check(scene_detections.boxes, scene_detections.labels, classes, f"detections[{scene}]")
+        _check(boxes, labels, classes, f"ground_truth[{scene}]")
+        _check_scores(scene_detections, f"detections[{scene}]")
     predicted = [
-        (
-            _array(scene_detections.boxes),
-            _array(scene_detections.labels),
-            _array(scene_detections.scores),
-        )
-        for scene_detections in detections
+        (_array(boxes), _array(labels), _array(scores)) for boxes, labels, scores in detections
     ]
     true = [(_array(boxes), _array(labels)) for boxes, labels in ground_truth]
     return [_match_class(predicted, true, label) for label in range(classes)]
@@ -226,33 +221,35 @@ def _match_class(
     detections: list[tuple[Array, Array, Array]],
     ground_truth: list[tuple[Array, Array]],
     label: int,
-) -> _Found:
+) -> _ClassMatches:
     """Match the boxes of one class in all scenes."""
-    scenes, scores, hits, errors, things = [], [], [], [], []
-    for scene, (each, (true, true_labels)) in enumerate(zip(detections, ground_truth, strict=True)):
-        boxes, labels, sure = each
+    scenes, scores, hits, errors, true_counts = [], [], [], [], []
+    for scene, (scene_detections, (true, true_labels)) in enumerate(
+        zip(detections, ground_truth, strict=True)
+    ):
+        boxes, labels, confidence = scene_detections
         order = np.flatnonzero(labels == label)
-        order = order[np.argsort(-sure[order], kind="stable")]
-        boxes, there = boxes[order], true[true_labels == label]
-        way = boxes[:, None, [0, 2]] - there[None, :, [0, 2]]
-        distance = np.sqrt((way**2).sum(axis=-1))
-        taken = np.stack([match_greedily(distance, threshold) for threshold in THRESHOLDS], axis=-1)
-        good = taken[:, _NEAR] >= 0
+        order = order[np.argsort(-confidence[order], kind="stable")]
+        boxes, true_boxes = boxes[order], true[true_labels == label]
+        offset = boxes[:, None, [0, 2]] - true_boxes[None, :, [0, 2]]
+        distance = np.sqrt((offset**2).sum(axis=-1))
+        match = np.stack([match_greedily(distance, threshold) for threshold in THRESHOLDS], axis=-1)
+        matched = match[:, _NEAR] >= 0
         error = np.zeros((len(boxes), 3))
-        error[good] = _errors(boxes[good], there[taken[good, _NEAR]])
+        error[matched] = _errors(boxes[matched], true_boxes[match[matched, _NEAR]])
         scenes.append(np.full(len(boxes), scene))
-        scores.append(sure[order])
-        hits.append(taken >= 0)
+        scores.append(confidence[order])
+        hits.append(match >= 0)
         errors.append(error)
-        things.append(len(there))
+        true_counts.append(len(true_boxes))
     score = np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
-    return _Found(
+    return _ClassMatches(
         scenes=np.concatenate(scenes)[order],
         scores=score[order],
         hits=np.concatenate(hits)[order],
         errors=np.concatenate(errors)[order],
-        things=np.array(things),
+        true_counts=np.array(true_counts),
     )
 
 
@@ -267,13 +264,13 @@ def _errors(boxes: Array, ground_truth: Array) -> Array:
 
 
 def _summary(
-    matched: list[_Found], headed: NDArray[np.bool_], times: NDArray[np.int64]
+    matched: list[_ClassMatches], headed: NDArray[np.bool_], times: NDArray[np.int64]
 ) -> DetectionMetrics3D:
     """Summarise the matches, counting each scene ``times`` times."""
     precisions = np.full(len(matched), np.nan)
     errors = np.full((len(matched), 3), np.nan)
     for label, matches in enumerate(matched):
-        true_count = int((times * matches.things).sum())
+        true_count = int((times * matches.true_counts).sum())
         if true_count:
             rows = np.repeat(np.arange(len(matches.scores)), times[matches.scenes])
             hits = matches.hits[rows]
@@ -341,26 +338,28 @@ def _check(boxes: Tensor, labels: Tensor, classes: int, name: str) -> None:
     """Raise unless boxes are `n 7`, finite and of positive size, and labels `n` in range."""
     if boxes.ndim != 2 or boxes.shape[1] != 7 or not boxes.is_floating_point():
         raise ValueError(
-            f"boxes of {name} must be floating `n 7` (x, y, z, width, height, length, yaw), "
-            f"got {check.shape(boxes)} of {boxes.dtype}"
+            f"boxes of {name} must be floating point of shape (n, 7), with (x, y, z, width, "
+            f"height, length, yaw), got {boxes.dtype} of shape {check.shape(boxes)}"
         )
     if labels.shape != boxes.shape[:1] or labels.is_floating_point() or labels.dtype == torch.bool:
         raise ValueError(
-            f"labels of {name} must be whole numbers, one a box, got {check.shape(labels)} of "
-            f"{labels.dtype} for {len(boxes)} boxes"
+            f"labels of {name} must be integers, one per box, got {labels.dtype} of shape "
+            f"{check.shape(labels)} for {len(boxes)} boxes"
         )
     if not bool(torch.isfinite(boxes).all()):
-        raise ValueError(f"boxes of {name} have NaN or infinite numbers; look at what made them")
+        raise ValueError(
+            f"boxes of {name} have NaN or infinite values; check how they were computed"
+        )
     if not bool((boxes[:, 3:6] > 0).all()):
         raise ValueError(
-            f"boxes of {name} must have positive sides, the least is "
-            f"{float(boxes[:, 3:6].detach().amin()):g} m; boxes are (x, y, z, width, height, "
-            "length, yaw)"
+            f"boxes of {name} must have positive sides, got a minimum of "
+            f"{float(boxes[:, 3:6].detach().amin()):g} m; the expected order is (x, y, z, width, "
+            "height, length, yaw)"
         )
     if not bool(((labels >= 0) & (labels < classes)).all()):
         raise ValueError(
             f"labels of {name} must be from 0 to {classes - 1}, got {int(labels.min())} to "
-            f"{int(labels.max())}; leave other boxes out, or give more classes"
+            f"{int(labels.max())}; remove the other boxes, or increase the number of classes"
         )
 
 
@@ -369,11 +368,13 @@ def _check_scores(detections: Detections3D, name: str) -> None:
     scores = detections.scores
     if scores.shape != detections.boxes.shape[:1]:
         raise ValueError(
-            f"scores of {name} must be one a box, got {check.shape(scores)} "
+            f"scores of {name} must have one value per box, got shape {check.shape(scores)} "
             f"for {len(detections.boxes)} boxes"
         )
     if not bool(torch.isfinite(scores).all()):
-        raise ValueError(f"scores of {name} are NaN or infinite; look at what made them")
+        raise ValueError(
+            f"scores of {name} have NaN or infinite values; check how they were computed"
+        )
 
 
 def _array(tensor: Tensor) -> Array:

@@ -58,7 +58,7 @@ def boundary_f(predicted: Tensor, ground_truth: Tensor, tolerance: int = 3) -> T
     """
     _check_masks(predicted, ground_truth)
     if tolerance < 0:
-        raise ValueError(f"tolerance must not be negative, got {tolerance} pixels")
+        raise ValueError(f"tolerance must be non-negative, in pixels, got {tolerance}")
     predicted_outline, true_outline = _outline(predicted), _outline(ground_truth)
     precision = _fraction_near(predicted_outline, true_outline, tolerance)
     recall = _fraction_near(true_outline, predicted_outline, tolerance)
@@ -71,13 +71,13 @@ def boundary_f(predicted: Tensor, ground_truth: Tensor, tolerance: int = 3) -> T
 def _check_masks(predicted: Tensor, ground_truth: Tensor) -> None:
     if predicted.shape != ground_truth.shape or predicted.ndim != 4:
         raise ValueError(
-            f"masks must both be `b 1 h w`, got {check.shape(predicted)} "
-            f"and {check.shape(ground_truth)}"
+            "masks must have the same shape (b, 1, h, w), "
+            f"got {check.shape(predicted)} and {check.shape(ground_truth)}"
         )
     if predicted.dtype != torch.bool or ground_truth.dtype != torch.bool:
         raise ValueError(
             f"masks must be boolean, got {predicted.dtype} and {ground_truth.dtype}; "
-            "compare probabilities with a threshold, as in `mask > 0.5`"
+            "apply a threshold to probabilities, for example `mask > 0.5`"
         )
 
 

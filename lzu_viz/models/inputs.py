@@ -19,17 +19,17 @@ def check_image(image: Tensor, multiple: int, dtype: torch.dtype) -> None:
     """
     if image.ndim != 4 or image.shape[1] != 3:
         raise ValueError(
-            f"image must be `b 3 h w` (RGB, 0..1), got {check.shape(image)}; "
-            "add a batch axis, or bring the channels to the second axis"
+            f"image must have shape (b, 3, h, w), RGB in 0..1, got {check.shape(image)}; "
+            "add a batch axis, or move the channels to the second axis"
         )
     if image.dtype != dtype:
         raise ValueError(
-            f"image must be {dtype} like the network's weights, got {image.dtype}; "
-            "convert it, and divide 0..255 by 255"
+            f"image must have the dtype of the network's weights, {dtype}, got {image.dtype}; "
+            "convert it, and divide an image in 0..255 by 255"
         )
     height, width = image.shape[-2:]
     if height == 0 or width == 0 or height % multiple or width % multiple:
         raise ValueError(
             f"the sides of the network's input must be multiples of {multiple}, "
-            f"got (rows, columns) = {(height, width)}; resize or zoom to such a size"
+            f"got (rows, columns) = {(height, width)}; resize or zoom the image"
         )

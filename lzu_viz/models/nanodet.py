@@ -296,8 +296,8 @@ class NanoDet(nn.Module):
             len(shape) != 4 or shape[:2] != (shapes[0][0], channels) for shape in shapes
         ):
             raise ValueError(
-                f"outputs must be {len(self.strides)} maps `b {channels} h w` of one batch, "
-                f"got shapes {shapes}; give what `head` returns"
+                f"outputs must be {len(self.strides)} maps of shape (b, {channels}, h, w) with "
+                f"the same batch size, as returned by `head`, got shapes {shapes}"
             )
 
 
@@ -315,8 +315,7 @@ def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tens
     batch = len(distance)
     if len(warp) not in (1, batch):
         raise ValueError(
-            f"the warp has batch {len(warp)}, the outputs have batch {batch}; "
-            "give one warp for all images or one for each"
+            f"the batch size of the warp must be 1 or that of the outputs, {batch}, got {len(warp)}"
         )
     zoomed = warp.to_zoomed(centre).expand(batch, -1, -1)
     reached = zoomed.isfinite().all(dim=-1, keepdim=True)

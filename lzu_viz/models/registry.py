@@ -24,7 +24,7 @@ class Registry(Mapping[str, T], Generic[T]):
         8
         >>> sizes["large"]
         Traceback (most recent call last):
-        ValueError: there is no size 'large', only ['small']
+        ValueError: unknown size 'large', expected one of ['small']
     """
 
     def __init__(self, kind: str) -> None:
@@ -38,7 +38,10 @@ class Registry(Mapping[str, T], Generic[T]):
             ValueError: the name is already registered.
         """
         if name in self._entries:
-            raise ValueError(f"there is a {self._kind} {name!r} already; choose another name")
+            raise ValueError(
+                f"the {self._kind} {name!r} is already registered; use another name, or "
+                "unregister it first"
+            )
         self._entries[name] = entry
         return entry
 
@@ -58,7 +61,9 @@ class Registry(Mapping[str, T], Generic[T]):
             ValueError: there is no entry of this name.
         """
         if name not in self._entries:
-            raise ValueError(f"there is no {self._kind} {name!r}, only {list(self._entries)}")
+            raise ValueError(
+                f"unknown {self._kind} {name!r}, expected one of {list(self._entries)}"
+            )
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:

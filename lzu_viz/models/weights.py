@@ -30,21 +30,21 @@ def load(path: str | Path, sha256: str | None = None) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"no weights file at {path}; give the path of a .safetensors file, "
-            "or install the package again if this is the file that comes with it"
+            f"no weights file at {path}; pass the path of a .safetensors file, "
+            "or reinstall lzu_viz if the file belongs to the package"
         )
     data = path.read_bytes()
     actual = _sha256(data).hexdigest()
     if sha256 is not None and actual != sha256:
         raise ValueError(
-            f"{path} is damaged: its SHA-256 is {actual} ({len(data)} bytes), "
-            f"expected {sha256}; install the package again"
+            f"{path} ({len(data)} bytes) is damaged: expected SHA-256 {sha256}, got {actual}; "
+            "reinstall lzu_viz"
         )
     try:
         tensors = safetensors.torch.load(data)
     except safetensors.SafetensorError as error:
         raise ValueError(
-            f"{path} ({len(data)} bytes) is not a whole safetensors file: {error}; "
+            f"{path} ({len(data)} bytes) is not a complete safetensors file: {error}; "
             "copy or export it again"
         ) from error
     return {name: tensor.float() for name, tensor in tensors.items()}
@@ -77,24 +77,24 @@ def load_weights(
 
     expected = network.state_dict()
     kind = type(network).__name__
-    advice = f"give a file that was saved from a {kind}"
+    advice = f"pass a file that was saved from a {kind}"
     missing = sorted(expected.keys() - tensors.keys())
     if missing:
         raise ValueError(
-            f"{path} lacks {len(missing)} of the {len(expected)} tensors of {kind}, "
+            f"{len(missing)} of the {len(expected)} tensors of {kind} are missing in {path}, "
             f"the first is {missing[0]!r}; {advice}"
         )
     unknown = sorted(tensors.keys() - expected.keys())
     if unknown:
         raise ValueError(
-            f"{path} holds {len(unknown)} tensors that {kind} does not have, "
+            f"{path} contains {len(unknown)} tensors that {kind} does not have, "
             f"the first is {unknown[0]!r}; {advice}"
         )
     for name, tensor in expected.items():
         if tensors[name].shape != tensor.shape:
             raise ValueError(
-                f"{name!r} in {path} has shape {tuple(tensors[name].shape)}, "
-                f"{kind} wants {tuple(tensor.shape)}; {advice}"
+                f"{name!r} in {path} must have shape {tuple(tensor.shape)} for {kind}, "
+                f"got {tuple(tensors[name].shape)}; {advice}"
             )
     network.load_state_dict(tensors)
     network.eval()

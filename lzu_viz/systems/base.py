@@ -230,8 +230,8 @@ class System(nn.Module):
         predictions = self.decode(self(image, warp), warp, decode)
         if isinstance(predictions, Tensor):
             raise ValueError(
-                f"the decoder returned a map {check.shape(predictions)} in place of boxes; "
-                "call `decode` for dense predictions"
+                "the decoder must return boxes, got a map of shape "
+                f"{check.shape(predictions)}; use `decode` for dense predictions"
             )
         return predictions
 
@@ -246,8 +246,8 @@ class System(nn.Module):
         decode = decode or self.decoder
         if decode is None:
             raise ValueError(
-                f"{type(self).__name__} has no decoder; give one with the call, or `decode=` when "
-                "the system is made"
+                f"{type(self).__name__} has no decoder; pass `decode` to this method or to the "
+                "constructor"
             )
         return decode(_listed(outputs), warp, size=self.size)
 

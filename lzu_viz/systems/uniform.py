@@ -44,7 +44,7 @@ class Uniform(LZU):
     ) -> None:
         if warp is not None:
             warnings.warn(
-                "Uniform uses no warp; leave it out. Version 0.3 will not take one",
+                "the argument 'warp' of Uniform() has no effect; it will be removed in version 0.3",
                 DeprecationWarning,
                 stacklevel=3,
             )

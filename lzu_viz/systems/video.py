@@ -65,7 +65,7 @@ def follow(
         ValueError: if patience is negative.
     """
     if patience < 0:
-        raise ValueError(f"patience must not be negative, got {patience}")
+        raise ValueError(f"patience must be non-negative, got {patience}")
     previous = last = torch.zeros(0, 4)
     missed = 0
     for frame in frames:
@@ -100,14 +100,14 @@ def constant_velocity(gain: float = 1.0) -> Motion:
         tensor([[0.2000, 0.2000, 0.4000, 0.4000]])
     """
 
-    def moved(previous: Tensor, last: Tensor) -> Tensor:
+    def extrapolate(previous: Tensor, last: Tensor) -> Tensor:
         if not len(previous):
             return last
-        far = torch.cdist(box_centres(last), box_centres(previous))
+        distance = torch.cdist(box_centres(last), box_centres(previous))
         # Distances are at most 2 sqrt 2, so that any overlap (+1) outweighs them.
         partner = previous[
-            (iou(last, previous) - far / 4 + (iou(last, previous) > 0)).argmax(dim=1)
+            (iou(last, previous) - distance / 4 + (iou(last, previous) > 0)).argmax(dim=1)
         ]
         return last + gain * (box_centres(last) - box_centres(partner)).repeat(1, 2)
 
-    return moved
+    return extrapolate

@@ -1,6 +1,7 @@
 """Loading of images: every kind of source, and every kind of rubbish."""
 
 import contextlib
+import re
 import struct
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def test_each_photograph_has_its_licence_and_is_small():
 
 def test_credit():
     assert images.credit("china") == "China, by danielbuechele, CC BY 2.0"
-    with pytest.raises(ValueError, match="'moon'; there are astronaut, chelsea"):
+    with pytest.raises(ValueError, match="'moon', expected one of astronaut, chelsea"):
         images.credit("moon")
 
 
@@ -361,7 +362,7 @@ def test_a_bad_value_anywhere_in_a_large_array_is_found(monkeypatch):
     for row in (0, 31, 59):
         array = SMOOTH / 255
         array[row, 3, 1] = np.nan
-        with pytest.raises(ValueError, match="none be NaN"):
+        with pytest.raises(ValueError, match="and not NaN"):
             images.load(array, max_pixels=300)
 
 
@@ -414,12 +415,12 @@ def bomb(width, height):
 
 @pytest.mark.parametrize("side", [10_001, 60_000])
 def test_decompression_bombs(side):
-    with pytest.raises(ValueError, match=r"too large.*reduce it first"):
+    with pytest.raises(ValueError, match=r"too large.*downsample it first"):
         images.load(bomb(side, side))
 
 
 def test_large_but_allowed_headers_are_not_called_too_large():
-    with pytest.raises(ValueError, match="damaged or cut short"):
+    with pytest.raises(ValueError, match="damaged or truncated"):
         images.load(bomb(9_900, 9_900))  # more than Pillow warns of
 
 
@@ -428,7 +429,7 @@ def test_large_but_allowed_headers_are_not_called_too_large():
 def test_words_that_would_fill_the_memory(kind, before):
     body = b"name\0\0" + zlib.compress(bytes(20_000_000))
     data = with_chunk(encoded(Image.fromarray(SMOOTH), "PNG"), kind, body, before)
-    with pytest.raises(ValueError, match=r"(no image that can be read|damaged).*too large"):
+    with pytest.raises(ValueError, match=r"(not a readable image|damaged).*too large"):
         images.load(data)
 
 
@@ -441,7 +442,7 @@ def test_damaged_files(kind, tmp_path):
     data = encoded(Image.fromarray(noise), kind)
     path = tmp_path / "holiday.img"
     path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ValueError, match=r"'holiday\.img' is (damaged|no image)"):
+    with pytest.raises(ValueError, match=r"'holiday\.img' is (damaged|not a readable image)"):
         images.load(path)
 
 
@@ -479,7 +480,7 @@ NO_IMAGES = {
 @pytest.mark.parametrize("function", [images.load, images.size_of])
 def test_not_an_image(name, function, tmp_path):
     data = NO_IMAGES[name]
-    message = "is no image that can be read.*; save it as JPEG or PNG first"
+    message = "is not a readable image.*; convert it to JPEG or PNG"
     with pytest.raises(ValueError, match=rf"the data \({len(data)} bytes\) {message}") as raised:
         function(data)
     assert " object at 0x" not in str(raised.value)
@@ -490,7 +491,7 @@ def test_not_an_image(name, function, tmp_path):
 
 
 def test_lab_colours():
-    with pytest.raises(ValueError, match="Lab colours, which are not read; save it in RGB"):
+    with pytest.raises(ValueError, match="Lab colours, which are not supported; convert it to RGB"):
         images.load(encoded(Image.new("LAB", (8, 8)), "TIFF"))
 
 
@@ -525,25 +526,25 @@ def test_missing_files(tmp_path):
         (torch.zeros(3, 0, 4), "at least 2x2"),
         (np.zeros((0, 4, 3)), "at least 2x2"),
         (Image.new("RGB", (0, 9)), "at least 2x2"),
-        (np.zeros(12), "`h w`"),
+        (np.zeros(12), "(h, w), (h, w, 3) or (h, w, 4)"),
         (np.zeros((3, 8, 8)), "channels to the last axis"),
         (np.zeros((2, 8, 8, 3)), "one image at a time"),
         (torch.zeros(2, 3, 8, 8), "one image at a time"),
-        (torch.zeros(8, 8), "`c h w`"),
-        (np.zeros((8, 8), np.int64), "divide it by its largest"),
+        (torch.zeros(8, 8), "(c, h, w) or (1, c, h, w)"),
+        (np.zeros((8, 8), np.int64), "divide it by the maximum of its range"),
         (np.zeros((8, 8), bool), "got bool"),
-        (torch.zeros(3, 8, 8, dtype=torch.int32), "divide it by its largest"),
-        (np.full((8, 8, 3), np.nan), "none be NaN"),
-        (np.full((8, 8, 3), np.inf), "none be NaN"),
-        (np.full((8, 8, 3), 255.0), "divide 0..255 by 255"),
+        (torch.zeros(3, 8, 8, dtype=torch.int32), "divide it by the maximum of its range"),
+        (np.full((8, 8, 3), np.nan), "and not NaN"),
+        (np.full((8, 8, 3), np.inf), "and not NaN"),
+        (np.full((8, 8, 3), 255.0), "divide values in 0..255 by 255"),
         (torch.full((3, 8, 8), -0.1), "in 0..1"),
-        (Image.new("F", (8, 8)), "32 bits a pixel"),
+        (Image.new("F", (8, 8)), "32 bits per pixel"),
         (42, "cannot load an image from int"),
         (None, "cannot load an image from NoneType"),
     ],
 )
 def test_refused_sources(source, message):
-    with pytest.raises(ValueError, match=message.replace(".", r"\.").replace("[", r"\[")):
+    with pytest.raises(ValueError, match=re.escape(message)):
         images.load(source)
 
 

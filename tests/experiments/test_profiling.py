@@ -141,7 +141,9 @@ def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
 
 
 def test_a_look_or_network_that_is_none_is_refused():
-    with pytest.raises(ValueError, match=r"no saliency policy 'learnt', only .*'boxes'"):
+    with pytest.raises(
+        ValueError, match=r"unknown saliency policy 'learnt', expected one of .*'boxes'"
+    ):
         stagewise.stages(SMALL._replace(saliency="learnt"))
-    with pytest.raises(ValueError, match=r"no network 'resnet', only .*'detector'"):
+    with pytest.raises(ValueError, match=r"unknown network 'resnet', expected one of .*'detector'"):
         stagewise.stages(SMALL._replace(network="resnet"))

@@ -72,5 +72,5 @@ def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
 
 def test_refuses_what_does_not_fit() -> None:
     for detections, ground_truth in (([], []), ([NOTHING], [LARGE, LARGE])):
-        with pytest.raises(ValueError, match="one answer a scene"):
+        with pytest.raises(ValueError, match="one entry of detections per scene"):
             average_precision(detections, ground_truth, SIZE)

@@ -416,7 +416,9 @@ def test_interval_is_seeded(monkeypatch) -> None:
 def test_refuses_what_does_not_fit(function) -> None:
     good, there = answer(CAR), ground_truth(CAR)
     for detections, scenes in (([], []), ([good], [there, there])):
-        with pytest.raises(ValueError, match=f"one answer a scene.* got {len(detections)} answers"):
+        with pytest.raises(
+            ValueError, match=f"detections per scene.* got {len(detections)} entries"
+        ):
             function(detections, scenes, 1)
     for classes in (0, 1.5):
         with pytest.raises(ValueError, match=f"classes must be .* got {classes}"):
@@ -428,19 +430,22 @@ def test_refuses_what_does_not_fit(function) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"boxes": torch.zeros(1, 6)}, r"found\[0\] must be floating `n 7`.* got \(1, 6\)"),
-        ({"boxes": torch.ones(1, 7, dtype=torch.int64)}, "got .* of torch.int64"),
-        ({"boxes": torch.ones(7)}, r"got \(7,\)"),
-        ({"boxes": torch.full((1, 7), math.nan)}, "NaN or infinite numbers; look"),
-        ({"boxes": torch.tensor([box(width=-2)])}, "positive sides, the least is -2 m"),
-        ({"boxes": torch.tensor([box(length=0)])}, "positive sides, the least is 0 m"),
-        ({"labels": torch.tensor([0, 0])}, r"one a box, got \(2,\) of torch.int64 for 1 boxes"),
-        ({"labels": torch.tensor([0.0])}, "whole numbers"),
-        ({"labels": torch.tensor([True])}, "whole numbers"),
-        ({"labels": torch.tensor([2])}, "must be from 0 to 1, got 2 to 2; leave other boxes out"),
+        ({"boxes": torch.zeros(1, 6)}, r"detections\[0\] must be .* \(n, 7\).* of shape \(1, 6\)"),
+        ({"boxes": torch.ones(1, 7, dtype=torch.int64)}, r"got torch\.int64"),
+        ({"boxes": torch.ones(7)}, r"of shape \(7,\)"),
+        ({"boxes": torch.full((1, 7), math.nan)}, "boxes of .* NaN or infinite values; check"),
+        ({"boxes": torch.tensor([box(width=-2)])}, "positive sides, got a minimum of -2 m"),
+        ({"boxes": torch.tensor([box(length=0)])}, "positive sides, got a minimum of 0 m"),
+        (
+            {"labels": torch.tensor([0, 0])},
+            r"one per box, got torch.int64 of shape \(2,\) for 1 boxes",
+        ),
+        ({"labels": torch.tensor([0.0])}, "must be integers"),
+        ({"labels": torch.tensor([True])}, "must be integers"),
+        ({"labels": torch.tensor([2])}, "must be from 0 to 1, got 2 to 2; remove the other boxes"),
         ({"labels": torch.tensor([-1])}, "must be from 0 to 1, got -1 to -1"),
-        ({"scores": torch.ones(2)}, r"scores of found\[0\] must be one a box, got \(2,\)"),
-        ({"scores": torch.tensor([math.inf])}, r"scores of found\[0\] are NaN or infinite; look"),
+        ({"scores": torch.ones(2)}, r"scores of detections\[0\] must have .* got shape \(2,\)"),
+        ({"scores": torch.tensor([math.inf])}, r"scores of detections\[0\] have NaN .*; check"),
     ],
 )
 def test_refuses_boxes_that_are_none(change: dict[str, Tensor], message: str) -> None:
@@ -450,7 +455,7 @@ def test_refuses_boxes_that_are_none(change: dict[str, Tensor], message: str) ->
 
 def test_names_the_scene_whose_truth_is_wrong() -> None:
     wrong = ground_truth(CAR)[0], torch.tensor([5])
-    with pytest.raises(ValueError, match=r"labels of truth\[1\] must be from 0 to 0, got 5"):
+    with pytest.raises(ValueError, match=r"labels of ground_truth\[1\] must be from 0 to 0, got 5"):
         average_precision_3d([answer(CAR)] * 2, [ground_truth(CAR), wrong], 1)
 
 

@@ -23,11 +23,11 @@ def test_mask_iou_by_hand():
 
 def test_mask_iou_refuses():
     ground_truth = torch.ones(1, 1, 4, 4, dtype=torch.bool)
-    with pytest.raises(ValueError, match="must both be"):
+    with pytest.raises(ValueError, match=r"the same shape \(b, 1, h, w\)"):
         mask_iou(ground_truth, ground_truth[..., :3])
-    with pytest.raises(ValueError, match="must both be"):
+    with pytest.raises(ValueError, match=r"the same shape \(b, 1, h, w\)"):
         mask_iou(ground_truth[0], ground_truth[0])
-    with pytest.raises(ValueError, match="compare probabilities with a threshold"):
+    with pytest.raises(ValueError, match="apply a threshold to probabilities"):
         mask_iou(ground_truth.float(), ground_truth)
 
 

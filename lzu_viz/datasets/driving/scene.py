@@ -134,7 +134,7 @@ def _preset(preset: str | Preset) -> Preset:
     if isinstance(preset, Preset):
         return preset
     if preset not in PRESETS:
-        raise ValueError(f"there is no preset {preset!r}, only {sorted(PRESETS)}")
+        raise ValueError(f"unknown preset {preset!r}, expected one of {sorted(PRESETS)}")
     return PRESETS[preset]
 
 
@@ -142,7 +142,8 @@ def _size(size: tuple[int, int]) -> check.Size:
     rows, columns = check.size(size, minimum=16)
     if rows > MAX_SIZE[0] or columns > MAX_SIZE[1]:
         raise ValueError(
-            f"size must be up to {MAX_SIZE}, got {(rows, columns)}: a picture is drawn in memory"
+            f"size must be at most {MAX_SIZE}, as images are rendered in memory, "
+            f"got {(rows, columns)}"
         )
     return rows, columns
 

@@ -56,13 +56,13 @@ def moving(
     minimum, maximum = heights
     if not 0 < minimum <= maximum <= 0.4:
         raise ValueError(
-            f"heights must be 0 < least <= largest <= 0.4, so that she stays in view, "
-            f"got {tuple(heights)}"
+            "heights must satisfy 0 < minimum <= maximum <= 0.4, so that the person stays in the "
+            f"frame, got {tuple(heights)}"
         )
     if frames < 1 or speed < 0 or pan < 0:
         raise ValueError(
-            f"frames must be at least 1, speed and pan not negative, got {frames}, {speed:g} "
-            f"and {pan:g}"
+            "frames must be at least 1, speed and pan non-negative, "
+            f"got frames={frames}, speed={speed:g} and pan={pan:g}"
         )
     rng = random.Random(seed)
     rows, columns = size

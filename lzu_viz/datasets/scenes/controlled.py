@@ -62,11 +62,12 @@ def controlled(
     """
     minimum, maximum = heights
     if not 0 < minimum <= maximum <= 1:
-        raise ValueError(f"heights must be 0 < least <= largest <= 1, got {tuple(heights)}")
+        raise ValueError(f"heights must satisfy 0 < minimum <= maximum <= 1, got {tuple(heights)}")
     left, top, right, bottom = within
     if not (-1 <= left <= right <= 1 and -1 <= top <= bottom <= 1):
         raise ValueError(
-            f"within must be (left, top, right, bottom) in order in [-1, 1], got {tuple(within)}"
+            "within must be (left, top, right, bottom) in [-1, 1] with left <= right and "
+            f"top <= bottom, got {tuple(within)}"
         )
     rng = random.Random(seed)
     background = rng.choice(list(backgrounds))
@@ -97,8 +98,9 @@ def _random_person(
         if inside and all(_apart(person, other, size) for other in others):
             return person
     raise ValueError(
-        f"no room for {len(others) + 1} persons of up to {math.exp(heights[1]):.2f} of the height; "
-        "ask for fewer or for smaller ones"
+        f"no free position for person {len(others) + 1} of a height of up to "
+        f"{math.exp(heights[1]):.2f} after {TRIES} attempts; reduce the number of persons or "
+        "their heights"
     )
 
 

@@ -108,7 +108,7 @@ def people(
     """
     rows, columns = check.size(size, minimum=LEAST)
     if not persons:
-        raise ValueError("persons must be at least one, got none")
+        raise ValueError("persons must contain at least one person, got none")
     image = backdrop(background, (rows, columns))
     masks: list[Tensor] = []
     for person in persons:
@@ -119,8 +119,8 @@ def people(
     for person, mask in zip(persons, masks, strict=True):
         if not bool(mask.any()):
             raise ValueError(
-                f"at place {person.place} no part of the person lies in the frame, or later ones "
-                "stand before all of it; x and y run from -1 (left, top) to 1 (right, bottom)"
+                f"the person at place={person.place} is outside the frame or entirely occluded by "
+                "later persons; x and y run from -1 (left, top) to 1 (right, bottom)"
             )
     mask = torch.stack(masks).any(dim=0)
     return Scene(image, mask, torch.cat([_bounds(person_mask) for person_mask in masks]))
@@ -134,8 +134,8 @@ def _layer(person: Person, size: tuple[int, int]) -> Tensor:
     wide = max(1, round(tall * cut.shape[-1] / cut.shape[-2]))
     if tall < LEAST:
         raise ValueError(
-            f"a person of height {person.height:g} would be {tall} of {rows} rows, at least "
-            f"{LEAST} are needed; ask for a larger height or a larger scene"
+            f"a person must be at least {LEAST} rows high, got {tall} of {rows} rows for "
+            f"height={person.height:g}; increase the height or the size of the scene"
         )
     # Resizing premultiplied colours keeps the dark outside from bleeding into the edges.
     colour, alpha = cut[:, :3], cut[:, 3:]
@@ -195,7 +195,9 @@ def make_cutout(photo: Tensor, segmenter: SelfieSegmenter) -> Tensor:
     smooth = gaussian_blur2d(confident, (9, 9), (2.0, 2.0))
     alpha = (4 * (smooth - 0.5) + 0.5).clamp(0, 1)
     if not bool((alpha > 0.5).any()):
-        raise ValueError("the segmenter sees nobody in this photo; give one of a person near by")
+        raise ValueError(
+            "the segmenter detects no person in the photo; use a photo of a person at close range"
+        )
     rows, columns = (
         torch.nonzero(alpha[0, 0].amax(dim=axis) > 0.5)[[0, -1], 0].tolist() for axis in (1, 0)
     )

@@ -232,13 +232,13 @@ def gaussian_targets(
     boxes = boxes[objects]
     rows, columns = shape
     cell = torch.tensor([2 / columns, 2 / rows])
-    middle = box_centres(boxes)
+    centre = box_centres(boxes)
     # Centring the Gaussian on a cell makes the target exactly 1 there.
-    middle = ((middle.clamp(-1, 1 - 1e-5) + 1) / cell).floor().add(0.5) * cell - 1
+    centre = ((centre.clamp(-1, 1 - 1e-5) + 1) / cell).floor().add(0.5) * cell - 1
     sigma = torch.maximum(0.12 * (boxes[:, 2:] - boxes[:, :2]), 0.55 * cell)
     centres = pixel_centres((rows, columns))[0]
-    x = (centres[0, :, 0] - middle[:, 0:1]) / sigma[:, 0:1]
-    y = (centres[:, 0, 1] - middle[:, 1:2]) / sigma[:, 1:2]
+    x = (centres[0, :, 0] - centre[:, 0:1]) / sigma[:, 0:1]
+    y = (centres[:, 0, 1] - centre[:, 1:2]) / sigma[:, 1:2]
     return objects, (-(x**2) / 2).exp()[:, None, :] * (-(y**2) / 2).exp()[:, :, None]
 
 
@@ -250,16 +250,16 @@ def _heat(like: Tensor, heatmap: Tensor, image: Tensor, label: Tensor) -> Tensor
     return empty.scatter_reduce(0, index, heatmap, "amax").view_as(like)
 
 
-def encode_boxes(boxes: Tensor, place: Tensor, step: Tensor) -> Tensor:
+def encode_boxes(boxes: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
     """Return the regression targets `... 4` of boxes `... 4` for cells with centres `... 2`.
 
     The targets are the offset (x, y) of the box's centre in strides of the level, and
     log(side / stride / `SIDE`) of width and height.
     """
-    middle = box_centres(boxes)
-    sides = ((boxes[..., 2:] - boxes[..., :2]) / step / SIDE).clamp(min=1e-3).log()
-    way = (middle - place) / step
-    return torch.cat([way, sides.expand_as(way)], dim=-1)
+    box_centre = box_centres(boxes)
+    sides = ((boxes[..., 2:] - boxes[..., :2]) / strides / SIDE).clamp(min=1e-3).log()
+    offset = (box_centre - centres) / strides
+    return torch.cat([offset, sides.expand_as(offset)], dim=-1)
 
 
 def decode_boxes(outputs: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
