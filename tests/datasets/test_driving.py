@@ -70,8 +70,8 @@ def test_shapes_and_ranges():
 def test_all_classes_occur_everywhere_and_are_named():
     scenes = [street(seed) for seed in SEEDS]
     assert set(torch.cat([scene.labels for scene in scenes]).tolist()) == set(range(len(CLASSES)))
-    seen = set(torch.cat([scene.semantic_mask.unique() for scene in scenes]).tolist())
-    assert seen == set(range(len(AREAS))) == set(Area)
+    areas = set(torch.cat([scene.semantic_mask.unique() for scene in scenes]).tolist())
+    assert areas == set(range(len(AREAS))) == set(Area)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -199,14 +199,14 @@ poses = pytest.mark.parametrize("index", range(len(POSES)))
 @solids
 @poses
 def test_rays_meet_a_solid_where_marching_does(name, index):
-    wanted = marched(name, index)
+    expected = marched(name, index)
     rays = lattice(POSES[index])
     depth, face = SOLIDS[name][0].hit(local(rays, POSES[index]))
-    both = np.isfinite(wanted) & np.isfinite(depth)
+    both = np.isfinite(expected) & np.isfinite(depth)
     assert both.sum() > 20
-    assert abs(depth[both] - wanted[both]).max() < 2e-3
+    assert abs(depth[both] - expected[both]).max() < 2e-3
     # A ray that only grazes may be told either way.
-    assert (np.isfinite(wanted) != np.isfinite(depth)).sum() <= 1 + 0.01 * both.sum()
+    assert (np.isfinite(expected) != np.isfinite(depth)).sum() <= 1 + 0.01 * both.sum()
     assert (face is None) == (name == "ellipsoid")
 
 
@@ -229,11 +229,11 @@ def test_bounds_are_tight_about_the_picture(name, index):
 def test_normals_point_outwards(name, index):
     (solid, inside), pose = SOLIDS[name], POSES[index]
     rays = lattice(pose)
-    here = local(rays, pose)
-    depth, face = solid.hit(here)
+    local_rays = local(rays, pose)
+    depth, face = solid.hit(local_rays)
     rows, columns = np.isfinite(depth).nonzero()
-    ways = np.stack([here.x[columns], here.y[rows], here.z[columns]], axis=-1)
-    points = (np.array(here.origin) + depth[rows, columns][:, None] * ways).astype(np.float32)
+    ways = np.stack([local_rays.x[columns], local_rays.y[rows], local_rays.z[columns]], axis=-1)
+    points = (np.array(local_rays.origin) + depth[rows, columns][:, None] * ways).astype(np.float32)
     normals = solid.normals(points)
     assert abs(np.linalg.norm(normals, axis=-1) - 1).max() < 1e-5
     normals = normals if face is None else normals[face[rows, columns]]
@@ -263,8 +263,8 @@ def test_what_is_behind_the_camera_is_not_seen(name):
 
 def test_a_pose_and_its_inverse():
     pose = Pose((1.0, 2.0, 9.0), 0.7)
-    here = local(Rays(np.zeros(1, np.float32), np.zeros(1, np.float32)), pose)
-    assert in_camera(np.array([here.origin]), pose) == pytest.approx(np.zeros((1, 3)))
+    local_rays = local(Rays(np.zeros(1, np.float32), np.zeros(1, np.float32)), pose)
+    assert in_camera(np.array([local_rays.origin]), pose) == pytest.approx(np.zeros((1, 3)))
     ahead = in_camera(np.array([[0.0, 0.0, 1.0]]), pose) - pose.place
     assert ahead[0] == pytest.approx((math.sin(0.7), 0, math.cos(0.7)))
 
@@ -343,7 +343,7 @@ def test_three_dimensional_boxes_hold_what_is_seen(preset):
         hull = hull.clamp(-1, 1)
         assert (hull[:, :2] <= scene.boxes[:, :2] + 1e-4).all()
         assert (hull[:, 2:] >= scene.boxes[:, 2:] - 1e-4).all()
-        inner, outer = (each[:, 2:] - each[:, :2] for each in (scene.boxes, hull))
+        inner, outer = (boxes[:, 2:] - boxes[:, :2] for boxes in (scene.boxes, hull))
         assert (inner.prod(dim=-1) > 0.4 * outer.prod(dim=-1)).all()
         middles = projected(scene.camera, scene.boxes_3d[:, :3]).clamp(-1, 1)
         assert (scene.boxes[:, :2] <= middles).all()
@@ -357,8 +357,8 @@ def test_depth_and_class_of_an_instance_are_those_of_its_box(preset):
         depths = corners(scene.boxes_3d)[..., 2]
         for index, label in enumerate(scene.labels.tolist()):
             mask = scene.instances == index
-            wanted = Area[CLASSES[label].upper()]
-            assert (scene.semantic_mask[mask] == wanted).all()
+            expected = Area[CLASSES[label].upper()]
+            assert (scene.semantic_mask[mask] == expected).all()
             depth = scene.depth[0][mask]
             assert depth.min() > depths[index].min() - 0.02
             assert depth.max() < depths[index].max() + 0.02
@@ -440,11 +440,11 @@ def test_flow_of_what_stands_still_is_the_cameras(preset, seed):
     speed = build(seed, PRESETS[preset]).speed
     still = (now.semantic_mask[0] <= Area.BUILDING) & (now.depth[0, 0] > 1.2 * speed / 10)
     points = unprojected(now)[still] - torch.tensor([0, 0, speed / 10])
-    wanted = projected(then.camera, points)
+    expected = projected(then.camera, points)
     places, _ = moved(now)
     # Farther outside of the frame a float32 tells less.
-    near = wanted.abs().amax(dim=-1) < 3
-    torch.testing.assert_close(places[0][still][near], wanted[near], atol=1e-4, rtol=0)
+    near = expected.abs().amax(dim=-1) < 3
+    torch.testing.assert_close(places[0][still][near], expected[near], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("preset", "seed"), FILMS)
@@ -457,8 +457,8 @@ def test_flow_of_a_thing_is_that_of_its_box(preset, seed):
         if identity in after:
             mask = now.instances[0] == index
             shift = (after[identity] - now.boxes_3d[index])[:3]
-            wanted = projected(then.camera, points[mask] + shift)
-            torch.testing.assert_close(places[0][mask], wanted, atol=1e-4, rtol=0)
+            expected = projected(then.camera, points[mask] + shift)
+            torch.testing.assert_close(places[0][mask], expected, atol=1e-4, rtol=0)
             checked += 1
     assert checked > 0
 
@@ -467,9 +467,9 @@ def test_flow_of_the_sky_is_the_turning_of_the_camera():
     now, then, _ = clip("far", 1)
     turn = (then.camera.intrinsics - now.camera.intrinsics)[0, :2, 2]
     flow = now.flow[0][:, now.semantic_mask[0] == Area.SKY]
-    wanted = (2 * turn / torch.tensor([MIDDLE[1], MIDDLE[0]]))[:, None].expand_as(flow)
+    expected = (2 * turn / torch.tensor([MIDDLE[1], MIDDLE[0]]))[:, None].expand_as(flow)
     assert turn.abs().max() > 0
-    torch.testing.assert_close(flow, wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(flow, expected, atol=1e-5, rtol=0)
 
 
 def test_what_passes_behind_the_camera_has_no_flow():
@@ -485,10 +485,10 @@ def test_what_passes_behind_the_camera_has_no_flow():
 def test_identities_last(preset, seed):
     for now, then in pairwise(clip(preset, seed)):
         assert len(now.identities.unique()) == len(now.identities)
-        rows = {each: row for row, each in enumerate(then.identities.tolist())}
+        rows = {indices: row for row, indices in enumerate(then.identities.tolist())}
         common = [(a, rows[i]) for a, i in enumerate(now.identities.tolist()) if i in rows]
         assert len(common) >= 0.6 * len(now.identities)
-        a, b = (torch.tensor(each) for each in zip(*common, strict=True))
+        a, b = (torch.tensor(indices) for indices in zip(*common, strict=True))
         assert torch.equal(now.labels[a], then.labels[b])
         torch.testing.assert_close(now.boxes_3d[a, 3:], then.boxes_3d[b, 3:])
         steps = (now.boxes_3d[a, :3] - then.boxes_3d[b, :3]).norm(dim=-1)
@@ -519,8 +519,8 @@ def test_the_road_vanishes_where_the_preset_says(preset):
 
 
 def test_a_preset_of_ones_own():
-    mine = replace(PRESETS["near"], objects=(0, 0), others=(0, 0))
-    scene = driving(0, mine, size=SMALL)
+    preset = replace(PRESETS["near"], objects=(0, 0), others=(0, 0))
+    scene = driving(0, preset, size=SMALL)
     assert scene.boxes.shape == (0, 4)
     assert scene.boxes_3d.shape == (0, 7)
     assert (scene.instances == -1).all()

@@ -289,13 +289,13 @@ def test_reduced_size_keeps_the_limit_and_the_shape():
 
 
 def test_a_jpeg_is_decoded_small(monkeypatch):
-    seen = []
+    sizes = []
     real = image_io._converted
     monkeypatch.setattr(
-        image_io, "_converted", lambda image: seen.append(image.size) or real(image)
+        image_io, "_converted", lambda image: sizes.append(image.size) or real(image)
     )
     images.load(encoded(Image.new("RGB", (1600, 1600)), "JPEG"), max_pixels=200 * 200)
-    assert seen == [(200, 200)]
+    assert sizes == [(200, 200)]
 
 
 def test_all_kinds_of_file_are_reduced_to_the_same_picture():

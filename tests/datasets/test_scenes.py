@@ -158,7 +158,7 @@ def test_segmenting_the_scene_plainly_is_the_uniform_system(segmenter):
 def test_people_stand_in_front_of_one_another():
     behind, before = Person((0.0, 0.0), 0.6), Person((0.25, 0.0), 0.6)
     scene = people(GREEN, [behind, before], SIZE)
-    alone = [far_person(GREEN, each.place, each.height, SIZE) for each in (behind, before)]
+    alone = [far_person(GREEN, person.place, person.height, SIZE) for person in (behind, before)]
     assert scene.box.shape == (2, 4)
     assert torch.equal(scene.box[1], alone[1].box[0])
     assert scene.box[0, 2] < alone[0].box[0, 2]  # her right side is covered

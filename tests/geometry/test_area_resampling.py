@@ -34,14 +34,17 @@ def fovea(dtype: torch.dtype = torch.float32, **more: bool) -> Warp:
 
 
 @pytest.mark.parametrize("size", [(9, 7), (20, 13), (1, 5), (2, 40)])
-@pytest.mark.parametrize("wanted", [(5, 6), (35, 1), (2, 37)])
+@pytest.mark.parametrize("zoomed_size", [(5, 6), (35, 1), (2, 37)])
 def test_means_are_those_of_the_slow_version(
-    size: tuple[int, int], wanted: tuple[int, int]
+    size: tuple[int, int], zoomed_size: tuple[int, int]
 ) -> None:
     image = torch.rand(1, 2, *size, dtype=torch.float64)
-    rows, columns = edges(wanted[0]), edges(wanted[1])
+    rows, columns = edges(zoomed_size[0]), edges(zoomed_size[1])
     got = area_means(image, plan(size, rows, columns))
-    ends = [((each[0] + 1) / 2 * n).numpy() for each, n in zip((rows, columns), size, strict=True)]
+    ends = [
+        ((pixel_edges[0] + 1) / 2 * n).numpy()
+        for pixel_edges, n in zip((rows, columns), size, strict=True)
+    ]
     assert np.allclose(got[0].numpy(), area_mean(image[0].numpy(), *ends), atol=1e-12)
 
 
@@ -49,20 +52,20 @@ def test_means_are_those_of_the_slow_version(
 @pytest.mark.parametrize("channels", [1, 3, 20])
 def test_any_layout_and_number_of_channels(shape: str, channels: int) -> None:
     image = torch.rand(2, channels, 12, 15, dtype=torch.float64)
-    made = plan((12, 15), edges(4), edges(40))
-    wanted = torch.cat(
-        [area_means(image[b : b + 1, [c]], made) for b in (0, 1) for c in range(channels)]
+    mean_plan = plan((12, 15), edges(4), edges(40))
+    expected = torch.cat(
+        [area_means(image[b : b + 1, [c]], mean_plan) for b in (0, 1) for c in range(channels)]
     )
     if shape == "channels last":
         image = image.contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(area_means(image, made).flatten(0, 1), wanted[:, 0], atol=1e-12)
+    assert torch.allclose(area_means(image, mean_plan).flatten(0, 1), expected[:, 0], atol=1e-12)
 
 
 def test_where_pixels_are_small_it_is_bilinear_reading() -> None:
     image = torch.rand(1, 2, 6, 8, dtype=torch.float64)
     rows, columns = torch.linspace(-1.2, 0.3, 21)[None], torch.linspace(0.1, 1.3, 31)[None]
     rows, columns = rows.double(), columns.double()
-    y, x = ((each[:, 1:] + each[:, :-1]) / 2 for each in (rows, columns))
+    y, x = ((pixel_edges[:, 1:] + pixel_edges[:, :-1]) / 2 for pixel_edges in (rows, columns))
     points = torch.stack(torch.broadcast_tensors(x[:, None], y[..., None]), dim=-1)
     got = area_means(image, plan((6, 8), rows, columns))
     assert torch.allclose(got, sample(image, points), atol=1e-12)
@@ -101,8 +104,8 @@ def test_beyond_the_frame_the_border_continues() -> None:
     image = torch.rand(1, 1, 4, 5, dtype=torch.float64)
     columns = torch.tensor([[-3.0, -2.0, -1.0, 1.0, 1.1, 9.0]], dtype=torch.float64)
     got = area_means(image, plan((4, 5), axis_edges(4)[None], columns))
-    wanted = [image[..., 0], image[..., 0], image.mean(dim=-1), image[..., -1], image[..., -1]]
-    assert torch.allclose(got, torch.stack(wanted, dim=-1), atol=1e-12)
+    expected = [image[..., 0], image[..., 0], image.mean(dim=-1), image[..., -1], image[..., -1]]
+    assert torch.allclose(got, torch.stack(expected, dim=-1), atol=1e-12)
 
 
 def test_a_mirrored_axis_gives_the_mirrored_image() -> None:
@@ -153,11 +156,11 @@ def test_the_gradient_reaches_the_saliency() -> None:
 
 def test_blocks_and_bags_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU does in place of a sparse product."""
-    image, made = torch.rand(2, 3, 80, 90), plan((80, 90), edges(70), edges(65))
-    bags = area_means(image, made)
+    image, mean_plan = torch.rand(2, 3, 80, 90), plan((80, 90), edges(70), edges(65))
+    sparse = area_means(image, mean_plan)
     monkeypatch.setattr(area_resampling, "_sparse_product", None)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert torch.allclose(area_means(image, made), bags, atol=1e-5)
+    assert torch.allclose(area_means(image, mean_plan), sparse, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -192,17 +195,17 @@ def test_any_pixel_that_is_not_finite_is_found(bad: float, anti_crop: bool) -> N
 
 def test_a_zone_plate_is_as_from_many_samples() -> None:
     plate, warp = zone_plate(512), fovea()
-    wanted = torch.nn.functional.avg_pool2d(warp.zoom(plate, (2048, 2048), antialias=False), 16)
-    error = (warp.zoom(plate, (128, 128)) - wanted).square().mean().sqrt()
-    plain = (warp.zoom(plate, (128, 128), antialias=False) - wanted).square().mean().sqrt()
+    expected = torch.nn.functional.avg_pool2d(warp.zoom(plate, (2048, 2048), antialias=False), 16)
+    error = (warp.zoom(plate, (128, 128)) - expected).square().mean().sqrt()
+    plain = (warp.zoom(plate, (128, 128), antialias=False) - expected).square().mean().sqrt()
     assert error < 0.01 < 0.15 < plain
 
 
 def test_users_see_no_warning() -> None:
-    with warnings.catch_warnings(record=True) as seen:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fovea().zoom(torch.rand(1, 3, 30, 40, requires_grad=True), (10, 50)).sum().backward()
-    assert not seen
+    assert not caught
 
 
 def test_intervals_are_at_least_a_pixel_wide_and_snap_to_pixels() -> None:

@@ -19,11 +19,11 @@ def test_is_the_quotient_of_sums(anti_crop: bool, fwhm: tuple[float, float]) -> 
     saliency_map = _random_map(0)
     points = torch.rand(1, 20, 2, dtype=torch.float64) * 2 - 1
     got = attract(points, saliency_map, fwhm, separable=False, anti_crop=anti_crop)
-    wanted = [
+    expected = [
         attract_point(x, y, saliency_map[0, 0].numpy(), fwhm, anti_crop)
         for x, y in points[0].tolist()
     ]
-    assert np.allclose(got[0].numpy(), wanted, atol=1e-9)
+    assert np.allclose(got[0].numpy(), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("anti_crop", [True, False])

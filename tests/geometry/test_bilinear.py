@@ -15,8 +15,8 @@ def random_grid(rows: int = 3, columns: int = 4) -> torch.Tensor:
 
 def test_values_are_those_of_the_slow_version() -> None:
     grid, points = random_grid(), torch.rand(1, 200, 2, dtype=torch.float64) * 2 - 1
-    wanted = [evaluate_point(grid[0].numpy(), x, y) for x, y in points[0].tolist()]
-    assert np.allclose(bilinear.evaluate(grid, points)[0].numpy(), wanted, atol=1e-12)
+    expected = [evaluate_point(grid[0].numpy(), x, y) for x, y in points[0].tolist()]
+    assert np.allclose(bilinear.evaluate(grid, points)[0].numpy(), expected, atol=1e-12)
 
 
 def test_one_axis_is_the_same_map_without_the_other() -> None:
@@ -44,8 +44,8 @@ def test_points_on_a_product_of_axes_are_the_same_points() -> None:
     points = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1).flatten(0, 1)[None]
     values, area = bilinear.evaluate_on_grid(grid, x, y)
     assert torch.equal(values, bilinear.evaluate(grid, points).view(2, 5, 7, 2))
-    wanted = bilinear.determinant(bilinear.differentiate(grid, points)).view(2, 5, 7)
-    assert torch.allclose(area, wanted, rtol=1e-12)
+    expected = bilinear.determinant(bilinear.differentiate(grid, points)).view(2, 5, 7)
+    assert torch.allclose(area, expected, rtol=1e-12)
 
 
 def test_slopes_of_an_axis_are_its_derivative() -> None:
@@ -53,8 +53,8 @@ def test_slopes_of_an_axis_are_its_derivative() -> None:
     points = points.requires_grad_()
     for row in range(2):
         values = bilinear.evaluate_axis(nodes[[row]], points[None])
-        (wanted,) = torch.autograd.grad(values.sum(), points)
-        assert torch.allclose(bilinear.differentiate_axis(nodes, points.detach())[row], wanted)
+        (expected,) = torch.autograd.grad(values.sum(), points)
+        assert torch.allclose(bilinear.differentiate_axis(nodes, points.detach())[row], expected)
 
 
 def test_locate_and_delocate_are_a_pair() -> None:

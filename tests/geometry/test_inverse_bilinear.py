@@ -11,9 +11,9 @@ from lzu_viz.geometry.inverse.inverse_bilinear import refine, solve
 def random_pieces(count: int, dtype: torch.dtype = torch.float64) -> Pieces:
     """Quadrilaterals whose corners lie anywhere, with a positive determinant everywhere."""
     grid = torch.rand(20 * count, 2, 2, 2, dtype=dtype) * 2 - 1
-    good = least_determinant(grid)[:, 0, 0] > 1e-2
-    assert int(good.sum()) >= count
-    return Pieces(*(each[good][:count, 0, 0] for each in pieces_of(grid)))
+    unfolded = least_determinant(grid)[:, 0, 0] > 1e-2
+    assert int(unfolded.sum()) >= count
+    return Pieces(*(coefficient[unfolded][:count, 0, 0] for coefficient in pieces_of(grid)))
 
 
 def inside(count: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -36,18 +36,18 @@ def test_parallelograms_and_pieces_of_both_leanings() -> None:
     pieces = random_pieces(2000)
     flat = pieces._replace(twist=torch.zeros_like(pieces.twist))
     u, v = inside(2000)
-    for each in (flat, pieces):
-        assert solve(each, each.at(u, v))[2].max() < 1e-7
+    for tested in (flat, pieces):
+        assert solve(tested, tested.at(u, v))[2].max() < 1e-7
     wide = Pieces(*torch.tensor([[[0, 0]], [[0.01, 0]], [[0, 1]], [[1, 0]]], dtype=torch.float64))
     half = torch.tensor([0.5], dtype=torch.float64)
-    assert [each.item() for each in solve(wide, wide.at(half, half))] == [0.5, 0.5, 0]
+    assert [tested.item() for tested in solve(wide, wide.at(half, half))] == [0.5, 0.5, 0]
 
 
 def test_what_lies_outside_misses_by_its_distance() -> None:
     square = Pieces(*torch.tensor([[[0.0, 0]], [[1.0, 0]], [[0, 1.0]], [[0, 0]]]))
     u, v, residual = solve(square, torch.tensor([[1.5, 0.25]]))
     assert (u.item(), v.item(), residual.item()) == (1.0, 0.25, 0.5)
-    nothing = Pieces(*(torch.full_like(each, torch.nan) for each in square))
+    nothing = Pieces(*(torch.full_like(coefficient, torch.nan) for coefficient in square))
     assert solve(nothing, torch.tensor([[0.5, 0.5]]))[2].isnan().all()
 
 

@@ -97,9 +97,9 @@ def test_agrees_with_the_slow_version(kind: str) -> None:
     points = torch.rand(1, 12, 2, dtype=torch.float64) * 2 - 1
     grid = warp.grid[0].numpy()
     for point, solution in zip(points[0].numpy(), warp.to_zoomed(points)[0].numpy(), strict=True):
-        wanted = invert_point(grid, point)
-        assert wanted is not None
-        assert solution == pytest.approx(wanted, abs=1e-9)
+        expected = invert_point(grid, point)
+        assert expected is not None
+        assert solution == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.slow
@@ -108,9 +108,9 @@ def test_agrees_with_the_slow_version_where_there_is_no_inverse() -> None:
     warp = Warp.from_saliency(saliency_map, (6, 6), 0.3, separable=False, anti_crop=False)
     points = torch.rand(1, 200, 2, dtype=torch.float64) * 2 - 1
     solution = warp.to_zoomed(points)[0]
-    wanted = [invert_point(warp.grid[0].numpy(), point) for point in points[0].numpy()]
-    assert [bool(each.isnan().any()) for each in solution] == [each is None for each in wanted]
-    assert 10 < sum(each is None for each in wanted) < 195
+    expected = [invert_point(warp.grid[0].numpy(), point) for point in points[0].numpy()]
+    assert [bool(each.isnan().any()) for each in solution] == [each is None for each in expected]
+    assert 10 < sum(each is None for each in expected) < 195
 
 
 @pytest.mark.parametrize("separable", [True, False])
@@ -184,7 +184,7 @@ def test_gradients_of_dense_maps_and_of_gradients() -> None:
     grid = cropped.grid.detach().requires_grad_()
 
     def dense(nodes: Tensor) -> Tensor:
-        return torch.cat([each.flatten() for each in invert_pixels(nodes, [(5, 7), (2, 3)])])
+        return torch.cat([zoomed.flatten() for zoomed in invert_pixels(nodes, [(5, 7), (2, 3)])])
 
     assert bool(dense(grid).isnan().any())
     assert torch.autograd.gradcheck(lambda nodes: dense(nodes).nan_to_num(0), (grid,))

@@ -46,11 +46,11 @@ def test_each_pixel_is_in_its_piece(name: str) -> None:
     nodes = grid[0].double().numpy()
     centres = pixel_centres(size, dtype=torch.float64)[0].flatten(0, 1).numpy()
     for piece, centre in zip(pieces_under(grid, [size])[0].tolist(), centres, strict=True):
-        every = holds(nodes, centre)
+        containing = holds(nodes, centre)
         if piece < 0:
-            assert not every, f"{centre} lies in {every}"
+            assert not containing, f"{centre} lies in {containing}"
         else:
-            assert divmod(piece, columns) in every
+            assert divmod(piece, columns) in containing
 
 
 def test_what_no_piece_covers_is_known() -> None:

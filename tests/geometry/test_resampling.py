@@ -34,8 +34,8 @@ def test_samples_are_those_of_the_slow_version() -> None:
         torch.rand(1, 1, 200, 2) * 2.4 - 1.2,
     )
     got = sample(image, points.double())[0, :, 0]
-    wanted = [sample_point(image[0].numpy(), x, y) for x, y in points[0, 0].double().tolist()]
-    assert np.allclose(got.numpy().T, np.stack(wanted), atol=1e-12)
+    expected = [sample_point(image[0].numpy(), x, y) for x, y in points[0, 0].double().tolist()]
+    assert np.allclose(got.numpy().T, np.stack(expected), atol=1e-12)
 
 
 def test_pixel_centres_are_half_a_pixel_from_the_edges() -> None:
@@ -77,10 +77,10 @@ def test_antialiasing_does_not_shift(size: tuple[int, int]) -> None:
     """A ramp of flat pixels stays one, up to what is cut off of a pixel at an interval's ends."""
     ramp = pixel_centres(size, dtype=torch.float64).permute(0, 3, 1, 2)
     small = resize(ramp, (11, 19))
-    wanted = pixel_centres((11, 19), dtype=torch.float64).permute(0, 3, 1, 2)
+    expected = pixel_centres((11, 19), dtype=torch.float64).permute(0, 3, 1, 2)
     for axis, (count, fewer) in enumerate(zip(size[::-1], (19, 11), strict=True)):
         # An end that cuts a pixel in two halves moves the mean of L pixels by 1 / (8 L) of a pixel.
-        assert (small - wanted)[:, axis].abs().max() <= fewer / count / 8 * (2 / count) + 1e-12
+        assert (small - expected)[:, axis].abs().max() <= fewer / count / 8 * (2 / count) + 1e-12
     assert (small.mean(dim=(-2, -1)) - ramp.mean(dim=(-2, -1))).abs().max() < 1e-12
 
 
@@ -150,9 +150,9 @@ def test_large_values_are_not_taken_for_infinite() -> None:
 def test_no_level_is_read_that_counts_nowhere() -> None:
     points = pixel_centres((4, 4))
     near = plan_mipmap((64, 64), points, torch.ones(1, 4, 4)).readings
-    assert [each.from_atlas for each in near] == [False]
+    assert [reading.from_atlas for reading in near] == [False]
     far = plan_mipmap((64, 64), points, torch.full((1, 4, 4), 16.0)).readings
-    assert [each.from_atlas for each in far] == [True]
+    assert [reading.from_atlas for reading in far] == [True]
     assert bool((far[0].weight == 1).all())
 
 

@@ -39,7 +39,7 @@ def _mean_and_deviation(saliency_map: Tensor) -> tuple[list[float], list[float]]
         (by_x * (x - mean[0]) ** 2).sum().sqrt(),
         (by_y * (y - mean[1]) ** 2).sum().sqrt(),
     ]
-    return mean, [float(each) for each in deviations]
+    return mean, [float(deviation) for deviation in deviations]
 
 
 def test_gaussian_has_the_place_and_the_width_asked_for() -> None:

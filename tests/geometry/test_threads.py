@@ -21,7 +21,7 @@ def test_the_number_is_restored() -> None:
 
 
 def test_another_thread_keeps_its_number() -> None:
-    seen: list[int] = []
+    counts: list[int] = []
     started, changed = threading.Event(), threading.Event()
 
     def run() -> None:
@@ -29,7 +29,7 @@ def test_another_thread_keeps_its_number() -> None:
         assert torch.get_num_threads() == 2
         started.set()
         changed.wait(10)
-        seen.append(torch.get_num_threads())
+        counts.append(torch.get_num_threads())
 
     other = threading.Thread(target=run, daemon=True)
     with threads(3):
@@ -38,18 +38,18 @@ def test_another_thread_keeps_its_number() -> None:
         with threads(1):
             changed.set()
             other.join(10)
-    assert seen == [2]
+    assert counts == [2]
 
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_the_inverse_runs_on_one_thread(separable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
+    counts: list[int] = []
     name = "invert_axis" if separable else "invert_pixels"
     run = getattr(module, name)
-    monkeypatch.setattr(module, name, lambda *a: seen.append(torch.get_num_threads()) or run(*a))
+    monkeypatch.setattr(module, name, lambda *a: counts.append(torch.get_num_threads()) or run(*a))
     grid = Warp.identity((3, 4))
     warp = grid if separable else Warp.from_grid(grid.grid)
     with threads(2):
         warp.zoomed_map((6, 8))
         assert torch.get_num_threads() == 2
-    assert set(seen) == {1}
+    assert set(counts) == {1}

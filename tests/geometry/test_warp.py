@@ -84,8 +84,8 @@ def test_corner_alignment_drifts_where_pixel_areas_do_not() -> None:
 def test_nodes_are_those_of_the_continuous_map_and_pieces_are_bilinear(separable: bool) -> None:
     warp = fovea_warp(separable, (5, 9)).to(dtype=torch.float64)
     points = torch.rand(1, 100, 2, dtype=torch.float64) * 2 - 1
-    wanted = [evaluate_point(warp.grid[0].numpy(), x, y) for x, y in points[0].tolist()]
-    assert np.allclose(warp.to_source(points)[0].numpy(), wanted, atol=1e-12)
+    expected = [evaluate_point(warp.grid[0].numpy(), x, y) for x, y in points[0].tolist()]
+    assert np.allclose(warp.to_source(points)[0].numpy(), expected, atol=1e-12)
 
 
 def test_more_pieces_come_nearer_to_the_continuous_map() -> None:

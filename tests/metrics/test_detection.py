@@ -50,9 +50,9 @@ def test_a_box_that_overlaps_by_0_72_counts_up_to_there() -> None:
 def test_other_classes_do_not_count_and_a_false_one_costs() -> None:
     elsewhere = torch.tensor([[0.6, 0.0, 0.9, 0.9]])
     other = answer(elsewhere, label=7)
-    mine = answer(LARGE, score=0.5)
-    false = Detections(*(torch.cat(pair) for pair in zip(answer(elsewhere), mine, strict=True)))
-    assert average_precision([other, mine], [LARGE[:0], LARGE], SIZE).ap == pytest.approx(1)
+    detected = answer(LARGE, score=0.5)
+    false = Detections(*(torch.cat(pair) for pair in zip(answer(elsewhere), detected, strict=True)))
+    assert average_precision([other, detected], [LARGE[:0], LARGE], SIZE).ap == pytest.approx(1)
     assert average_precision([false], [LARGE], SIZE).ap == pytest.approx(0.5)
 
 

@@ -35,8 +35,8 @@ def answer(*boxes: tuple[float, ...], scores=None, label: int = 0) -> Detections
     )
 
 
-def one(detections: Detections3D, there: GroundTruth, **more) -> DetectionMetrics3D:
-    return average_precision_3d([detections], [there], classes=1, **more)
+def one(detections: Detections3D, truth: GroundTruth, **more) -> DetectionMetrics3D:
+    return average_precision_3d([detections], [truth], classes=1, **more)
 
 
 def draw(
@@ -51,7 +51,7 @@ def draw(
     def integers(maximum: int, *shape: int) -> Tensor:
         return torch.randint(0, maximum, shape, generator=generator)
 
-    detections, there = [], []
+    detections, truth = [], []
     for _ in range(scenes):
         count = int(integers(7))
         places = 4 * normal(count, 3) + torch.tensor([0.0, 0.0, 20.0])
@@ -62,8 +62,8 @@ def draw(
         near[:, 3:6] = boxes[pick, 3:6] * (0.3 * normal(len(pick), 3)).exp()
         other = torch.where(integers(5, len(pick)) > 0, labels[pick], integers(classes, len(pick)))
         detections.append(Detections3D(near, other, normal(len(pick)).sigmoid()))
-        there.append((boxes, labels))
-    return detections, there
+        truth.append((boxes, labels))
+    return detections, truth
 
 
 # The slow way.
@@ -79,43 +79,43 @@ def curve_at(points: list[tuple[float, float]], place: float) -> float:
     return points[-1][1]
 
 
-def loops(detections, there, classes, oriented=None) -> dict[str, float]:
+def loops(detections, truth, classes, oriented=None) -> dict[str, float]:
     """Do all of it with loops over dictionaries."""
-    levels = [float(each) for each in np.linspace(0, 1, 101)]
+    levels = [float(recall) for recall in np.linspace(0, 1, 101)]
     tables: dict[str, list[float]] = {"ap": [], "translation": [], "scale": [], "orientation": []}
     for label in range(classes):
-        things = [
+        true_boxes = [
             {"scene": scene, "box": row.tolist()}
-            for scene, (boxes, labels) in enumerate(there)
-            for row, its in zip(boxes, labels, strict=True)
-            if its == label
+            for scene, (boxes, labels) in enumerate(truth)
+            for row, row_label in zip(boxes, labels, strict=True)
+            if row_label == label
         ]
-        answers = [
+        detected = [
             {"scene": scene, "box": row.tolist(), "score": float(score)}
-            for scene, each in enumerate(detections)
-            for row, its, score in zip(*each, strict=True)
-            if its == label
+            for scene, scene_detections in enumerate(detections)
+            for row, row_label, score in zip(*scene_detections, strict=True)
+            if row_label == label
         ]
-        answers.sort(key=lambda each: -each["score"])
-        if not things:
+        detected.sort(key=lambda detection: -detection["score"])
+        if not true_boxes:
             continue
         areas = []
         for threshold in (0.5, 1.0, 2.0, 4.0):
-            free = list(things)
+            free = list(true_boxes)
             points, hits = [], []
-            for number, each in enumerate(answers, start=1):
+            for number, detection in enumerate(detected, start=1):
                 best, gap = None, threshold
-                for thing in free:
-                    if thing["scene"] == each["scene"]:
-                        x, _, z, *_ = thing["box"]
-                        distance = math.hypot(x - each["box"][0], z - each["box"][2])
+                for true_box in free:
+                    if true_box["scene"] == detection["scene"]:
+                        x, _, z, *_ = true_box["box"]
+                        distance = math.hypot(x - detection["box"][0], z - detection["box"][2])
                         if distance < gap:
-                            best, gap = thing, distance
+                            best, gap = true_box, distance
                 if best is not None:
                     free.remove(best)
-                    hits.append((each, best, gap))
-                recall = len(hits) / len(things)
-                points.append((recall, len(hits) / number, each["score"]))
+                    hits.append((detection, best, gap))
+                recall = len(hits) / len(true_boxes)
+                points.append((recall, len(hits) / number, detection["score"]))
             reached = points[-1][0] if points else 0
             area = 0.0
             for level in levels[11:]:
@@ -127,13 +127,17 @@ def loops(detections, there, classes, oriented=None) -> dict[str, float]:
                 continue
             for name, values in {
                 "translation": [gap for _, _, gap in hits],
-                "scale": [misfit(each["box"], thing["box"]) for each, thing, _ in hits],
-                "orientation": [turn(each["box"][6], thing["box"][6]) for each, thing, _ in hits],
+                "scale": [
+                    misfit(detection["box"], true_box["box"]) for detection, true_box, _ in hits
+                ],
+                "orientation": [
+                    turn(detection["box"][6], true_box["box"][6]) for detection, true_box, _ in hits
+                ],
             }.items():
                 if name == "orientation" and oriented is not None and label not in oriented:
                     continue
                 means = [sum(values[: k + 1]) / (k + 1) for k in range(len(values))]
-                scores = [-each["score"] for each, _, _ in hits]
+                scores = [-detection["score"] for detection, _, _ in hits]
                 used = []
                 for level in levels[11:]:
                     if level <= reached:
@@ -142,62 +146,64 @@ def loops(detections, there, classes, oriented=None) -> dict[str, float]:
                 tables[name].append(sum(used) / len(used) if used else 1.0)
         tables["ap"].append(sum(areas) / 4)
     means = {name: sum(row) / len(row) if row else math.nan for name, row in tables.items()}
-    good = 3 * means["ap"]
+    total = 3 * means["ap"]
     for name in ("translation", "scale", "orientation"):
-        good += 1 - means[name] if means[name] < 1 else means[name] * 0
-    return {**means, "score": good / 6}
+        total += 1 - means[name] if means[name] < 1 else means[name] * 0
+    return {**means, "score": total / 6}
 
 
-def misfit(ours: list[float], theirs: list[float]) -> float:
-    intersection = volume = other = 1.0
+def misfit(first: list[float], second: list[float]) -> float:
+    intersection = volume = other_volume = 1.0
     for k in (3, 4, 5):
-        intersection *= min(ours[k], theirs[k])
-        volume *= ours[k]
-        other *= theirs[k]
-    return 1 - intersection / (volume + other - intersection)
+        intersection *= min(first[k], second[k])
+        volume *= first[k]
+        other_volume *= second[k]
+    return 1 - intersection / (volume + other_volume - intersection)
 
 
-def turn(ours: float, theirs: float) -> float:
-    cosine = math.cos(ours) * math.cos(theirs) + math.sin(ours) * math.sin(theirs)
+def turn(first: float, second: float) -> float:
+    cosine = math.cos(first) * math.cos(second) + math.sin(first) * math.sin(second)
     return math.acos(max(-1.0, min(1.0, cosine)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_agrees_with_plain_loops(seed: int) -> None:
-    detections, there = draw(seed)
+    detections, truth = draw(seed)
     for oriented in (None, (0, 2)):
-        ours = average_precision_3d(detections, there, 3, oriented)
-        slow = loops(detections, there, 3, oriented)
+        result = average_precision_3d(detections, truth, 3, oriented)
+        slow = loops(detections, truth, 3, oriented)
         for name, value in slow.items():
-            assert getattr(ours, name) == pytest.approx(value, abs=1e-9), name
-        assert 0 < ours.ap < 1  # neither is trivial
-        assert 0 < ours.translation < 2
+            assert getattr(result, name) == pytest.approx(value, abs=1e-9), name
+        assert 0 < result.ap < 1  # neither is trivial
+        assert 0 < result.translation < 2
 
 
 def test_agrees_with_plain_loops_where_little_is_found() -> None:
-    detections, there = draw(3, scenes=20, classes=1)
-    few = [
-        Detections3D(*(part[:1] for part in each)) if k % 7 == 0 else answer()
-        for k, each in enumerate(detections)
+    detections, truth = draw(3, scenes=20, classes=1)
+    sparse = [
+        Detections3D(*(part[:1] for part in scene_detections)) if k % 7 == 0 else answer()
+        for k, scene_detections in enumerate(detections)
     ]
-    for answers in (few, [answer()] * 20):
-        ours, slow = average_precision_3d(answers, there, 1), loops(answers, there, 1)
+    for detected in (sparse, [answer()] * 20):
+        result, slow = average_precision_3d(detected, truth, 1), loops(detected, truth, 1)
         for name, value in slow.items():
-            assert getattr(ours, name) == pytest.approx(value, abs=1e-9), name
+            assert getattr(result, name) == pytest.approx(value, abs=1e-9), name
 
 
 # By hand.
 
 
 def test_what_is_found_exactly_is_worth_one() -> None:
-    _, there = draw(0)
-    detections = [Detections3D(*each, torch.rand(len(each[0]))) for each in there]
-    right = average_precision_3d(detections, there, 3)
-    assert right.ap == pytest.approx(1)
-    assert right[1:4] == (0, 0, 0)
-    assert right.score == pytest.approx(1)
-    assert right.per_class == pytest.approx((1, 1, 1))
+    _, truth = draw(0)
+    detections = [
+        Detections3D(*scene_truth, torch.rand(len(scene_truth[0]))) for scene_truth in truth
+    ]
+    result = average_precision_3d(detections, truth, 3)
+    assert result.ap == pytest.approx(1)
+    assert result[1:4] == (0, 0, 0)
+    assert result.score == pytest.approx(1)
+    assert result.per_class == pytest.approx((1, 1, 1))
 
 
 def test_finding_nothing_is_worth_nothing() -> None:
@@ -233,26 +239,32 @@ def test_things_of_another_scene_or_class_are_not_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("off", "at"),
+    ("distance", "count"),
     [(0.49, 4), (0.5, 3), (0.99, 3), (1.0, 2), (1.99, 2), (2.0, 1), (3.99, 1), (4.0, 0), (9, 0)],
 )
-def test_thresholds_are_of_distances_on_the_ground_and_do_not_belong(off: float, at: int) -> None:
-    for there in (box(x=off), box(z=20 - off), box(x=-0.6 * off, z=20 + 0.8 * off, y=9)):
+def test_thresholds_are_of_distances_on_the_ground_and_do_not_belong(
+    distance: float, count: int
+) -> None:
+    for detected in (
+        box(x=distance),
+        box(z=20 - distance),
+        box(x=-0.6 * distance, z=20 + 0.8 * distance, y=9),
+    ):
         # 0.6 and 0.8 are rounded: there the edge itself may fall to either side.
-        if there[0] >= 0 or off not in (0.5, 1, 2, 4):
-            result = one(answer(there), ground_truth(box()))
-            assert result.ap == pytest.approx(at / 4)
-            assert result.translation == pytest.approx(off if off < 2 else 1)
+        if detected[0] >= 0 or distance not in (0.5, 1, 2, 4):
+            result = one(answer(detected), ground_truth(box()))
+            assert result.ap == pytest.approx(count / 4)
+            assert result.translation == pytest.approx(distance if distance < 2 else 1)
 
 
 def test_the_surest_takes_the_nearest_and_the_next_what_is_left() -> None:
-    there = ground_truth(box(x=0), box(x=1))
+    truth = ground_truth(box(x=0), box(x=1))
     detections = answer(box(x=0.6), box(x=0.9))  # the second takes what is 0.9 m away
-    result = one(detections, there)
+    result = one(detections, truth)
     half = (39 * 0.9 + 0.4) / 90 / 0.9  # at 0.5 m, where only the first finds one
     assert result.ap == pytest.approx((half + 3) / 4)
     # In order of scores, not as given, each of them takes the nearest.
-    swapped = one(detections._replace(scores=detections.scores.flip(0)), there)
+    swapped = one(detections._replace(scores=detections.scores.flip(0)), truth)
     assert swapped.ap == pytest.approx((half + 3) / 4)
     # The running mean is 0.4 up to recall 0.5, then rises to (0.4 + 0.9) / 2 = 0.65.
     assert result.translation == pytest.approx(0.4 + 0.5 * 0.01 * sum(range(51)) / 90)
@@ -266,12 +278,12 @@ def test_a_thing_at_the_threshold_is_not_left_for_the_next() -> None:
 
 
 def test_of_equal_scores_all_errors_count() -> None:
-    there = ground_truth(box(x=0), box(x=50))
+    truth = ground_truth(box(x=0), box(x=50))
     for detections in (
         answer(box(x=0.2), box(x=50.6), scores=[1, 1]),
         answer(box(x=50.4), scores=[1]),
     ):
-        assert one(detections, there).translation == pytest.approx(0.4)
+        assert one(detections, truth).translation == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +303,7 @@ def test_scale(sides: tuple[float, float, float], error: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "error"),
+    ("yaw", "true_yaw", "error"),
     [
         (0.3, 0.1, 0.2),
         (0.1, 0.3, 0.2),
@@ -302,22 +314,22 @@ def test_scale(sides: tuple[float, float, float], error: float) -> None:
         (6 * math.pi + 0.1, -4 * math.pi, 0.1),
     ],
 )
-def test_orientation_goes_the_short_way_round(ours: float, theirs: float, error: float) -> None:
-    result = one(answer(box(yaw=ours)), ground_truth(box(yaw=theirs)))
+def test_orientation_goes_the_short_way_round(yaw: float, true_yaw: float, error: float) -> None:
+    result = one(answer(box(yaw=yaw)), ground_truth(box(yaw=true_yaw)))
     assert result.orientation == pytest.approx(error)
     assert result.score == pytest.approx((3 + 1 + 1 + max(0, 1 - error)) / 6)
 
 
 def test_errors_are_one_until_more_than_a_tenth_is_found() -> None:
-    for things, error in ((9, 0.3), (10, 1)):  # 1/9 is above 0.11
-        there = ground_truth(*(box(x=20 * k) for k in range(things)))
-        assert one(answer(box(x=0.3)), there).translation == pytest.approx(error)
+    for count, error in ((9, 0.3), (10, 1)):  # 1/9 is above 0.11
+        truth = ground_truth(*(box(x=20 * k) for k in range(count)))
+        assert one(answer(box(x=0.3)), truth).translation == pytest.approx(error)
 
 
 def test_classes_that_are_nowhere_do_not_count() -> None:
-    there = [ground_truth(CAR), ground_truth(CAR, label=2)]
+    truth = [ground_truth(CAR), ground_truth(CAR, label=2)]
     detections = [answer(box(x=0.2)), answer(CAR, label=1)]  # of a class that is nowhere
-    result = average_precision_3d(detections, there, 4)
+    result = average_precision_3d(detections, truth, 4)
     assert result.ap == pytest.approx(1 / 2)
     assert result.translation == pytest.approx((0.2 + 1) / 2)
     assert result.per_class == pytest.approx((1, math.nan, 0, math.nan), nan_ok=True)
@@ -330,30 +342,32 @@ def test_orientation_of_some_classes_only() -> None:
         torch.cat(pair) for pair in zip(ground_truth(CAR), ground_truth(CAR, label=1), strict=True)
     )
     turned = boxes + torch.tensor([[0, 0, 0, 0, 0, 0, 0.2], [0, 0, 0, 0, 0, 0, 0.6]])
-    detections, there = [Detections3D(turned, labels, torch.ones(2))], [(boxes, labels)]
+    detections, truth = [Detections3D(turned, labels, torch.ones(2))], [(boxes, labels)]
     for oriented, error in ((None, 0.4), ((0, 1), 0.4), ((0,), 0.2), ([1], 0.6)):
-        result = average_precision_3d(detections, there, 2, oriented)
+        result = average_precision_3d(detections, truth, 2, oriented)
         assert result.orientation == pytest.approx(error)
-    none = average_precision_3d(detections, there, 2, ())
+    none = average_precision_3d(detections, truth, 2, ())
     assert math.isnan(none.orientation)
     assert math.isnan(none.score)
     assert none.ap == pytest.approx(1)
 
 
 def test_order_of_boxes_and_scenes_does_not_matter() -> None:
-    detections, there = draw(5)
-    mixed = []
-    for each in detections:
-        order = torch.randperm(len(each.boxes), generator=torch.Generator().manual_seed(1))
-        mixed.append(Detections3D(*(part[order] for part in each)))
-    expected = average_precision_3d(detections, there, 3)
-    assert average_precision_3d(mixed[::-1], there[::-1], 3) == expected
+    detections, truth = draw(5)
+    shuffled = []
+    for scene_detections in detections:
+        order = torch.randperm(
+            len(scene_detections.boxes), generator=torch.Generator().manual_seed(1)
+        )
+        shuffled.append(Detections3D(*(part[order] for part in scene_detections)))
+    expected = average_precision_3d(detections, truth, 3)
+    assert average_precision_3d(shuffled[::-1], truth[::-1], 3) == expected
 
 
 def test_all_is_within_its_range() -> None:
     for seed in range(20):
-        detections, there = draw(seed, scenes=3, classes=2)
-        result = average_precision_3d(detections, there, 2)
+        detections, truth = draw(seed, scenes=3, classes=2)
+        result = average_precision_3d(detections, truth, 2)
         maximum = (1, 2, 1, math.pi, 1, *(1,) * 2)
         for value, top in zip((*result[:-1], *result.per_class), maximum, strict=True):
             assert math.isnan(value) or 0 <= value <= top
@@ -372,17 +386,17 @@ def test_takes_what_a_network_gives() -> None:
 @pytest.mark.parametrize("oriented", [None, (1,)])
 def test_interval_is_that_of_drawing_and_matching_anew(monkeypatch, oriented) -> None:
     monkeypatch.setattr(detection3d, "N_BOOTSTRAP", 25)
-    detections, there = draw(11, scenes=6, classes=4)
-    dice = np.random.default_rng(3)
+    detections, truth = draw(11, scenes=6, classes=4)
+    rng = np.random.default_rng(3)
     rows = []
     for _ in range(25):
-        scenes = dice.integers(0, 6, 6)
-        each = average_precision_3d(
-            [detections[k] for k in scenes], [there[k] for k in scenes], 4, oriented
+        scenes = rng.integers(0, 6, 6)
+        result = average_precision_3d(
+            [detections[k] for k in scenes], [truth[k] for k in scenes], 4, oriented
         )
-        rows.append([*each[:-1], *each.per_class])
+        rows.append([*result[:-1], *result.per_class])
     assert np.isnan(rows).any()  # in some, a class is nowhere
-    ends = precision_interval_3d(detections, there, 4, oriented, level=0.8, seed=3)
+    ends = precision_interval_3d(detections, truth, 4, oriented, level=0.8, seed=3)
     for end, level in zip(ends, (0.1, 0.9), strict=True):
         expected = np.nanquantile(rows, level, axis=0)
         np.testing.assert_allclose([*end[:-1], *end.per_class], expected, rtol=1e-12)
@@ -392,9 +406,9 @@ def test_interval_is_that_of_drawing_and_matching_anew(monkeypatch, oriented) ->
 def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
     widths = []
     for times in (5, 40):
-        detections, there = [answer(CAR), answer()] * times, [ground_truth(CAR)] * 2 * times
-        low, high = precision_interval_3d(detections, there, 2)
-        assert low.ap < average_precision_3d(detections, there, 2).ap < high.ap
+        detections, truth = [answer(CAR), answer()] * times, [ground_truth(CAR)] * 2 * times
+        low, high = precision_interval_3d(detections, truth, 2)
+        assert low.ap < average_precision_3d(detections, truth, 2).ap < high.ap
         assert math.isnan(low.per_class[1])
         assert math.isnan(high.per_class[1])
         widths.append(high.ap - low.ap)
@@ -403,8 +417,8 @@ def test_interval_holds_the_value_and_shrinks_with_more_scenes() -> None:
 
 def test_interval_is_seeded(monkeypatch) -> None:
     monkeypatch.setattr(detection3d, "N_BOOTSTRAP", 25)
-    detections, there = draw(0)
-    first, again, other = (precision_interval_3d(detections, there, 3, seed=k) for k in (0, 0, 1))
+    detections, truth = draw(0)
+    first, again, other = (precision_interval_3d(detections, truth, 3, seed=k) for k in (0, 0, 1))
     assert first == again
     assert first[0].ap != other[0].ap
 
@@ -414,17 +428,17 @@ def test_interval_is_seeded(monkeypatch) -> None:
 
 @pytest.mark.parametrize("function", [average_precision_3d, precision_interval_3d])
 def test_refuses_what_does_not_fit(function) -> None:
-    good, there = answer(CAR), ground_truth(CAR)
-    for detections, scenes in (([], []), ([good], [there, there])):
+    good, truth = answer(CAR), ground_truth(CAR)
+    for detections, scenes in (([], []), ([good], [truth, truth])):
         with pytest.raises(
             ValueError, match=f"detections per scene.* got {len(detections)} entries"
         ):
             function(detections, scenes, 1)
     for classes in (0, 1.5):
         with pytest.raises(ValueError, match=f"classes must be .* got {classes}"):
-            function([good], [there], classes)
+            function([good], [truth], classes)
     with pytest.raises(ValueError, match=r"oriented must be labels from 0 to 1, got \[2\]"):
-        function([good], [there], 2, oriented=(0, 2))
+        function([good], [truth], 2, oriented=(0, 2))
 
 
 @pytest.mark.parametrize(

@@ -65,14 +65,18 @@ def test_boundary_f_against_its_definition(tolerance):
             torch.nn.functional.avg_pool2d(torch.rand(1, 1, 20, 30), 7, 1, 3) > 0.51
             for _ in range(2)
         )
-        ours, theirs = outline_by_hand(first[0, 0]), outline_by_hand(second[0, 0])
+        first_outline, second_outline = outline_by_hand(first[0, 0]), outline_by_hand(second[0, 0])
 
-        def near(some, others):
+        def fraction_near(points, other_points):
             return sum(
-                any(max(abs(r - y), abs(c - x)) <= tolerance for y, x in others) for r, c in some
-            ) / len(some)
+                any(max(abs(r - y), abs(c - x)) <= tolerance for y, x in other_points)
+                for r, c in points
+            ) / len(points)
 
-        precision, recall = near(ours, theirs), near(theirs, ours)
+        precision, recall = (
+            fraction_near(first_outline, second_outline),
+            fraction_near(second_outline, first_outline),
+        )
         expected = 2 * precision * recall / (precision + recall)
         assert boundary_f(first, second, tolerance).item() == pytest.approx(expected, abs=1e-6)
 

@@ -113,7 +113,7 @@ def test_plain_calls_take_odd_sizes(detector, segmenter):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("size", "wanted"),
+    ("size", "expected"),
     [
         ((427, 640), (288, 416)),  # 427 * 416 / 640 = 277.6
         ((512, 512), (416, 416)),
@@ -121,11 +121,11 @@ def test_plain_calls_take_odd_sizes(detector, segmenter):
         ((5, 2000), (32, 416)),
     ],
 )
-def test_default_size_of_detection(detector, monkeypatch, size, wanted):
-    seen = []
-    monkeypatch.setattr(nanodet, "resize", lambda image, to: seen.append(to) or resize(image, to))
+def test_default_size_of_detection(detector, monkeypatch, size, expected):
+    sizes = []
+    monkeypatch.setattr(nanodet, "resize", lambda image, to: sizes.append(to) or resize(image, to))
     detector.detect(torch.rand(1, 3, *size))
-    assert seen == [wanted]
+    assert sizes == [expected]
 
 
 @pytest.mark.parametrize("kind", [NanoDet, SelfieSegmenter])
@@ -186,9 +186,9 @@ def test_shipped_files_are_whole_and_named(kind, path, checksum):
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
 def test_another_file(kind, path, checksum, tmp_path):
     network = kind(weights=None)
-    own = tmp_path / "own.safetensors"
-    save_file(network.state_dict(), own)
-    loaded = kind(weights=str(own))
+    path_of_copy = tmp_path / "own.safetensors"
+    save_file(network.state_dict(), path_of_copy)
+    loaded = kind(weights=str(path_of_copy))
     image = torch.rand(1, 3, 32, 32)
     assert torch.equal(loaded.features(image)[0], network.eval().features(image)[0])
 
@@ -396,7 +396,7 @@ def test_a_box_larger_than_the_fovea_is_mapped_whole(detector):
     ((box, _, _),) = detector.decode(one_cell(size, 3, 6, bins), warp)
     cell = torch.tensor([[[(6 + 0.5) / 12 * 2 - 1, (3 + 0.5) / 8 * 2 - 1]]])
     x, y = warp.to_zoomed(cell)[0, 0].tolist()
-    left, top, right, bottom = (8 * each for each in bins)
+    left, top, right, bottom = (8 * distance for distance in bins)
     zoomed = torch.tensor([[x - left / 48, y - top / 32, x + right / 48, y + bottom / 32]])
     assert torch.allclose(box, warp.boxes_to_source(zoomed), atol=1e-5)
     slope = warp.jacobian(warp.to_zoomed(cell))[0, 0, 0, 0]

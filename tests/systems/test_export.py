@@ -46,20 +46,20 @@ def agree(one: list[Tensor], other: list[Tensor]) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
 def test_exported(separable: bool) -> None:
-    ours, (first, second) = system(separable), images()
-    ours(first)
-    program = torch.export.export(ours, (first,)).module()
-    assert agree(program(second), ours(second))
+    lzu, (first, second) = system(separable), images()
+    lzu(first)
+    program = torch.export.export(lzu, (first,)).module()
+    assert agree(program(second), lzu(second))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
 def test_compiled_as_one_graph(separable: bool) -> None:
-    ours, (first, second) = system(separable), images()
-    ours(first)
-    program = torch.compile(ours, fullgraph=True, backend="aot_eager")
-    assert agree(program(first), ours(first))
-    assert agree(program(second), ours(second))
+    lzu, (first, second) = system(separable), images()
+    lzu(first)
+    program = torch.compile(lzu, fullgraph=True, backend="aot_eager")
+    assert agree(program(first), lzu(first))
+    assert agree(program(second), lzu(second))
 
 
 @pytest.mark.slow
@@ -67,16 +67,16 @@ def test_compiled_as_one_graph(separable: bool) -> None:
 def test_onnx_in_another_runtime(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    ours, (first, second) = system(separable=False), images()
-    ours(first)
+    lzu, (first, second) = system(separable=False), images()
+    lzu(first)
     path = tmp_path / "lzu.onnx"
-    torch.onnx.export(ours, (first,), path, dynamo=True, verbose=False)
+    torch.onnx.export(lzu, (first,), path, dynamo=True, verbose=False)
     session = runtime.InferenceSession(path)
     outputs = session.run(None, {session.get_inputs()[0].name: second.numpy()})
-    assert agree([torch.from_numpy(each) for each in outputs], ours(second))
+    assert agree([torch.from_numpy(output) for output in outputs], lzu(second))
 
 
 def test_a_warp_that_has_not_been_used_says_what_to_do() -> None:
-    ours, (first, _) = system(separable=False), images()
+    lzu, (first, _) = system(separable=False), images()
     with pytest.raises(RuntimeError, match="call the model once on an image of the same size"):
-        torch.export.export(ours, (first,))
+        torch.export.export(lzu, (first,))

@@ -59,16 +59,16 @@ def test_lzu_returns_every_level_in_the_source_frame(unzoom: str, upsample_facto
 def test_lz_leaves_every_level_in_the_zoomed_frame() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     outputs = LZ(network.features, network.head, WARP, size=SIZE)(image)
-    wanted = network.head(network.features(WARP.zoom(image, SIZE)))
-    assert all(torch.equal(got, want) for got, want in zip(outputs, wanted, strict=True))
+    expected = network.head(network.features(WARP.zoom(image, SIZE)))
+    assert all(torch.equal(got, want) for got, want in zip(outputs, expected, strict=True))
 
 
 def test_uniform_is_plain_downsampling_whatever_the_warp() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
-    wanted = network.head(network.features(resize(image, SIZE)))
+    expected = network.head(network.features(resize(image, SIZE)))
     system = Uniform(network.features, network.head, size=SIZE)
     for outputs in (system(image), system(image, WARP)):
-        assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(outputs, wanted, strict=True))
+        assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(outputs, expected, strict=True))
 
 
 class Spot:
@@ -84,8 +84,8 @@ class Spot:
         self.warps.append(warp)
         rows, columns = outputs[0].shape[-2:]
         detections = []
-        for each in outputs[0]:
-            row, column = divmod(int(each[0].argmax()), columns)
+        for output in outputs[0]:
+            row, column = divmod(int(output[0].argmax()), columns)
             low = torch.tensor([column / columns, row / rows]) * 2 - 1
             box = torch.cat([low, low + torch.tensor([2 / columns, 2 / rows])])
             detections.append(Detections(box[None], torch.zeros(1).long(), torch.ones(1)))
@@ -105,7 +105,10 @@ def test_boxes_end_in_the_source_frame() -> None:
             spot = Spot()
             detections = kind.from_network(network, warp, size=SIZE, decode=spot).detect(image)
             centres = torch.stack(
-                [(each.boxes[0, :2] + each.boxes[0, 2:]) / 2 for each in detections]
+                [
+                    (image_detections.boxes[0, :2] + image_detections.boxes[0, 2:]) / 2
+                    for image_detections in detections
+                ]
             )
             residual = (centres - ground_truth).abs().max()
             # Up to a cell of the network; LZ is off by far more.
@@ -119,11 +122,11 @@ def test_the_warp_may_be_made_from_the_image_or_given_with_the_call() -> None:
     def make_warp(image: Tensor) -> Warp:
         return Warp.from_saliency(saliency.from_edges(image))
 
-    own = LZU(network.features, network.head, make_warp, size=SIZE)
+    adaptive = LZU(network.features, network.head, make_warp, size=SIZE)
     fixed = LZU(network.features, network.head, make_warp(image), size=SIZE)
-    assert torch.equal(own(image)[0], fixed(image)[0])
-    assert torch.equal(own(image, WARP)[0], fixed(image, WARP)[0])
-    assert not torch.equal(own(image, WARP)[0], own(image)[0])
+    assert torch.equal(adaptive(image)[0], fixed(image)[0])
+    assert torch.equal(adaptive(image, WARP)[0], fixed(image, WARP)[0])
+    assert not torch.equal(adaptive(image, WARP)[0], adaptive(image)[0])
 
 
 def test_learns_its_network_and_its_saliency() -> None:
@@ -139,7 +142,7 @@ def test_learns_its_network_and_its_saliency() -> None:
             return Warp.from_saliency(saliency.normalise(self.logits.exp()), separable=False)
 
     system = LZU(network.features, network.head, Learnt(), size=SIZE)
-    assert {id(each) for each in system.parameters()} == {id(network.gain), id(logits)}
+    assert {id(parameter) for parameter in system.parameters()} == {id(network.gain), id(logits)}
     system(torch.rand(1, 3, 256, 512))[0].square().sum().backward()
     assert network.gain.grad is not None
     assert logits.grad is not None
@@ -150,9 +153,9 @@ def test_all_systems_are_called_alike() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     shapes = {}
     for kind in (Uniform, LZ, Fovea, LZU):
-        ways = {"unzoom": "outputs", "upsample_factor": 2} if issubclass(kind, LZU) else {}
-        system = kind.from_network(network, WARP, size=SIZE, **ways)
-        shapes[kind] = [tuple(each.shape[-2:]) for each in system(image)]
+        options = {"unzoom": "outputs", "upsample_factor": 2} if issubclass(kind, LZU) else {}
+        system = kind.from_network(network, WARP, size=SIZE, **options)
+        shapes[kind] = [tuple(level.shape[-2:]) for level in system(image)]
     assert shapes[Uniform] == shapes[LZU] == [(32, 64), (16, 32)]
     assert shapes[LZ] == shapes[Fovea] == [(16, 32), (8, 16)]
 
@@ -216,12 +219,12 @@ def test_a_trace_holds_every_intermediate_result() -> None:
             "warp", "zoomed", "features", "head_inputs", "head_outputs", "outputs", "predictions",
         )  # fmt: skip
         assert torch.equal(trace.zoomed, system.zoom(image))
-        for got, wanted in zip(trace.features, network.features(trace.zoomed), strict=True):
-            assert torch.equal(got, wanted)
-        for got, wanted in zip(trace.head_outputs, network.head(trace.head_inputs), strict=True):
-            assert torch.equal(got, wanted)
-        for got, wanted in zip(trace.outputs, system(image), strict=True):
-            assert torch.equal(got, wanted)
+        for got, expected in zip(trace.features, network.features(trace.zoomed), strict=True):
+            assert torch.equal(got, expected)
+        for got, expected in zip(trace.head_outputs, network.head(trace.head_inputs), strict=True):
+            assert torch.equal(got, expected)
+        for got, expected in zip(trace.outputs, system(image), strict=True):
+            assert torch.equal(got, expected)
         assert isinstance(trace.predictions, Tensor)
     no_decoder = LZU(network.features, network.head, WARP, size=SIZE)
     assert no_decoder.trace(image).predictions is None
@@ -231,12 +234,12 @@ def test_a_trace_holds_every_intermediate_result() -> None:
 
 def test_dense_predictions_are_unzoomed_after_they_are_decoded() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
-    wanted = WARP.unzoom(
+    expected = WARP.unzoom(
         network.decode(network.head(network.features(WARP.zoom(image, SIZE)))), (90, 70)
     )
     for kind, more in ((Fovea, {}), (LZU, {"unzoom": "predictions"})):
         system = kind.from_network(network, WARP, size=SIZE, **more)
-        assert torch.equal(system.trace(image, source_size=(90, 70)).predictions, wanted)
+        assert torch.equal(system.trace(image, source_size=(90, 70)).predictions, expected)
     left = LZ.from_network(network, WARP, size=SIZE).trace(image).predictions
     assert torch.equal(left, network.decode(network.head(network.features(WARP.zoom(image, SIZE)))))
 

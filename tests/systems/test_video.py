@@ -15,21 +15,21 @@ def warp_from_boxes(boxes):
     return Warp.from_saliency(saliency.from_boxes_scale_free(boxes, size=(8, 12)), (8, 12))
 
 
-def answering(answers, labels=0):
-    """A network that answers what it is told, frame by frame, in the source frame."""
-    answers = iter(answers)
+def answering(frames_boxes, labels=0):
+    """Return a decoder that returns given boxes, frame by frame, in the source frame."""
+    frames_boxes = iter(frames_boxes)
 
     def decode(outputs, warp=None, *, size):
-        boxes = next(answers)
+        boxes = next(frames_boxes)
         return [Detections(boxes, torch.full((len(boxes),), labels), torch.ones(len(boxes)))]
 
     return decode
 
 
-def run(answers, labels=0, **options):
+def run(frames_boxes, labels=0, **options):
     system = Uniform(lambda x: x, lambda x: x, size=(16, 24))
-    frames = [FRAME] * len(answers)
-    return list(follow(system, frames, answering(answers, labels), warp_from_boxes, **options))
+    frames = [FRAME] * len(frames_boxes)
+    return list(follow(system, frames, answering(frames_boxes, labels), warp_from_boxes, **options))
 
 
 NOTHING = torch.zeros(0, 4)
@@ -37,36 +37,38 @@ NOTHING = torch.zeros(0, 4)
 
 def test_it_looks_where_it_found_in_the_last_frame():
     second = BOX + 0.1
-    seen = run([BOX, second, NOTHING])
-    assert [each.expected.tolist() for each in seen] == [[], BOX.tolist(), second.tolist()]
-    assert torch.equal(seen[1].warp.grid, warp_from_boxes(BOX).grid)
-    assert torch.allclose(seen[0].warp.grid, Warp.identity((8, 12)).grid, atol=1e-4)
-    assert torch.equal(seen[1].detections.boxes, second)
+    results = run([BOX, second, NOTHING])
+    assert [result.expected.tolist() for result in results] == [[], BOX.tolist(), second.tolist()]
+    assert torch.equal(results[1].warp.grid, warp_from_boxes(BOX).grid)
+    assert torch.allclose(results[0].warp.grid, Warp.identity((8, 12)).grid, atol=1e-4)
+    assert torch.equal(results[1].detections.boxes, second)
 
 
 def test_past_frames_remember_no_maps():
-    kept = []
+    warps = []
 
     def looking(boxes):
-        kept.append(warp_from_boxes(boxes))
-        return kept[-1]
+        warps.append(warp_from_boxes(boxes))
+        return warps[-1]
 
     system = Fovea(lambda x: x, lambda x: x, Warp.identity(), size=(16, 24))
-    seen = list(follow(system, [FRAME] * 2, answering([BOX, BOX]), looking))
-    assert all(each._memory for each in kept)  # it had made some
-    assert not any(each.warp._memory for each in seen)
-    assert [torch.equal(a.warp.grid, b.grid) for a, b in zip(seen, kept, strict=True)] == [True] * 2
+    results = list(follow(system, [FRAME] * 2, answering([BOX, BOX]), looking))
+    assert all(each._memory for each in warps)  # it had made some
+    assert not any(each.warp._memory for each in results)
+    assert [torch.equal(a.warp.grid, b.grid) for a, b in zip(results, warps, strict=True)] == [
+        True
+    ] * 2
 
 
 def test_it_does_not_look_at_other_things():
-    assert all(not len(each.expected) for each in run([BOX, BOX, BOX], labels=7))
+    assert all(not len(result.expected) for result in run([BOX, BOX, BOX], labels=7))
     assert len(run([BOX, BOX], labels=7, label=7)[1].expected) == 1
 
 
 @pytest.mark.parametrize("patience", [0, 1, 3])
 def test_its_patience_ends(patience):
-    seen = run([BOX, *[NOTHING] * 6], patience=patience)
-    assert [len(each.expected) for each in seen] == [
+    results = run([BOX, *[NOTHING] * 6], patience=patience)
+    assert [len(result.expected) for result in results] == [
         0,
         *[1] * (patience + 1),
         *[0] * (5 - patience),
@@ -74,16 +76,16 @@ def test_its_patience_ends(patience):
 
 
 def test_finding_again_restores_patience():
-    seen = run([BOX, NOTHING, BOX, NOTHING, NOTHING, NOTHING], patience=1)
-    assert [len(each.expected) for each in seen] == [0, 1, 1, 1, 1, 0]
+    results = run([BOX, NOTHING, BOX, NOTHING, NOTHING, NOTHING], patience=1)
+    assert [len(result.expected) for result in results] == [0, 1, 1, 1, 1, 0]
 
 
 def test_drift_goes_on_while_nothing_is_found():
     step = torch.tensor([0.1, -0.05, 0.1, -0.05])
-    seen = run([BOX, BOX + step, NOTHING, NOTHING], patience=3, motion=constant_velocity())
-    assert torch.allclose(seen[1].expected, BOX)
-    assert torch.allclose(seen[2].expected, BOX + 2 * step)
-    assert torch.allclose(seen[3].expected, BOX + 3 * step)
+    results = run([BOX, BOX + step, NOTHING, NOTHING], patience=3, motion=constant_velocity())
+    assert torch.allclose(results[1].expected, BOX)
+    assert torch.allclose(results[2].expected, BOX + 2 * step)
+    assert torch.allclose(results[3].expected, BOX + 3 * step)
 
 
 @pytest.mark.parametrize("gain", [-1.0, 0.0, 0.5, 2.0])
@@ -109,22 +111,22 @@ def test_drift_pairs_boxes_by_overlap_then_by_nearness():
 
 def test_expected_boxes_keep_to_the_frame():
     step = torch.tensor([0.6, 0.0, 0.6, 0.0])
-    seen = run([BOX, BOX + step, NOTHING], motion=constant_velocity())
-    assert seen[2].expected.abs().max() <= 1
+    results = run([BOX, BOX + step, NOTHING], motion=constant_velocity())
+    assert results[2].expected.abs().max() <= 1
 
 
 def test_a_system_that_zooms_is_given_the_warp():
-    taken = []
+    inputs = []
 
     def features(image):
-        taken.append(image)
+        inputs.append(image)
         return image
 
     system = Fovea(features, lambda x: x, Warp.identity(), size=(16, 24))
     ramp = torch.linspace(0, 1, 48).expand(1, 3, 32, 48)
     list(follow(system, [ramp, ramp], answering([BOX, BOX]), warp_from_boxes))
-    assert not torch.allclose(taken[0], taken[1], atol=1e-3)
-    assert torch.allclose(taken[1], warp_from_boxes(BOX).zoom(ramp, (16, 24)))
+    assert not torch.allclose(inputs[0], inputs[1], atol=1e-3)
+    assert torch.allclose(inputs[1], warp_from_boxes(BOX).zoom(ramp, (16, 24)))
 
 
 def test_no_negative_patience():
