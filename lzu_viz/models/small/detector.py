@@ -28,9 +28,9 @@ NEAR = 0.4
 """Cells where an object's Gaussian target exceeds this contribute to its regression loss."""
 
 _CANDIDATES = 150
-_KEPT = 100
-_LEAST_SCORE = 0.02
-_OVERLAP = 0.5
+_MAX_DETECTIONS = 100
+_MIN_SCORE = 0.02
+_MAX_IOU = 0.5
 
 
 class Targets(NamedTuple):
@@ -284,10 +284,10 @@ def _suppressed(
     strides: Tensor,
 ) -> Peaks:
     """Drop low scores, and apply non-maximum suppression at IoU 0.5 within each class."""
-    keep = (scores > _LEAST_SCORE).nonzero()[:, 0]
+    keep = (scores > _MIN_SCORE).nonzero()[:, 0]
     if len(keep):
         # An offset per class prevents suppression between different classes.
-        apart = boxes[keep] + 4.0 * labels[keep, None]
-        keep = keep[nms(apart, scores[keep], _OVERLAP)[:_KEPT]]
+        shifted = boxes[keep] + 4.0 * labels[keep, None]
+        keep = keep[nms(shifted, scores[keep], _MAX_IOU)[:_MAX_DETECTIONS]]
     detections = Detections(boxes[keep], labels[keep], scores[keep])
     return Peaks(detections, outputs[keep], centres[keep], strides[keep])
