@@ -90,7 +90,7 @@ def test_an_unknown_picture_counts_for_no_place() -> None:
 
 def test_a_drag_that_shows_nothing_is_refused() -> None:
     sent = notes(latency=20)
-    with pytest.raises(RuntimeError, match="no picture of place 60 was ever seen"):
+    with pytest.raises(RuntimeError, match="no picture of position 60"):
         figures(Notes(sent.moves, sent.pictures[:-1], sent.up), XS, LEARNED)
     with pytest.raises(RuntimeError, match="did not move"):
         figures(Notes(sent.moves[:1], sent.pictures, sent.up), XS, LEARNED)
@@ -105,7 +105,7 @@ def test_notes_of_the_page_are_read() -> None:
     }
     assert Notes.from_page(page_message) == Notes(((1, 100), (2, 103)), (Picture(3, "a"),), 4, 9)
     assert Notes.from_page({**page_message, "fresh": []}).answered is None
-    with pytest.raises(RuntimeError, match="2 movements of the pointer and 0 releases"):
+    with pytest.raises(RuntimeError, match="2 movements and 0 releases"):
         Notes.from_page({**page_message, "up": []})
 
 
@@ -178,15 +178,15 @@ def test_table_says_what_is_wanted_and_whether_it_is_met() -> None:
     lines = printed.splitlines()
     for start, end in (
         ("latency, median, ms", "20.0  21.0  291.7  at most 35: met"),
-        ("detector's answer after release, ms", "at most 400: MISSED"),
-        ("pictures a second / baseline's", "at least 4: met"),
-        ("pictures a second / local link's", "at least 0.9: met"),
+        ("detector's prediction after release, ms", "at most 400: MISSED"),
+        ("pictures per second / baseline", "at least 4: met"),
+        ("pictures per second / local link", "at least 0.9: met"),
     ):
         (line,) = [each for each in lines if each.startswith(start)]
         assert re.sub(r" {2,}", "  ", line).endswith(end)
     assert "page 25.9 -> 26.1, kernel 598.9 -> 599.8" in lines[-2]
     assert "Other programs" not in printed
-    assert "Other programs took 75%" in explorer.text(said() | {"others": 0.75})
+    assert "Other programs used 75%" in explorer.text(said() | {"others": 0.75})
     slow = explorer.text(said(latency=60))
     assert "at most 35: MISSED" in slow
     assert "at most 50: met" in slow

@@ -99,7 +99,7 @@ def test_what_is_quick_is_run_several_times_a_turn(monkeypatch: pytest.MonkeyPat
 def test_memory_is_what_a_run_needs_at_its_peak() -> None:
     grown = timing.peak_mb(lambda: torch.ones(32 << 18))
     if grown is None:
-        pytest.skip("this system does not tell")
+        pytest.skip("this system does not report peak memory")
     assert 25 < grown < 60
 
 
@@ -130,10 +130,10 @@ def test_a_pickle_is_not_run(checkout: Path) -> None:
 
 
 def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CannotRun, match=r"no lzu/invert_grid.py.*wants a checkout"):
+    with pytest.raises(CannotRun, match=r"no lzu/invert_grid.py.*expected a checkout"):
         Official(tmp_path)
     assert main(["zoom", "--official", str(tmp_path)]) == 1
-    assert "wants a checkout" in capsys.readouterr().err
+    assert "expected a checkout" in capsys.readouterr().err
 
 
 # --- reports ------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_inverse_reports_ratios_and_draws_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(inverse, "SIZES", ((8, 16), (16, 32)))
-    monkeypatch.setattr(inverse, "SAID", (16, 32))
+    monkeypatch.setattr(inverse, "DETAIL_SIZE", (16, 32))
     monkeypatch.setattr(inverse, "BATCHES", (1, 2))
     monkeypatch.setattr(inverse, "CHANNELS", 4)
     monkeypatch.setattr(inverse, "POINTS", 2)
@@ -198,10 +198,10 @@ def test_busy_reports_both_times_and_ends_what_it_started(
         busy.subprocess, "Popen", lambda *a, **k: started.append(begin(*a, **k)) or started[-1]
     )
     monkeypatch.setattr(busy, "SIZE", (32, 64))
-    monkeypatch.setattr(busy, "N_BOOTSTRAP", 1)
+    monkeypatch.setattr(busy, "RUNS_PER_ROUND", 1)
     assert main(["busy", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
-    assert "2 loops beside" in printed
+    assert "2 busy processes" in printed
     assert "inverse 32x64, non-separable" in printed
     assert len(started) == 2
     assert all(each.returncode is not None for each in started)

@@ -84,7 +84,7 @@ def test_what_is_kept_can_be_loaded(tmp_path):
 
 
 def test_missing_and_damaged_files_are_told(tmp_path):
-    with pytest.raises(ValueError, match="no evaluation 'y' is kept"):
+    with pytest.raises(ValueError, match="no stored results of evaluation 'y'"):
         load("y", tmp_path)
     path = STORED.write(tmp_path)
     for damage in (path.read_text()[:-20], "[]", '{"name": "x"}'):
@@ -145,7 +145,7 @@ def test_words_do_not_change_the_hash():
 def test_the_hash_rests_on_what_is_imported():
     files = {
         path.name
-        for path in results_store._rests_on(
+        for path in results_store._dependencies(
             results_store.PACKAGE / "experiments/frozen/limits.py", set()
         )
     }

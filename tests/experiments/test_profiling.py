@@ -77,7 +77,7 @@ def test_all_take_turns():
 
 
 def test_outlines_have_no_cost():
-    with pytest.raises(ValueError, match="the cost of 'edge' is not measured"):
+    with pytest.raises(ValueError, match="cannot measure the cost of 'edge'"):
         costs(Run("segmentation", "edge", 0.25, 0))
 
 

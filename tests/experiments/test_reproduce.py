@@ -96,7 +96,7 @@ def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text('{"task": 1}\n')
-    with pytest.raises(ValueError, match=r"line 1 of .* is no result"):
+    with pytest.raises(ValueError, match=r"line 1 of .* is not a valid result"):
         load(file)
 
 
@@ -271,8 +271,8 @@ def test_only_who_would_be_judged_on_films_is_run_again_for_them(
     append(Result(task, "uniform", 0.25, 0, preset, {}, settings, {}, 1.0), file)
     asked = parse([*short, "--system", "uniform"])
     assert asked.films > settings["films"]
-    assert len(command._left(file, asked)) == left
-    assert len(command._ours(file, asked)) == 1  # a table shows it all the same
+    assert len(command._missing_runs(file, asked)) == left
+    assert len(command._matching_results(file, asked)) == 1  # a table shows it all the same
 
 
 @pytest.mark.slow
@@ -325,7 +325,7 @@ def test_what_was_run_on_another_machine_is_brought_over(
         every[:] = [mine, [*mine, theirs, on_films, theirs] if mine else []]
 
     other_machine(gather)
-    command._share(parse(["detection", "--out", str(tmp_path), "--table"]), file)
+    command._run_distributed(parse(["detection", "--out", str(tmp_path), "--table"]), file)
     assert [(each.system, each.settings) for each in load(file)] == [
         ("uniform", {}), ("lzu", {}), ("uniform", {"films": 20}),
     ]  # fmt: skip
@@ -342,7 +342,7 @@ def test_what_one_machine_has_is_run_by_none(
 
     other_machine(gather)
     chosen = parse(["detection", "--out", str(tmp_path)])
-    command._share(chosen, tmp_path / "results.jsonl")
+    command._run_distributed(chosen, tmp_path / "results.jsonl")
     assert taken == short_table_runs(["detection"])[1::2]
 
 

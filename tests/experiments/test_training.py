@@ -645,7 +645,7 @@ def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
 @pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
 def test_boxes_to_look_at_have_to_be_given(name):
     ours = WarpedDataset("detection", SYSTEMS[name], some(), SMALL, mean_saliency())
-    with pytest.raises(ValueError, match=f"the system '{name}' looks at boxes; give them"):
+    with pytest.raises(ValueError, match=f"system '{name}' computes its saliency from boxes"):
         ours.batch(FOUR, TURNED)
 
 
@@ -958,7 +958,7 @@ def test_the_network_of_outlines_is_trained_too():
                        ("detection", "edge"), ("detection3d", "edge-expected")],
 )  # fmt: skip
 def test_a_system_may_not_be_made_for_a_task(task, name):
-    with pytest.raises(ValueError, match=rf"{name} is not made for {task}, only for \["):
+    with pytest.raises(ValueError, match=rf"'{name}' does not support task '{task}', only \["):
         training(task, name)
 
 

@@ -153,7 +153,7 @@ def test_motion_is_that_of_each_identity():
 
 
 def test_streets_of_another_split_are_refused():
-    with pytest.raises(ValueError, match="scene 0 is not the street of seed"):
+    with pytest.raises(ValueError, match="scene 0 does not match the street of seed"):
         video_eval.moved(streets("report", 2, size=FULL, quiet=True), split="choose")
 
 
