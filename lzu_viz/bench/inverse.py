@@ -58,8 +58,8 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     Returns:
         A report; times in seconds, memory in MiB.
     """
-    theirs = Official(official) if official else None
-    saliency_maps = _saliency_maps(theirs)
+    official_code = Official(official) if official else None
+    saliency_maps = _saliency_maps(official_code)
     counts = sorted({1, os.cpu_count() or 1})
     progress = Progress(len(counts) * (2 * len(saliency_maps) * len(SIZES) * len(BATCHES) * 5))
     rows = [
@@ -67,15 +67,15 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
         for count in counts
         for name, saliency_map in saliency_maps.items()
         for separable in (True, False)
-        for row in _rows(name, saliency_map, separable, count, theirs, rounds, progress)
+        for row in _rows(name, saliency_map, separable, count, official_code, rounds, progress)
     ]
     name, saliency_map = next(iter(saliency_maps.items()))
     warp = Warp.from_saliency(saliency_map, PIECES, FWHM, separable=False)
     with threads(1):
         more = {
-            "pyramid": _pyramid(warp, theirs, rounds, progress),
+            "pyramid": _pyramid(warp, official_code, rounds, progress),
             "gradient": _gradient(warp, rounds, progress),
-            "memory": _memory(warp, theirs, progress),
+            "memory": _memory(warp, official_code, progress),
             "error": {
                 label: _error(_warp(values, False)) for label, values in saliency_maps.items()
             },
@@ -84,10 +84,10 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     return report("inverse", rows, {}, look=name, **more)
 
 
-def _saliency_maps(theirs: Official | None) -> dict[str, Tensor]:
+def _saliency_maps(official_code: Official | None) -> dict[str, Tensor]:
     """Return saliency maps by name: one like a driving data set's, and one with a strong zoom."""
-    if theirs:
-        driving = {"nuScenes": theirs.saliency()}
+    if official_code:
+        driving = {"nuScenes": official_code.saliency()}
     else:
         road = saliency.gaussian(torch.tensor([[[0.0, 0.05]]]), (0.08, 0.3), size=(27, 48))
         driving = {"road": saliency.mix(saliency.uniform((27, 48)), road)}
@@ -105,7 +105,7 @@ def _rows(
     saliency_map: Tensor,
     separable: bool,
     count: int,
-    theirs: Official | None,
+    official_code: Official | None,
     rounds: int,
     progress: Progress,
 ) -> list[dict[str, Any]]:
@@ -117,8 +117,8 @@ def _rows(
             contenders: dict[str, Callable[[], object]] = {"ours": partial(_ours, warp, size)}
             # Its memory grows with the number of cells times the largest cell: too much at the
             # largest size.
-            if theirs and (name != "strong" or size <= DETAIL_SIZE):
-                contenders["official"] = partial(theirs.invert, warp.grid, size, separable)
+            if official_code and (name != "strong" or size <= DETAIL_SIZE):
+                contenders["official"] = partial(official_code.invert, warp.grid, size, separable)
             if batch == 1 and count == 1 and not separable:
                 contenders |= _general(warp, size)
             # Maps that are too large for the memory are sampled with fewer channels.
@@ -188,7 +188,7 @@ def _reference_seconds(warp: Warp, size: tuple[int, int]) -> float:
 
 
 def _pyramid(
-    warp: Warp, theirs: Official | None, rounds: int, progress: Progress
+    warp: Warp, official_code: Official | None, rounds: int, progress: Progress
 ) -> dict[str, float]:
     """Return the times of the inverse for all levels of a pyramid over 900 x 1600."""
     sizes = [(-(-SIZES[-1][0] // stride), -(-SIZES[-1][1] // stride)) for stride in STRIDES]
@@ -196,8 +196,10 @@ def _pyramid(
         "ours, one query": lambda: _ours_levels(warp, sizes),
         "ours, a call a level": lambda: [_ours(warp, size) for size in sizes],
     }
-    if theirs:
-        contenders["official"] = lambda: [theirs.invert(warp.grid, size, False) for size in sizes]
+    if official_code:
+        contenders["official"] = lambda: [
+            official_code.invert(warp.grid, size, False) for size in sizes
+        ]
     return medians(contenders, rounds, progress, "pyramid")
 
 
@@ -229,13 +231,15 @@ def _gradient(warp: Warp, rounds: int, progress: Progress) -> dict[str, float]:
     }
 
 
-def _memory(warp: Warp, theirs: Official | None, progress: Progress) -> dict[str, float | None]:
+def _memory(
+    warp: Warp, official_code: Official | None, progress: Progress
+) -> dict[str, float | None]:
     """Return the increase in peak memory of each at the largest size, in MiB."""
     size = SIZES[-1]
     progress.step("memory")
     peaks = {"ours": peak_mb(lambda: _ours(warp, size))}
-    if theirs:
-        peaks["official"] = peak_mb(lambda: theirs.invert(warp.grid, size, False))
+    if official_code:
+        peaks["official"] = peak_mb(lambda: official_code.invert(warp.grid, size, False))
     return peaks
 
 

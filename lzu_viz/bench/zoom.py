@@ -54,10 +54,10 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     Returns:
         A report; times in seconds.
     """
-    theirs = Official(official) if official else None
+    official_code = Official(official) if official else None
     progress = Progress(5 + 8 * len(ZOOMS) + 3 * len(UNZOOMS))
     rows = [
-        *_grids(theirs, rounds, progress),
+        *_grids(official_code, rounds, progress),
         *_zooms(rounds, progress),
         *_unzooms(rounds, progress),
     ]
@@ -73,7 +73,7 @@ def _saliency_map() -> Tensor:
     return saliency.mix(saliency.uniform((27, 48)), spot)
 
 
-def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
+def _grids(official_code: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
     """Return the times of making a grid from saliency."""
     saliency_map, rows = _saliency_map(), []
     fwhm = (FWHM / saliency_map.shape[-2], FWHM / saliency_map.shape[-1])
@@ -81,8 +81,8 @@ def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dic
         contenders: dict[str, Callable[[], object]] = {
             "ours": partial(Warp.from_saliency, saliency_map, PIECES, fwhm, separable)
         }
-        if theirs:
-            contenders["official"] = theirs.grid_maker(saliency_map, FWHM, separable)
+        if official_code:
+            contenders["official"] = official_code.grid_maker(saliency_map, FWHM, separable)
         what = f"grid from saliency, {'separable' if separable else 'non-separable'}"
         rows.append(
             {"what": what, "unit": "ours", "seconds": medians(contenders, rounds, progress, what)}

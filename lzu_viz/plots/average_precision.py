@@ -62,13 +62,13 @@ def show_precision(
     drawn = []
     sizes = sorted({row["rows"] for row in summary})
     for number, system in enumerate(systems):
-        of = {row["rows"]: row for row in summary if row["system"] == system}
+        rows_of_system = {row["rows"]: row for row in summary if row["system"] == system}
         colour, mark, line = STYLES[system]
         drawn.append(
             draw_intervals(
                 ax,
                 dodge(len(sizes), number, len(systems), 0.05),
-                [_interval(of[rows], column) for rows in sizes],
+                [_interval(rows_of_system[rows], column) for rows in sizes],
                 colour=colour,
                 mark=mark,
                 line=line,
@@ -91,14 +91,14 @@ def show_sizes(
     drawn = []
     width = 0.8 / len(systems)
     for number, system in enumerate(systems):
-        (row,) = (each for each in summary if (each["rows"], each["system"]) == (rows, system))
-        places = dodge(len(SIZES), number, len(systems), width)
+        (row,) = (entry for entry in summary if (entry["rows"], entry["system"]) == (rows, system))
+        positions = dodge(len(SIZES), number, len(systems), width)
         colour, mark, _ = STYLES[system]
-        ax.bar(places, [row[size] for size in SIZES], width, color=colour, alpha=0.35)
+        ax.bar(positions, [row[size] for size in SIZES], width, color=colour, alpha=0.35)
         drawn.append(
             draw_intervals(
                 ax,
-                places,
+                positions,
                 [_interval(row, size) for size in SIZES],
                 colour=colour,
                 mark=mark,

@@ -148,16 +148,18 @@ def show_receptive_field(
     rows, columns = strength.shape
     x, y = centre
     ax.imshow(strength.sqrt().cpu().numpy(), extent=(-x, columns - x, rows - y, -y), cmap="cividis")
-    half, share = stride / 2, strength.cpu() / strength.cpu().sum()
-    where = (
-        float((share.sum(0) * (torch.arange(columns) + 0.5)).sum()) - x,
-        float((share.sum(1) * (torch.arange(rows) + 0.5)).sum()) - y,
+    half, weights = stride / 2, strength.cpu() / strength.cpu().sum()
+    field_centre = (
+        float((weights.sum(0) * (torch.arange(columns) + 0.5)).sum()) - x,
+        float((weights.sum(1) * (torch.arange(rows) + 0.5)).sum()) - y,
     )
-    around = (-half, half, half, -half, -half), (-half, -half, half, half, -half)
-    ax.plot(*around, color=GRID, linewidth=2)
+    outline = (-half, half, half, -half, -half), (-half, -half, half, half, -half)
+    ax.plot(*outline, color=GRID, linewidth=2)
     (cell,) = ax.plot(0, 0, "o", color=GRID, markersize=9, label="the cell's centre")
-    (mark,) = ax.plot(*where, "P", color=FOLD, markersize=11, label="centre of what it looks at")
+    (field,) = ax.plot(
+        *field_centre, "P", color=FOLD, markersize=11, label="centre of its receptive field"
+    )
     reach = 2 * stride
     ax.set(xlim=(-reach, reach), ylim=(reach, -reach), xlabel="pixels", ylabel="pixels")
     ax.set_title(title, color=INK)
-    return cell, mark
+    return cell, field

@@ -46,10 +46,10 @@ def show_mask(
         The tint.
     """
     show_image(ax, image, title)
-    where = mask[0, 0].cpu().numpy()
-    tint = np.empty((*where.shape, 4), dtype=np.float32)
+    inside = mask[0, 0].cpu().numpy()
+    tint = np.empty((*inside.shape, 4), dtype=np.float32)
     tint[..., :3] = to_rgb(colour)
-    tint[..., 3] = TINT * where
+    tint[..., 3] = TINT * inside
     return ax.imshow(
         tint,
         extent=(-1, 1, 1, -1),
@@ -86,11 +86,13 @@ def show_intervals(
         title: of the axes.
     """
     drawn = []
-    for number, (name, each) in enumerate(intervals.items()):
+    for number, (name, system_intervals) in enumerate(intervals.items()):
         colour, mark = STYLES[name]
-        places = dodge(len(groups), number, len(intervals), 0.12)
+        positions = dodge(len(groups), number, len(intervals), 0.12)
         drawn.append(
-            draw_intervals(ax, places, each, colour=colour, mark=mark, line="", label=name)
+            draw_intervals(
+                ax, positions, system_intervals, colour=colour, mark=mark, line="", label=name
+            )
         )
     ax.axhline(0, color=INK, linewidth=0.8)
     ax.set_xticks(range(len(groups)), list(groups))

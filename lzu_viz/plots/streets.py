@@ -80,11 +80,11 @@ def corners(boxes_3d: Tensor) -> Tensor:
     """
     sides = torch.tensor([-0.5, 0.5], dtype=boxes_3d.dtype)
     unit = torch.cartesian_prod(sides, sides, sides)
-    own = unit * boxes_3d[:, None, 3:6]
+    in_box_axes = unit * boxes_3d[:, None, 3:6]
     sine, cosine = boxes_3d[:, 6, None].sin(), boxes_3d[:, 6, None].cos()
-    x, y, z = own.unbind(-1)
-    turned = torch.stack([cosine * x + sine * z, y, cosine * z - sine * x], dim=-1)
-    return turned + boxes_3d[:, None, :3]
+    x, y, z = in_box_axes.unbind(-1)
+    rotated = torch.stack([cosine * x + sine * z, y, cosine * z - sine * x], dim=-1)
+    return rotated + boxes_3d[:, None, :3]
 
 
 def draw_boxes_3d(
@@ -111,8 +111,8 @@ def draw_boxes_3d(
     points = corners(ahead)
     depth = points[..., 2:].clamp(min=0.3)
     pixels = camera[0] * points[..., :2] / depth + camera[1:]
-    places = (pixels / torch.tensor([size[1], size[0]]) * 2 - 1).numpy()
-    lines: list[NDArray[np.float32]] = [box[list(edge)] for box in places for edge in _EDGES]
+    positions = (pixels / torch.tensor([size[1], size[0]]) * 2 - 1).numpy()
+    lines: list[NDArray[np.float32]] = [box[list(edge)] for box in positions for edge in _EDGES]
     drawn = LineCollection(lines, colors=colour, linestyles=line, linewidths=width)
     ax.add_collection(drawn)
     ax.set(xlim=(-1, 1), ylim=(1, -1))
@@ -169,9 +169,9 @@ def show_flow(ax: Axes, image: Tensor, flow: Tensor, every: int = 16, title: str
     y = np.arange(every // 2, rows, every)
     x = np.arange(every // 2, columns, every)
     arrows = flow[0][:, y][:, :, x].cpu().numpy()
-    places = np.meshgrid(2 * (x + 0.5) / columns - 1, 2 * (y + 0.5) / rows - 1)
+    positions = np.meshgrid(2 * (x + 0.5) / columns - 1, 2 * (y + 0.5) / rows - 1)
     ax.imshow(image[0].permute(1, 2, 0).cpu().numpy(), extent=(-1, 1, 1, -1), aspect=rows / columns)
-    ax.quiver(*places, *arrows, angles="xy", scale_units="xy", scale=1, color=FOVEA, width=0.002)
+    ax.quiver(*positions, *arrows, angles="xy", scale_units="xy", scale=1, color=FOVEA, width=0.002)
     ax.set(xticks=[], yticks=[], xlim=(-1, 1), ylim=(1, -1))
     ax.set_title(title, color=INK)
 
@@ -246,21 +246,23 @@ def show_in_space(
         detections: by the name of the system, for each scene.
     """
     image, ground_truth = streets.image([scene]), streets.ground_truth[scene]
-    each = detections[system][scene]
-    sure = each.scores >= score
-    boxes = each.boxes[sure]
+    predicted = detections[system][scene]
+    above_score = predicted.scores >= score
+    boxes = predicted.boxes[above_score]
     axes = figure.subplot_mosaic("ac;bc", width_ratios=(2.1, 1))
-    right = _near(boxes, each.labels[sure], ground_truth)
-    title = f"{system}: {right} of {len(ground_truth.boxes)} found within {AROUND:g} m"
-    for name, words in (("a", title), ("b", "its middle, twice as large")):
-        show_image(axes[name], image, words)
-        for some, colour, width in ((ground_truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
-            draw_boxes_3d(axes[name], some, ground_truth.camera, streets.size, colour, width=width)
+    n_found = _near(boxes, predicted.labels[above_score], ground_truth)
+    title = f"{system}: {n_found} of {len(ground_truth.boxes)} found within {AROUND:g} m"
+    for name, text in (("a", title), ("b", "close-up of the middle, twice as large")):
+        show_image(axes[name], image, text)
+        for boxes_3d, colour, width in ((ground_truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
+            draw_boxes_3d(
+                axes[name], boxes_3d, ground_truth.camera, streets.size, colour, width=width
+            )
     axes["b"].set(xlim=(-0.5, 0.5), ylim=(0.4, -0.6))
     show_from_above(
         axes["c"], ground_truth.boxes_3d, boxes, ground_truth.camera, streets.size, _FAR
     )
-    axes["c"].set_title("from above: true yellow, found blue", color=INK)
+    axes["c"].set_title("from above: true yellow, predicted blue", color=INK)
 
 
 def _near(boxes_3d: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
@@ -282,12 +284,12 @@ def show_depths(ax: Axes, true: Tensor, pred: Tensor, labels: Tensor, title: str
     for times in (0.9, 1.1):
         ax.plot(ends, ends * times, "--", color=INK, linewidth=0.7)
     for label, name in enumerate(CLASSES):
-        own = labels == label
-        ax.plot(true[own], pred[own], MARKERS[label], color=CLASS_COLOURS[label], markersize=3.5,
-                alpha=0.7, label=name)  # fmt: skip
+        of_class = labels == label
+        ax.plot(true[of_class], pred[of_class], MARKERS[label], color=CLASS_COLOURS[label],
+                markersize=3.5, alpha=0.7, label=name)  # fmt: skip
     ax.set(xscale="log", yscale="log", xlim=ends.tolist(), ylim=ends.tolist(), aspect="equal")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_ticks([10, 20, 40, 80], ["10", "20", "40", "80"])
-    ax.set(xlabel="true depth (m)", ylabel="said depth (m)")
+    ax.set(xlabel="true depth (m)", ylabel="predicted depth (m)")
     ax.set_title(title, color=INK)
