@@ -11,7 +11,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 from lzu_viz.bench.browser.lab import Lab, LabServer, at_rest, wait_until
 
 STALE = re.compile("lzu-stale")
-Point = tuple[float, float]
+Place = tuple[float, float]
 Scope = Page | Locator | FrameLocator
 """Part of a page that is searched for explorers."""
 
@@ -98,14 +98,14 @@ def changing(lab: Lab, picture: Locator) -> Iterator[str]:
     lab.wait_for_change(picture, before)
 
 
-def on_screen(box: dict[str, float], point: Point) -> Point:
+def on_screen(box: dict[str, float], point: Place) -> Place:
     """Return the screen position of a point in [-1, 1] of a canvas."""
     x, y = point
     return box["x"] + (x + 1) / 2 * box["width"], box["y"] + (y + 1) / 2 * box["height"]
 
 
 @contextmanager
-def held(page: Page, canvas: Locator, start: Point, end: Point, steps: int = 8) -> Iterator[None]:
+def held(page: Page, canvas: Locator, start: Place, end: Place, steps: int = 8) -> Iterator[None]:
     """Drag from point to point of a canvas, and release the button at the end of the block."""
     box = at_rest(canvas)
     page.mouse.move(*on_screen(box, start))
@@ -115,7 +115,7 @@ def held(page: Page, canvas: Locator, start: Point, end: Point, steps: int = 8) 
     page.mouse.up()
 
 
-def drag(page: Page, canvas: Locator, start: Point, end: Point) -> None:
+def drag(page: Page, canvas: Locator, start: Place, end: Place) -> None:
     with held(page, canvas, start, end):
         pass
 

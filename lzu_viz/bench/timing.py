@@ -79,7 +79,7 @@ def loaded(path: Path) -> Any:
     """
     spec = spec_from_file_location(f"measured_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise CannotRun(f"{path} cannot be loaded")
+        raise CannotRun(f"cannot load {path} as a Python module")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

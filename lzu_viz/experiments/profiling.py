@@ -86,8 +86,8 @@ class Setting(NamedTuple):
 
 def time_interleaved(
     runs: Mapping[Key, Callable[[], object]],
-    rounds: int = 5,
-    bar: Bar[Key] = lambda keys, _: keys,
+    rounds: int,
+    bar: Bar[Key],
 ) -> dict[Key, Cost]:
     """Return the costs of callables, timed in turn so that other load affects all of them equally.
 

@@ -49,15 +49,14 @@ def show_detections(
 
 
 def show_precision(
-    ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str], column: str = "ap50"
+    ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str]
 ) -> list[ErrorbarContainer]:
     """Plot average precision against input size, one line per system, with its interval.
 
     Args:
         ax: axes to draw on.
-        summary: rows with `rows`, `system`, ``column``, and its ends with suffixes " low", " high".
+        summary: rows with `rows`, `system`, `ap50`, `ap50 low` and `ap50 high`.
         systems: that are drawn.
-        column: name of the metric in the rows.
     """
     drawn = []
     sizes = sorted({row["rows"] for row in summary})
@@ -68,7 +67,7 @@ def show_precision(
             draw_intervals(
                 ax,
                 dodge(len(sizes), number, len(systems), 0.05),
-                [_interval(rows_of_system[rows], column) for rows in sizes],
+                [_interval(rows_of_system[rows], "ap50") for rows in sizes],
                 colour=colour,
                 mark=mark,
                 line=line,
@@ -76,7 +75,7 @@ def show_precision(
             )
         )
     ax.set_xticks(range(len(sizes)), [f"{rows} x {rows * 3 // 2}" for rows in sizes])
-    top = max(row[f"{column} high"] for row in summary if row["system"] in systems)
+    top = max(row["ap50 high"] for row in summary if row["system"] in systems)
     # Leave room for the legend above the curves.
     ax.set(xlabel="rows x columns of the input", ylabel="AP at IoU 0.5", ylim=(0, 1.35 * top))
     ax.spines[["top", "right"]].set_visible(False)

@@ -104,16 +104,13 @@ def show_gain(
     return drawn
 
 
-def show_ranked(
-    ax: Axes, gains: Mapping[str, Interval], title: str = "", label: str = ""
-) -> ErrorbarContainer:
+def show_ranked(ax: Axes, gains: Mapping[str, Interval], title: str = "") -> ErrorbarContainer:
     """Plot differences from uniform as bars, the largest loss on top: losses red, gains blue.
 
     Args:
         ax: axes to draw on.
         gains: differences with their intervals, by name.
         title: of the axes.
-        label: of the x axis.
 
     Raises:
         ValueError: there are no gains.
@@ -128,7 +125,6 @@ def show_ranked(
     drawn = draw_intervals(ax, positions, intervals, colour=INK, mark="o", line="", horizontal=True)
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(positions, [name for name, _ in ordered])
-    ax.set(xlabel=label)
     ax.set_title(title, color=INK)
     return drawn
 

@@ -30,9 +30,7 @@ TINT = 0.6
 """Opacity of the tint."""
 
 
-def show_mask(
-    ax: Axes, image: Tensor, mask: Tensor, title: str = "", colour: str = ANSWER
-) -> AxesImage:
+def show_mask(ax: Axes, image: Tensor, mask: Tensor, title: str = "") -> AxesImage:
     """Show an image with the pixels of a mask tinted.
 
     Args:
@@ -40,7 +38,6 @@ def show_mask(
         image: `1 3 h w` in 0..1.
         mask: `1 1 h w`, boolean, over the same frame, of any size.
         title: of the axes.
-        colour: of the tint.
 
     Returns:
         The tint.
@@ -48,7 +45,7 @@ def show_mask(
     show_image(ax, image, title)
     inside = mask[0, 0].cpu().numpy()
     tint = np.empty((*inside.shape, 4), dtype=np.float32)
-    tint[..., :3] = to_rgb(colour)
+    tint[..., :3] = to_rgb(ANSWER)
     tint[..., 3] = TINT * inside
     return ax.imshow(
         tint,
@@ -58,13 +55,13 @@ def show_mask(
     )
 
 
-def draw_outline(ax: Axes, mask: Tensor, colour: str = TRUTH) -> QuadContourSet:
+def draw_outline(ax: Axes, mask: Tensor) -> QuadContourSet:
     """Draw the contour of a mask `1 1 h w`, halfway between pixels inside and outside."""
     x, y = (axis.cpu().numpy() for axis in pixel_centres(mask.shape[-2:])[0].unbind(-1))
     inside = mask[0, 0].float().cpu().numpy()
     # A contour changes the limits of the axes.
     limits = ax.get_xlim(), ax.get_ylim()
-    drawn = ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=1.5)
+    drawn = ax.contour(x, y, inside, levels=[0.5], colors=[TRUTH], linewidths=1.5)
     ax.set(xlim=limits[0], ylim=limits[1])
     return drawn
 

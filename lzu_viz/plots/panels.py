@@ -100,24 +100,23 @@ def with_fovea(drawn: Picture, centre: tuple[float, float], sigma: float) -> Pic
     return out
 
 
-def with_mask(drawn: Picture, mask: Tensor, colour: str = ANSWER) -> Picture:
+def with_mask(drawn: Picture, mask: Tensor) -> Picture:
     """Return the image with the pixels of a mask tinted.
 
     Args:
         drawn: image under the mask.
         mask: `1 1 h w`, boolean, over the same frame, of any size.
-        colour: of the tint.
     """
     stencil = _stencil(mask, drawn)
-    tinted = Image.blend(drawn, Image.new("RGB", drawn.size, colour), 0.6)
+    tinted = Image.blend(drawn, Image.new("RGB", drawn.size, ANSWER), 0.6)
     return Image.composite(tinted, drawn, stencil)
 
 
-def with_outline(drawn: Picture, mask: Tensor, colour: str = TRUTH) -> Picture:
+def with_outline(drawn: Picture, mask: Tensor) -> Picture:
     """Return the image with the outline of a mask `1 1 h w`."""
     stencil = _stencil(mask, drawn)
     line = ImageChops.subtract(stencil.filter(ImageFilter.MaxFilter(3)), stencil)
-    return Image.composite(Image.new("RGB", drawn.size, colour), drawn, line)
+    return Image.composite(Image.new("RGB", drawn.size, TRUTH), drawn, line)
 
 
 def with_boxes(
@@ -134,23 +133,22 @@ def with_boxes(
     return out
 
 
-def with_note(drawn: Picture, text: str, colour: str = ANSWER) -> Picture:
+def with_note(drawn: Picture, text: str) -> Picture:
     """Return the image with a text in the bottom left corner."""
     out = drawn.copy()
-    _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, colour)
+    _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, ANSWER)
     return out
 
 
-def with_inset(drawn: Picture, box: Tensor, part: float = 0.42) -> Picture:
+def with_inset(drawn: Picture, box: Tensor) -> Picture:
     """Return the image with an enlarged inset of a box, in the corner farthest from the box.
 
     Args:
         drawn: the image.
         box: `4`, xyxy in [-1, 1].
-        part: side of the inset as a fraction of the image height.
     """
     (left, top), (right, bottom) = _pixel_positions(drawn, box.detach().view(2, 2))
-    side = round(part * drawn.height)
+    side = round(0.42 * drawn.height)
     half = max(right - left, bottom - top, 8.0) * 0.75
     x, y = (left + right) / 2, (top + bottom) / 2
     enlarged = drawn.resize((side, side), Image.Resampling.BICUBIC, box=_within(drawn, x, y, half))

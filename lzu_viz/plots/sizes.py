@@ -22,11 +22,11 @@ _APART = 1.035
 """Factor between the x positions of neighbouring curves, so that error bars do not overlap."""
 
 
-def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str], colour: str = TRUTH) -> list[Text]:
+def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str]) -> list[Text]:
     """Draw boxes `n 4`, xyxy in [-1, 1], each with its name below it, and return the texts."""
     texts: list[Text] = []
     for box, name in zip(boxes, names, strict=True):
-        draw_box(ax, box, colour)
+        draw_box(ax, box, TRUTH)
         left, _, right, bottom = box.tolist()
         texts.append(
             ax.annotate(
@@ -38,7 +38,7 @@ def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str], colour: str = TRUT
                 va="top",
                 fontsize=9,
                 color=INK,
-                bbox={"boxstyle": "round,pad=0.2", "facecolor": colour, "edgecolor": "none"},
+                bbox={"boxstyle": "round,pad=0.2", "facecolor": TRUTH, "edgecolor": "none"},
             )
         )
     return texts

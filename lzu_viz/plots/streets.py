@@ -1,4 +1,4 @@
-"""Plots of driving scenes: images with boxes and masks, 3D boxes, and the bird's-eye view."""
+"""Plots of driving scenes: images with boxes, 3D boxes, and the bird's-eye view."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,26 +8,20 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..datasets.driving import AREAS, CLASSES
+from ..datasets.driving import CLASSES
 from ..datasets.streets import GroundTruth, Streets
 from ..geometry.boxes import Detections, iou
 from ..metrics.detection3d import Detections3D
 from .figures import draw_box, draw_boxes, show_image
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, PAPER, TRUTH
+from .palette import ANSWER, FOLD, GRID, INK, MARK, MARKERS, PAPER, TRUTH
 
 CLASS_COLOURS = (ANSWER, FOLD, MARK)
 """Colours of cars, pedestrians and signs."""
-
-AREA_COLOURS = (
-    "#7F7F7F", "#C8B88A", "#B08060", "#2E8B57", "#CFE8F5", "#4D4D4D", ANSWER, FOLD, MARK,
-)  # fmt: skip
-"""Colours of the classes of a semantic mask, in order; those of objects as in `CLASS_COLOURS`."""
 
 _EDGES = (
     (0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7),
@@ -35,10 +29,10 @@ _EDGES = (
 """Edges of a 3D box, as pairs of indices of its `corners`."""
 
 
-def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor, width: float = 1.5) -> None:
+def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor) -> None:
     """Draw boxes `n 4`, xyxy in [-1, 1], in the colours of their classes."""
     for box, label in zip(boxes, labels.tolist(), strict=True):
-        draw_box(ax, box, CLASS_COLOURS[label]).set_linewidth(width)
+        draw_box(ax, box, CLASS_COLOURS[label]).set_linewidth(1.5)
 
 
 def class_legend(ax: Axes, ground_truth: bool = False) -> None:
@@ -49,27 +43,6 @@ def class_legend(ax: Axes, ground_truth: bool = False) -> None:
         for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True)
     ]
     ax.legend(handles=handles, frameon=False, ncols=4, loc="upper center", fontsize="small",
-              bbox_to_anchor=(0.5, 0))  # fmt: skip
-
-
-def show_semantic_mask(ax: Axes, semantic_mask: Tensor, title: str = "") -> AxesImage:
-    """Show a semantic mask `1 h w`, each class in its colour."""
-    colours = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in AREA_COLOURS], np.uint8)
-    rows, columns = semantic_mask.shape[-2:]
-    drawn = ax.imshow(
-        colours[semantic_mask[0].cpu().numpy()], extent=(-1, 1, 1, -1), aspect=rows / columns
-    )
-    ax.set(xticks=[], yticks=[])
-    ax.set_title(title, color=INK)
-    return drawn
-
-
-def area_legend(ax: Axes) -> None:
-    """Add a legend of the classes of a semantic mask."""
-    handles = [
-        Patch(color=colour, label=name) for name, colour in zip(AREAS, AREA_COLOURS, strict=True)
-    ]
-    ax.legend(handles=handles, frameon=False, ncols=5, loc="upper center", fontsize="small",
               bbox_to_anchor=(0.5, 0))  # fmt: skip
 
 
@@ -93,7 +66,6 @@ def draw_boxes_3d(
     camera: Tensor,
     size: Sequence[int],
     colour: str,
-    line: str = "-",
     width: float = 1.2,
 ) -> LineCollection:
     """Draw the edges of 3D boxes over an image.
@@ -104,7 +76,6 @@ def draw_boxes_3d(
         camera: (focal length, x, y of the principal point) in pixels of ``size``.
         size: (rows, columns) of the image.
         colour: of the lines.
-        line: style of the lines.
         width: of the lines.
     """
     ahead = boxes_3d[boxes_3d[:, 2] > 1.0] if len(boxes_3d) else boxes_3d.reshape(0, 7)
@@ -113,7 +84,7 @@ def draw_boxes_3d(
     pixels = camera[0] * points[..., :2] / depth + camera[1:]
     positions = (pixels / torch.tensor([size[1], size[0]]) * 2 - 1).numpy()
     lines: list[NDArray[np.float32]] = [box[list(edge)] for box in positions for edge in _EDGES]
-    drawn = LineCollection(lines, colors=colour, linestyles=line, linewidths=width)
+    drawn = LineCollection(lines, colors=colour, linewidths=width)
     ax.add_collection(drawn)
     ax.set(xlim=(-1, 1), ylim=(1, -1))
     return drawn
@@ -126,7 +97,6 @@ def show_from_above(
     camera: Tensor,
     size: Sequence[int],
     reach: float = 70.0,
-    title: str = "",
 ) -> None:
     """Show 3D boxes `n 7` in bird's-eye view: ground truth filled, detections as outlines.
 
@@ -143,7 +113,6 @@ def show_from_above(
             _draw_from_above(ax, box, colour, filled)
     ax.set(xlim=(-half, half), ylim=(0, reach), aspect="equal", xlabel="m to the right",
            ylabel="m ahead")  # fmt: skip
-    ax.set_title(title, color=INK)
 
 
 def _draw_from_above(ax: Axes, box: Tensor, colour: str, filled: bool) -> None:
@@ -161,19 +130,6 @@ def _draw_from_above(ax: Axes, box: Tensor, colour: str, filled: bool) -> None:
             linewidth=0.8 if filled else 1.6)  # fmt: skip
     ax.plot((x, x + sine * (length / 2 + 1.2)), (z, z + cosine * (length / 2 + 1.2)), color=edge,
             linewidth=0.8 if filled else 1.6)  # fmt: skip
-
-
-def show_flow(ax: Axes, image: Tensor, flow: Tensor, every: int = 16, title: str = "") -> None:
-    """Draw arrows of a flow `1 2 h w`, (x, y) in [-1, 1], over the image `1 3 h w`."""
-    rows, columns = flow.shape[-2:]
-    y = np.arange(every // 2, rows, every)
-    x = np.arange(every // 2, columns, every)
-    arrows = flow[0][:, y][:, :, x].cpu().numpy()
-    positions = np.meshgrid(2 * (x + 0.5) / columns - 1, 2 * (y + 0.5) / rows - 1)
-    ax.imshow(image[0].permute(1, 2, 0).cpu().numpy(), extent=(-1, 1, 1, -1), aspect=rows / columns)
-    ax.quiver(*positions, *arrows, angles="xy", scale_units="xy", scale=1, color=FOVEA, width=0.002)
-    ax.set(xticks=[], yticks=[], xlim=(-1, 1), ylim=(1, -1))
-    ax.set_title(title, color=INK)
 
 
 def show_detections(

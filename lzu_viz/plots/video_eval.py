@@ -9,12 +9,13 @@ from .streets import class_legend, draw_labelled
 
 
 def show_followed(
-    figure: Figure, clip: int, frame: int, system: str, *, followed: Followed, score: float = SURE
+    figure: Figure, clip: int, frame: int, system: str, *, followed: Followed
 ) -> None:
     """Show a frame of a clip, and below it the zoomed image.
 
-    Ground truth is yellow; detections have the colours of their classes. Boxes of the previous
-    frame, for a system whose saliency uses them, are dashed orange in the zoomed image.
+    Ground truth is yellow; detections of score `SURE` or more have the colours of their classes.
+    Boxes of the previous frame, for a system whose saliency uses them, are dashed orange in the
+    zoomed image.
 
     Args:
         figure: empty.
@@ -22,11 +23,10 @@ def show_followed(
         frame: index of the frame.
         system: a name in ``followed.networks``.
         followed: results on the clips.
-        score: minimum score of the boxes shown.
     """
     result, streets = followed.seen(system, clip)[frame], followed.clips[frame]
     above, below = figure.subplots(2, 1)
-    above_score = result.detections.scores >= score
+    above_score = result.detections.scores >= SURE
     show_image(above, streets.image([clip]), f"{system}, frame {frame}: found")
     draw_boxes(above, streets.ground_truth[clip].boxes, TRUTH, 1)
     draw_labelled(

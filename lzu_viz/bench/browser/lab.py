@@ -83,22 +83,17 @@ def free_port() -> int:
     return port
 
 
-def wait_until(
-    condition: Callable[[], bool],
-    failure: str | Callable[[], str],
-    timeout_ms: float = ACTION_MS,
-) -> None:
-    """Wait until a condition holds.
+def wait_until(condition: Callable[[], bool], failure: str | Callable[[], str]) -> None:
+    """Wait until a condition holds, for at most `ACTION_MS`.
 
     Args:
         condition: evaluated every 50 ms.
         failure: the message of the error, or a function that returns it.
-        timeout_ms: maximum time to wait, in milliseconds.
 
     Raises:
         TimeoutError: the condition did not hold within this time.
     """
-    end = time.monotonic() + timeout_ms / 1000
+    end = time.monotonic() + ACTION_MS / 1000
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(failure if isinstance(failure, str) else failure())
@@ -225,9 +220,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 continue
 
-    def tail(self, lines: int = 60) -> str:
-        """Return the last lines of the server's log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def tail(self) -> str:
+        """Return the last 60 lines of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])
 
 
 class LabServer(Server):

@@ -49,7 +49,7 @@ def towards(boxes: Tensor, separable: bool = True) -> Warp:
     return Warp.from_saliency(saliency_map, separable=separable)
 
 
-def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 1) -> System:
+def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int) -> System:
     """Return a system wrapped around the detector; the warp is an argument of each call.
 
     LZU and Uniform unzoom the detector's outputs, on grids ``upsample_factor`` times as fine.

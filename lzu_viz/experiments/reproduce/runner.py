@@ -186,8 +186,8 @@ def trained(
     scenes: Scenes,
     *,
     folder: Path | None = None,
-    device: str = "cpu",
-    quiet: bool = False,
+    device: str,
+    quiet: bool,
     position: int = 0,
 ) -> tuple[Network, Training]:
     """Return the trained network of a run, rounded to float16, and its training."""
