@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Fixtures and settings of all tests."""
 
 import os
 import sys
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine has
-# On a busy machine, threads that wait for one another take far longer than they save. The variable
-# is for programs that tests start.
+os.environ["MPLBACKEND"] = "Agg"  # no windows
+# On a busy machine, synchronising threads takes longer than they save. The environment variable is
+# for subprocesses.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Return each test the same random numbers, whichever tests ran before it."""
+    """Seed torch before each test, so that its random numbers do not depend on other tests."""
     torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _no_figure_stays_open() -> Iterator[None]:
-    """Close what a test has drawn, or Matplotlib warns of the twentieth figure."""
+    """Close all figures after each test; Matplotlib warns if there are more than 20."""
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")

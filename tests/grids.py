@@ -1,4 +1,4 @@
-"""Random warps that do not fold, of every kind that an inverse has to stand."""
+"""Random warps without folds, of all kinds that an inverse is tested with."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Slow, obvious versions of what the package does cleverly. All in numpy, one value at a time."""
+"""Slow, simple reference implementations in numpy, one value at a time."""
 
 import math
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def evaluate_point(grid: Array, x: float, y: float) -> Array:
 
 
 def invert_point(grid: Array, target: Array) -> Array | None:
-    """Find the point that a control grid maps to `target`, by cutting pieces into quarters.
+    """Return the point that a control grid maps to `target`, by dividing pieces into quarters.
 
     A bilinear patch lies in the convex hull of its corners. Patches whose bounding box does not
     hold the target are thrown away, the others are cut in four, until they are smaller than
@@ -75,12 +75,12 @@ def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
     for row in range(rows):
         for column in range(columns):
             corners = grid[[row, row, row + 1, row + 1], [column, column + 1, column + 1, column]]
-            way, edge = target - corners, np.roll(corners, -1, axis=0) - corners
+            offset, edge = target - corners, np.roll(corners, -1, axis=0) - corners
             # A piece may have a corner that points inwards: count crossings of a ray to the right.
             crosses = (corners[:, 1] > target[1]) != (np.roll(corners[:, 1], -1) > target[1])
             with np.errstate(divide="ignore", invalid="ignore"):
-                right = way[:, 0] < way[:, 1] * edge[:, 0] / edge[:, 1]
-            near = np.abs(edge[:, 0] * way[:, 1] - edge[:, 1] * way[:, 0]) < 1e-9
+                right = offset[:, 0] < offset[:, 1] * edge[:, 0] / edge[:, 1]
+            near = np.abs(edge[:, 0] * offset[:, 1] - edge[:, 1] * offset[:, 0]) < 1e-9
             inside = (corners.min(0) - 1e-9 <= target) & (target <= corners.max(0) + 1e-9)
             if (crosses & right).sum() % 2 or (near.any() and inside.all()):
                 pieces.append((row, column))
@@ -128,13 +128,15 @@ def first_inside(
 ) -> float:
     """March along a ray until it is inside a solid; infinite if it never is.
 
-    The ray is (x, y, 1) times the depth. `inside` tells of points in the solid's own frame, which
-    stands at `place` and whose z axis points along (sin yaw, 0, cos yaw).
+    The ray is (x, y, 1) times the depth. `inside` takes points in the frame of the solid, whose
+    origin is `place` and whose z axis points along (sin yaw, 0, cos yaw).
     """
     low, high = depths
     for _ in range(3):
         depth = np.linspace(low, high, 400)
-        x, y, z = (depth * way - start for way, start in zip((*ray, 1.0), place, strict=True))
+        x, y, z = (
+            depth * direction - start for direction, start in zip((*ray, 1.0), place, strict=True)
+        )
         hit = inside(
             x * math.cos(yaw) - z * math.sin(yaw), y, x * math.sin(yaw) + z * math.cos(yaw)
         )
@@ -153,8 +155,8 @@ def area_mean(source: Array, edges_y: Array, edges_x: Array) -> Array:
         end = math.inf if pixel == count - 1 else pixel + 1
         return max(0.0, min(high, end) - max(low, begin)) / (high - low)
 
-    def interval(one: float, other: float) -> tuple[float, float]:
-        middle, length = (one + other) / 2, max(abs(other - one), 1.0)
+    def interval(first: float, second: float) -> tuple[float, float]:
+        middle, length = (first + second) / 2, max(abs(second - first), 1.0)
         return middle - length / 2, middle + length / 2
 
     channels, height, width = source.shape

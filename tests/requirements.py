@@ -1,4 +1,4 @@
-"""Programs that a test needs and that pip does not bring."""
+"""Programs that tests need and that pip does not install."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def needed(program: str | None, what_for: str) -> str:
-    """Return the program's path; where there is none, skip the test, but in CI fail."""
+    """Return the path of a program; if it is None, skip the test, but fail in CI."""
     if program is None:
         if os.environ.get("CI"):
             pytest.fail(what_for)

@@ -1,6 +1,6 @@
-"""Run the stages of `make test` or `make check`, all of them, and end with a table of verdicts.
+"""Run all stages of `make test` or `make check`, and print a table of their results.
 
-A stage that fails does not keep the others from running. The exit status is 1 if any has failed.
+Later stages run even if an earlier one fails. The exit status is 1 if any stage failed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class Stage(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a stage.
+    """Result of a stage.
 
     Attributes:
         name: of the stage.
@@ -82,7 +82,7 @@ STAGES = {
 
 
 def run(stages: Sequence[Stage]) -> list[Outcome]:
-    """Run each stage; its output goes straight to ours.
+    """Run each stage, with its output passed through.
 
     Returns:
         One outcome per stage. After an interrupt, the status of that stage is 130, and those of
@@ -104,7 +104,7 @@ def run(stages: Sequence[Stage]) -> list[Outcome]:
 
 
 def _status_of(command: Sequence[str], environment: dict[str, str]) -> tuple[int, bool]:
-    """Return the exit status of a command, and whether we were interrupted meanwhile."""
+    """Return the exit status of a command, and whether it was interrupted."""
     try:
         process = subprocess.Popen(command, cwd=ROOT, env=environment)
     except OSError as error:
@@ -149,9 +149,9 @@ def _minutes(seconds: float) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the stages that the command line asks for, and return the exit status."""
+    """Run the stages of a target, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("which", choices=STAGES, help="of which target to run the stages")
+    parser.add_argument("which", choices=STAGES, help="target whose stages are run")
     which = parser.parse_args(arguments).which
     outcomes = run(STAGES[which])
     print(f"\n{table(outcomes)}", flush=True)
@@ -163,6 +163,6 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, _interrupt)  # also where a parent had it ignored
+    signal.signal(signal.SIGINT, _interrupt)  # even if the parent process ignores it
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())

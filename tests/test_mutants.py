@@ -44,14 +44,16 @@ def test_what_was_found_is_read_again(tmp_path):
 def test_a_finding_lapses_with_what_it_rests_on(monkeypatch):
     fault, other = run.faults()[:2]
     tree = run.Tree()
-    here = Path(__file__).relative_to(ROOT).as_posix()
-    for seen in ("", f"{here}::test"):
-        line = {"fault": fault.name, "by": "pytest", "seen": seen, "key": ""}
-        line["key"] = tree.key(fault, "pytest", seen)
+    this_file = Path(__file__).relative_to(ROOT).as_posix()
+    for detected_by in ("", f"{this_file}::test"):
+        line = {"fault": fault.name, "by": "pytest", "seen": detected_by, "key": ""}
+        line["key"] = tree.key(fault, "pytest", detected_by)
         assert tree.holds(fault, line)
         assert not tree.holds(other, line)
-    keys = {tree.key(fault, by, seen) for by in run.WANTED for seen in ("", here)}
-    assert len(keys) == 3  # one that was seen rests on the file that saw it, whoever ran that
+    keys = {
+        tree.key(fault, by, detected_by) for by in run.TARGETS for detected_by in ("", this_file)
+    }
+    assert len(keys) == 3  # a detection depends on the file that made it, in either kind of run
     monkeypatch.setattr(run, "hash_of", lambda names: str(len(list(names))))
     assert run.Tree().key(fault, "pytest", "") not in keys
 
@@ -60,6 +62,6 @@ def test_the_recorded_table_is_of_these_faults():
     names = {fault.name for fault in run.faults()}
     lines = run.recorded().values()
     assert {line["fault"] for line in lines} == names
-    for by, minimum in run.WANTED.items():
+    for by, minimum in run.TARGETS.items():
         latest = {line["fault"]: line["seen"] for line in lines if line["by"] == by}
         assert sum(map(bool, latest.values())) >= minimum * len(names), by

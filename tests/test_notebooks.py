@@ -1,4 +1,4 @@
-"""A lint of the notebooks: what nbval does not see, and how a page is built."""
+"""Lint rules for the notebooks: structure, stored outputs, exercises."""
 
 import ast
 import copy
@@ -25,31 +25,31 @@ Rule = Callable[[Notebook], Iterator[str]]
 
 
 def text(cell: Cell) -> str:
-    """A cell's source, stored as a string or as a list of lines."""
+    """Return a cell's source, which is stored as a string or as a list of lines."""
     return "".join(cell["source"])
 
 
 def tags(cell: Cell) -> list[str]:
-    """A cell's tags."""
+    """Return a cell's tags."""
     tags: list[str] = cell.get("metadata", {}).get("tags", [])
     return tags
 
 
 def code_cells(notebook: Notebook) -> Iterator[tuple[int, Cell]]:
-    """The code cells with their place in the notebook."""
-    for place, cell in enumerate(notebook["cells"]):
+    """Yield the code cells with their index in the notebook."""
+    for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] == "code":
-            yield place, cell
+            yield index, cell
 
 
 def is_checked(cell: Cell) -> bool:
-    """Whether nbval compares the cell's output (its comment or its tag)."""
+    """Return whether nbval compares the cell's output, by a comment or a tag."""
     comment = re.search(r"^\s*#\s*NBVAL_CHECK_OUTPUT", text(cell), re.MULTILINE)
     return bool(comment) or "nbval-check-output" in tags(cell)
 
 
 def python_of(cell: Cell) -> str:
-    """The cell without IPython's magics and shell lines."""
+    """Return the cell's source without magics and shell commands."""
     lines = text(cell).splitlines()
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
 
@@ -71,43 +71,43 @@ def stores_no_widget_state(notebook: Notebook) -> Iterator[str]:
 
 def has_short_cells(notebook: Notebook) -> Iterator[str]:
     """A cell is read at a glance."""
-    for place, cell in code_cells(notebook):
+    for index, cell in code_cells(notebook):
         count = sum(bool(line.strip()) for line in text(cell).splitlines())
         if not 1 <= count <= MAX_LINES:
-            yield f"cell {place} has {count} lines of code, wanted 1 to {MAX_LINES}"
+            yield f"cell {index} has {count} lines of code, expected 1 to {MAX_LINES}"
 
 
 def defines_nothing(notebook: Notebook) -> Iterator[str]:
     """Functions and classes live in the package; an exercise may ask for one."""
-    for place, cell in code_cells(notebook):
+    for index, cell in code_cells(notebook):
         if "exercise" in tags(cell):
             continue
         try:
             tree = ast.parse(python_of(cell))
         except SyntaxError as error:
-            yield f"cell {place} is not Python: {error}"
+            yield f"cell {index} is not Python: {error}"
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                yield f"cell {place} defines {node.name}; move it to the package"
+                yield f"cell {index} defines {node.name}; move it to the package"
 
 
 def explains_before_it_runs(notebook: Notebook) -> Iterator[str]:
     """Prose comes before code, and at most two code cells follow one another."""
     code_since_prose = MAX_CODE_CELLS_IN_A_ROW
-    for place, cell in enumerate(notebook["cells"]):
+    for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
             if text(cell).strip():
                 code_since_prose = 0
             continue
         code_since_prose += 1
         if code_since_prose > MAX_CODE_CELLS_IN_A_ROW:
-            yield f"cell {place} has no prose before it"
+            yield f"cell {index} has no prose before it"
 
 
 def stores_what_it_checks(notebook: Notebook) -> Iterator[str]:
     """A check cell without text to compare, or without its count, checks nothing in nbval."""
-    for place, cell in code_cells(notebook):
+    for index, cell in code_cells(notebook):
         if not is_checked(cell):
             continue
         compared = [
@@ -116,9 +116,9 @@ def stores_what_it_checks(notebook: Notebook) -> Iterator[str]:
             if output["output_type"] == "stream" or "text/plain" in output.get("data", {})
         ]
         if not compared:
-            yield f"cell {place} checks its output but stores no text"
+            yield f"cell {index} checks its output but stores no text"
         if cell["execution_count"] is None:
-            yield f"cell {place} checks its output but has no execution count"
+            yield f"cell {index} checks its output but has no execution count"
 
 
 def ran_from_top_to_bottom(notebook: Notebook) -> Iterator[str]:
@@ -130,39 +130,39 @@ def ran_from_top_to_bottom(notebook: Notebook) -> Iterator[str]:
 
 def ran_without_complaint(notebook: Notebook) -> Iterator[str]:
     """No stored error or warning."""
-    for place, cell in code_cells(notebook):
+    for index, cell in code_cells(notebook):
         for output in cell["outputs"]:
             if output["output_type"] == "error" or output.get("name") == "stderr":
-                yield f"cell {place} stores an error or a warning"
+                yield f"cell {index} stores an error or a warning"
 
 
 def leaves_a_picture(notebook: Notebook) -> Iterator[str]:
     """Where no kernel runs, the stored picture is all that is left of a widget."""
-    for place, cell in code_cells(notebook):
+    for index, cell in code_cells(notebook):
         for output in cell["outputs"]:
             mimes = set(output.get("data", {}))
             if WIDGET_VIEW in mimes and not mimes & {"image/jpeg", "image/png"}:
-                yield f"cell {place} shows a widget without a picture beside it"
+                yield f"cell {index} shows a widget without a picture beside it"
 
 
 def is_written_in_plain_characters(notebook: Notebook) -> Iterator[str]:
     r"""A formula whose `\t` or `\b` became a tab or a backspace does not render."""
-    for place, cell in enumerate(notebook["cells"]):
+    for index, cell in enumerate(notebook["cells"]):
         if any(ord(letter) < ord(" ") and letter != "\n" for letter in text(cell)):
-            yield f"cell {place} holds a control character; a backslash was lost"
+            yield f"cell {index} holds a control character; a backslash was lost"
 
 
 def gives_exercises(notebook: Notebook) -> Iterator[str]:
     """A page of the series ends with two exercises, each with a folded hint and a solution."""
-    stubs = [place for place, cell in code_cells(notebook) if "exercise" in tags(cell)]
+    stubs = [index for index, cell in code_cells(notebook) if "exercise" in tags(cell)]
     if len(stubs) != 2:
-        yield f"{len(stubs)} cells are tagged `exercise`, wanted 2"
+        yield f"{len(stubs)} cells are tagged `exercise`, expected 2"
         return
     prose_of = [text(cell) if cell["cell_type"] == "markdown" else "" for cell in notebook["cells"]]
-    for place in stubs:
-        if "<details><summary>Hint</summary>" not in prose_of[place - 1]:
-            yield f"the exercise in cell {place} has no folded hint before it"
-    if not any("](solutions/" in each for each in prose_of):
+    for index in stubs:
+        if "<details><summary>Hint</summary>" not in prose_of[index - 1]:
+            yield f"the exercise in cell {index} has no folded hint before it"
+    if not any("](solutions/" in prose_text for prose_text in prose_of):
         yield "no link leads to the solutions"
 
 
@@ -312,13 +312,13 @@ def test_exercises_that_are_as_they_should_be_pass() -> None:
 
 @pytest.mark.parametrize("missing", range(len(EXERCISES)))
 def test_a_missing_part_of_the_exercises_is_seen(missing: int) -> None:
-    rest = [cell for place, cell in enumerate(EXERCISES) if place != missing]
+    rest = [cell for index, cell in enumerate(EXERCISES) if index != missing]
     assert list(gives_exercises(with_cells(*rest)))
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3])
 def test_a_missing_part_of_the_solutions_is_seen(missing: int) -> None:
-    rest = [cell for place, cell in enumerate(SOLVED) if place != missing]
+    rest = [cell for index, cell in enumerate(SOLVED) if index != missing]
     assert list(solves_what_is_asked(with_cells(*rest)))
 
 

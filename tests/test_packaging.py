@@ -1,4 +1,4 @@
-"""What a wheel and an sdist hold, and what the core does without any extra."""
+"""Contents of wheel and sdist, and the core package without extras."""
 
 import importlib.metadata
 import json
@@ -57,7 +57,11 @@ def requirements(metadata: str) -> list[Requirement]:
     """Parse what a distribution requires without extras, in this environment."""
     lines = Parser().parsestr(metadata).get_all("Requires-Dist") or []
     parsed = [Requirement(line) for line in lines]
-    return [each for each in parsed if not each.marker or each.marker.evaluate({"extra": ""})]
+    return [
+        requirement
+        for requirement in parsed
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    ]
 
 
 def metadata_of(wheel: Path) -> str:
@@ -67,24 +71,26 @@ def metadata_of(wheel: Path) -> str:
         return archive.read(name).decode()
 
 
-def closure(asked: Sequence[Requirement]) -> dict[str, importlib.metadata.Distribution]:
+def closure(roots: Sequence[Requirement]) -> dict[str, importlib.metadata.Distribution]:
     """Return all installed distributions that requirements lead to, by canonical name."""
-    detections: dict[str, importlib.metadata.Distribution] = {}
-    waiting = [(each.name, "") for each in asked]
-    waiting += [(each.name, extra) for each in asked for extra in each.extras]
-    seen: set[tuple[str, str]] = set()
+    distributions: dict[str, importlib.metadata.Distribution] = {}
+    waiting = [(requirement.name, "") for requirement in roots]
+    waiting += [(requirement.name, extra) for requirement in roots for extra in requirement.extras]
+    visited: set[tuple[str, str]] = set()
     while waiting:
         name, extra = waiting.pop()
-        if (name, extra) in seen:
+        if (name, extra) in visited:
             continue
-        seen.add((name, extra))
+        visited.add((name, extra))
         distribution = importlib.metadata.distribution(name)
-        detections[canonicalize_name(name)] = distribution
+        distributions[canonicalize_name(name)] = distribution
         for line in distribution.requires or []:
-            each = Requirement(line)
-            if not each.marker or each.marker.evaluate({"extra": extra}):
-                waiting += [(each.name, wanted) for wanted in ("", *each.extras)]
-    return detections
+            requirement = Requirement(line)
+            if not requirement.marker or requirement.marker.evaluate({"extra": extra}):
+                waiting += [
+                    (requirement.name, wanted_extra) for wanted_extra in ("", *requirement.extras)
+                ]
+    return distributions
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +118,9 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_requires_the_core_alone(wheel: Path) -> None:
-    assert {canonicalize_name(each.name) for each in requirements(metadata_of(wheel))} == CORE
+    assert {
+        canonicalize_name(requirement.name) for requirement in requirements(metadata_of(wheel))
+    } == CORE
     extras = Parser().parsestr(metadata_of(wheel)).get_all("Provides-Extra")
     assert extras is not None
     assert set(extras) == {"notebooks", "metrics", "test", "dev"}
@@ -125,8 +133,8 @@ def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     again = built(tmp_path / sdist.name.removesuffix(".tar.gz"), "wheel", tmp_path / "again")
     assert again.name == wheel.name
     assert lzu_viz.__version__ in wheel.name
-    with zipfile.ZipFile(wheel) as ours, zipfile.ZipFile(again) as theirs:
-        assert sorted(ours.namelist()) == sorted(theirs.namelist())
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
+        assert sorted(first.namelist()) == sorted(second.namelist())
 
 
 def test_nothing_but_the_core_comes_along(python: Path, tmp_path: Path) -> None:
@@ -135,7 +143,7 @@ def test_nothing_but_the_core_comes_along(python: Path, tmp_path: Path) -> None:
         "print(json.dumps([m for m in sys.argv[1:] if importlib.util.find_spec(m)]))"
     )
     assert json.loads(run([python, "-c", code, *NOT_CORE], tmp_path)) == []
-    # The same look finds them where the extras are: it is no look into the void.
+    # The same check finds them in an environment with the extras.
     assert json.loads(run([sys.executable, "-c", code, *NOT_CORE], tmp_path)) == list(NOT_CORE)
 
 

@@ -1,4 +1,4 @@
-"""The house itself: its walls, its papers, and its lists of packages."""
+"""Structure of the project: imports between folders, lists of requirements, metadata files."""
 
 import ast
 import importlib
@@ -75,21 +75,21 @@ SAME_IDEA = {
 
 
 def room(path: Path) -> str:
-    """The room that a module is in; empty for the package itself."""
+    """Return the folder of the package that a module is in; empty for the package itself."""
     parts = path.relative_to(PACKAGE).parts
     return parts[0] if len(parts) > 1 else ""
 
 
 def forbidden_to(path: Path) -> set[str]:
-    """What a module must not import: the rooms after its own, and packages of other rooms."""
-    here = room(path)
-    after = ROOMS[ROOMS.index(here) + 1 :] if here else ROOMS[ROOMS.index("systems") + 1 :]
-    packages = {name for name, rooms in MAY_IMPORT.items() if here not in rooms}
+    """Return what a module must not import: later folders, and packages of other folders."""
+    own_room = room(path)
+    after = ROOMS[ROOMS.index(own_room) + 1 :] if own_room else ROOMS[ROOMS.index("systems") + 1 :]
+    packages = {name for name, rooms in MAY_IMPORT.items() if own_room not in rooms}
     return {f"lzu_viz.{name}" for name in after} | packages
 
 
 def imported_names(source: str, package: str) -> set[str]:
-    """Every dotted name that the source imports; relative ones are resolved in `package`."""
+    """Return all dotted names that the source imports; relative ones are resolved in `package`."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -104,7 +104,7 @@ def imported_names(source: str, package: str) -> set[str]:
 
 
 def breaches(source: str, package: str, forbidden: set[str]) -> set[str]:
-    """The imported names that lie in a forbidden package."""
+    """Return the imported names that are in a forbidden package."""
     return {
         name
         for name in imported_names(source, package)
@@ -194,7 +194,7 @@ def test_importing_the_package_draws_nothing() -> None:
 
 
 def public_modules() -> list[str]:
-    """Dotted names of all modules of the package without a leading underscore."""
+    """Return the dotted names of all modules of the package without a leading underscore."""
     modules = [info.name for info in pkgutil.walk_packages([str(PACKAGE)], "lzu_viz.")]
     return ["lzu_viz", *(n for n in modules if not any(p.startswith("_") for p in n.split(".")))]
 
@@ -213,19 +213,19 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def required(lines: list[str]) -> dict[str, SpecifierSet]:
-    """Name and bounds of each requirement; an extra's own extras stand for what they require."""
-    detections: dict[str, SpecifierSet] = {}
-    for each in map(Requirement, lines):
-        if canonicalize_name(each.name) == canonicalize_name(PROJECT["name"]):
-            for extra in each.extras:
-                detections |= with_extra(extra)
+    """Return the version bounds by package; our own extras are replaced by their requirements."""
+    specifiers: dict[str, SpecifierSet] = {}
+    for requirement in map(Requirement, lines):
+        if canonicalize_name(requirement.name) == canonicalize_name(PROJECT["name"]):
+            for extra in requirement.extras:
+                specifiers |= with_extra(extra)
         else:
-            detections[canonicalize_name(each.name)] = each.specifier
-    return detections
+            specifiers[canonicalize_name(requirement.name)] = requirement.specifier
+    return specifiers
 
 
 def with_extra(name: str) -> dict[str, SpecifierSet]:
-    """Name and bounds of each requirement of an extra."""
+    """Return the version bounds by package of an extra."""
     return required(PROJECT["optional-dependencies"][name])
 
 
@@ -234,7 +234,7 @@ def test_extras_that_include_others_are_followed() -> None:
 
 
 def conda_packages(path: Path) -> tuple[dict[str, SpecifierSet], list[str]]:
-    """The conda packages of an environment file, and what it leaves to pip."""
+    """Return the conda packages of an environment file, and what it installs by pip."""
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
     by_pip = [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
     lines = [entry for entry in entries if isinstance(entry, str)]
@@ -249,17 +249,19 @@ def test_conda_environment_matches_pyproject(path: str, by_pip: list[str]) -> No
     packages, left_to_pip = conda_packages(ROOT / path)
     assert left_to_pip == by_pip
     assert "pip" in packages
-    asked = required(PROJECT["dependencies"]) | with_extra("notebooks") | with_extra("metrics")
-    wanted = {CONDA_NAMES.get(name, name): spec for name, spec in asked.items()}
+    pip_packages = (
+        required(PROJECT["dependencies"]) | with_extra("notebooks") | with_extra("metrics")
+    )
+    expected = {CONDA_NAMES.get(name, name): spec for name, spec in pip_packages.items()}
     python = packages.pop("python")
     packages.pop("pip")
-    assert packages == wanted
+    assert packages == expected
     (pin,) = python
     assert Version(pin.version.removesuffix(".*")) in SpecifierSet(PROJECT["requires-python"])
 
 
 def pinned() -> dict[str, SpecifierSet]:
-    """The versions in constraints.txt."""
+    """Return the versions in constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return required([line for line in lines if line and not line.startswith("#")])
 
@@ -272,9 +274,9 @@ def test_constraints_pin_one_public_version_each() -> None:
 
 
 def test_constraints_hold_what_pyproject_asks_for() -> None:
-    asked = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     pins = pinned()
-    for name, spec in required(list(chain.from_iterable(asked))).items():
+    for name, spec in required(list(chain.from_iterable(lists))).items():
         (pin,) = pins[name]
         assert pin.version in spec, name
 
@@ -283,7 +285,7 @@ NEEDS = re.compile(r"\bneeds\(\"(\w+)\"\)")
 
 
 def extras_of(path: Path) -> set[str]:
-    """The extras that a module may import from: those that it or a package around it names."""
+    """Return the extras that a module may import from: those named in it or in its packages."""
     if room(path) in ("bench", "site"):
         return {"test"}
     around = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(PACKAGE)]
@@ -293,7 +295,7 @@ def extras_of(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_everything_imported_is_asked_for(path: Path) -> None:
-    here = {"lzu_viz", *sys.stdlib_module_names}
+    included = {"lzu_viz", *sys.stdlib_module_names}
     # ipywidgets needs IPython itself
     distribution = {"PIL": "pillow", "IPython": "ipywidgets", "websocket": "websocket-client",
                     "skimage": "scikit-image"}  # fmt: skip
@@ -302,7 +304,7 @@ def test_everything_imported_is_asked_for(path: Path) -> None:
         allowed |= set(with_extra(extra))
     package = ".".join(path.relative_to(ROOT).parent.parts)
     names = imported_names(path.read_text(encoding="utf-8"), package)
-    imported = {name.split(".")[0] for name in names} - here
+    imported = {name.split(".")[0] for name in names} - included
     assert {distribution.get(name, name) for name in imported} <= allowed
 
 
@@ -315,7 +317,7 @@ def test_the_core_names_no_extra() -> None:
 
 
 def repository_files() -> list[Path]:
-    """All files that are in git, or would be after `git add .`."""
+    """Return all files that are in git, or would be after `git add .`."""
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if run.returncode:
@@ -331,14 +333,14 @@ def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     (wheel,) = tmp_path.glob("*.whl")
-    held = set(zipfile.ZipFile(wheel).namelist())
+    contents = set(zipfile.ZipFile(wheel).namelist())
     files = {path.relative_to(ROOT).as_posix() for path in repository_files()}
     package = {name for name in files if name.startswith("lzu_viz/")}
     assert "lzu_viz/py.typed" in package
-    assert package <= held
+    assert package <= contents
 
 
-# Put together from parts, so that this file does not hold what it looks for.
+# Joined from parts, so that the pattern does not match this file.
 LOCAL_FOLDERS = b"|".join([b"work", b"root", b"home", b"Users"])
 LOCAL_PATH = re.compile(rb"(?<![\w+])/(?:" + LOCAL_FOLDERS + b")/")
 

@@ -48,7 +48,7 @@ class ToyNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class BottomSaliency:
-    """Look at the bottom of the frame."""
+    """Saliency that increases towards the bottom of the frame."""
 
     def __call__(self, inputs: SaliencyInputs) -> Tensor:
         rows, columns = inputs.size
@@ -56,7 +56,7 @@ class BottomSaliency:
 
 
 class ToySystem(LZU):
-    """An LZU of its own name."""
+    """An LZU under another name."""
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def scene() -> Scene:
 
 
 def options_of(explorer: Explorer, name: str) -> tuple[str, ...]:
-    """The options of a control, as the page gets them."""
+    """Return the options of a control that are sent to the page."""
     (control,) = (control for control in explorer._controls if control["name"] == name)
     return tuple(control["options"])
 
@@ -127,8 +127,8 @@ def test_costs_and_their_figures_hold_a_new_network_and_policy() -> None:
 @pytest.mark.usefixtures("toys")
 def test_tables_commands_costs_and_plots_hold_a_new_system() -> None:
     assert SYSTEMS["toy"] in systems_of("detection")
-    chosen = reproduce.parse(["detection", "--system", "toy"])
-    assert chosen.system == ["toy"]
+    options = reproduce.parse(["detection", "--system", "toy"])
+    assert options.system == ["toy"]
     run = Run("detection", "toy", 0.25, 0)
     (cost,) = run_costs.measure([run], load_mean_saliency(), rounds=1).values()
     assert cost.flops > 0

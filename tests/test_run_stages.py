@@ -1,4 +1,4 @@
-"""`make test` runs every stage, and its verdict is that of all of them."""
+"""`make test` runs every stage and fails if any of them fails."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ SPEC.loader.exec_module(run_stages)
 
 
 def stage(name: str, code: str):
-    """A stage that runs a line of Python."""
+    """Return a stage that runs a line of Python."""
     return run_stages.Stage(name, (sys.executable, "-c", code))
 
 
@@ -74,16 +74,16 @@ def test_an_interrupt_ends_the_stage_and_leaves_out_the_others(name: str) -> Non
 
 @pytest.mark.parametrize("which", ["check", "test"])
 def test_each_linter_is_in_both_targets(which: str) -> None:
-    names = {each.name for each in run_stages.STAGES[which]}
+    names = {entry.name for entry in run_stages.STAGES[which]}
     assert {"ruff check", "ruff format", "mypy", "oxlint"} <= names
 
 
 def test_together_the_stages_of_pytest_leave_no_test_out() -> None:
     """What one stage deselects by marker, another selects."""
     markers = {
-        each.command[each.command.index("-m", 3) + 1]
-        for each in run_stages.STAGES["test"]
-        if "-m" in each.command[3:]
+        entry.command[entry.command.index("-m", 3) + 1]
+        for entry in run_stages.STAGES["test"]
+        if "-m" in entry.command[3:]
     }
     assert markers == {"browser", "not browser"}
 
@@ -115,8 +115,8 @@ def test_where_pytorch_comes_from(
         ["make", "--dry-run", "--always-make", "lab", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert all(each in run.stdout for each in [*expected, " -e '.[notebooks,metrics]'"])
-    assert not any(each in run.stdout for each in unexpected)
+    assert all(text in run.stdout for text in [*expected, " -e '.[notebooks,metrics]'"])
+    assert not any(text in run.stdout for text in unexpected)
 
 
 def test_an_unknown_build_of_pytorch_is_refused() -> None:

@@ -32,7 +32,7 @@ def test_busy_loops_end_with_their_block() -> None:
     with stress.busy_loops(2):
         loops = set(psutil.Process().children()) - before
         assert len(loops) == 2
-    assert not any(each.is_running() for each in loops)
+    assert not any(process.is_running() for process in loops)
 
 
 def test_a_busy_loop_ends_when_its_parent_was_killed() -> None:

@@ -12,48 +12,62 @@ from . import report
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the argument parser. Each benchmark is a module of its name with `run` and `text`."""
+    """Return the argument parser; each benchmark is a module with functions `run` and `text`."""
     out = argparse.ArgumentParser(prog="python -m lzu_viz.bench", description=__doc__)
     commands = out.add_subparsers(dest="bench", required=True)
     explorer = commands.add_parser(
-        "explorer", help="how fast the explorer follows a drag, in a real JupyterLab"
+        "explorer", help="latency of the explorer during a drag, in a real JupyterLab"
     )
-    explorer.add_argument("--drags", type=_some, default=5, help="of each design (default 5)")
-    explorer.add_argument("--moves", type=_some, default=90, help="in each drag (default 90)")
     explorer.add_argument(
-        "--updates", type=int, default=2000, help="to see whether memory grows; 0 skips (2000)"
+        "--drags", type=_positive, default=5, help="number of drags per design (default 5)"
     )
-    for name, what in (
-        ("inverse", "what the inverse of a warp costs, beside what others offer"),
-        ("zoom", "what making a warp, zooming and unzooming cost"),
-        ("stages", "what each stage of a system costs, with both networks"),
-        ("busy", "how much slower inverse and zoom get on a busy machine"),
+    explorer.add_argument(
+        "--moves", type=_positive, default=90, help="pointer movements per drag (default 90)"
+    )
+    explorer.add_argument(
+        "--updates",
+        type=int,
+        default=2000,
+        help="number of updates of the memory measurement; 0 omits it (default 2000)",
+    )
+    for name, description in (
+        ("inverse", "run time of the inverse of a warp, compared with other implementations"),
+        ("zoom", "run time of making a warp, of zooming and of unzooming"),
+        ("stages", "run time of each stage of a system, with both networks"),
+        ("busy", "slowdown of inverse and zoom on a busy machine"),
         ("all", "inverse, zoom and stages"),
     ):
-        each = commands.add_parser(name, help=what)
-        each.add_argument("--rounds", type=_some, default=7, help="for each median (default 7)")
+        command = commands.add_parser(name, help=description)
+        command.add_argument(
+            "--rounds", type=_positive, default=7, help="timed rounds per median (default 7)"
+        )
         if name not in ("stages", "busy"):
-            each.add_argument(
+            command.add_argument(
                 "--official", type=Path, metavar="FOLDER",
-                help="a checkout of the official code, to be measured beside",
+                help="checkout of the official code, which is then measured too",
             )  # fmt: skip
         if name in ("inverse", "all"):
-            each.add_argument(
-                "--picture", type=Path, metavar="FILE", help="draw the inverse's, .png or .svg"
-            )
+            command.add_argument(
+                "--picture", type=Path, metavar="FILE",
+                help="file for the figure of the inverse, .png or .svg",
+            )  # fmt: skip
     imports = commands.add_parser(
-        "imports", help="how long `import lzu_viz` takes, beside `import kornia` alone"
+        "imports", help="time of `import lzu_viz`, compared with `import kornia` alone"
     )
-    imports.add_argument("--rounds", type=_some, default=9, help="for each median (default 9)")
-    for each in commands.choices.values():
-        each.add_argument("--json", type=Path, help="store the figures in this file")
+    imports.add_argument(
+        "--rounds", type=_positive, default=9, help="timed rounds per median (default 9)"
+    )
+    for command in commands.choices.values():
+        command.add_argument(
+            "--json", type=Path, metavar="FILE", help="file for the report, as JSON"
+        )
     return out
 
 
-def _some(text: str) -> int:
+def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
     return number
 
 
@@ -68,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("lzu_viz"):
             raise
-        print(f"this benchmark cannot run: {error}", file=sys.stderr)
+        print(f"benchmark {name!r} cannot run: {error}", file=sys.stderr)
         return 1
     except report.CannotRun as error:
         print(error, file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Any
 from . import inverse, stages, zoom
 from .report import report
 
-EACH = {"inverse": inverse, "zoom": zoom, "stages": stages}
+BENCHMARKS = {"inverse": inverse, "zoom": zoom, "stages": stages}
 
 
 def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
@@ -27,7 +27,9 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
 
 def text(result: Mapping[str, Any]) -> str:
     """Format the reports as text, one below the other."""
-    return "\n\n".join(f"== {name} ==\n{each.text(result[name])}" for name, each in EACH.items())
+    return "\n\n".join(
+        f"== {name} ==\n{benchmark.text(result[name])}" for name, benchmark in BENCHMARKS.items()
+    )
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:

@@ -29,7 +29,7 @@ SIZE = (256, 512)
 SOURCE, ZOOMED = (854, 1280), (256, 384)
 """(rows, columns) of source and zoomed image."""
 
-N_BOOTSTRAP = 5
+RUNS_PER_ROUND = 5
 """Number of runs of each function per round."""
 
 
@@ -46,8 +46,8 @@ def run(rounds: int = 7) -> dict[str, Any]:
     quiet: dict[str, list[float]] = {name: [] for name in contenders}
     busy: dict[str, list[float]] = {name: [] for name in contenders}
     progress = Progress(2 * rounds)
-    for each in contenders.values():
-        each()
+    for contender in contenders.values():
+        contender()
     for _ in range(rounds):
         progress.step("quiet")
         _time(contenders, quiet)
@@ -67,7 +67,7 @@ def _contenders() -> dict[str, Callable[[], object]]:
     spot = saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1, size=(27, 48))
     saliency_map = saliency.mix(saliency.uniform((27, 48)), spot)
     separable, general = (
-        Warp.from_saliency(saliency_map, separable=each) for each in (True, False)
+        Warp.from_saliency(saliency_map, separable=is_separable) for is_separable in (True, False)
     )
     image = torch.rand(1, 3, *SOURCE)
 
@@ -83,34 +83,34 @@ def _contenders() -> dict[str, Callable[[], object]]:
     }
 
 
-def _time(contenders: Mapping[str, Callable[[], object]], taken: dict[str, list[float]]) -> None:
-    for _ in range(N_BOOTSTRAP):
+def _time(contenders: Mapping[str, Callable[[], object]], seconds: dict[str, list[float]]) -> None:
+    for _ in range(RUNS_PER_ROUND):
         for name, run in contenders.items():
             started = time.perf_counter()
             run()
-            taken[name].append(time.perf_counter() - started)
+            seconds[name].append(time.perf_counter() - started)
 
 
 @contextmanager
 def _busy() -> Iterator[None]:
     """Run processes that each keep one core busy, for the duration of the context."""
     loop = [sys.executable, "-c", "print(flush=True)\nwhile True: pass"]
-    running = [subprocess.Popen(loop, stdout=subprocess.PIPE) for _ in range(LOOPS)]
+    processes = [subprocess.Popen(loop, stdout=subprocess.PIPE) for _ in range(LOOPS)]
     try:
-        for each in running:
-            assert each.stdout is not None, "it was asked for"
-            each.stdout.readline()  # printed just before the busy loop starts
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()  # printed just before the busy loop starts
         yield
     finally:
-        for each in running:
-            each.kill()
-            each.communicate()
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 def text(result: Mapping[str, Any]) -> str:
     """Format a report as a table of milliseconds and their ratio."""
-    head = [
-        f"{result['threads']} threads, {result['loops']} loops beside",
+    header = [
+        f"{result['threads']} threads, {result['loops']} busy processes",
         "quiet, ms",
         "busy",
         "ratio",
@@ -124,4 +124,4 @@ def text(result: Mapping[str, Any]) -> str:
         ]
         for row in result["rows"]
     ]
-    return table(head, lines)
+    return table(header, lines)

@@ -1,4 +1,4 @@
-"""CPU load by other processes during a measurement, which makes its figures too high."""
+"""CPU load by other processes, which makes the figures of a measurement too high."""
 
 import os
 import time
@@ -11,22 +11,22 @@ class Load:
 
     def __init__(self) -> None:
         self._start = time.monotonic()
-        self._others = _others_s()
+        self._others_before_s = _others_s()
 
     def others(self) -> float:
         """Return the fraction of all cores, 0 to 1, that other processes have used since then."""
         cores = (time.monotonic() - self._start) * (os.cpu_count() or 1)
-        return max(0.0, (_others_s() - self._others) / cores)
+        return max(0.0, (_others_s() - self._others_before_s) / cores)
 
 
 def _others_s() -> float:
     """Return the CPU seconds, over all cores, of other processes since the machine started."""
-    spent = psutil.cpu_times()
-    ours = 0.0
+    total = psutil.cpu_times()
+    own = 0.0
     for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        ours += times.user + times.system
-    return float(spent.user + spent.system + getattr(spent, "nice", 0.0) - ours)
+        own += times.user + times.system
+    return float(total.user + total.system + getattr(total, "nice", 0.0) - own)

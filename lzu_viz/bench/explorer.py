@@ -13,7 +13,7 @@ network; in the explorer the kernel also runs the segmenter, as often as the pag
   images of each position are recorded.
 - Latency: from a movement until the image of its position, or of a later one, is displayed.
   Settled: from the release of the button until the image of the last position is displayed.
-  Answer: from the release until the network's prediction is displayed. Pictures per second:
+  Prediction: from the release until the network's prediction is displayed. Pictures per second:
   distinct images, until settled.
 - Several drags of each design in turn, in one run of one browser; every figure is the median over
   the drags. The drags with the detector are run separately.
@@ -31,7 +31,7 @@ from typing import Any
 import psutil
 
 from . import notebooks
-from .browser.browser_session import Room, Stage, room
+from .browser.browser_session import BrowserEnv, BrowserSession, browser_env
 from .browser.drag import Figures, row
 from .browser.mouse import Point
 from .cpu_load import Load
@@ -45,17 +45,17 @@ PICTURE = ".widget-output img"
 
 NAMES = {
     "latency_ms": "latency, median, ms",
-    "latency_p90_ms": "latency, 90 %, ms",
-    "pictures_per_s": "pictures a second",
-    "times_baseline": "pictures a second / baseline's",
-    "settled_ms": "settled after release, ms",
-    "latency_of_local": "latency / local link's",
-    "pictures_of_local": "pictures a second / local link's",
-    "segmenter_ms": "segmenter's answer after release, ms",
-    "detector_ms": "detector's answer after release, ms",
-    "moves_per_s": "movements a second",
-    "pictures_known": "share of pictures whose place is known",
-    "pictures_whole": "share with all panels in one frame",
+    "latency_p90_ms": "latency, 90th percentile, ms",
+    "pictures_per_s": "pictures per second",
+    "times_baseline": "pictures per second / baseline",
+    "settled_ms": "last picture after release, ms",
+    "latency_of_local": "latency / local link",
+    "pictures_of_local": "pictures per second / local link",
+    "segmenter_ms": "segmenter's prediction after release, ms",
+    "detector_ms": "detector's prediction after release, ms",
+    "moves_per_s": "pointer movements per second",
+    "pictures_known": "fraction of pictures with known position",
+    "pictures_whole": "fraction with all panels in one frame",
 }
 """Row labels of the table by figure, in order."""
 
@@ -92,91 +92,95 @@ def run(drags: int = 5, moves: int = 90, updates: int = 2000) -> dict[str, Any]:
     """
     progress = Progress(9 + 4 * drags + (TICKS + 1 if updates else 0))
     progress.step("starting JupyterLab and Chromium")
-    with closing(progress), room() as here, ExitStack() as pages:
-        explorer = _explorer(here, pages, "explorer", moves, progress)
+    with closing(progress), browser_env() as env, ExitStack() as pages:
+        explorer = _explorer(env, pages, "explorer", moves, progress)
         width, height = map(round, explorer.size(PANELS[1]))
         with ExitStack() as others:
-            slow = _explorer(here, others, "explorer_slow_link", moves, progress, ["slow_link.js"])
-            plain = _baseline(here, others, (width, height), moves, progress)
-            stages = {"explorer": explorer, "explorer_slow_link": slow, "baseline": plain}
+            slow = _explorer(env, others, "explorer_slow_link", moves, progress, ["slow_link.js"])
+            baseline = _baseline(env, others, (width, height), moves, progress)
+            sessions = {"explorer": explorer, "explorer_slow_link": slow, "baseline": baseline}
             load = Load()
-            seen = _drag(stages, drags, progress)
-            foreign = load.others()
+            figures = _drag(sessions, drags, progress)
+            others_load = load.others()
         with ExitStack() as others:
-            detector = _explorer(here, others, "detector", moves, progress)
-            seen |= _drag({"detector": detector}, drags, progress)
-        more: dict[str, Any] = {"panel": f"{width} x {height}", "others": round(foreign, 3)}
+            detector = _explorer(env, others, "detector", moves, progress)
+            figures |= _drag({"detector": detector}, drags, progress)
+        extra: dict[str, Any] = {"panel": f"{width} x {height}", "others": round(others_load, 3)}
         if updates:
-            more["memory"] = _memory(explorer, updates, progress)
-        rows = compare({design: row(design, each) for design, each in seen.items()})
-        return report("explorer", rows, {"chromium": here.browser.version}, **more)
+            extra["memory"] = _memory(explorer, updates, progress)
+        rows = compare(
+            {design: row(design, drag_figures) for design, drag_figures in figures.items()}
+        )
+        return report("explorer", rows, {"chromium": env.browser.version}, **extra)
 
 
 def _explorer(
-    here: Room,
+    env: BrowserEnv,
     pages: ExitStack,
     design: str,
     moves: int,
     progress: Progress,
     scripts: Sequence[str] = (),
-) -> Stage:
+) -> BrowserSession:
     progress.step(f"opening {design}")
     network = "detector" if design == "detector" else "segmenter"
     code = notebooks.EXPLORER.format(network=network, x=FROM)
     cells = [notebooks.PHOTO, notebooks.KERNEL, code]
-    stage = pages.enter_context(here.open(design, cells, PANELS, scripts))
-    stage.lab.middle(stage.page.locator(".lzu"))  # all of it is in sight
-    middle, y = stage.lab.middle(stage.page.locator(PANELS[1]))
-    width, _ = stage.size(PANELS[1])
-    progress.step(f"learning the pictures of {design}")
-    stage.learn(_path(middle + FROM * width / 2, middle + TO * width / 2, y, moves))
-    return stage
+    session = pages.enter_context(env.open(design, cells, PANELS, scripts))
+    session.lab.middle(session.page.locator(".lzu"))  # scroll all of it into view
+    middle, y = session.lab.middle(session.page.locator(PANELS[1]))
+    width, _ = session.size(PANELS[1])
+    progress.step(f"recording the pictures of {design}")
+    session.learn(_path(middle + FROM * width / 2, middle + TO * width / 2, y, moves))
+    return session
 
 
 def _baseline(
-    here: Room, pages: ExitStack, size: tuple[int, int], moves: int, progress: Progress
-) -> Stage:
+    env: BrowserEnv, pages: ExitStack, size: tuple[int, int], moves: int, progress: Progress
+) -> BrowserSession:
     progress.step("opening baseline")
     drawing = notebooks.BASELINE.format(width=size[0], height=size[1])
     cells = [notebooks.PHOTO, drawing, notebooks.SLIDERS.format(x=FROM)]
-    stage = pages.enter_context(here.open("baseline", cells, [PICTURE]))
-    stage.lab.middle(stage.page.locator(PICTURE))  # all of it is in sight
-    x, y = stage.lab.middle(stage.page.locator(".widget-slider .noUi-handle").first)
-    track, _ = stage.size(".widget-slider .noUi-base")
-    progress.step("learning the pictures of baseline")
-    stage.learn(_path(x, x + (TO - FROM) * track / 2, y, moves))
-    return stage
+    session = pages.enter_context(env.open("baseline", cells, [PICTURE]))
+    session.lab.middle(session.page.locator(PICTURE))  # scroll all of it into view
+    x, y = session.lab.middle(session.page.locator(".widget-slider .noUi-handle").first)
+    track, _ = session.size(".widget-slider .noUi-base")
+    progress.step("recording the pictures of baseline")
+    session.learn(_path(x, x + (TO - FROM) * track / 2, y, moves))
+    return session
 
 
 def _path(start: float, end: float, y: float, moves: int) -> list[Point]:
     return [(start + (end - start) * k / moves, y) for k in range(moves + 1)]
 
 
-def _drag(stages: dict[str, Stage], drags: int, progress: Progress) -> dict[str, list[Figures]]:
+def _drag(
+    sessions: dict[str, BrowserSession], drags: int, progress: Progress
+) -> dict[str, list[Figures]]:
     """Run drags on all stages in turn, and return the figures by design."""
-    seen: dict[str, list[Figures]] = {design: [] for design in stages}
+    figures: dict[str, list[Figures]] = {design: [] for design in sessions}
     for number in range(drags):
-        for design, stage in stages.items():
+        for design, session in sessions.items():
             progress.step(f"drag {number + 1} of {drags}, {design}")
-            seen[design].append(stage.drag())
-    return seen
+            figures[design].append(session.drag())
+    return figures
 
 
-def _memory(stage: Stage, updates: int, progress: Progress) -> dict[str, float]:
+def _memory(session: BrowserSession, updates: int, progress: Progress) -> dict[str, float]:
     """Return the memory of page and kernel before and after many updates, in MB."""
-    shown_text = stage.lab.cells.locator(
+    kernel_text = session.lab.cells.locator(
         ".jp-OutputArea-output", has_text="kernel"
     ).first.inner_text()
-    kernel = psutil.Process(int(shown_text.split()[-1]))
+    kernel = psutil.Process(int(kernel_text.split()[-1]))
 
     def now() -> tuple[float, float]:
-        return stage.heap_mb(), kernel.memory_info().rss / 1e6
+        return session.heap_mb(), kernel.memory_info().rss / 1e6
 
-    progress.step("updates to warm up")
-    for _ in stage.update(math.ceil(updates / 10)):
+    progress.step("warm-up updates")
+    for _ in session.update(math.ceil(updates / 10)):
         pass
     page_before, kernel_before = now()
-    for number, _ in enumerate(stage.update(updates)):
+    for number, _ in enumerate(session.update(updates)):
         if number % math.ceil(updates / TICKS) == 0:
             progress.step(f"{number} of {updates} updates")
     page_after, kernel_after = now()
@@ -191,13 +195,13 @@ def _memory(stage: Stage, updates: int, progress: Progress) -> dict[str, float]:
 
 def compare(rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the designs' rows, with the figures of one design relative to another added."""
-    rows = {design: dict(each) for design, each in rows.items()}
-    explorer, slow, plain = rows["explorer"], rows["explorer_slow_link"], rows["baseline"]
-    plain.pop("answer_ms")
+    rows = {design: dict(figures) for design, figures in rows.items()}
+    explorer, slow, baseline = rows["explorer"], rows["explorer_slow_link"], rows["baseline"]
+    baseline.pop("answer_ms")
     explorer["segmenter_ms"] = explorer.pop("answer_ms")
     slow["segmenter_ms"] = slow.pop("answer_ms")
     explorer["detector_ms"] = rows.pop("detector")["answer_ms"]
-    explorer["times_baseline"] = _ratio(explorer, plain, "pictures_per_s")
+    explorer["times_baseline"] = _ratio(explorer, baseline, "pictures_per_s")
     slow["latency_of_local"] = _ratio(slow, explorer, "latency_ms")
     slow["pictures_of_local"] = _ratio(slow, explorer, "pictures_per_s")
     return list(rows.values())
@@ -213,30 +217,32 @@ def text(result: dict[str, Any]) -> str:
     lines = []
     for name, label in NAMES.items():
         figures = [str(row.get(name, "")) for row in rows.values()]
-        wanted = [
-            _wanted(row[name], *TARGETS[design][name])
+        targets = [
+            _target(row[name], *TARGETS[design][name])
             for design, row in rows.items()
             if name in TARGETS.get(design, {})
         ]
-        lines.append([label, *figures, *(wanted or [""])])
-    out = [table(["", *rows, "wanted"], lines)]
-    out.append(f"Each panel {result['panel']} pixels; {rows['explorer']['drags']} drags of each.")
+        lines.append([label, *figures, *(targets or [""])])
+    parts = [table(["", *rows, "target"], lines)]
+    parts.append(
+        f"Each panel {result['panel']} pixels; {rows['explorer']['drags']} drags per design."
+    )
     if "memory" in result:
         memory = result["memory"]
-        out.append(
+        parts.append(
             f"Memory after {memory['updates']} updates, MB: page {memory['page_before_mb']} -> "
             f"{memory['page_after_mb']}, kernel {memory['kernel_before_mb']} -> "
             f"{memory['kernel_after_mb']}"
         )
     if result["others"] > BUSY:
-        out.append(
-            f"Other programs took {result['others']:.0%} of the machine meanwhile: "
-            "on one that is idle, the figures are better."
+        parts.append(
+            f"Other programs used {result['others']:.0%} of the CPU time meanwhile; "
+            "on an idle machine the figures are better."
         )
-    out.append(", ".join(f"{name} {value}" for name, value in result["versions"].items()))
-    return "\n".join(out)
+    parts.append(", ".join(f"{name} {value}" for name, value in result["versions"].items()))
+    return "\n".join(parts)
 
 
-def _wanted(value: float, minimum: float, maximum: float) -> str:
+def _target(value: float, minimum: float, maximum: float) -> str:
     limit = f"at most {maximum:g}" if math.isfinite(maximum) else f"at least {minimum:g}"
     return f"{limit}: {'met' if minimum <= value <= maximum else 'MISSED'}"

@@ -36,7 +36,7 @@ CHANNELS = 256
 LARGEST_MAP = 2 << 30
 """Largest feature map that is sampled, in bytes."""
 
-SAID = (256, 512)
+DETAIL_SIZE = (256, 512)
 """(rows, columns) at which gradients and errors are measured."""
 
 POINTS = 20
@@ -58,8 +58,8 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     Returns:
         A report; times in seconds, memory in MiB.
     """
-    theirs = Official(official) if official else None
-    saliency_maps = _looks(theirs)
+    official_code = Official(official) if official else None
+    saliency_maps = _saliency_maps(official_code)
     counts = sorted({1, os.cpu_count() or 1})
     progress = Progress(len(counts) * (2 * len(saliency_maps) * len(SIZES) * len(BATCHES) * 5))
     rows = [
@@ -67,31 +67,33 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
         for count in counts
         for name, saliency_map in saliency_maps.items()
         for separable in (True, False)
-        for row in _rows(name, saliency_map, separable, count, theirs, rounds, progress)
+        for row in _rows(name, saliency_map, separable, count, official_code, rounds, progress)
     ]
     name, saliency_map = next(iter(saliency_maps.items()))
     warp = Warp.from_saliency(saliency_map, PIECES, FWHM, separable=False)
     with threads(1):
         more = {
-            "pyramid": _pyramid(warp, theirs, rounds, progress),
+            "pyramid": _pyramid(warp, official_code, rounds, progress),
             "gradient": _gradient(warp, rounds, progress),
-            "memory": _memory(warp, theirs, progress),
-            "error": {each: _error(_warp(every, False)) for each, every in saliency_maps.items()},
+            "memory": _memory(warp, official_code, progress),
+            "error": {
+                label: _error(_warp(values, False)) for label, values in saliency_maps.items()
+            },
         }
     progress.close()
     return report("inverse", rows, {}, look=name, **more)
 
 
-def _looks(theirs: Official | None) -> dict[str, Tensor]:
+def _saliency_maps(official_code: Official | None) -> dict[str, Tensor]:
     """Return saliency maps by name: one like a driving data set's, and one with a strong zoom."""
-    if theirs:
-        real = {"nuScenes": theirs.saliency()}
+    if official_code:
+        driving = {"nuScenes": official_code.saliency()}
     else:
         road = saliency.gaussian(torch.tensor([[[0.0, 0.05]]]), (0.08, 0.3), size=(27, 48))
-        real = {"road": saliency.mix(saliency.uniform((27, 48)), road)}
+        driving = {"road": saliency.mix(saliency.uniform((27, 48)), road)}
     spot = saliency.gaussian(torch.tensor([[[0.3, -0.2]]]), 0.05, size=(27, 48))
     strong = saliency.mix(saliency.uniform((27, 48)), spot, weights=(1, 300))
-    return {**real, "strong": strong}
+    return {**driving, "strong": strong}
 
 
 def _warp(saliency_map: Tensor, separable: bool) -> Warp:
@@ -103,11 +105,11 @@ def _rows(
     saliency_map: Tensor,
     separable: bool,
     count: int,
-    theirs: Official | None,
+    official_code: Official | None,
     rounds: int,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    """Time all implementations on one grid, at all sizes and batch sizes."""
+    """Return the times of all implementations for one saliency map, per size and batch size."""
     rows = []
     for batch in BATCHES:
         warp = _warp(saliency_map.expand(batch, -1, -1, -1), separable)
@@ -115,8 +117,8 @@ def _rows(
             contenders: dict[str, Callable[[], object]] = {"ours": partial(_ours, warp, size)}
             # Its memory grows with the number of cells times the largest cell: too much at the
             # largest size.
-            if theirs and (name != "strong" or size <= SAID):
-                contenders["official"] = partial(theirs.invert, warp.grid, size, separable)
+            if official_code and (name != "strong" or size <= DETAIL_SIZE):
+                contenders["official"] = partial(official_code.invert, warp.grid, size, separable)
             if batch == 1 and count == 1 and not separable:
                 contenders |= _general(warp, size)
             # Maps that are too large for the memory are sampled with fewer channels.
@@ -129,7 +131,7 @@ def _rows(
                 seconds = medians(contenders, rounds, progress, what)
             seconds["sample"] *= CHANNELS / features.shape[1]
             if batch == 1 and count == 1 and not separable and ORACLES.is_file():
-                seconds["obvious"] = _obvious(warp, size)
+                seconds["obvious"] = _reference_seconds(warp, size)
             rows.append(
                 {"look": name, "separable": separable, "threads": count, "batch": batch,
                  "size": list(size), "seconds": seconds}
@@ -138,12 +140,13 @@ def _rows(
 
 
 def _ours(warp: Warp, size: tuple[int, int]) -> Tensor:
-    """Invert a warp with an empty cache."""
+    """Return the inverse, computed with an empty cache."""
     warp._memory.clear()
     return warp.zoomed_map(size)
 
 
-def _all_of(warp: Warp, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+def _ours_levels(warp: Warp, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+    """Return the inverse at several sizes, computed in one call with an empty cache."""
     warp._memory.clear()
     return warp.zoomed_maps(sizes)
 
@@ -155,25 +158,26 @@ def _general(warp: Warp, size: tuple[int, int]) -> dict[str, Callable[[], object
         from skimage.transform import PiecewiseAffineTransform
     except ModuleNotFoundError as error:
         raise CannotRun(
-            f"{error}: what others offer is measured beside: pip install 'lzu_viz[test]'"
+            f"{error}; the inverse is compared with scipy and scikit-image: "
+            "pip install 'lzu_viz[test]'"
         ) from error
     nodes = warp.grid[0].flatten(0, 1).numpy()
-    places = Warp.identity(warp.pieces).grid[0].flatten(0, 1).numpy()
+    positions = Warp.identity(warp.pieces).grid[0].flatten(0, 1).numpy()
     centres = Warp.identity((1, 1)).source_map(size)[0].flatten(0, 1).numpy()
 
     def scipy() -> object:
-        return LinearNDInterpolator(nodes, places)(centres)
+        return LinearNDInterpolator(nodes, positions)(centres)
 
     def skimage() -> object:
-        made: Any = PiecewiseAffineTransform.from_estimate(nodes, places)  # type: ignore[no-untyped-call]
-        return made(centres)
+        transform: Any = PiecewiseAffineTransform.from_estimate(nodes, positions)  # type: ignore[no-untyped-call]
+        return transform(centres)
 
-    ways = {"scipy": scipy, "scikit-image": skimage}
-    return {name: way for name, way in ways.items() if size <= SLOWEST_AT[name]}
+    inverses = {"scipy": scipy, "scikit-image": skimage}
+    return {name: inverse for name, inverse in inverses.items() if size <= SLOWEST_AT[name]}
 
 
-def _obvious(warp: Warp, size: tuple[int, int]) -> float:
-    """Time the tests' reference for a few points; return the seconds extrapolated to all pixels."""
+def _reference_seconds(warp: Warp, size: tuple[int, int]) -> float:
+    """Return the seconds of the tests' reference for all pixels, extrapolated from a few points."""
     oracles = loaded(ORACLES)
     points = np.random.default_rng(0).uniform(-1, 1, (POINTS, 2))
     grid = warp.grid[0].double().numpy()
@@ -184,59 +188,66 @@ def _obvious(warp: Warp, size: tuple[int, int]) -> float:
 
 
 def _pyramid(
-    warp: Warp, theirs: Official | None, rounds: int, progress: Progress
+    warp: Warp, official_code: Official | None, rounds: int, progress: Progress
 ) -> dict[str, float]:
-    """Time the inverse for all levels of a pyramid over 900 x 1600."""
+    """Return the times of the inverse for all levels of a pyramid over 900 x 1600."""
     sizes = [(-(-SIZES[-1][0] // stride), -(-SIZES[-1][1] // stride)) for stride in STRIDES]
     contenders: dict[str, Callable[[], object]] = {
-        "ours, one query": lambda: _all_of(warp, sizes),
+        "ours, one query": lambda: _ours_levels(warp, sizes),
         "ours, a call a level": lambda: [_ours(warp, size) for size in sizes],
     }
-    if theirs:
-        contenders["official"] = lambda: [theirs.invert(warp.grid, size, False) for size in sizes]
+    if official_code:
+        contenders["official"] = lambda: [
+            official_code.invert(warp.grid, size, False) for size in sizes
+        ]
     return medians(contenders, rounds, progress, "pyramid")
 
 
 def _gradient(warp: Warp, rounds: int, progress: Progress) -> dict[str, float]:
-    """Time forward and backward passes, and compare float32 gradients with float64."""
+    """Return the times of forward and backward passes, and the error of float32 gradients."""
     nodes = warp.grid.clone().requires_grad_()
-    features = torch.rand(1, CHANNELS, *SAID, requires_grad=True)
-    points = warp.zoomed_map(SAID).clone().requires_grad_()
+    features = torch.rand(1, CHANNELS, *DETAIL_SIZE, requires_grad=True)
+    points = warp.zoomed_map(DETAIL_SIZE).clone().requires_grad_()
 
     def ours() -> None:
-        (zoomed,) = invert_pixels(nodes, [SAID])
+        (zoomed,) = invert_pixels(nodes, [DETAIL_SIZE])
         zoomed.backward(torch.ones_like(zoomed))
 
     def sampled() -> None:
-        read = F.grid_sample(features, points, align_corners=False)
-        read.backward(torch.ones_like(read))
+        sampled_map = F.grid_sample(features, points, align_corners=False)
+        sampled_map.backward(torch.ones_like(sampled_map))
 
     seconds = medians({"ours": ours, "sample": sampled}, rounds, progress, "gradient")
-    exact = []
+    gradients = []
     for dtype in (torch.float32, torch.float64):
         grid = warp.grid.to(dtype, copy=True).requires_grad_()
-        (zoomed,) = invert_pixels(grid, [SAID])
+        (zoomed,) = invert_pixels(grid, [DETAIL_SIZE])
         weight = torch.linspace(-1, 1, zoomed.numel(), dtype=dtype).view_as(zoomed)
         (zoomed * weight).sum().backward()
-        exact.append(torch.zeros(()) if grid.grad is None else grid.grad.double())
-    return {**seconds, "relative error": float((exact[0] - exact[1]).norm() / exact[1].norm())}
+        gradients.append(torch.zeros(()) if grid.grad is None else grid.grad.double())
+    return {
+        **seconds,
+        "relative error": float((gradients[0] - gradients[1]).norm() / gradients[1].norm()),
+    }
 
 
-def _memory(warp: Warp, theirs: Official | None, progress: Progress) -> dict[str, float | None]:
+def _memory(
+    warp: Warp, official_code: Official | None, progress: Progress
+) -> dict[str, float | None]:
     """Return the increase in peak memory of each at the largest size, in MiB."""
     size = SIZES[-1]
     progress.step("memory")
     peaks = {"ours": peak_mb(lambda: _ours(warp, size))}
-    if theirs:
-        peaks["official"] = peak_mb(lambda: theirs.invert(warp.grid, size, False))
+    if official_code:
+        peaks["official"] = peak_mb(lambda: official_code.invert(warp.grid, size, False))
     return peaks
 
 
 def _error(warp: Warp) -> dict[str, float]:
-    """Map the inverse forward in float64; return the number of NaN and the largest error in px."""
-    zoomed = warp.zoomed_map(SAID).double().flatten(1, 2)
-    centres = Warp.identity((1, 1), dtype=torch.float64).source_map(SAID).flatten(1, 2)
-    half = torch.tensor([SAID[1] / 2, SAID[0] / 2], dtype=torch.float64)
+    """Return the number of NaN in the inverse, and its largest error in px, checked in float64."""
+    zoomed = warp.zoomed_map(DETAIL_SIZE).double().flatten(1, 2)
+    centres = Warp.identity((1, 1), dtype=torch.float64).source_map(DETAIL_SIZE).flatten(1, 2)
+    half = torch.tensor([DETAIL_SIZE[1] / 2, DETAIL_SIZE[0] / 2], dtype=torch.float64)
     residual = (warp.to(dtype=torch.float64).to_source(zoomed) - centres) * half
     return {
         "holes": int(zoomed.isnan().any(dim=-1).sum()),
@@ -254,30 +265,30 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
 def text(result: Mapping[str, Any]) -> str:
     """Format a report as tables of ratios and milliseconds."""
     parts = []
-    for which, separable in dict.fromkeys((r["look"], r["separable"]) for r in result["rows"]):
-        own = [r for r in result["rows"] if (r["look"], r["separable"]) == (which, separable)]
+    for label, separable in dict.fromkeys((r["look"], r["separable"]) for r in result["rows"]):
+        rows = [r for r in result["rows"] if (r["look"], r["separable"]) == (label, separable)]
         kind = "separable" if separable else "non-separable"
-        parts.append(f"\n{which}, {kind}\n" + _table(own))
+        parts.append(f"\n{label}, {kind}\n" + _table(rows))
     pyramid, gradient = result["pyramid"], result["gradient"]
-    one = pyramid["ours, one query"]
-    lines = [f"\nfrom here on {result['look']}, non-separable, one thread"]
+    single_query = pyramid["ours, one query"]
+    lines = [f"\nbelow: {result['look']}, non-separable, one thread"]
     lines += [
         f"levels at strides {STRIDES} of 900x1600: {name} {seconds * 1e3:.2f} ms, "
-        f"{seconds / one:.1f} times one query"
+        f"{seconds / single_query:.1f} x one query"
         for name, seconds in pyramid.items()
     ]
     lines.append(
-        f"forwards and backwards at 256x512: {gradient['ours'] * 1e3:.1f} ms, "
-        f"{gradient['ours'] / gradient['sample']:.1%} of grid_sample's own; float32 is "
-        f"{gradient['relative error']:.1e} of float64 off"
+        f"forward and backward at 256x512: {gradient['ours'] * 1e3:.1f} ms, "
+        f"{gradient['ours'] / gradient['sample']:.1%} of grid_sample; relative error of float32 "
+        f"against float64 {gradient['relative error']:.1e}"
     )
     lines += [
         f"memory at 900x1600: {name} " + ("unknown" if mb is None else f"{mb:.0f} MiB")
         for name, mb in result["memory"].items()
     ]
     lines += [
-        f"{name} at 256x512: {each['holes']} holes, worst {each['worst, px']:.1e} px"
-        for name, each in result["error"].items()
+        f"{name} at 256x512: {error['holes']} holes, largest error {error['worst, px']:.1e} px"
+        for name, error in result["error"].items()
     ]
     return "\n".join([*parts, *lines])
 
@@ -287,12 +298,17 @@ OTHERS = ("official", "scipy", "scikit-image", "obvious")
 
 def _table(rows: list[dict[str, Any]]) -> str:
     others = [name for name in OTHERS if any(name in row["seconds"] for row in rows)]
-    head = ["size, batch, threads", *(f"{name}/ours" for name in others), "of sample", "ours, ms"]
+    header = [
+        "size, batch, threads",
+        *(f"{name}/ours" for name in others),
+        "ours/sample",
+        "ours, ms",
+    ]
     lines = []
     for row in rows:
         seconds = row["seconds"]
         ours = seconds["ours"]
         name = f"{row['size'][0]}x{row['size'][1]}, {row['batch']}, {row['threads']}"
-        ratios = [f"{seconds[each] / ours:.3g}" if each in seconds else "-" for each in others]
+        ratios = [f"{seconds[name] / ours:.3g}" if name in seconds else "-" for name in others]
         lines.append([name, *ratios, f"{ours / seconds['sample']:.2%}", f"{ours * 1e3:.2f}"])
-    return table(head, lines)
+    return table(header, lines)

@@ -41,15 +41,15 @@ source = resize(image, (height, width))
 @torch.no_grad()
 def show(x, y):
     spot = saliency.gaussian(torch.tensor([[[x, y]]]), state.foveas[0].width / 100)
-    share = state.strength / 100
-    look = saliency.mix(saliency.uniform(), spot, weights=(1 - share, share))
-    warp = Warp.from_saliency(look, (state.pieces, state.pieces), state.fwhm / 100)
+    weight = state.strength / 100
+    saliency_map = saliency.mix(saliency.uniform(), spot, weights=(1 - weight, weight))
+    warp = Warp.from_saliency(saliency_map, (state.pieces, state.pieces), state.fwhm / 100)
     zoomed = warp.zoom(image, (state.input_size, state.input_size))
     unzoomed = warp.unzoom(zoomed, (height, width))
     _, axes = plt.subplots(1, 3, figsize=(3 * width / 100, height / 100), dpi=100)
-    for each, picture in zip(axes, (source, zoomed, unzoomed)):
-        each.imshow(picture[0].permute(1, 2, 0).clamp(0, 1))
-        each.set_axis_off()
+    for ax, picture in zip(axes, (source, zoomed, unzoomed)):
+        ax.imshow(picture[0].permute(1, 2, 0).clamp(0, 1))
+        ax.set_axis_off()
     plt.show()
 """
 

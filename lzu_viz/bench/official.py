@@ -39,10 +39,10 @@ class Official:
                    if not (folder / name).is_file()]  # fmt: skip
         if missing:
             raise CannotRun(
-                f"{folder} has no {', '.join(missing)}: --official wants a checkout of "
+                f"{folder} has no {', '.join(missing)}: expected a checkout of "
                 "https://github.com/tchittesh/lzu"
             )
-        with _on_a_cpu():
+        with _stubbed_requirements():
             self._invert = loaded(folder / "lzu" / "invert_grid.py")
             self._grid = loaded(folder / "lzu" / "fixed_grid.py")
 
@@ -51,12 +51,14 @@ class Official:
         pickled = (self.folder / "saliency.pkl").read_bytes()
         # A pickle within a pickle: the outer one is only disassembled. Its arguments are the bytes
         # of the storage, followed by the offset, the shape and the strides.
-        arguments = [each for _, each, _ in pickletools.genops(pickled)]
-        where, held = next((k, a) for k, a in enumerate(arguments) if isinstance(a, bytes))
-        _, *shape = [a for a in arguments[where:] if type(a) is int][:5]
+        arguments = [argument for _, argument, _ in pickletools.genops(pickled)]
+        position, storage_bytes = next(
+            (k, argument) for k, argument in enumerate(arguments) if isinstance(argument, bytes)
+        )
+        _, *shape = [value for value in arguments[position:] if type(value) is int][:5]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # this storage type is deprecated
-            storage = torch.load(io.BytesIO(held), map_location="cpu", weights_only=True)
+            storage = torch.load(io.BytesIO(storage_bytes), map_location="cpu", weights_only=True)
             return torch.tensor(storage.tolist()).reshape(shape)
 
     def invert(self, grid: Tensor, size: tuple[int, int], separable: bool) -> Tensor:
@@ -69,15 +71,15 @@ class Official:
 
         Everything that is computed only once is computed here.
         """
-        with _on_a_cpu():
+        with _stubbed_requirements():
             shape = tuple(saliency.shape[-2:])
             maker = self._grid.RecasensSaliencyToGridMixin(
                 shape, shape, separable=separable, attraction_fwhm=fwhm
             )
-        return lambda: _made(maker, saliency, separable)
+        return lambda: _make_grid(maker, saliency, separable)
 
 
-def _made(maker: Any, saliency: Tensor, separable: bool) -> Tensor:
+def _make_grid(maker: Any, saliency: Tensor, separable: bool) -> Tensor:
     like, device = torch.zeros(1), saliency.device
     if separable:
         _, grid = maker.separable_saliency_to_grid(
@@ -85,8 +87,8 @@ def _made(maker: Any, saliency: Tensor, separable: bool) -> Tensor:
         )
     else:
         _, grid = maker.nonseparable_saliency_to_grid(like, saliency, device)
-    made: Tensor = grid
-    return made
+    result: Tensor = grid
+    return result
 
 
 class _Registry:
@@ -94,11 +96,11 @@ class _Registry:
 
     def register_module(self) -> Any:
         """Return a decorator that returns the class unchanged."""
-        return lambda each: each
+        return lambda module: module
 
 
 @contextmanager
-def _on_a_cpu() -> Iterator[None]:
+def _stubbed_requirements() -> Iterator[None]:
     """Replace missing requirements of the official code by stubs."""
     builder = types.ModuleType("mmdet3d.models.builder")
     builder.MODELS = _Registry()  # type: ignore[attr-defined]

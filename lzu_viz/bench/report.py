@@ -12,7 +12,7 @@ from typing import Any, TextIO
 PACKAGES = ("lzu_viz", "torch", "jupyterlab", "ipywidgets", "anywidget", "matplotlib")
 
 
-class CannotRun(Exception):  # noqa: N818 - it is no error of ours, the machine lacks something
+class CannotRun(Exception):  # noqa: N818 - not an error of this code
     """Raised if a requirement of a benchmark is missing; the message names it and the remedy."""
 
 
@@ -28,18 +28,18 @@ class Progress:
         self._steps = steps
         self._out = out or sys.stderr
         self._done = 0
-        self._said = ""
+        self._last = ""
 
-    def step(self, what: str) -> None:
+    def step(self, step: str) -> None:
         """Show the step that begins now; all earlier steps count as done."""
-        share = min(1.0, self._done / self._steps)
+        fraction = min(1.0, self._done / self._steps)
         self._done += 1
         if self._out.isatty():
-            bar = "#" * round(20 * share)
-            self._write(f"\r[{bar:<20}] {share:4.0%} {what}\x1b[K")
-        elif what != self._said:
-            self._write(f"{share:4.0%} {what}\n")
-        self._said = what
+            bar = "#" * round(20 * fraction)
+            self._write(f"\r[{bar:<20}] {fraction:4.0%} {step}\x1b[K")
+        elif step != self._last:
+            self._write(f"{fraction:4.0%} {step}\n")
+        self._last = step
 
     def close(self) -> None:
         """Erase the progress line."""
@@ -81,7 +81,7 @@ def write(result: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Format cells as columns, the first left-aligned and all others right-aligned.
 
     Example:
@@ -89,11 +89,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
                      ours
         latency, ms  26.1
     """
-    lines = [head, *rows]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
-    set_lines = []
+    lines = [header, *rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    formatted = []
     for line in lines:
         cells = [line[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        set_lines.append("  ".join(cells).rstrip())
-    return "\n".join(set_lines)
+        formatted.append("  ".join(cells).rstrip())
+    return "\n".join(formatted)

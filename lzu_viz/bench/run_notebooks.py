@@ -85,16 +85,16 @@ def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
 def run(paths: Sequence[Path]) -> dict[Path, Ran]:
     """Run notebooks, store them, and print and return the time and memory of each."""
     width = max(len(str(path)) for path in paths)
-    print(f"{'notebook':<{width}}  seconds  peak MB", flush=True)
-    took = {}
+    print(f"{'notebook':<{width}}  seconds  peak MiB", flush=True)
+    runs = {}
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
-        took[path] = execute(notebook, path.parent)
+        runs[path] = execute(notebook, path.parent)
         notebook.metadata.pop("widgets", None)
         nbformat.write(notebook, path)
         draw(notebook, path.parent / "pictures" / f"{path.stem}.jpg")
-        print(f"{path!s:<{width}}  {took[path].seconds:7.1f}  {took[path].peak_mb:7d}", flush=True)
-    return took
+        print(f"{path!s:<{width}}  {runs[path].seconds:7.1f}  {runs[path].peak_mb:7d}", flush=True)
+    return runs
 
 
 def draw(notebook: Any, path: Path) -> None:
@@ -105,8 +105,8 @@ def draw(notebook: Any, path: Path) -> None:
         for output in cell.get("outputs", []):
             if jpeg := output.get("data", {}).get("image/jpeg"):
                 with Image.open(io.BytesIO(base64.b64decode(jpeg))) as picture:
-                    high = round(WIDE * picture.height / picture.width)
-                    small = picture.convert("RGB").resize((WIDE, high), Image.Resampling.LANCZOS)
+                    height = round(WIDE * picture.height / picture.width)
+                    small = picture.convert("RGB").resize((WIDE, height), Image.Resampling.LANCZOS)
                 small.save(path, quality=85)
                 return
 
@@ -116,14 +116,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lzu_viz.bench.run_notebooks", description=__doc__
     )
-    parser.add_argument("notebooks", nargs="+", type=Path)
-    took = run(parser.parse_args().notebooks)
-    total = sum(each.seconds for each in took.values())
-    largest = max(each.peak_mb for each in took.values())
-    print(f"all: {total:.0f} s; the largest took {largest} MB")
-    for path, each in took.items():
-        if each.peak_mb > LARGEST_MB:
-            print(f"{path} took {each.peak_mb} MB, more than {LARGEST_MB}", file=sys.stderr)
+    parser.add_argument("notebooks", nargs="+", type=Path, help="notebooks to run, in place")
+    runs = run(parser.parse_args().notebooks)
+    total = sum(measured.seconds for measured in runs.values())
+    largest = max(measured.peak_mb for measured in runs.values())
+    print(f"total: {total:.0f} s; largest peak memory: {largest} MiB")
+    for path, measured in runs.items():
+        if measured.peak_mb > LARGEST_MB:
+            print(
+                f"{path}: peak memory {measured.peak_mb} MiB exceeds the limit of {LARGEST_MB} MiB",
+                file=sys.stderr,
+            )
     return int(largest > LARGEST_MB)
 
 

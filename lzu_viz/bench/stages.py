@@ -49,8 +49,13 @@ def run(rounds: int = 7) -> dict[str, Any]:
 
 def text(result: Mapping[str, Any]) -> str:
     """Format a report as tables: each stage as a fraction of the network's time, then totals."""
-    head = ["input, saliency, warp", *(s for s in STAGES if s != "network"), "all, ms", "GFLOPs"]
-    parts = [f"{result['threads']} threads; stages as parts of the network's time"]
+    header = [
+        "input, saliency, warp",
+        *(s for s in STAGES if s != "network"),
+        "total, ms",
+        "GFLOPs",
+    ]
+    parts = [f"{result['threads']} threads; stages as fractions of the network's time"]
     for network in SIZES:
         lines = []
         for row in result["rows"]:
@@ -59,8 +64,8 @@ def text(result: Mapping[str, Any]) -> str:
             seconds = row["seconds"]
             kind = "separable" if row["separable"] else "full"
             name = f"{row['size'][0]}x{row['size'][1]}, {row['saliency']}, {kind}"
-            shares = [f"{seconds[s] / seconds['network']:.1%}" for s in STAGES if s != "network"]
+            fractions = [f"{seconds[s] / seconds['network']:.1%}" for s in STAGES if s != "network"]
             total = f"{sum(seconds.values()) * 1e3:.1f}"
-            lines.append([name, *shares, total, f"{sum(row['flops'].values()) / 1e9:.2f}"])
-        parts.append(f"\n{network}\n" + table(head, lines))
+            lines.append([name, *fractions, total, f"{sum(row['flops'].values()) / 1e9:.2f}"])
+        parts.append(f"\n{network}\n" + table(header, lines))
     return "\n".join(parts)

@@ -38,31 +38,31 @@ def medians(contenders: Contenders, rounds: int, progress: Progress, what: str) 
     Returns:
         Seconds of each function, the median over its rounds.
     """
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    timings: dict[str, list[float]] = {name: [] for name in contenders}
     slow = set[str]()
-    for turn in range(rounds + 1):
+    for round_index in range(rounds + 1):
         for name, run in contenders.items():
-            if turn == 0:
+            if round_index == 0:
                 progress.step(f"{what}: {name}")
-            if name in slow or (len(taken[name]) >= 3 and sum(taken[name]) > ENOUGH):
+            if name in slow or (len(timings[name]) >= 3 and sum(timings[name]) > ENOUGH):
                 continue
-            seconds = _seconds(run, LEAST if turn else 0)
-            if turn == 0 and seconds > SLOW:
+            seconds = _seconds(run, LEAST if round_index else 0)
+            if round_index == 0 and seconds > SLOW:
                 slow.add(name)
-            if turn or name in slow:
-                taken[name].append(seconds)
-    return {name: median(each) for name, each in taken.items()}
+            if round_index or name in slow:
+                timings[name].append(seconds)
+    return {name: median(times) for name, times in timings.items()}
 
 
 def _seconds(run: Callable[[], object], minimum: float) -> float:
     synchronise()
-    started, times, passed = time.perf_counter(), 0, 0.0
-    while not times or passed < minimum:
+    started, runs, elapsed = time.perf_counter(), 0, 0.0
+    while not runs or elapsed < minimum:
         run()
         synchronise()
-        times += 1
-        passed = time.perf_counter() - started
-    return passed / times
+        runs += 1
+        elapsed = time.perf_counter() - started
+    return elapsed / runs
 
 
 def synchronise() -> None:
@@ -79,7 +79,7 @@ def loaded(path: Path) -> Any:
     """
     spec = spec_from_file_location(f"measured_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise CannotRun(f"{path} cannot be loaded")
+        raise CannotRun(f"cannot load {path} as a Python module")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -106,5 +106,5 @@ def peak_mb(run: Callable[[], object]) -> float | None:
 
 
 def _kilobytes(status: Path, name: str) -> int:
-    line = next(each for each in status.read_text().splitlines() if each.startswith(f"{name}:"))
+    line = next(entry for entry in status.read_text().splitlines() if entry.startswith(f"{name}:"))
     return int(line.split()[1])

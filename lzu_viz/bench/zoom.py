@@ -54,10 +54,10 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     Returns:
         A report; times in seconds.
     """
-    theirs = Official(official) if official else None
+    official_code = Official(official) if official else None
     progress = Progress(5 + 8 * len(ZOOMS) + 3 * len(UNZOOMS))
     rows = [
-        *_grids(theirs, rounds, progress),
+        *_grids(official_code, rounds, progress),
         *_zooms(rounds, progress),
         *_unzooms(rounds, progress),
     ]
@@ -67,21 +67,22 @@ def run(official: Path | None = None, rounds: int = 7) -> dict[str, Any]:
     return report("zoom", rows, {}, threads=torch.get_num_threads(), errors=errors)
 
 
-def _look() -> Tensor:
+def _saliency_map() -> Tensor:
+    """Return a saliency map with one Gaussian, `1 1 27 48`."""
     spot = saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1, size=(27, 48))
     return saliency.mix(saliency.uniform((27, 48)), spot)
 
 
-def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
-    """Time making a grid from saliency."""
-    saliency_map, rows = _look(), []
+def _grids(official_code: Official | None, rounds: int, progress: Progress) -> list[dict[str, Any]]:
+    """Return the times of making a grid from saliency."""
+    saliency_map, rows = _saliency_map(), []
     fwhm = (FWHM / saliency_map.shape[-2], FWHM / saliency_map.shape[-1])
     for separable in (True, False):
         contenders: dict[str, Callable[[], object]] = {
             "ours": partial(Warp.from_saliency, saliency_map, PIECES, fwhm, separable)
         }
-        if theirs:
-            contenders["official"] = theirs.grid_maker(saliency_map, FWHM, separable)
+        if official_code:
+            contenders["official"] = official_code.grid_maker(saliency_map, FWHM, separable)
         what = f"grid from saliency, {'separable' if separable else 'non-separable'}"
         rows.append(
             {"what": what, "unit": "ours", "seconds": medians(contenders, rounds, progress, what)}
@@ -90,19 +91,19 @@ def _grids(theirs: Official | None, rounds: int, progress: Progress) -> list[dic
 
 
 def _zooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
-    """Time zooming an image."""
+    """Return the times of zooming an image."""
     rows = []
     for source, size in ZOOMS:
-        warp = Warp.from_saliency(_look())
+        warp = Warp.from_saliency(_saliency_map())
         general = Warp.from_grid(warp.grid)
         image, points = torch.rand(1, 3, *source), warp.source_map(size)
         fine_map = warp.source_map((size[0] * FINEST, size[1] * FINEST))
         contenders: dict[str, Callable[[], object]] = {
             "uniform": partial(F.interpolate, image, size, mode="bilinear", antialias=True),
             "means": partial(warp.zoom, image, size),
-            "means, new warp": partial(_anew, warp, image, size),
+            "means, new warp": partial(_zoom_uncached, warp, image, size),
             "mipmap": partial(general.zoom, image, size),
-            "mipmap, new warp": partial(_anew, general, image, size),
+            "mipmap, new warp": partial(_zoom_uncached, general, image, size),
             "one sample": partial(F.grid_sample, image, points, align_corners=False),
             f"{FINEST}x{FINEST} samples": partial(_supersampled, image, fine_map, FINEST),
             "kornia's pyramid": partial(build_pyramid, image, 4),
@@ -113,14 +114,14 @@ def _zooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
     return rows
 
 
-def _anew(warp: Warp, image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Zoom by a warp with an empty cache."""
+def _zoom_uncached(warp: Warp, image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the zoomed image, computed with an empty cache."""
     return Warp(warp.grid, warp.axes).zoom(image, size)
 
 
 def _supersampled(image: Tensor, points: Tensor, samples: int) -> Tensor:
-    read = F.grid_sample(image, points, padding_mode="border", align_corners=False)
-    return F.avg_pool2d(read, samples)
+    sampled = F.grid_sample(image, points, padding_mode="border", align_corners=False)
+    return F.avg_pool2d(sampled, samples)
 
 
 def zone_plate(side: int) -> Tensor:
@@ -133,30 +134,32 @@ def zone_plate(side: int) -> Tensor:
 def _errors() -> dict[str, float]:
     """Return the root mean square errors of the zooms of a zone plate, by name."""
     plate, size = zone_plate(PLATE), (SEEN, SEEN)
-    warp = Warp.from_saliency(_look())
+    warp = Warp.from_saliency(_saliency_map())
     points = warp.source_map((SEEN * REFERENCE, SEEN * REFERENCE))
-    wanted = _supersampled(plate, points, REFERENCE)
+    expected = _supersampled(plate, points, REFERENCE)
     zoomed = {
         "means": warp.zoom(plate, size),
         "mipmap": Warp.from_grid(warp.grid).zoom(plate, size),
         "one sample": warp.zoom(plate, size, antialias=False),
     }
-    return {name: float((each - wanted).square().mean().sqrt()) for name, each in zoomed.items()}
+    return {
+        name: float((image - expected).square().mean().sqrt()) for name, image in zoomed.items()
+    }
 
 
 def _unzooms(rounds: int, progress: Progress) -> list[dict[str, Any]]:
-    """Time unzooming features, in both memory layouts, with a precomputed inverse."""
+    """Return the times of unzooming features, in both memory layouts, with a cached inverse."""
     rows = []
-    for size, wanted in UNZOOMS:
-        warp = Warp.from_saliency(_look())
-        points, features = warp.zoomed_map(wanted), torch.rand(1, CHANNELS, *size)
-        last = features.contiguous(memory_format=torch.channels_last)
+    for size, unzoomed_size in UNZOOMS:
+        warp = Warp.from_saliency(_saliency_map())
+        points, features = warp.zoomed_map(unzoomed_size), torch.rand(1, CHANNELS, *size)
+        channels_last = features.contiguous(memory_format=torch.channels_last)
         contenders: dict[str, Callable[[], object]] = {
             "grid_sample": partial(F.grid_sample, features, points, align_corners=False),
             "ours": partial(sample, features, points),
-            "ours, channels last": partial(sample, last, points),
+            "ours, channels last": partial(sample, channels_last, points),
         }
-        what = f"unzoom {size[0]}x{size[1]} to {wanted[0]}x{wanted[1]}"
+        what = f"unzoom {size[0]}x{size[1]} to {unzoomed_size[0]}x{unzoomed_size[1]}"
         seconds = medians(contenders, rounds, progress, what)
         rows.append({"what": what, "unit": "grid_sample", "seconds": seconds})
     return rows
@@ -171,7 +174,7 @@ def text(result: Mapping[str, Any]) -> str:
             [name, f"{seconds / unit:.2f}", f"{seconds * 1e3:.2f}"]
             for name, seconds in row["seconds"].items()
         ]
-        parts.append("\n" + table([row["what"], f"of {row['unit']}", "ms"], lines))
+        parts.append("\n" + table([row["what"], f"/ {row['unit']}", "ms"], lines))
     errors = [[name, f"{error:.4f}"] for name, error in result["errors"].items()]
     parts.append("\n" + table([f"zone plate {PLATE} to {SEEN}", "rms error"], errors))
     return "\n".join([f"{result['threads']} threads", *parts])

@@ -86,8 +86,8 @@ class Setting(NamedTuple):
 
 def time_interleaved(
     runs: Mapping[Key, Callable[[], object]],
-    rounds: int = 5,
-    bar: Bar[Key] = lambda keys, _: keys,
+    rounds: int,
+    bar: Bar[Key],
 ) -> dict[Key, Cost]:
     """Return the costs of callables, timed in turn so that other load affects all of them equally.
 
@@ -149,8 +149,8 @@ def total(costs: Mapping[Stage, Cost], without: Collection[Stage] = ()) -> Cost:
         >>> total(costs, without=("inverse", "unzoom"))
         Cost(flops=5, seconds=2.5)
     """
-    kept = [cost for stage, cost in costs.items() if stage not in without]
-    return Cost(sum(cost.flops for cost in kept), sum(cost.seconds for cost in kept))
+    counted = [cost for stage, cost in costs.items() if stage not in without]
+    return Cost(sum(cost.flops for cost in counted), sum(cost.seconds for cost in counted))
 
 
 @torch.no_grad()
@@ -166,9 +166,11 @@ def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
     policy = entry.build()
     inputs = SaliencyInputs(_image(check.size(setting.source)), BOXES)
     saliency_map = policy(inputs)
-    plain = setting.saliency == "uniform"
+    is_uniform = setting.saliency == "uniform"
     warp = (
-        Warp.identity() if plain else Warp.from_saliency(saliency_map, separable=setting.separable)
+        Warp.identity()
+        if is_uniform
+        else Warp.from_saliency(saliency_map, separable=setting.separable)
     )
     system = LZU.from_network(
         module,
@@ -183,21 +185,21 @@ def stages(setting: Setting) -> dict[Stage, Callable[[], object]]:
     levels = [unzoomed] if isinstance(unzoomed, Tensor) else list(unzoomed)
     sizes = system.unzoomed_sizes(levels)
 
-    def new() -> Warp:
+    def uncached() -> Warp:
         """Return a copy of the warp with empty caches."""
         return Warp.from_axes(*warp.axes) if warp.axes else Warp.from_grid(warp.grid)
 
     runs: dict[Stage, Callable[[], object]] = {
         "saliency": lambda: policy(inputs),
         "grid": lambda: Warp.from_saliency(saliency_map, separable=setting.separable),
-        "zoom": lambda: system.zoom(inputs.image, warp if entry.is_static else new()),
+        "zoom": lambda: system.zoom(inputs.image, warp if entry.is_static else uncached()),
         "network": lambda: system.encode(trace.zoomed),
-        "inverse": lambda: new().zoomed_maps(sizes),
+        "inverse": lambda: uncached().zoomed_maps(sizes),
         "unzoom": lambda: system.unzoom(levels, warp),
         "head": lambda: system.head(trace.head_inputs),
     }
     left_out = {"saliency", "grid", "inverse"} if entry.is_static else set[Stage]()
-    left_out |= {"unzoom"} if plain else set()
+    left_out |= {"unzoom"} if is_uniform else set()
     return {stage: run for stage, run in runs.items() if stage not in left_out}
 
 

@@ -24,7 +24,7 @@ _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
 
 
 def show_terms(
-    axes: Sequence[Axes], cells: Tensor, terms: Mapping[str, Tensor], point: float, drawn: float
+    axes: Sequence[Axes], cells: Tensor, terms: Mapping[str, Tensor], point: float, mapped: float
 ) -> list[BarContainer]:
     """Show the terms of the attraction of a point in one dimension, one below the other.
 
@@ -35,7 +35,7 @@ def show_terms(
         cells: `n`, equally spaced cell centres in [-1, 1].
         terms: `n` values each, by axis label.
         point: p, in [-1, 1].
-        drawn: T(p), in [-1, 1].
+        mapped: T(p), in [-1, 1].
 
     Returns:
         The bars of each term.
@@ -44,28 +44,31 @@ def show_terms(
         ValueError: the numbers of axes and terms differ.
     """
     if len(axes) != len(terms):
-        raise ValueError(f"show_terms needs one axis a term, got {len(axes)} and {len(terms)}")
-    places, width = _numbers(cells), 0.8 * 2 / len(cells)
+        raise ValueError(f"expected one axis per term, got {len(axes)} axes, {len(terms)} terms")
+    positions, width = _to_numpy(cells), 0.8 * 2 / len(cells)
     bars = []
     for ax, colour, (label, values) in zip(axes, (GRID, FOVEA, ANSWER), terms.items(), strict=True):
-        bars.append(ax.bar(places, _numbers(values), width, color=colour))
+        bars.append(ax.bar(positions, _to_numpy(values), width, color=colour))
         ax.axvline(point, color=INK, linestyle="--", linewidth=1)
         ax.set(xlim=(-1, 1), ylabel=label, yticks=(), ylim=(0, 1.3 * float(values.max())))
-    last, height = axes[-1], 1.15 * float(values.max())
-    last.axvline(drawn, color=FOLD, linewidth=2)
-    last.annotate(
+    bottom_ax, height = axes[-1], 1.15 * float(values.max())
+    bottom_ax.axvline(mapped, color=FOLD, linewidth=2)
+    bottom_ax.annotate(
         "",
-        (drawn, height),
+        (mapped, height),
         (point, height),
         arrowprops={"arrowstyle": "->", "color": FOLD, "lw": 2, "shrinkA": 0, "shrinkB": 0},
     )
-    right = drawn >= point
-    for place, name, colour, before in ((point, "p", INK, right), (drawn, "T(p)", FOLD, not right)):
-        side = -0.02 if before else 0.02
-        last.text(
-            place + side, height, name, color=colour, ha="right" if before else "left", va="center"
+    moves_right = mapped >= point
+    for x, name, colour, is_left in (
+        (point, "p", INK, moves_right),
+        (mapped, "T(p)", FOLD, not moves_right),
+    ):
+        offset = -0.02 if is_left else 0.02
+        bottom_ax.text(
+            x + offset, height, name, color=colour, ha="right" if is_left else "left", va="center"
         )
-    last.set(xlabel="x")
+    bottom_ax.set(xlabel="x")
     return bars
 
 
@@ -78,7 +81,7 @@ def show_threads(ax: Axes, zoomed: Tensor, source: Tensor, title: str = "") -> L
         source: `n`, their positions in the source frame.
         title: of the axes.
     """
-    top, bottom = _numbers(zoomed), _numbers(source)
+    top, bottom = _to_numpy(zoomed), _to_numpy(source)
     ends = np.stack([top, np.ones_like(top), bottom, np.zeros_like(bottom)], axis=-1)
     threads = LineCollection(list(ends.reshape(-1, 2, 2)), colors=ANSWER, linewidths=0.8)
     ax.add_collection(threads)
@@ -103,9 +106,9 @@ def show_curves(
         even: whether the identity is drawn too, thin and dotted, labelled "uniform".
     """
     if even:
-        ax.plot(_numbers(places), _numbers(places), ":", color=INK, linewidth=1, label="uniform")
+        ax.plot(_to_numpy(places), _to_numpy(places), ":", color=INK, linewidth=1, label="uniform")
     lines = [
-        ax.plot(_numbers(places), _numbers(values), color=colour, linestyle=dashes, label=name)[0]
+        ax.plot(_to_numpy(places), _to_numpy(values), color=colour, linestyle=dashes, label=name)[0]
         for (name, values), colour, dashes in zip(curves.items(), SERIES, _DASHES, strict=False)
     ]
     ax.set_title(title, color=INK)
@@ -163,13 +166,13 @@ def dim_unseen(ax: Axes, covered: Tensor) -> AxesImage:
         ax: axes that show the source over [-1, 1] x [-1, 1].
         covered: `1 h w`, boolean.
     """
-    veil = torch.zeros(*covered.shape[-2:], 4)
-    veil[..., 3] = 0.75 * (~covered[0]).float()
+    shade = torch.zeros(*covered.shape[-2:], 4)
+    shade[..., 3] = 0.75 * (~covered[0]).float()
     aspect = ax.get_aspect()
-    drawn = ax.imshow(veil.cpu().numpy(), extent=(-1, 1, 1, -1))
+    drawn = ax.imshow(shade.cpu().numpy(), extent=(-1, 1, 1, -1))
     ax.set_aspect(aspect)
     return drawn
 
 
-def _numbers(values: Tensor) -> np.ndarray:
+def _to_numpy(values: Tensor) -> np.ndarray:
     return np.asarray(values.detach().cpu())

@@ -49,26 +49,25 @@ def show_detections(
 
 
 def show_precision(
-    ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str], column: str = "ap50"
+    ax: Axes, summary: Sequence[Mapping[str, Any]], systems: Sequence[str]
 ) -> list[ErrorbarContainer]:
     """Plot average precision against input size, one line per system, with its interval.
 
     Args:
         ax: axes to draw on.
-        summary: rows with `rows`, `system`, ``column``, and its ends with suffixes " low", " high".
+        summary: rows with `rows`, `system`, `ap50`, `ap50 low` and `ap50 high`.
         systems: that are drawn.
-        column: name of the metric in the rows.
     """
     drawn = []
     sizes = sorted({row["rows"] for row in summary})
     for number, system in enumerate(systems):
-        of = {row["rows"]: row for row in summary if row["system"] == system}
+        rows_of_system = {row["rows"]: row for row in summary if row["system"] == system}
         colour, mark, line = STYLES[system]
         drawn.append(
             draw_intervals(
                 ax,
                 dodge(len(sizes), number, len(systems), 0.05),
-                [_interval(of[rows], column) for rows in sizes],
+                [_interval(rows_of_system[rows], "ap50") for rows in sizes],
                 colour=colour,
                 mark=mark,
                 line=line,
@@ -76,7 +75,7 @@ def show_precision(
             )
         )
     ax.set_xticks(range(len(sizes)), [f"{rows} x {rows * 3 // 2}" for rows in sizes])
-    top = max(row[f"{column} high"] for row in summary if row["system"] in systems)
+    top = max(row["ap50 high"] for row in summary if row["system"] in systems)
     # Leave room for the legend above the curves.
     ax.set(xlabel="rows x columns of the input", ylabel="AP at IoU 0.5", ylim=(0, 1.35 * top))
     ax.spines[["top", "right"]].set_visible(False)
@@ -91,14 +90,14 @@ def show_sizes(
     drawn = []
     width = 0.8 / len(systems)
     for number, system in enumerate(systems):
-        (row,) = (each for each in summary if (each["rows"], each["system"]) == (rows, system))
-        places = dodge(len(SIZES), number, len(systems), width)
+        (row,) = (entry for entry in summary if (entry["rows"], entry["system"]) == (rows, system))
+        positions = dodge(len(SIZES), number, len(systems), width)
         colour, mark, _ = STYLES[system]
-        ax.bar(places, [row[size] for size in SIZES], width, color=colour, alpha=0.35)
+        ax.bar(positions, [row[size] for size in SIZES], width, color=colour, alpha=0.35)
         drawn.append(
             draw_intervals(
                 ax,
-                places,
+                positions,
                 [_interval(row, size) for size in SIZES],
                 colour=colour,
                 mark=mark,

@@ -22,9 +22,7 @@ _ALONG = 65
 """Points per line of cells, as warped lines are curved."""
 
 
-def draw_cells(
-    ax: Axes, size: Sequence[int], warp: Warp | None = None, colour: str = GRID
-) -> LineCollection:
+def draw_cells(ax: Axes, size: Sequence[int], warp: Warp | None = None) -> LineCollection:
     """Draw the cells of a feature map.
 
     Args:
@@ -32,7 +30,6 @@ def draw_cells(
         size: (rows, columns) of the map.
         warp: maps the cells from the zoomed frame to the source frame that the axes show; the first
             of a batch. None for cells in the frame of the axes.
-        colour: of the lines.
 
     Returns:
         The lines between cells, the horizontal ones first.
@@ -47,7 +44,7 @@ def draw_cells(
     if warp is not None:
         flat = points.reshape(1, -1, 2).to(warp.grid)
         points = warp[0].to_source(flat).reshape(points.shape).detach().cpu()
-    drawn = LineCollection(list(points.numpy()), colors=colour, linewidths=1)
+    drawn = LineCollection(list(points.numpy()), colors=GRID, linewidths=1)
     ax.add_collection(drawn)
     return drawn
 
@@ -72,9 +69,7 @@ def show_map(ax: Axes, values: Tensor, title: str = "", shape: float | None = No
     return drawn
 
 
-def show_readers(
-    ax: Axes, weights: Tensor, title: str = "", shape: float | None = None
-) -> AxesImage:
+def show_readers(ax: Axes, weights: Tensor, title: str = "") -> AxesImage:
     """Show the total weight of each cell of a map in the samples taken from it.
 
     Args:
@@ -82,28 +77,26 @@ def show_readers(
         weights: `h w`, sums of interpolation weights: 0 is red; from dark to bright, up to 1 and
             above.
         title: of the axes.
-        shape: as in :func:`show_map`.
     """
-    drawn = show_map(ax, torch.where(weights > 0, weights, -1.0), title, shape)
+    drawn = show_map(ax, torch.where(weights > 0, weights, -1.0), title)
     drawn.set_cmap(colormaps["cividis"].with_extremes(under=FOLD))
     drawn.set_clim(0, 1)
     return drawn
 
 
-def draw_drift(ax: Axes, places: Tensor, drift: Tensor, colour: str = FOLD) -> Quiver:
+def draw_drift(ax: Axes, places: Tensor, drift: Tensor) -> Quiver:
     """Draw an arrow from each point to the true position of its features.
 
     Args:
         ax: over the frame [-1, 1] x [-1, 1].
         places: `n 2`, (x, y) in [-1, 1].
         drift: `n 2`, offsets in the same units.
-        colour: of the arrows.
     """
     (x, y), (u, v) = places.cpu().T.numpy(), drift.cpu().T.numpy()
     drawn: Quiver = ax.quiver(
-        x, y, u, v, color=colour, angles="xy", scale_units="xy", scale=1, width=0.006, zorder=3
+        x, y, u, v, color=FOLD, angles="xy", scale_units="xy", scale=1, width=0.006, zorder=3
     )
-    ax.plot(x, y, ".", color=colour, markersize=3)
+    ax.plot(x, y, ".", color=FOLD, markersize=3)
     return drawn
 
 
@@ -148,16 +141,18 @@ def show_receptive_field(
     rows, columns = strength.shape
     x, y = centre
     ax.imshow(strength.sqrt().cpu().numpy(), extent=(-x, columns - x, rows - y, -y), cmap="cividis")
-    half, share = stride / 2, strength.cpu() / strength.cpu().sum()
-    where = (
-        float((share.sum(0) * (torch.arange(columns) + 0.5)).sum()) - x,
-        float((share.sum(1) * (torch.arange(rows) + 0.5)).sum()) - y,
+    half, weights = stride / 2, strength.cpu() / strength.cpu().sum()
+    field_centre = (
+        float((weights.sum(0) * (torch.arange(columns) + 0.5)).sum()) - x,
+        float((weights.sum(1) * (torch.arange(rows) + 0.5)).sum()) - y,
     )
-    around = (-half, half, half, -half, -half), (-half, -half, half, half, -half)
-    ax.plot(*around, color=GRID, linewidth=2)
+    outline = (-half, half, half, -half, -half), (-half, -half, half, half, -half)
+    ax.plot(*outline, color=GRID, linewidth=2)
     (cell,) = ax.plot(0, 0, "o", color=GRID, markersize=9, label="the cell's centre")
-    (mark,) = ax.plot(*where, "P", color=FOLD, markersize=11, label="centre of what it looks at")
+    (field,) = ax.plot(
+        *field_centre, "P", color=FOLD, markersize=11, label="centre of its receptive field"
+    )
     reach = 2 * stride
     ax.set(xlim=(-reach, reach), ylim=(reach, -reach), xlabel="pixels", ylabel="pixels")
     ax.set_title(title, color=INK)
-    return cell, mark
+    return cell, field

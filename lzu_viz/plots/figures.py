@@ -91,11 +91,13 @@ def show_axis(ax: Axes, warp: Warp, title: str = "") -> Line2D:
         ValueError: the warp is not separable, so that its x also depends on y.
     """
     if warp.axes is None:
-        raise ValueError("only a separable warp maps x by itself; this one is non-separable")
-    places = torch.linspace(-1, 1, warp.pieces[1] + 1)
-    (curve,) = ax.plot(places, warp.axes[0][0].detach().cpu(), ".-", color=ANSWER, label="T")
+        raise ValueError(
+            "expected a separable warp, got a non-separable one: its x also depends on y"
+        )
+    positions = torch.linspace(-1, 1, warp.pieces[1] + 1)
+    (curve,) = ax.plot(positions, warp.axes[0][0].detach().cpu(), ".-", color=ANSWER, label="T")
     ax.plot((-1, 1), (-1, 1), "--", color=INK, linewidth=0.8, label="uniform")
-    ax.set(xlabel="x of a pixel in the zoomed picture", ylabel="x of the place it shows")
+    ax.set(xlabel="x in the zoomed picture", ylabel="x in the source")
     ax.set_title(title, color=INK)
     ax.legend()
     return curve

@@ -33,15 +33,15 @@ def draw_intervals(
         label: in the legend.
         horizontal: whether values are on the x axis and places on the y axis.
     """
-    where = np.asarray(places, dtype=float)
+    positions = np.asarray(places, dtype=float)
     middle, low, high = np.array(intervals).T
     # An interval may exclude its mean; matplotlib rejects negative error bars.
-    apart = np.maximum([middle - low, high - middle], 0)
+    errors = np.maximum([middle - low, high - middle], 0)
     drawn = ax.errorbar(
-        middle if horizontal else where,
-        where if horizontal else middle,
-        xerr=apart if horizontal else None,
-        yerr=None if horizontal else apart,
+        middle if horizontal else positions,
+        positions if horizontal else middle,
+        xerr=errors if horizontal else None,
+        yerr=None if horizontal else errors,
         color=colour,
         marker=mark,
         linestyle=line,
@@ -58,4 +58,4 @@ def dodge(count: int, number: int, of: int, apart: float) -> list[float]:
         >>> dodge(2, number=0, of=2, apart=0.5), dodge(2, number=1, of=2, apart=0.5)
         ([-0.25, 0.75], [0.25, 1.25])
     """
-    return [place + apart * (number - (of - 1) / 2) for place in range(count)]
+    return [index + apart * (number - (of - 1) / 2) for index in range(count)]

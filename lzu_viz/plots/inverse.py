@@ -52,17 +52,17 @@ def show_step_back(ax: Axes, nodes: Tensor, value: float, position: float) -> Li
     Returns:
         The line from the value across to the curve, and down to the position.
     """
-    places = torch.linspace(-1, 1, len(nodes)).tolist()
-    ax.vlines(places, -1, nodes.tolist(), color=GRID, linewidth=0.8)
-    ax.hlines(nodes.tolist(), -1, places, color=GRID, linewidth=0.8)
-    ax.plot(places, nodes.tolist(), ".-", color=ANSWER, label="T")
-    (way,) = ax.plot(
-        (-1, position, position), (value, value, -1), "--", color=FOLD, label="the way back"
+    positions = torch.linspace(-1, 1, len(nodes)).tolist()
+    ax.vlines(positions, -1, nodes.tolist(), color=GRID, linewidth=0.8)
+    ax.hlines(nodes.tolist(), -1, positions, color=GRID, linewidth=0.8)
+    ax.plot(positions, nodes.tolist(), ".-", color=ANSWER, label="T")
+    (line,) = ax.plot(
+        (-1, position, position), (value, value, -1), "--", color=FOLD, label="inversion"
     )
     ax.plot(position, value, "o", color=FOLD)
-    ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="place in the zoomed picture", ylabel="source")
+    ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="position in the zoomed image", ylabel="source")
     ax.legend(loc="upper left")
-    return way
+    return line
 
 
 def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Line2D]:
@@ -93,11 +93,11 @@ def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Li
     ax.autoscale_view()
     ax.autoscale(False)
     for v, line in zip(roots, lines, strict=True):
-        far = piece.at(torch.tensor([-9.0, 10.0]), v.expand(2)).T.tolist()
-        ax.plot(*far, line.get_linestyle(), color=line.get_color(), linewidth=1)
-    place = (float(point[0]), float(point[1]))
-    ax.plot(*place, "o", color=MARK, markersize=8, zorder=3)
-    ax.annotate("q", place, (9, 6), textcoords="offset points", color=INK)
+        extension = piece.at(torch.tensor([-9.0, 10.0]), v.expand(2)).T.tolist()
+        ax.plot(*extension, line.get_linestyle(), color=line.get_color(), linewidth=1)
+    position = (float(point[0]), float(point[1]))
+    ax.plot(*position, "o", color=MARK, markersize=8, zorder=3)
+    ax.annotate("q", position, (9, 6), textcoords="offset points", color=INK)
     # In image coordinates, y points downwards.
     ax.set(aspect="equal", xlabel="x of the source", ylabel="y of the source")
     ax.invert_yaxis()
@@ -114,10 +114,12 @@ def show_quadratic(ax: Axes, square: float, linear: float, constant: float) -> l
     Raises:
         ValueError: there are not two real roots.
     """
-    under = linear**2 - 4 * square * constant
-    if square == 0 or under <= 0:
-        raise ValueError(f"two real roots are wanted, got {square} v^2 + {linear} v + {constant}")
-    roots = [(sign * under**0.5 - linear) / (2 * square) for sign in (1, -1)]
+    discriminant = linear**2 - 4 * square * constant
+    if square == 0 or discriminant <= 0:
+        raise ValueError(
+            f"expected a polynomial with two real roots, got {square} v^2 + {linear} v + {constant}"
+        )
+    roots = [(sign * discriminant**0.5 - linear) / (2 * square) for sign in (1, -1)]
     middle, half = sum(roots) / 2, abs(roots[0] - roots[1])
     v = torch.linspace(min(middle - 0.75 * half, -0.1), max(middle + 0.75 * half, 1.1), 101)
     ax.axvspan(0, 1, color=GRID, alpha=0.25, label="inside the piece")
@@ -127,11 +129,11 @@ def show_quadratic(ax: Axes, square: float, linear: float, constant: float) -> l
     for root, colour, name in zip(roots, (ANSWER, FOLD), ("rises", "falls"), strict=True):
         slope = 2 * square * root + linear
         step = half / 5
-        near = (root - step, root + step)
+        tangent_ends = (root - step, root + step)
         style = "-" if name == "rises" else "--"
         label = f"f {name} at {root:.2f}"
         tangents += ax.plot(
-            near, (-slope * step, slope * step), style, color=colour, lw=3, label=label
+            tangent_ends, (-slope * step, slope * step), style, color=colour, lw=3, label=label
         )
         ax.plot(root, 0, "o", color=colour)
     ax.set(xlabel="v", ylabel="f(v)")
@@ -154,16 +156,18 @@ def draw_bounds(ax: Axes, warp: Warp, places: Tensor) -> list[Rectangle]:
     boxes = []
     for corners in _corners(warp, places):
         (left, top), (right, bottom) = corners.amin(dim=0).tolist(), corners.amax(dim=0).tolist()
-        shape = (left, top), right - left, bottom - top
-        boxes.append(Rectangle(*shape, fill=False, edgecolor=FOLD, linestyle="--", linewidth=1.5))
+        rectangle = (left, top), right - left, bottom - top
+        boxes.append(
+            Rectangle(*rectangle, fill=False, edgecolor=FOLD, linestyle="--", linewidth=1.5)
+        )
         ax.add_patch(boxes[-1])
     return boxes
 
 
 def fill_pieces(ax: Axes, warp: Warp, places: Tensor, colour: str = FOLD) -> PolyCollection:
     """Fill pieces `k 2`, (row, column), of a warp, the first of a batch, over the source frame."""
-    around = _corners(warp, places)[:, [0, 1, 3, 2]].numpy()
-    shapes = PolyCollection(list(around), facecolor=colour, alpha=0.35)
+    outlines = _corners(warp, places)[:, [0, 1, 3, 2]].numpy()
+    shapes = PolyCollection(list(outlines), facecolor=colour, alpha=0.35)
     ax.add_collection(shapes)
     return shapes
 
@@ -179,9 +183,9 @@ def show_pieces(ax: Axes, pieces: Tensor, columns: int) -> AxesImage:
     parity = (pieces.div(columns, rounding_mode="floor") + pieces % columns) % 2
     shade = parity.float().masked_fill(pieces < 0, torch.nan)
     colours = ListedColormap(["white", MARK])
-    shown = ax.imshow(shade.numpy(), colours, alpha=0.5, vmin=0, vmax=1, extent=(-1, 1, 1, -1))
+    drawn = ax.imshow(shade.numpy(), colours, alpha=0.5, vmin=0, vmax=1, extent=(-1, 1, 1, -1))
     ax.set(aspect="auto", xlabel="x of the source", ylabel="y of the source")
-    return shown
+    return drawn
 
 
 def hatch(ax: Axes, where: Tensor) -> QuadContourSet:

@@ -57,16 +57,24 @@ def show_budget(
         ValueError: parts of the source are not visible.
     """
     if not bool(magnification.isfinite().all()):
-        raise ValueError("some of the source is out of view, so that the budget is not closed")
+        raise ValueError(
+            "expected finite magnification everywhere, got NaN or infinity: parts of the source "
+            "are out of view; use a warp with anti-crop"
+        )
     pixels = magnification[0].flatten().square().sort(descending=True).values.cpu().numpy()
-    share = (np.arange(len(pixels)) + 0.5) / len(pixels)
+    fraction = (np.arange(len(pixels)) + 0.5) / len(pixels)
     ax.axhline(1, color=INK, linewidth=1)
-    gained = ax.fill_between(share, pixels, 1, where=pixels > 1, color=FOVEA, label="gained")
-    paid = ax.fill_between(share, pixels, 1, where=pixels <= 1, color=MARK, label="paid")
-    ax.set(xlim=(0, 1), ylim=(0, 5), xlabel="share of the source", ylabel="pixels (uniform = 1)")
+    gained = ax.fill_between(fraction, pixels, 1, where=pixels > 1, color=FOVEA, label="gained")
+    lost = ax.fill_between(fraction, pixels, 1, where=pixels <= 1, color=MARK, label="lost")
+    ax.set(
+        xlim=(0, 1),
+        ylim=(0, 5),
+        xlabel="fraction of the source area",
+        ylabel="pixels (uniform = 1)",
+    )
     ax.set_title(title, color=INK)
     ax.legend()
-    return gained, paid
+    return gained, lost
 
 
 def show_gain(
@@ -96,34 +104,30 @@ def show_gain(
     return drawn
 
 
-def show_ranked(
-    ax: Axes, gains: Mapping[str, Interval], title: str = "", label: str = ""
-) -> ErrorbarContainer:
+def show_ranked(ax: Axes, gains: Mapping[str, Interval], title: str = "") -> ErrorbarContainer:
     """Plot differences from uniform as bars, the largest loss on top: losses red, gains blue.
 
     Args:
         ax: axes to draw on.
         gains: differences with their intervals, by name.
         title: of the axes.
-        label: of the x axis.
 
     Raises:
         ValueError: there are no gains.
     """
     if not gains:
-        raise ValueError("there is nothing to rank")
+        raise ValueError("expected at least one gain, got an empty mapping")
     ordered = sorted(gains.items(), key=_mean, reverse=True)
     intervals = [interval for _, interval in ordered]
-    places = list(range(len(ordered)))
+    positions = list(range(len(ordered)))
     colours = [FOLD if mean < 0 else ANSWER for mean, _, _ in intervals]
-    ax.barh(places, [mean for mean, _, _ in intervals], color=colours, alpha=0.45)
-    drawn = draw_intervals(ax, places, intervals, colour=INK, mark="o", line="", horizontal=True)
+    ax.barh(positions, [mean for mean, _, _ in intervals], color=colours, alpha=0.45)
+    drawn = draw_intervals(ax, positions, intervals, colour=INK, mark="o", line="", horizontal=True)
     ax.axvline(0, color=INK, linewidth=1)
-    ax.set_yticks(places, [name for name, _ in ordered])
-    ax.set(xlabel=label)
+    ax.set_yticks(positions, [name for name, _ in ordered])
     ax.set_title(title, color=INK)
     return drawn
 
 
-def _mean(named: tuple[str, Interval]) -> float:
-    return named[1][0]
+def _mean(item: tuple[str, Interval]) -> float:
+    return item[1][0]

@@ -30,9 +30,7 @@ TINT = 0.6
 """Opacity of the tint."""
 
 
-def show_mask(
-    ax: Axes, image: Tensor, mask: Tensor, title: str = "", colour: str = ANSWER
-) -> AxesImage:
+def show_mask(ax: Axes, image: Tensor, mask: Tensor, title: str = "") -> AxesImage:
     """Show an image with the pixels of a mask tinted.
 
     Args:
@@ -40,16 +38,15 @@ def show_mask(
         image: `1 3 h w` in 0..1.
         mask: `1 1 h w`, boolean, over the same frame, of any size.
         title: of the axes.
-        colour: of the tint.
 
     Returns:
         The tint.
     """
     show_image(ax, image, title)
-    where = mask[0, 0].cpu().numpy()
-    tint = np.empty((*where.shape, 4), dtype=np.float32)
-    tint[..., :3] = to_rgb(colour)
-    tint[..., 3] = TINT * where
+    inside = mask[0, 0].cpu().numpy()
+    tint = np.empty((*inside.shape, 4), dtype=np.float32)
+    tint[..., :3] = to_rgb(ANSWER)
+    tint[..., 3] = TINT * inside
     return ax.imshow(
         tint,
         extent=(-1, 1, 1, -1),
@@ -58,13 +55,13 @@ def show_mask(
     )
 
 
-def draw_outline(ax: Axes, mask: Tensor, colour: str = TRUTH) -> QuadContourSet:
+def draw_outline(ax: Axes, mask: Tensor) -> QuadContourSet:
     """Draw the contour of a mask `1 1 h w`, halfway between pixels inside and outside."""
     x, y = (axis.cpu().numpy() for axis in pixel_centres(mask.shape[-2:])[0].unbind(-1))
     inside = mask[0, 0].float().cpu().numpy()
     # A contour changes the limits of the axes.
     limits = ax.get_xlim(), ax.get_ylim()
-    drawn = ax.contour(x, y, inside, levels=[0.5], colors=[colour], linewidths=1.5)
+    drawn = ax.contour(x, y, inside, levels=[0.5], colors=[TRUTH], linewidths=1.5)
     ax.set(xlim=limits[0], ylim=limits[1])
     return drawn
 
@@ -86,11 +83,13 @@ def show_intervals(
         title: of the axes.
     """
     drawn = []
-    for number, (name, each) in enumerate(intervals.items()):
+    for number, (name, system_intervals) in enumerate(intervals.items()):
         colour, mark = STYLES[name]
-        places = dodge(len(groups), number, len(intervals), 0.12)
+        positions = dodge(len(groups), number, len(intervals), 0.12)
         drawn.append(
-            draw_intervals(ax, places, each, colour=colour, mark=mark, line="", label=name)
+            draw_intervals(
+                ax, positions, system_intervals, colour=colour, mark=mark, line="", label=name
+            )
         )
     ax.axhline(0, color=INK, linewidth=0.8)
     ax.set_xticks(range(len(groups)), list(groups))

@@ -31,8 +31,8 @@ def picture(image: Tensor, size: Sequence[int] | None = None, smooth: bool = Tru
     drawn = Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
     if size is None:
         return drawn
-    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
-    return drawn.resize((size[1], size[0]), how)
+    resampling = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    return drawn.resize((size[1], size[0]), resampling)
 
 
 def centred(drawn: Picture, size: Sequence[int]) -> Picture:
@@ -54,11 +54,11 @@ def heat(values: Tensor, size: Sequence[int], unit: str, square: bool = False) -
         unit: of the values.
         square: whether the map is a centred square, like the zoomed frame, or fills the result.
     """
-    known = values.isfinite()
-    top = nice(float(values[known].amax()) if bool(known.any()) else 0.0)
+    finite = values.isfinite()
+    top = nice(float(values[finite].amax()) if bool(finite.any()) else 0.0)
     index = (values.nan_to_num(0.0) / top * 255).round().clamp(0, 255).to(torch.uint8)
     pixels = MAP[index.cpu().numpy()]
-    pixels[~known.cpu().numpy()] = ImageColor.getrgb(PAPER)
+    pixels[~finite.cpu().numpy()] = ImageColor.getrgb(PAPER)
     drawn = Image.fromarray(pixels)
     side = (min(size), min(size)) if square else (size[0], size[1])
     page = centred(drawn.resize((side[1], side[0]), Image.Resampling.BILINEAR), size)
@@ -72,10 +72,10 @@ def with_grid(drawn: Picture, warp: Warp) -> Picture:
     """Return the source image with the pieces of a warp, the first of a batch, drawn over it."""
     out, grid = drawn.copy(), warp.grid[0].detach()
     rows, columns = warp.pieces
-    lines = [grid[i] for i in _every(rows)] + [grid[:, j] for j in _every(columns)]
+    lines = [grid[i] for i in _drawn_lines(rows)] + [grid[:, j] for j in _drawn_lines(columns)]
     pen = ImageDraw.Draw(out)
     for line in lines:
-        pen.line(_places(out, line), fill=GRID, width=max(1, drawn.width // 500))
+        pen.line(_pixel_positions(out, line), fill=GRID, width=max(1, drawn.width // 500))
     return out
 
 
@@ -89,7 +89,7 @@ def with_fovea(drawn: Picture, centre: tuple[float, float], sigma: float) -> Pic
     """
     out = drawn.copy()
     pen = ImageDraw.Draw(out)
-    ((x, y),) = _places(out, torch.tensor([centre]))
+    ((x, y),) = _pixel_positions(out, torch.tensor([centre]))
     across, down = sigma * out.width, sigma * out.height
     ring = [x - across, y - down, x + across, y + down]
     arm = out.width / 90
@@ -100,24 +100,23 @@ def with_fovea(drawn: Picture, centre: tuple[float, float], sigma: float) -> Pic
     return out
 
 
-def with_mask(drawn: Picture, mask: Tensor, colour: str = ANSWER) -> Picture:
+def with_mask(drawn: Picture, mask: Tensor) -> Picture:
     """Return the image with the pixels of a mask tinted.
 
     Args:
         drawn: image under the mask.
         mask: `1 1 h w`, boolean, over the same frame, of any size.
-        colour: of the tint.
     """
-    where = _stencil(mask, drawn)
-    tinted = Image.blend(drawn, Image.new("RGB", drawn.size, colour), 0.6)
-    return Image.composite(tinted, drawn, where)
+    stencil = _stencil(mask, drawn)
+    tinted = Image.blend(drawn, Image.new("RGB", drawn.size, ANSWER), 0.6)
+    return Image.composite(tinted, drawn, stencil)
 
 
-def with_outline(drawn: Picture, mask: Tensor, colour: str = TRUTH) -> Picture:
+def with_outline(drawn: Picture, mask: Tensor) -> Picture:
     """Return the image with the outline of a mask `1 1 h w`."""
-    where = _stencil(mask, drawn)
-    line = ImageChops.subtract(where.filter(ImageFilter.MaxFilter(3)), where)
-    return Image.composite(Image.new("RGB", drawn.size, colour), drawn, line)
+    stencil = _stencil(mask, drawn)
+    line = ImageChops.subtract(stencil.filter(ImageFilter.MaxFilter(3)), stencil)
+    return Image.composite(Image.new("RGB", drawn.size, TRUTH), drawn, line)
 
 
 def with_boxes(
@@ -127,39 +126,38 @@ def with_boxes(
     out = drawn.copy()
     pen = ImageDraw.Draw(out)
     for index, box in enumerate(boxes.detach()):
-        (left, top), (right, bottom) = _places(out, box.view(2, 2))
+        (left, top), (right, bottom) = _pixel_positions(out, box.view(2, 2))
         pen.rectangle([left, top, max(left, right), max(top, bottom)], outline=colour, width=3)
         if labels:
             _write(pen, (left, max(0.0, top - 24)), labels[index], colour)
     return out
 
 
-def with_note(drawn: Picture, text: str, colour: str = ANSWER) -> Picture:
+def with_note(drawn: Picture, text: str) -> Picture:
     """Return the image with a text in the bottom left corner."""
     out = drawn.copy()
-    _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, colour)
+    _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, ANSWER)
     return out
 
 
-def with_inset(drawn: Picture, box: Tensor, part: float = 0.42) -> Picture:
+def with_inset(drawn: Picture, box: Tensor) -> Picture:
     """Return the image with an enlarged inset of a box, in the corner farthest from the box.
 
     Args:
         drawn: the image.
         box: `4`, xyxy in [-1, 1].
-        part: side of the inset as a fraction of the image height.
     """
-    (left, top), (right, bottom) = _places(drawn, box.detach().view(2, 2))
-    side = round(part * drawn.height)
+    (left, top), (right, bottom) = _pixel_positions(drawn, box.detach().view(2, 2))
+    side = round(0.42 * drawn.height)
     half = max(right - left, bottom - top, 8.0) * 0.75
     x, y = (left + right) / 2, (top + bottom) / 2
-    near = drawn.resize((side, side), Image.Resampling.BICUBIC, box=_within(drawn, x, y, half))
+    enlarged = drawn.resize((side, side), Image.Resampling.BICUBIC, box=_within(drawn, x, y, half))
     out = drawn.copy()
     corner = (
         0 if x > drawn.width / 2 else drawn.width - side,
         0 if y > drawn.height / 2 else drawn.height - side,
     )
-    out.paste(near, corner)
+    out.paste(enlarged, corner)
     pen = ImageDraw.Draw(out)
     pen.rectangle([*corner, corner[0] + side - 1, corner[1] + side - 1], outline="white", width=3)
     pen.rectangle(_within(drawn, x, y, half), outline="white", width=1)
@@ -201,13 +199,13 @@ def jpeg(drawn: Picture, quality: int = 88) -> bytes:
     return out.getvalue()
 
 
-def _every(pieces: int) -> list[int]:
+def _drawn_lines(pieces: int) -> list[int]:
     """Return the indices of the nodes whose lines are drawn, always with the outer two."""
     step = -(-pieces // MOST_LINES)
     return sorted({*range(0, pieces, step), pieces})
 
 
-def _places(drawn: Picture, points: Tensor) -> list[tuple[float, float]]:
+def _pixel_positions(drawn: Picture, points: Tensor) -> list[tuple[float, float]]:
     """Return points `n 2` in [-1, 1] as pixel positions in an image."""
     pixels = (points + 1) / 2 * torch.tensor([drawn.width - 1, drawn.height - 1])
     return [(x, y) for x, y in pixels.tolist()]
@@ -230,12 +228,12 @@ def _threshold(value: int) -> int:
     return 255 * (value > 127)
 
 
-def _write(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, colour: str) -> None:
+def _write(pen: ImageDraw.ImageDraw, position: tuple[float, float], text: str, colour: str) -> None:
     font = _font(20)
-    pen.rectangle(pen.textbbox(place, text, font=font), fill=colour)
+    pen.rectangle(pen.textbbox(position, text, font=font), fill=colour)
     red, green, blue = ImageColor.getrgb(colour)[:3]
     dark = 0.3 * red + 0.6 * green + 0.1 * blue < 140
-    pen.text(place, text, fill="white" if dark else INK, font=font)
+    pen.text(position, text, fill="white" if dark else INK, font=font)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

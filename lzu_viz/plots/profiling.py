@@ -59,29 +59,35 @@ def show_stages(
 def show_shares(ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> list[BarContainer]:
     """Plot the warp's fraction of the operations and of the time for each setting."""
     names = [name_of(setting) for setting in costs]
-    places = range(len(names))
+    positions = range(len(names))
     bars = []
     for part, shift, colour, label in (
         ("flops", -0.2, "0.75", "of the operations"),
         ("seconds", 0.2, FOVEA, "of the time"),
     ):
-        shares = [100 * warp_share(cost, part) for cost in costs.values()]
+        percentages = [100 * warp_share(cost, part) for cost in costs.values()]
         bars.append(
-            ax.barh([p + shift for p in places], shares, height=0.38, color=colour, label=label)
+            ax.barh(
+                [position + shift for position in positions],
+                percentages,
+                height=0.38,
+                color=colour,
+                label=label,
+            )
         )
         ax.bar_label(bars[-1], fmt="%.1f", padding=3, fontsize="small", color=INK)
-    ax.set_yticks([*places], names)
+    ax.set_yticks([*positions], names)
     ax.invert_yaxis()
     ax.margins(x=0.12)
-    ax.set_xlabel("per cent that are the warp's: saliency, grid, zoom, inverse, unzoom")
+    ax.set_xlabel("per cent for the warp: saliency, grid, zoom, inverse, unzoom")
     ax.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.4, -0.2), frameon=False)
     return bars
 
 
 def warp_share(costs: Mapping[Stage, Cost], part: str) -> float:
     """Return the warp's fraction of the operations ("flops") or of the time ("seconds")."""
-    every = {stage: float(getattr(cost, part)) for stage, cost in costs.items()}
-    return 1 - (every["network"] + every["head"]) / sum(every.values())
+    values = {stage: float(getattr(cost, part)) for stage, cost in costs.items()}
+    return 1 - (values["network"] + values["head"]) / sum(values.values())
 
 
 def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
@@ -117,8 +123,8 @@ def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
         ax.set_xlabel(label)
     axes[0].set_ylabel("AP at IoU 0.5")
     axes[1].legend(frameon=False, fontsize="small", loc="lower right")
-    sides = " · ".join(
+    summary = " · ".join(
         f"{name} {row[rows][1]:.2f} for {row[rows][0].seconds * 1e3:.0f} ms"
         for name, row in trade.items() if rows in row
     )  # fmt: skip
-    figure.suptitle(f"{rows} rows: {sides}", color=INK, fontsize="medium")
+    figure.suptitle(f"{rows} rows: {summary}", color=INK, fontsize="medium")

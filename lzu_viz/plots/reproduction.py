@@ -97,8 +97,8 @@ GROUPS = {
 
 def groups() -> dict[str, tuple[str, ...]]:
     """Return `GROUPS`, with an additional group of registered systems that are in none of them."""
-    known = {name for names in GROUPS.values() for name in names}
-    others = tuple(name for name in SYSTEMS if name not in known)
+    grouped = {name for names in GROUPS.values() for name in names}
+    others = tuple(name for name in SYSTEMS if name not in grouped)
     return {**GROUPS, **({"other systems": others} if others else {})}
 
 
@@ -107,11 +107,11 @@ def show_systems(
 ) -> None:
     """Plot a metric of each system: a bar for the mean, a dot for each seed."""
     for row, system in enumerate(systems):
-        some = select(results, system=system)
-        mean, _, high, _ = spread(some, metric)
+        of_system = select(results, system=system)
+        mean, _, high, _ = spread(of_system, metric)
         colour = colour_of(system)
         ax.barh(row, mean, color=colour, alpha=0.35, height=0.7)
-        values = [each.metrics.get(metric, np.nan) for each in some]
+        values = [result.metrics.get(metric, np.nan) for result in of_system]
         ax.plot(values, [row] * len(values), "o", color=colour, markersize=5)
         ax.annotate(f"{mean:.3f}", (high, row), (6, 0), textcoords="offset points",
                     va="center", color=INK, fontsize="small")  # fmt: skip
@@ -132,10 +132,10 @@ def show_gains(ax: Axes, results: Sequence[Result], metric: str, systems: Sequen
         if system == "uniform" or not seeds:
             continue
         colour = colour_of(system)
-        clear = low > 0 or high < 0
+        same_sign = low > 0 or high < 0
         ax.plot([low, high], [row, row], "|-", color=colour, linewidth=3, markersize=14)
         ax.plot(mean, row, "o", color=colour, markersize=6,
-                markerfacecolor=colour if clear else "white")  # fmt: skip
+                markerfacecolor=colour if same_sign else "white")  # fmt: skip
         ax.annotate(f"{mean:+.3f}", (high, row), (8, 0), textcoords="offset points",
                     va="center", color=INK, fontsize="small")  # fmt: skip
     ax.axvline(0, color=INK, linewidth=1)
@@ -166,17 +166,20 @@ def show_table(
         ValueError: there are no matching results.
     """
     task, metric = what
-    ours = select(results, task=task, scale=scale, preset="far")
-    there = [name for name in groups()[group] if spread(select(ours, system=name), metric).seeds]
-    if not there:
+    matching = select(results, task=task, scale=scale, preset="far")
+    systems = [
+        name for name in groups()[group] if spread(select(matching, system=name), metric).seeds
+    ]
+    if not systems:
         raise ValueError(
-            f"no run of {task} at {scale:g} has the figure {metric!r}; choose another one"
+            f"no result of {task} at scale {scale:g} has the metric {metric!r}; choose another "
+            "task, metric or scale"
         )
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    show_systems(left, ours, metric, there)
-    show_gains(right, ours, metric, there)
+    show_systems(left, matching, metric, systems)
+    show_gains(right, matching, metric, systems)
     right.set_yticklabels([])
-    seeds = len({each.seed for each in ours if each.system in there})
+    seeds = len({result.seed for result in matching if result.system in systems})
     figure.suptitle(f"{TITLES[task]} at {scale:g} of the size, seeds: {seeds}", color=INK)
 
 
@@ -197,12 +200,15 @@ def show_frontier(
     figures: dict[str, dict[float, tuple[Cost, float]]] = {}
     for name in systems:
         for scale in scales:
-            some = select(results, task=task, system=name, scale=scale, preset="far")
+            of_scale = select(results, task=task, system=name, scale=scale, preset="far")
             cost = costs.get(Run(task, name, scale, 0))
-            if some and cost is not None:
-                figures.setdefault(name, {})[scale] = cost, spread(some, metric).mean
+            if of_scale and cost is not None:
+                figures.setdefault(name, {})[scale] = cost, spread(of_scale, metric).mean
     if not figures:
-        raise ValueError(f"no run of {task} is chosen; choose systems that are made for it")
+        raise ValueError(
+            f"no result of {task} for the systems {[*systems]} at the scales {[*scales]}; choose "
+            "systems that support the task"
+        )
     axes = figure.subplots(1, 2, sharey=True)
     for ax, part, unit, label in (
         (axes[0], "flops", 1e9, "billions of operations a picture"),

@@ -22,13 +22,13 @@ _APART = 1.035
 """Factor between the x positions of neighbouring curves, so that error bars do not overlap."""
 
 
-def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str], colour: str = TRUTH) -> list[Text]:
+def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str]) -> list[Text]:
     """Draw boxes `n 4`, xyxy in [-1, 1], each with its name below it, and return the texts."""
-    written: list[Text] = []
+    texts: list[Text] = []
     for box, name in zip(boxes, names, strict=True):
-        draw_box(ax, box, colour)
+        draw_box(ax, box, TRUTH)
         left, _, right, bottom = box.tolist()
-        written.append(
+        texts.append(
             ax.annotate(
                 name,
                 ((left + right) / 2, bottom),
@@ -38,10 +38,10 @@ def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str], colour: str = TRUT
                 va="top",
                 fontsize=9,
                 color=INK,
-                bbox={"boxstyle": "round,pad=0.2", "facecolor": colour, "edgecolor": "none"},
+                bbox={"boxstyle": "round,pad=0.2", "facecolor": TRUTH, "edgecolor": "none"},
             )
         )
-    return written
+    return texts
 
 
 def show_contrast(
@@ -55,12 +55,16 @@ def show_contrast(
         curves: remaining fraction of the contrast for each period, by name; at most five.
         title: of the axes.
     """
-    ax.axvspan(min(periods), 2, color=FOLD, alpha=0.12, linewidth=0, label="too fine to be shown")
+    ax.axvspan(
+        min(periods), 2, color=FOLD, alpha=0.12, linewidth=0, label="too fine to be represented"
+    )
     lines = [
         ax.plot(periods, list(values), marker=marker, color=colour, label=name)[0]
         for (name, values), colour, marker in zip(curves.items(), _COLOURS, MARKERS, strict=False)
     ]
-    ax.set(xlabel="a stripe and its gap, in pixels of the small picture", ylabel="contrast left")
+    ax.set(
+        xlabel="period of the stripes, in pixels of the small picture", ylabel="remaining contrast"
+    )
     ax.set_ylim(bottom=0)
     log_axis(ax, [period for period in (0.5, 1, 2, 4, 8) if period <= max(periods)])
     ax.set_title(title, color=INK)
@@ -89,10 +93,10 @@ def show_by_size(
     drawn = []
     styles = zip(curves.items(), _COLOURS, MARKERS, strict=False)
     for index, ((name, points), colour, marker) in enumerate(styles):
-        places = [height * _APART ** (index - (len(curves) - 1) / 2) for height in points]
+        positions = [height * _APART ** (index - (len(curves) - 1) / 2) for height in points]
         drawn.append(
             draw_intervals(
-                ax, places, list(points.values()), colour=colour, mark=marker, label=name
+                ax, positions, list(points.values()), colour=colour, mark=marker, label=name
             )
         )
     ax.set_ylim(-0.04, 1.04)
@@ -124,12 +128,15 @@ def show_systems(
     for index, ((person, by_system), colour, marker) in enumerate(styles):
         systems = systems or list(by_system)
         if list(by_system) != systems:
-            raise ValueError(f"all need the systems {systems}, got {list(by_system)} of {person}")
-        places = dodge(len(systems), index, len(means), 0.24)
+            raise ValueError(
+                f"expected the systems {systems} for each person, got {list(by_system)} "
+                f"for {person!r}"
+            )
+        positions = dodge(len(systems), index, len(means), 0.24)
         drawn.append(
             draw_intervals(
                 ax,
-                places,
+                positions,
                 list(by_system.values()),
                 colour=colour,
                 mark=marker,

@@ -1,4 +1,4 @@
-"""Plots of driving scenes: images with boxes and masks, 3D boxes, and the bird's-eye view."""
+"""Plots of driving scenes: images with boxes, 3D boxes, and the bird's-eye view."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,28 +8,22 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..datasets.driving import AREAS, CLASSES
+from ..datasets.driving import CLASSES
 from ..datasets.streets import GroundTruth, Streets
 from ..experiments.training.upsampling import match_targets
 from ..geometry.boxes import Detections
 from ..metrics.detection3d import Detections3D
 from ..metrics.matching import match_greedily
 from .figures import draw_box, draw_boxes, show_image
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, PAPER, TRUTH
+from .palette import ANSWER, FOLD, GRID, INK, MARK, MARKERS, PAPER, TRUTH
 
 CLASS_COLOURS = (ANSWER, FOLD, MARK)
 """Colours of cars, pedestrians and signs."""
-
-AREA_COLOURS = (
-    "#7F7F7F", "#C8B88A", "#B08060", "#2E8B57", "#CFE8F5", "#4D4D4D", ANSWER, FOLD, MARK,
-)  # fmt: skip
-"""Colours of the classes of a semantic mask, in order; those of objects as in `CLASS_COLOURS`."""
 
 _EDGES = (
     (0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7),
@@ -37,10 +31,10 @@ _EDGES = (
 """Edges of a 3D box, as pairs of indices of its `corners`."""
 
 
-def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor, width: float = 1.5) -> None:
+def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor) -> None:
     """Draw boxes `n 4`, xyxy in [-1, 1], in the colours of their classes."""
     for box, label in zip(boxes, labels.tolist(), strict=True):
-        draw_box(ax, box, CLASS_COLOURS[label]).set_linewidth(width)
+        draw_box(ax, box, CLASS_COLOURS[label]).set_linewidth(1.5)
 
 
 def class_legend(ax: Axes, ground_truth: bool = False) -> None:
@@ -54,27 +48,6 @@ def class_legend(ax: Axes, ground_truth: bool = False) -> None:
               bbox_to_anchor=(0.5, 0))  # fmt: skip
 
 
-def show_semantic_mask(ax: Axes, semantic_mask: Tensor, title: str = "") -> AxesImage:
-    """Show a semantic mask `1 h w`, each class in its colour."""
-    colours = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in AREA_COLOURS], np.uint8)
-    rows, columns = semantic_mask.shape[-2:]
-    drawn = ax.imshow(
-        colours[semantic_mask[0].cpu().numpy()], extent=(-1, 1, 1, -1), aspect=rows / columns
-    )
-    ax.set(xticks=[], yticks=[])
-    ax.set_title(title, color=INK)
-    return drawn
-
-
-def area_legend(ax: Axes) -> None:
-    """Add a legend of the classes of a semantic mask."""
-    handles = [
-        Patch(color=colour, label=name) for name, colour in zip(AREAS, AREA_COLOURS, strict=True)
-    ]
-    ax.legend(handles=handles, frameon=False, ncols=5, loc="upper center", fontsize="small",
-              bbox_to_anchor=(0.5, 0))  # fmt: skip
-
-
 def corners(boxes_3d: Tensor) -> Tensor:
     """Return the corners of boxes `n 7` in the camera frame: `n 8 3`, in metres.
 
@@ -82,11 +55,11 @@ def corners(boxes_3d: Tensor) -> Tensor:
     """
     sides = torch.tensor([-0.5, 0.5], dtype=boxes_3d.dtype)
     unit = torch.cartesian_prod(sides, sides, sides)
-    own = unit * boxes_3d[:, None, 3:6]
+    in_box_axes = unit * boxes_3d[:, None, 3:6]
     sine, cosine = boxes_3d[:, 6, None].sin(), boxes_3d[:, 6, None].cos()
-    x, y, z = own.unbind(-1)
-    turned = torch.stack([cosine * x + sine * z, y, cosine * z - sine * x], dim=-1)
-    return turned + boxes_3d[:, None, :3]
+    x, y, z = in_box_axes.unbind(-1)
+    rotated = torch.stack([cosine * x + sine * z, y, cosine * z - sine * x], dim=-1)
+    return rotated + boxes_3d[:, None, :3]
 
 
 def draw_boxes_3d(
@@ -95,7 +68,6 @@ def draw_boxes_3d(
     camera: Tensor,
     size: Sequence[int],
     colour: str,
-    line: str = "-",
     width: float = 1.2,
 ) -> LineCollection:
     """Draw the edges of 3D boxes over an image.
@@ -106,16 +78,15 @@ def draw_boxes_3d(
         camera: (focal length, x, y of the principal point) in pixels of ``size``.
         size: (rows, columns) of the image.
         colour: of the lines.
-        line: style of the lines.
         width: of the lines.
     """
     ahead = boxes_3d[boxes_3d[:, 2] > 1.0] if len(boxes_3d) else boxes_3d.reshape(0, 7)
     points = corners(ahead)
     depth = points[..., 2:].clamp(min=0.3)
     pixels = camera[0] * points[..., :2] / depth + camera[1:]
-    places = (pixels / torch.tensor([size[1], size[0]]) * 2 - 1).numpy()
-    lines: list[NDArray[np.float32]] = [box[list(edge)] for box in places for edge in _EDGES]
-    drawn = LineCollection(lines, colors=colour, linestyles=line, linewidths=width)
+    positions = (pixels / torch.tensor([size[1], size[0]]) * 2 - 1).numpy()
+    lines: list[NDArray[np.float32]] = [box[list(edge)] for box in positions for edge in _EDGES]
+    drawn = LineCollection(lines, colors=colour, linewidths=width)
     ax.add_collection(drawn)
     ax.set(xlim=(-1, 1), ylim=(1, -1))
     return drawn
@@ -128,7 +99,6 @@ def show_from_above(
     camera: Tensor,
     size: Sequence[int],
     reach: float = 70.0,
-    title: str = "",
 ) -> None:
     """Show 3D boxes `n 7` in bird's-eye view: ground truth filled, detections as outlines.
 
@@ -145,7 +115,6 @@ def show_from_above(
             _draw_from_above(ax, box, colour, filled)
     ax.set(xlim=(-half, half), ylim=(0, reach), aspect="equal", xlabel="m to the right",
            ylabel="m ahead")  # fmt: skip
-    ax.set_title(title, color=INK)
 
 
 def _draw_from_above(ax: Axes, box: Tensor, colour: str, filled: bool) -> None:
@@ -163,19 +132,6 @@ def _draw_from_above(ax: Axes, box: Tensor, colour: str, filled: bool) -> None:
             linewidth=0.8 if filled else 1.6)  # fmt: skip
     ax.plot((x, x + sine * (length / 2 + 1.2)), (z, z + cosine * (length / 2 + 1.2)), color=edge,
             linewidth=0.8 if filled else 1.6)  # fmt: skip
-
-
-def show_flow(ax: Axes, image: Tensor, flow: Tensor, every: int = 16, title: str = "") -> None:
-    """Draw arrows of a flow `1 2 h w`, (x, y) in [-1, 1], over the image `1 3 h w`."""
-    rows, columns = flow.shape[-2:]
-    y = np.arange(every // 2, rows, every)
-    x = np.arange(every // 2, columns, every)
-    arrows = flow[0][:, y][:, :, x].cpu().numpy()
-    places = np.meshgrid(2 * (x + 0.5) / columns - 1, 2 * (y + 0.5) / rows - 1)
-    ax.imshow(image[0].permute(1, 2, 0).cpu().numpy(), extent=(-1, 1, 1, -1), aspect=rows / columns)
-    ax.quiver(*places, *arrows, angles="xy", scale_units="xy", scale=1, color=FOVEA, width=0.002)
-    ax.set(xticks=[], yticks=[], xlim=(-1, 1), ylim=(1, -1))
-    ax.set_title(title, color=INK)
 
 
 def show_detections(
@@ -240,21 +196,23 @@ def show_in_space(
         detections: by the name of the system, for each scene.
     """
     image, ground_truth = streets.image([scene]), streets.ground_truth[scene]
-    each = detections[system][scene]
-    sure = each.scores >= score
-    boxes = each.boxes[sure]
+    predicted = detections[system][scene]
+    above_score = predicted.scores >= score
+    boxes = predicted.boxes[above_score]
     axes = figure.subplot_mosaic("ac;bc", width_ratios=(2.1, 1))
-    right = _near(boxes, each.labels[sure], ground_truth)
-    title = f"{system}: {right} of {len(ground_truth.boxes)} found within {AROUND:g} m"
-    for name, words in (("a", title), ("b", "its middle, twice as large")):
-        show_image(axes[name], image, words)
-        for some, colour, width in ((ground_truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
-            draw_boxes_3d(axes[name], some, ground_truth.camera, streets.size, colour, width=width)
+    n_found = _near(boxes, predicted.labels[above_score], ground_truth)
+    title = f"{system}: {n_found} of {len(ground_truth.boxes)} found within {AROUND:g} m"
+    for name, text in (("a", title), ("b", "close-up of the middle, twice as large")):
+        show_image(axes[name], image, text)
+        for boxes_3d, colour, width in ((ground_truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
+            draw_boxes_3d(
+                axes[name], boxes_3d, ground_truth.camera, streets.size, colour, width=width
+            )
     axes["b"].set(xlim=(-0.5, 0.5), ylim=(0.4, -0.6))
     show_from_above(
         axes["c"], ground_truth.boxes_3d, boxes, ground_truth.camera, streets.size, _FAR
     )
-    axes["c"].set_title("from above: true yellow, found blue", color=INK)
+    axes["c"].set_title("from above: true yellow, predicted blue", color=INK)
 
 
 def _near(boxes_3d: Tensor, labels: Tensor, ground_truth: GroundTruth) -> int:
@@ -277,12 +235,12 @@ def show_depths(ax: Axes, true: Tensor, pred: Tensor, labels: Tensor, title: str
     for times in (0.9, 1.1):
         ax.plot(ends, ends * times, "--", color=INK, linewidth=0.7)
     for label, name in enumerate(CLASSES):
-        own = labels == label
-        ax.plot(true[own], pred[own], MARKERS[label], color=CLASS_COLOURS[label], markersize=3.5,
-                alpha=0.7, label=name)  # fmt: skip
+        of_class = labels == label
+        ax.plot(true[of_class], pred[of_class], MARKERS[label], color=CLASS_COLOURS[label],
+                markersize=3.5, alpha=0.7, label=name)  # fmt: skip
     ax.set(xscale="log", yscale="log", xlim=ends.tolist(), ylim=ends.tolist(), aspect="equal")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_ticks([10, 20, 40, 80], ["10", "20", "40", "80"])
-    ax.set(xlabel="true depth (m)", ylabel="said depth (m)")
+    ax.set(xlabel="true depth (m)", ylabel="predicted depth (m)")
     ax.set_title(title, color=INK)

@@ -26,10 +26,10 @@ def show_times(ax: Axes, rows: Sequence[Mapping[str, Any]], title: str = "") -> 
     colours = dict(zip(names, SERIES, strict=False)) | {"sample": INK}
     markers = dict(zip(names, MARKERS, strict=False)) | {"sample": "x"}
     for name, colour in colours.items():
-        own = [row for row in rows if name in row["seconds"]]
+        timed = [row for row in rows if name in row["seconds"]]
         ax.plot(
-            [row["size"][0] * row["size"][1] for row in own],
-            [row["seconds"][name] * 1e3 for row in own],
+            [row["size"][0] * row["size"][1] for row in timed],
+            [row["seconds"][name] * 1e3 for row in timed],
             color=colour,
             linestyle="--" if name == "sample" else "-",
             linewidth=2.5 if name == "ours" else 1.5,
@@ -55,19 +55,21 @@ def show_inverses(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
         figure: empty.
         rows: of the report.
     """
-    own = [row for row in rows if row["batch"] == 1 and row["threads"] == 1]
-    grids = list(dict.fromkeys((row["look"], row["separable"]) for row in own))
-    across = max(1, -(-len(grids) // 2))
-    every = figure.subplots(2, across, sharex=True, sharey=True, squeeze=False)
-    for ax, (which, separable) in zip(every.T.flat, grids, strict=False):
+    selected = [row for row in rows if row["batch"] == 1 and row["threads"] == 1]
+    grids = list(dict.fromkeys((row["look"], row["separable"]) for row in selected))
+    n_columns = max(1, -(-len(grids) // 2))
+    axes = figure.subplots(2, n_columns, sharex=True, sharey=True, squeeze=False)
+    for ax, (look, separable) in zip(axes.T.flat, grids, strict=False):
         kind = "separable" if separable else "non-separable"
-        these = [row for row in own if (row["look"], row["separable"]) == (which, separable)]
-        show_times(ax, these, f"{which}, {kind}")
+        grid_rows = [
+            row for row in selected if (row["look"], row["separable"]) == (look, separable)
+        ]
+        show_times(ax, grid_rows, f"{look}, {kind}")
         ax.label_outer()
         ax.margins(x=0.08)
     handles = {
         label: handle
-        for ax in every.flat
+        for ax in axes.flat
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)

@@ -31,12 +31,12 @@ def show_thing(
         box: `4`, of the object, in the source frame.
         title: of the first axes.
     """
-    there = warp.to_zoomed(box.reshape(1, 2, 2)).reshape(4)
+    zoomed_box = warp.to_zoomed(box.reshape(1, 2, 2)).reshape(4)
     for ax in axes:
         show_image(ax, zoomed)
     axes[0].set_title(title, color=INK)
-    draw_box(axes[0], there, FOVEA)
-    close_up(axes[1], there, 1.6)
+    draw_box(axes[0], zoomed_box, FOVEA)
+    close_up(axes[1], zoomed_box, 1.6)
 
 
 def show_upsampled(
@@ -54,21 +54,20 @@ def show_upsampled(
         streets: the scenes.
         see_scene: returns the results of the networks.
     """
-    ground_truth, every = streets.ground_truth[scene], see_scene(scene, kept)
-    axes = figure.subplots(len(every), 1, squeeze=False)[:, 0]
-    for ax, (name, seen) in zip(axes, every.items(), strict=True):
-        sure = seen.detections.scores >= score
-        right = int(match_targets([seen.detections], [ground_truth], score).sum())
-        title = (
-            f"{name}: {right} of {len(ground_truth.boxes)} found, {int(sure.sum()) - right} false"
-        )
-        show_image(ax, seen.zoomed, title)
+    ground_truth, results = streets.ground_truth[scene], see_scene(scene, kept)
+    axes = figure.subplots(len(results), 1, squeeze=False)[:, 0]
+    for ax, (name, result) in zip(axes, results.items(), strict=True):
+        above_score = result.detections.scores >= score
+        n_found = int(match_targets([result.detections], [ground_truth], score).sum())
+        n_false = int(above_score.sum()) - n_found
+        title = f"{name}: {n_found} of {len(ground_truth.boxes)} found, {n_false} false"
+        show_image(ax, result.zoomed, title)
         true, predicted = (
-            seen.warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
-            for boxes in (ground_truth.boxes, seen.detections.boxes[sure])
+            result.warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
+            for boxes in (ground_truth.boxes, result.detections.boxes[above_score])
         )
         draw_boxes(ax, true, TRUTH, 1)
-        draw_labelled(ax, predicted, seen.detections.labels[sure])
+        draw_labelled(ax, predicted, result.detections.labels[above_score])
     class_legend(axes[-1], ground_truth=True)
 
 
@@ -88,13 +87,13 @@ def show_recall(
         edges: of the bins, ascending.
         label: of the x axis.
     """
-    places = range(len(edges) - 1)
-    for number, (name, (heights, there)) in enumerate(curves.items()):
-        values, counts = binned_recall(heights, there, edges)
+    positions = range(len(edges) - 1)
+    for number, (name, (heights, detected)) in enumerate(curves.items()):
+        values, counts = binned_recall(heights, detected, edges)
         error = (values * (1 - values) / counts).sqrt()
-        ax.errorbar(places, values, error, color=SERIES[number], marker=MARKERS[number],
+        ax.errorbar(positions, values, error, color=SERIES[number], marker=MARKERS[number],
                     linestyle=("-", "--", ":")[number % 3], capsize=3, label=name)  # fmt: skip
     names = [f"{low:g}–{high:g}" for low, high in pairwise(edges[:-1])]
-    ax.set_xticks(list(places), [*names, f"over {edges[-2]:g}"])
-    ax.set(ylim=(0, 1), xlabel=label, ylabel="share found")
+    ax.set_xticks(list(positions), [*names, f"over {edges[-2]:g}"])
+    ax.set(ylim=(0, 1), xlabel=label, ylabel="recall")
     ax.legend(frameon=False, fontsize="small", loc="lower right")

@@ -9,12 +9,13 @@ from .streets import class_legend, draw_labelled
 
 
 def show_followed(
-    figure: Figure, clip: int, frame: int, system: str, *, followed: Followed, score: float = SURE
+    figure: Figure, clip: int, frame: int, system: str, *, followed: Followed
 ) -> None:
     """Show a frame of a clip, and below it the zoomed image.
 
-    Ground truth is yellow; detections have the colours of their classes. Boxes of the previous
-    frame, for a system whose saliency uses them, are dashed orange in the zoomed image.
+    Ground truth is yellow; detections of score `SURE` or more have the colours of their classes.
+    Boxes of the previous frame, for a system whose saliency uses them, are dashed orange in the
+    zoomed image.
 
     Args:
         figure: empty.
@@ -22,19 +23,20 @@ def show_followed(
         frame: index of the frame.
         system: a name in ``followed.networks``.
         followed: results on the clips.
-        score: minimum score of the boxes shown.
     """
-    seen, streets = followed.seen(system, clip)[frame], followed.clips[frame]
+    result, streets = followed.seen(system, clip)[frame], followed.clips[frame]
     above, below = figure.subplots(2, 1)
-    sure = seen.detections.scores >= score
+    above_score = result.detections.scores >= SURE
     show_image(above, streets.image([clip]), f"{system}, frame {frame}: found")
     draw_boxes(above, streets.ground_truth[clip].boxes, TRUTH, 1)
-    draw_labelled(above, seen.detections.boxes[sure], seen.detections.labels[sure])
+    draw_labelled(
+        above, result.detections.boxes[above_score], result.detections.labels[above_score]
+    )
     class_legend(above, ground_truth=True)
     rows, columns = followed.size
     title = f"what the network saw, {columns} × {rows} pixels"
-    show_image(below, seen.warp.zoom(streets.image([clip]), followed.size), title)
-    if followed.networks[system][1].policy.boxes and len(seen.expected):
-        expected = seen.warp.to_zoomed(seen.expected.reshape(1, -1, 2)).reshape(-1, 4)
+    show_image(below, result.warp.zoom(streets.image([clip]), followed.size), title)
+    if followed.networks[system][1].policy.boxes and len(result.expected):
+        expected = result.warp.to_zoomed(result.expected.reshape(1, -1, 2)).reshape(-1, 4)
         for patch in draw_boxes(below, expected, FOVEA, 1.5):
             patch.set_linestyle("--")

@@ -14,15 +14,25 @@ from . import source
 def main() -> int:
     """Run the command line: build the site, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m lzu_viz.site", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/site"), help="where the pages go")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/site"),
+        help="output folder, which is deleted first (default: build/site)",
+    )
     parser.add_argument(
         "--repository",
         default=repository(),
-        help="OWNER/NAME on GitHub, for the buttons that launch Binder; git's own origin if that "
-        "is there",
+        help="OWNER/NAME on GitHub, for the buttons that launch Binder (default: git's origin)",
     )
-    parser.add_argument("--only", default="", help="notebooks whose name holds this")
-    parser.add_argument("--as-stored", action="store_true", help="do not execute the notebooks")
+    parser.add_argument(
+        "--only", default="", help="build only notebooks with this text in their name"
+    )
+    parser.add_argument(
+        "--as-stored",
+        action="store_true",
+        help="show the stored outputs instead of executing the notebooks",
+    )
     options = parser.parse_args()
     return build(options.out, options.repository, options.only, not options.as_stored)
 
@@ -36,26 +46,26 @@ def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
         only: part of the names of the notebooks to include; all if empty.
         run: whether the notebooks are executed.
     """
-    work = out.with_name(f"{out.name}-source")
-    for folder in (out, work):
+    sources = out.with_name(f"{out.name}-source")
+    for folder in (out, sources):
         shutil.rmtree(folder, ignore_errors=True)
-    chosen = [
+    notebooks = [
         path
         for path in sorted(source.NOTEBOOKS.rglob("*.ipynb"))
         if only in path.name and ".ipynb_checkpoints" not in path.parts
     ]
-    source.write(work, chosen, run)
+    source.write(sources, notebooks, run)
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-W", "--keep-going"]
     environment = {**os.environ, "LZU_REPOSITORY": repository}
-    failed = subprocess.run(
-        [*command, str(work), str(out)], env=environment, check=False
+    status = subprocess.run(
+        [*command, str(sources), str(out)], env=environment, check=False
     ).returncode
-    if not failed:
-        shutil.rmtree(work)
-        print(f"The site is in {out}; open {out / 'index.html'}")
+    if not status:
+        shutil.rmtree(sources)
+        print(f"The site was built in {out}; open {out / 'index.html'}")
         if not repository:
-            print("No launch buttons: say --repository OWNER/NAME to have them.")
-    return failed
+            print("The pages have no launch buttons; add them with --repository OWNER/NAME.")
+    return status
 
 
 def repository() -> str:

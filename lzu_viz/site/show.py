@@ -29,7 +29,7 @@ def explorers_as_pages(folder: str | Path, prefix: str) -> None:
     """
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
-        raise ValueError("explorers are shown by IPython; run this in a notebook")
+        raise ValueError("explorers_as_pages needs a running IPython; call it in a notebook")
     numbers = count(1)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

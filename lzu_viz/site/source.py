@@ -53,14 +53,14 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
     shutil.copy(HERE / "conf.py", folder)
     pages = []
     for path in tqdm(notebooks, desc="notebooks", unit="notebook"):
-        inside = path.relative_to(NOTEBOOKS)
-        target = folder / "notebooks" / inside
+        relative = path.relative_to(NOTEBOOKS)
+        target = folder / "notebooks" / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(path, as_version=4)
         if run:
             with_explorers(notebook, path.parent, target.parent / EXPLORERS, path.stem)
         nbformat.write(notebook, target)
-        pages.append(inside)
+        pages.append(relative)
     for picture in NOTEBOOKS.glob("*.jpg"):
         shutil.copy(picture, folder / "notebooks")
     for picture in (NOTEBOOKS / "pictures").glob("*"):
@@ -98,31 +98,36 @@ def public_modules() -> Iterator[str]:
 def module_page(name: str) -> str:
     """Return the page of a module: its docstrings, and the names that a package exports."""
     module = import_module(name)
-    gathered = [
-        f"- {{py:obj}}`{_home(module, each)}`" for each in sorted(getattr(module, "__all__", []))
+    exports = [
+        f"- {{py:obj}}`{_qualified_name(module, exported)}`"
+        for exported in sorted(getattr(module, "__all__", []))
     ]
-    listed = "\n".join(["\nIt gives:\n", *gathered, ""]) if gathered else ""
-    return AUTOMODULE.format(name=name) + listed
+    section = "\n".join(["\nExports:\n", *exports, ""]) if exports else ""
+    return AUTOMODULE.format(name=name) + section
 
 
-def _home(module: ModuleType, name: str) -> str:
+def _qualified_name(module: ModuleType, name: str) -> str:
     """Return the full name of an exported object, with the module that defines it."""
-    thing = getattr(module, name)
-    home = getattr(thing, "__module__", None)
-    if isinstance(thing, ModuleType):
-        return thing.__name__
-    return f"{home}.{name}" if isinstance(home, str) else f"{module.__name__}.{name}"
+    value = getattr(module, name)
+    defining_module = getattr(value, "__module__", None)
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return (
+        f"{defining_module}.{name}"
+        if isinstance(defining_module, str)
+        else f"{module.__name__}.{name}"
+    )
 
 
 def index(notebooks: list[Path], modules: list[str]) -> str:
     """Return the first page, with the tables of contents of all others."""
     intro = (HERE / "index.md").read_text(encoding="utf-8")
-    series = [each for each in notebooks if len(each.parts) == 1]
-    solutions = [each for each in notebooks if len(each.parts) > 1]
+    series = [path for path in notebooks if len(path.parts) == 1]
+    solutions = [path for path in notebooks if len(path.parts) > 1]
     first = ["notebooks/map", "notebooks/GLOSSARY"]
     trees = [
-        _tree("The notebooks", [*first, *(f"notebooks/{_page(each)}" for each in series)]),
-        _tree("Solutions", [f"notebooks/{_page(each)}" for each in solutions]),
+        _tree("The notebooks", [*first, *(f"notebooks/{_page(path)}" for path in series)]),
+        _tree("Solutions", [f"notebooks/{_page(path)}" for path in solutions]),
         _tree("The library", [f"api/{name}" for name in modules]),
     ]
     return "\n".join(["# lzu_viz\n", intro, *trees])

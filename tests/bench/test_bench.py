@@ -39,7 +39,7 @@ def notes(latency: float, every: int = 1, answered: float | None = None) -> Note
 def test_figures_of_a_page_that_keeps_up() -> None:
     result = figures(notes(latency=20, answered=61 * FRAME + 80), XS, LEARNED)
     assert len(result.latencies) == 60
-    assert all(each == pytest.approx(20) for each in result.latencies)
+    assert all(latency == pytest.approx(20) for latency in result.latencies)
     assert result.pictures_per_s == pytest.approx(59, abs=1)
     assert result.settled == pytest.approx(20 - FRAME)
     assert result.answer == pytest.approx(80)
@@ -49,7 +49,7 @@ def test_figures_of_a_page_that_keeps_up() -> None:
 
 def test_a_movement_that_was_left_out_waits_for_the_next_picture() -> None:
     result = figures(notes(latency=20, every=3), XS, LEARNED)
-    assert sorted({round(each) for each in result.latencies}) == [20, 37, 53]
+    assert sorted({round(latency) for latency in result.latencies}) == [20, 37, 53]
     assert result.pictures_per_s == pytest.approx(20, abs=1.5)
 
 
@@ -57,7 +57,7 @@ def test_a_movement_that_was_left_out_waits_for_the_next_picture() -> None:
 def test_a_backlog_is_seen(behind: int) -> None:
     """Pictures come 60 a second, but each is that of some movements ago."""
     result = figures(notes(latency=behind * FRAME), XS, LEARNED)
-    assert all(each == pytest.approx(behind * FRAME) for each in result.latencies)
+    assert all(latency == pytest.approx(behind * FRAME) for latency in result.latencies)
     assert result.settled == pytest.approx((behind - 1) * FRAME)
 
 
@@ -81,8 +81,8 @@ def test_places_that_look_the_same_are_not_waited_for() -> None:
 def test_an_unknown_picture_counts_for_no_place() -> None:
     """What never stood during the slow way, as one half drawn, proves nothing."""
     sent = notes(latency=40)
-    odd = tuple(Picture(each.time - 30, "half drawn", whole=False) for each in sent.pictures)
-    both = tuple(sorted((*sent.pictures, *odd), key=lambda each: each.time))
+    odd = tuple(Picture(picture.time - 30, "half drawn", whole=False) for picture in sent.pictures)
+    both = tuple(sorted((*sent.pictures, *odd), key=lambda picture: picture.time))
     result = figures(Notes(sent.moves, both, sent.up), XS, LEARNED)
     assert min(result.latencies) == pytest.approx(40)
     assert (result.known, result.whole) == (0.5, 0.5)
@@ -90,7 +90,7 @@ def test_an_unknown_picture_counts_for_no_place() -> None:
 
 def test_a_drag_that_shows_nothing_is_refused() -> None:
     sent = notes(latency=20)
-    with pytest.raises(RuntimeError, match="no picture of place 60 was ever seen"):
+    with pytest.raises(RuntimeError, match="no picture of position 60"):
         figures(Notes(sent.moves, sent.pictures[:-1], sent.up), XS, LEARNED)
     with pytest.raises(RuntimeError, match="did not move"):
         figures(Notes(sent.moves[:1], sent.pictures, sent.up), XS, LEARNED)
@@ -105,13 +105,14 @@ def test_notes_of_the_page_are_read() -> None:
     }
     assert Notes.from_page(page_message) == Notes(((1, 100), (2, 103)), (Picture(3, "a"),), 4, 9)
     assert Notes.from_page({**page_message, "fresh": []}).answered is None
-    with pytest.raises(RuntimeError, match="2 movements of the pointer and 0 releases"):
+    with pytest.raises(RuntimeError, match="2 movements and 0 releases"):
         Notes.from_page({**page_message, "up": []})
 
 
 def test_a_row_holds_medians_over_the_drags() -> None:
     drags = [
-        figures(notes(latency=each, answered=each + 1100), XS, LEARNED) for each in (20, 30, 500)
+        figures(notes(latency=latency, answered=latency + 1100), XS, LEARNED)
+        for latency in (20, 30, 500)
     ]
     result = row("explorer", drags)
     assert result["latency_ms"] == 30
@@ -123,7 +124,7 @@ def test_a_row_holds_medians_over_the_drags() -> None:
 # --- what is printed and stored ----------------------------------------------------------------
 
 
-def said(latency: float = 20) -> dict[str, object]:
+def planted_report(latency: float = 20) -> dict[str, object]:
     """A report from planted drags."""
     sent = {
         "explorer": notes(latency, answered=1100),
@@ -131,7 +132,9 @@ def said(latency: float = 20) -> dict[str, object]:
         "baseline": notes(200, every=12),
         "detector": notes(latency, answered=1500),
     }
-    rows = {design: row(design, [figures(each, XS, LEARNED)]) for design, each in sent.items()}
+    rows = {
+        design: row(design, [figures(recorded, XS, LEARNED)]) for design, recorded in sent.items()
+    }
     memory = {
         "updates": 2000,
         "page_before_mb": 25.9,
@@ -150,7 +153,7 @@ def said(latency: float = 20) -> dict[str, object]:
 
 
 def test_report_has_the_shape_that_all_benchmarks_share(tmp_path: Path) -> None:
-    write(said(), tmp_path / "figures.json")
+    write(planted_report(), tmp_path / "figures.json")
     read = json.loads((tmp_path / "figures.json").read_text())
     assert read["bench"] == "explorer"
     assert {
@@ -162,11 +165,11 @@ def test_report_has_the_shape_that_all_benchmarks_share(tmp_path: Path) -> None:
         "lzu_viz",
         "chromium",
     } <= set(read["versions"])
-    rows = {each["design"]: each for each in read["rows"]}
+    rows = {entry["design"]: entry for entry in read["rows"]}
     assert set(rows) == {"explorer", "explorer_slow_link", "baseline"}
-    for each in rows.values():
+    for entry in rows.values():
         for name in ("latency_ms", "latency_p90_ms", "pictures_per_s", "settled_ms"):
-            assert math.isfinite(each[name])
+            assert math.isfinite(entry[name])
     assert rows["explorer"]["segmenter_ms"] == pytest.approx(83, abs=1)
     assert rows["explorer"]["detector_ms"] == pytest.approx(483, abs=1)
     assert rows["explorer"]["times_baseline"] > 4
@@ -174,20 +177,20 @@ def test_report_has_the_shape_that_all_benchmarks_share(tmp_path: Path) -> None:
 
 
 def test_table_says_what_is_wanted_and_whether_it_is_met() -> None:
-    printed = explorer.text(said())
+    printed = explorer.text(planted_report())
     lines = printed.splitlines()
     for start, end in (
         ("latency, median, ms", "20.0  21.0  291.7  at most 35: met"),
-        ("detector's answer after release, ms", "at most 400: MISSED"),
-        ("pictures a second / baseline's", "at least 4: met"),
-        ("pictures a second / local link's", "at least 0.9: met"),
+        ("detector's prediction after release, ms", "at most 400: MISSED"),
+        ("pictures per second / baseline", "at least 4: met"),
+        ("pictures per second / local link", "at least 0.9: met"),
     ):
-        (line,) = [each for each in lines if each.startswith(start)]
+        (line,) = [candidate for candidate in lines if candidate.startswith(start)]
         assert re.sub(r" {2,}", "  ", line).endswith(end)
     assert "page 25.9 -> 26.1, kernel 598.9 -> 599.8" in lines[-2]
     assert "Other programs" not in printed
-    assert "Other programs took 75%" in explorer.text(said() | {"others": 0.75})
-    slow = explorer.text(said(latency=60))
+    assert "Other programs used 75%" in explorer.text(planted_report() | {"others": 0.75})
+    slow = explorer.text(planted_report(latency=60))
     assert "at most 35: MISSED" in slow
     assert "at most 50: met" in slow
 
@@ -229,8 +232,8 @@ def test_notebooks_are_valid_and_their_code_is_python(tmp_path: Path) -> None:
     ]
     notebooks.write(tmp_path / "all.ipynb", *cells)
     nbformat.validate(nbformat.read(tmp_path / "all.ipynb", as_version=4))
-    for each in cells:
-        compile(each, "cell", "exec")
+    for cell in cells:
+        compile(cell, "cell", "exec")
 
 
 def test_load_counts_others_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def test_contenders_take_turns_and_slow_ones_fewer(monkeypatch: pytest.MonkeyPat
         clock[0] += seconds
 
     monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
-    taken = timing.medians(
+    seconds_by_name = timing.medians(
         {
             "quick": lambda: run("quick", 0.005),
             "long": lambda: run("long", 0.15),
@@ -79,7 +79,7 @@ def test_contenders_take_turns_and_slow_ones_fewer(monkeypatch: pytest.MonkeyPat
         },
         5, quiet(), "all",
     )  # fmt: skip
-    assert taken == pytest.approx({"quick": 0.005, "long": 0.15, "slow": 3.0})
+    assert seconds_by_name == pytest.approx({"quick": 0.005, "long": 0.15, "slow": 3.0})
     assert order[:6] == ["quick", "long", "slow", "quick", "long", "quick"]
     assert [order.count(name) for name in ("quick", "long", "slow")] == [6, 4, 1]
 
@@ -91,15 +91,15 @@ def test_what_is_quick_is_run_several_times_a_turn(monkeypatch: pytest.MonkeyPat
         clock[0] += 0.001
 
     monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
-    taken = timing.medians({"it": run}, 2, quiet(), "it")
-    assert taken["it"] == pytest.approx(0.001)
+    seconds_by_name = timing.medians({"it": run}, 2, quiet(), "it")
+    assert seconds_by_name["it"] == pytest.approx(0.001)
     assert clock[0] == pytest.approx(0.001 + 2 * timing.LEAST)
 
 
 def test_memory_is_what_a_run_needs_at_its_peak() -> None:
     grown = timing.peak_mb(lambda: torch.ones(32 << 18))
     if grown is None:
-        pytest.skip("this system does not tell")
+        pytest.skip("this system does not report peak memory")
     assert 25 < grown < 60
 
 
@@ -107,11 +107,11 @@ def test_memory_is_what_a_run_needs_at_its_peak() -> None:
 
 
 def test_the_official_code_is_run_as_it_is(checkout: Path) -> None:
-    theirs = Official(checkout)
-    saliency_map = theirs.saliency()
+    official = Official(checkout)
+    saliency_map = official.saliency()
     assert torch.equal(saliency_map, torch.linspace(1, 2, 27 * 48).view(1, 1, 27, 48))
-    assert theirs.invert(torch.zeros(1, 27, 48, 2), (4, 5), separable=True).shape == (1, 4, 5, 2)
-    assert theirs.grid_maker(saliency_map, 10, separable=False)().shape == (1, 27, 48, 2)
+    assert official.invert(torch.zeros(1, 27, 48, 2), (4, 5), separable=True).shape == (1, 4, 5, 2)
+    assert official.grid_maker(saliency_map, 10, separable=False)().shape == (1, 27, 48, 2)
     assert not hasattr(torch.zeros(1).cuda, "__wrapped__")
     with pytest.raises(ModuleNotFoundError):
         __import__("mmdet3d")
@@ -130,10 +130,10 @@ def test_a_pickle_is_not_run(checkout: Path) -> None:
 
 
 def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CannotRun, match=r"no lzu/invert_grid.py.*wants a checkout"):
+    with pytest.raises(CannotRun, match=r"no lzu/invert_grid.py.*expected a checkout"):
         Official(tmp_path)
     assert main(["zoom", "--official", str(tmp_path)]) == 1
-    assert "wants a checkout" in capsys.readouterr().err
+    assert "expected a checkout" in capsys.readouterr().err
 
 
 # --- reports ------------------------------------------------------------------------------------
@@ -145,13 +145,13 @@ def test_inverse_reports_ratios_and_draws_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(inverse, "SIZES", ((8, 16), (16, 32)))
-    monkeypatch.setattr(inverse, "SAID", (16, 32))
+    monkeypatch.setattr(inverse, "DETAIL_SIZE", (16, 32))
     monkeypatch.setattr(inverse, "BATCHES", (1, 2))
     monkeypatch.setattr(inverse, "CHANNELS", 4)
     monkeypatch.setattr(inverse, "POINTS", 2)
     path, picture = tmp_path / "said.json", tmp_path / "said.png"
-    asked = ["inverse", "--official", str(checkout), "--rounds", "1", "--json", str(path)]
-    assert main([*asked, "--picture", str(picture)]) == 0
+    arguments = ["inverse", "--official", str(checkout), "--rounds", "1", "--json", str(path)]
+    assert main([*arguments, "--picture", str(picture)]) == 0
     result = json.loads(path.read_text())
     assert {(r["look"], r["separable"], r["batch"]) for r in result["rows"]} == {
         (which, separable, batch)
@@ -161,7 +161,9 @@ def test_inverse_reports_ratios_and_draws_them(
     everyone = {"ours", "official", "scipy", "scikit-image", "sample", "obvious"}
     assert set(alone["seconds"]) == everyone
     assert all(seconds > 0 for row in result["rows"] for seconds in row["seconds"].values())
-    assert all(each["holes"] == 0 and each["worst, px"] < 1e-3 for each in result["error"].values())
+    assert all(
+        error["holes"] == 0 and error["worst, px"] < 1e-3 for error in result["error"].values()
+    )
     assert result["gradient"]["relative error"] < 1e-4
     printed = capsys.readouterr().out
     assert "official/ours" in printed
@@ -198,13 +200,13 @@ def test_busy_reports_both_times_and_ends_what_it_started(
         busy.subprocess, "Popen", lambda *a, **k: started.append(begin(*a, **k)) or started[-1]
     )
     monkeypatch.setattr(busy, "SIZE", (32, 64))
-    monkeypatch.setattr(busy, "N_BOOTSTRAP", 1)
+    monkeypatch.setattr(busy, "RUNS_PER_ROUND", 1)
     assert main(["busy", "--rounds", "1"]) == 0
     printed = capsys.readouterr().out
-    assert "2 loops beside" in printed
+    assert "2 busy processes" in printed
     assert "inverse 32x64, non-separable" in printed
     assert len(started) == 2
-    assert all(each.returncode is not None for each in started)
+    assert all(process.returncode is not None for process in started)
 
 
 @pytest.mark.slow

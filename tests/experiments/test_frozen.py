@@ -1,4 +1,4 @@
-"""Evaluations: are the kept figures those of this code, and is the arithmetic about them right?"""
+"""Evaluations of frozen networks: stored results match the code, and their statistics are right."""
 
 import importlib
 import json
@@ -84,7 +84,7 @@ def test_what_is_kept_can_be_loaded(tmp_path):
 
 
 def test_missing_and_damaged_files_are_told(tmp_path):
-    with pytest.raises(ValueError, match="no evaluation 'y' is kept"):
+    with pytest.raises(ValueError, match="no stored results of evaluation 'y'"):
         load("y", tmp_path)
     path = STORED.write(tmp_path)
     for damage in (path.read_text()[:-20], "[]", '{"name": "x"}'):
@@ -145,7 +145,7 @@ def test_words_do_not_change_the_hash():
 def test_the_hash_rests_on_what_is_imported():
     files = {
         path.name
-        for path in results_store._rests_on(
+        for path in results_store._dependencies(
             results_store.PACKAGE / "experiments/frozen/limits.py", set()
         )
     }
@@ -209,8 +209,8 @@ def test_hits_and_losses_are_counted(monkeypatch):
     hits = iter([[0.6], [0.4], [0.7], [0.8], [0.0]])
     monkeypatch.setattr(moving_saliency.inference, "best_iou", lambda *_: next(hits))
     scenes = [far_person(size=(80, 120), height=0.3)] * 5
-    seen = [type("Seen", (), {"detections": None})()] * 5
-    assert moving_saliency.recall_of(scenes, seen) == {
+    results = [type("Seen", (), {"detections": None})()] * 5
+    assert moving_saliency.recall_of(scenes, results) == {
         "recall": 0.5,
         "first": True,
         "kept": 1,
@@ -226,10 +226,10 @@ def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, c
     monkeypatch.setattr(results_store.Kept.write, "__defaults__", (tmp_path,))
     monkeypatch.setattr("sys.argv", ["evaluation", "sizes"])
     command.main()
-    made = load("sizes", tmp_path)
-    assert made.records == [{"seed": 0, "iou": 0.0}, {"seed": 1, "iou": 0.5}]
-    assert made.settings["scenes"] == 2
-    assert made.source == results_store.source_hash("sizes")
+    written = load("sizes", tmp_path)
+    assert written.records == [{"seed": 0, "iou": 0.0}, {"seed": 1, "iou": 0.5}]
+    assert written.settings["scenes"] == 2
+    assert written.source == results_store.source_hash("sizes")
     assert "sizes.json" in capsys.readouterr().out
 
 

@@ -90,13 +90,13 @@ def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
     for seed in range(2):
         append(result(seed=seed, ap=0.2), file)
     file.write_text(file.read_text()[:-5])
-    assert [each.seed for each in load(file)] == [0]
+    assert [stored.seed for stored in load(file)] == [0]
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text('{"task": 1}\n')
-    with pytest.raises(ValueError, match=r"line 1 of .* is no result"):
+    with pytest.raises(ValueError, match=r"line 1 of .* is not a valid result"):
         load(file)
 
 
@@ -140,11 +140,11 @@ def test_a_table_has_a_row_for_each_scale_and_system() -> None:
 def test_the_core_has_three_seeds_of_the_systems_that_the_paper_compares() -> None:
     runs = short_table_runs()
     for task in TASKS:
-        systems = {each.system for each in runs if each.task == task}
+        systems = {run.system for run in runs if run.task == task}
         rival = "edge" if task == "segmentation" else "fovea"
         assert systems == {"uniform", "lzu", rival}
     assert len(runs) == len(set(runs)) == 27
-    assert {each.scale for each in runs} == {0.25}
+    assert {run.scale for run in runs} == {0.25}
 
 
 def test_the_full_table_has_every_system_at_every_scale() -> None:
@@ -152,10 +152,10 @@ def test_the_full_table_has_every_system_at_every_scale() -> None:
     assert len(runs) == len(set(runs))
     for task in TASKS:
         for name, system in SYSTEMS.items():
-            scales = {each.scale for each in runs if (each.task, each.system) == (task, name)}
+            scales = {run.scale for run in runs if (run.task, run.system) == (task, name)}
             assert scales == ({0.25, 0.5, 0.75} if task in system.tasks else set())
     assert runs[: len(short_table_runs())] == short_table_runs()
-    assert "near" in {each.preset for each in runs}
+    assert "near" in {run.preset for run in runs}
 
 
 @pytest.mark.parametrize(
@@ -196,13 +196,13 @@ def test_what_is_not_there_is_refused(
     [Run("detection", "lzu-cascaded", 0.25, 0), Run("segmentation", "edge-expected", 0.25, 0)],
 )
 def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: Path) -> None:
-    given = execute(chosen, TINY, folder=tmp_path, quiet=True)
-    assert given.run == chosen
-    assert given.settings["steps"] == 2
-    assert given.settings["size"] == [48, 160]
-    assert {"torch", "python", "lzu_viz"} <= given.versions.keys()
+    finished = execute(chosen, TINY, folder=tmp_path, quiet=True)
+    assert finished.run == chosen
+    assert finished.settings["steps"] == 2
+    assert finished.settings["size"] == [48, 160]
+    assert {"torch", "python", "lzu_viz"} <= finished.versions.keys()
     main = "ap" if chosen.task == "detection" else "miou"
-    assert 0 <= given.metrics[main] <= 1
+    assert 0 <= finished.metrics[main] <= 1
     assert (tmp_path / checkpoints.name_of(chosen)).is_file()
 
 
@@ -215,25 +215,25 @@ def test_the_same_run_gives_the_same_figures(cache: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_path: Path) -> None:
-    wanted = ["detection", "--system", "uniform", "lzu", "fovea", "--seeds", "0", *ARGUMENTS]
-    done = run(*wanted, "--out", tmp_path, "--workers", "2")
+    arguments = ["detection", "--system", "uniform", "lzu", "fovea", "--seeds", "0", *ARGUMENTS]
+    done = run(*arguments, "--out", tmp_path, "--workers", "2")
     assert done.returncode == 0, done.stderr
     file = tmp_path / "results.jsonl"
     before = file.read_text()
-    assert {each.system for each in load(file)} == {"uniform", "lzu", "fovea"}
+    assert {stored.system for stored in load(file)} == {"uniform", "lzu", "fovea"}
     assert len(before.splitlines()) == 3
     assert "uniform" in done.stdout
     # Again: nothing is left to do. One more seed: only that is run, with the same figures as alone.
-    again = run(*wanted, "--out", tmp_path, "--workers", "2")
+    again = run(*arguments, "--out", tmp_path, "--workers", "2")
     assert again.returncode == 0
     assert file.read_text() == before
     alone = tmp_path / "alone"
     single = run("detection", "--system", "lzu", "--seeds", "0", *ARGUMENTS, "--out", alone,
                  "--workers", "1")  # fmt: skip
     assert single.returncode == 0, single.stderr
-    (one,) = load(alone / "results.jsonl")
+    (separate,) = load(alone / "results.jsonl")
     (shared,) = select(load(file), system="lzu")
-    assert one.metrics == pytest.approx(shared.metrics, nan_ok=True)
+    assert separate.metrics == pytest.approx(shared.metrics, nan_ok=True)
 
 
 @pytest.mark.slow
@@ -249,12 +249,12 @@ def test_processes_end_together(
 
 
 @pytest.mark.parametrize(
-    ("asked", "films"),
+    ("arguments", "films"),
     [([], 0), (["--full"], FILMS), (["--system", "lzu-adaptive"], FILMS), (["--films", "3"], 3),
      (["--full", "--films", "0"], 0)],
 )  # fmt: skip
-def test_films_are_for_whoever_asks_for_more(asked: list[str], films: int) -> None:
-    assert parse(["detection", *asked]).films == films
+def test_films_are_for_whoever_asks_for_more(arguments: list[str], films: int) -> None:
+    assert parse(["detection", *arguments]).films == films
 
 
 @pytest.mark.slow
@@ -269,21 +269,21 @@ def test_only_who_would_be_judged_on_films_is_run_again_for_them(
     short = [task, "--seeds", "0", "--preset", preset, "--out", str(tmp_path)]
     settings = command._plan(parse(short)).settings
     append(Result(task, "uniform", 0.25, 0, preset, {}, settings, {}, 1.0), file)
-    asked = parse([*short, "--system", "uniform"])
-    assert asked.films > settings["films"]
-    assert len(command._left(file, asked)) == left
-    assert len(command._ours(file, asked)) == 1  # a table shows it all the same
+    options = parse([*short, "--system", "uniform"])
+    assert options.films > settings["films"]
+    assert len(command._missing_runs(file, options)) == left
+    assert len(command._matching_results(file, options)) == 1  # a table shows it all the same
 
 
 @pytest.mark.slow
 def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
-    wanted = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
+    common = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
     few, more = [*ARGUMENTS[:4], *ARGUMENTS[6:], "--films", "0"], ARGUMENTS
     file = tmp_path / "results.jsonl"
     lines = []
     for arguments in (few, more, few, more):
-        done = run(*wanted, *arguments)
+        done = run(*common, *arguments)
         assert done.returncode == 0, done.stderr
         lines.append(len(load(file)))
     assert lines == [1, 2, 2, 2]
@@ -316,17 +316,17 @@ def test_what_was_run_on_another_machine_is_brought_over(
     other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "results.jsonl"
-    ours, theirs = result("uniform", ap=0.2, large=math.nan), result("lzu", ap=0.3)
-    on_films = replace(ours, settings={"films": 20}, metrics={"ap": 0.2, "film_ap": 0.1})
-    append(ours, file)
+    local, remote = result("uniform", ap=0.2, large=math.nan), result("lzu", ap=0.3)
+    on_films = replace(local, settings={"films": 20}, metrics={"ap": 0.2, "film_ap": 0.1})
+    append(local, file)
     monkeypatch.setattr(command, "_run", lambda *_: None)
 
-    def gather(every: list[Any], mine: list[Any]) -> None:
-        every[:] = [mine, [*mine, theirs, on_films, theirs] if mine else []]
+    def gather(gathered: list[Any], mine: list[Any]) -> None:
+        gathered[:] = [mine, [*mine, remote, on_films, remote] if mine else []]
 
     other_machine(gather)
-    command._share(parse(["detection", "--out", str(tmp_path), "--table"]), file)
-    assert [(each.system, each.settings) for each in load(file)] == [
+    command._run_distributed(parse(["detection", "--out", str(tmp_path), "--table"]), file)
+    assert [(stored.system, stored.settings) for stored in load(file)] == [
         ("uniform", {}), ("lzu", {}), ("uniform", {"films": 20}),
     ]  # fmt: skip
 
@@ -334,42 +334,44 @@ def test_what_was_run_on_another_machine_is_brought_over(
 def test_what_one_machine_has_is_run_by_none(
     other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    taken: list[Run] = []
-    monkeypatch.setattr(command, "_run", lambda runs, *_: taken.extend(runs))
+    executed: list[Run] = []
+    monkeypatch.setattr(command, "_run", lambda runs, *_: executed.extend(runs))
 
-    def gather(every: list[Any], mine: list[Any]) -> None:
-        every[:] = [mine, mine[1:]]  # it has run the first
+    def gather(gathered: list[Any], mine: list[Any]) -> None:
+        gathered[:] = [mine, mine[1:]]  # it has run the first
 
     other_machine(gather)
-    chosen = parse(["detection", "--out", str(tmp_path)])
-    command._share(chosen, tmp_path / "results.jsonl")
-    assert taken == short_table_runs(["detection"])[1::2]
+    options = parse(["detection", "--out", str(tmp_path)])
+    command._run_distributed(options, tmp_path / "results.jsonl")
+    assert executed == short_table_runs(["detection"])[1::2]
 
 
 @pytest.mark.slow
 def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
-    wanted = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
+    arguments = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
-    assert run(*wanted, *ARGUMENTS).returncode == 0
-    assert run(*wanted, *ARGUMENTS[:-1], "3").returncode == 0
-    assert [each.settings["steps"] for each in load(tmp_path / "results.jsonl")] == [2, 3]
+    assert run(*arguments, *ARGUMENTS).returncode == 0
+    assert run(*arguments, *ARGUMENTS[:-1], "3").returncode == 0
+    assert [stored.settings["steps"] for stored in load(tmp_path / "results.jsonl")] == [2, 3]
 
 
 @pytest.mark.slow
 def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> None:
-    wanted = ["detection", "--system", "uniform", "--seeds", "0", "1", *ARGUMENTS[:-1], "400"]
+    arguments = ["detection", "--system", "uniform", "--seeds", "0", "1", *ARGUMENTS[:-1], "400"]
     file = tmp_path / "results.jsonl"
     # The first seed is there already; the second is interrupted in the middle.
-    assert run(*wanted[:4], "0", *ARGUMENTS, "--out", tmp_path, "--workers", "1").returncode == 0
+    assert run(*arguments[:4], "0", *ARGUMENTS, "--out", tmp_path, "--workers", "1").returncode == 0
     before = file.read_text()
-    command_line = [*COMMAND, *wanted, "--out", str(tmp_path), "--workers", "1"]
+    command_line = [*COMMAND, *arguments, "--out", str(tmp_path), "--workers", "1"]
     # A shell lets what it starts in the background ignore the key, and all that is started there.
-    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command_line, stderr=subprocess.PIPE, preexec_fn=heeding) as process:
+    restore_interrupt = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command_line, stderr=subprocess.PIPE, preexec_fn=restore_interrupt
+    ) as process:
         assert process.stderr is not None
-        seen = b""
-        while b"/400" not in seen:  # of the progress bar: it is training now
-            seen += process.stderr.read(20)
+        output = b""
+        while b"/400" not in output:  # of the progress bar: it is training now
+            output += process.stderr.read(20)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert file.read_text() == before
@@ -381,7 +383,7 @@ def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("task", TASKS)
 def test_a_network_comes_back_as_it_was_judged(task: str, tmp_path: Path) -> None:
     chosen = Run(task, "lzu", 0.25, 7)
-    network = network_for(next(each for each in TASKS if each == task))
+    network = network_for(next(candidate for candidate in TASKS if candidate == task))
     checkpoints.round_to_float16(network)
     checkpoints.save(network, chosen, tmp_path)
     checkpoints.write_checksums(tmp_path)
@@ -408,8 +410,10 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
 def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: str) -> None:
     chosen = Run(task, name, 0.25, 0)
     network, mean_saliency = checkpoints.load(chosen), checkpoints.load_mean_saliency()
-    given = streets("report", REPORTED, quiet=True)
-    dataset = WarpedDataset(task, SYSTEMS[name], given, input_size(given.size, 0.25), mean_saliency)
+    scenes = streets("report", REPORTED, quiet=True)
+    dataset = WarpedDataset(
+        task, SYSTEMS[name], scenes, input_size(scenes.size, 0.25), mean_saliency
+    )
     figure = "miou" if task == "segmentation" else "ap"
     (recorded,) = select(load(), **chosen._asdict())
     # What was recorded was rounded to bfloat16; a scene or a class too many moves it by more.
@@ -431,11 +435,11 @@ def test_all_that_comes_along_is_whole_and_small() -> None:
 
 def test_all_core_runs_are_recorded_with_the_same_settings() -> None:
     results = load()
-    assert {each.run for each in results} >= set(short_table_runs())
-    assert len({each.run for each in results}) == len(results)
-    for each in results:
-        assert each.settings["scenes"] == TRAINING
-        assert each.settings["split"] == "report"
+    assert {stored.run for stored in results} >= set(short_table_runs())
+    assert len({stored.run for stored in results}) == len(results)
+    for stored in results:
+        assert stored.settings["scenes"] == TRAINING
+        assert stored.settings["split"] == "report"
 
 
 # --- training from scratch -------------------------------------------------------------------

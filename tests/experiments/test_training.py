@@ -103,11 +103,11 @@ def last_boxes():
 
 @cache
 def dataset(task, name):
-    """Only for tests that change nothing in it."""
+    """Return a shared dataset, for tests that do not change it."""
     boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
-    made = WarpedDataset(task, SYSTEMS[name], some(), SMALL, mean_saliency(), boxes)
-    made.eval()
-    return made
+    data = WarpedDataset(task, SYSTEMS[name], some(), SMALL, mean_saliency(), boxes)
+    data.eval()
+    return data
 
 
 # --- networks -----------------------------------------------------------------------------------
@@ -140,8 +140,8 @@ def test_heads_answer_on_every_grid(task, size, factor):
 def test_an_image_is_answered_by_itself(task):
     network = network_for(task).eval()
     images = torch.rand(2, 3, *SMALL)
-    both, one = network(images), network(images[1:])
-    for a, b in zip(both, one, strict=True) if isinstance(both, list) else [(both, one)]:
+    both, alone = network(images), network(images[1:])
+    for a, b in zip(both, alone, strict=True) if isinstance(both, list) else [(both, alone)]:
         torch.testing.assert_close(a[1:], b, atol=1e-4, rtol=0)
 
 
@@ -155,7 +155,7 @@ def test_input_sizes_are_multiples_of_16():
 
 
 def random_boxes(count, size=SMALL, minimum=5.0, maximum=44.0):
-    """Boxes whose longer sides are so many pixels, the shorter little less, inside the frame."""
+    """Return boxes within the frame, with longer sides of minimum to maximum pixels."""
     longer = torch.exp(torch.empty(count, 1).uniform_(math.log(minimum), math.log(maximum)))
     sides = longer * torch.empty(count, 2).uniform_(0.8, 1) * 2
     sides = sides / torch.tensor([size[1], size[0]])
@@ -175,8 +175,8 @@ def test_numbers_give_the_box_from_every_cell(level, shape):
     places, step = pixel_centres(shape), stride(level, SMALL)
     numbers = encode_boxes(boxes[:, None, None], places, step)
     again = decode_boxes(numbers, places, step)
-    wanted = boxes[:, None, None].expand_as(again)
-    torch.testing.assert_close(again, wanted, atol=1e-5, rtol=0)
+    expected = boxes[:, None, None].expand_as(again)
+    torch.testing.assert_close(again, expected, atol=1e-5, rtol=0)
 
 
 def test_numbers_are_in_strides_of_the_level():
@@ -203,13 +203,13 @@ def test_bumps_stand_on_the_middles(factor, size):
     owners = Counter()
     for level, step in enumerate(Pyramid.strides):
         rows, columns = size[0] // step * factor, size[1] // step * factor
-        thing, heatmap = gaussian_targets(boxes, level, (rows, columns), size)
-        assert heatmap.shape == (len(thing), rows, columns)
-        for index, own in zip(thing.tolist(), heatmap, strict=True):
+        indices, heatmap = gaussian_targets(boxes, level, (rows, columns), size)
+        assert heatmap.shape == (len(indices), rows, columns)
+        for index, heat in zip(indices.tolist(), heatmap, strict=True):
             x, y = ((boxes[index, :2] + boxes[index, 2:]) / 4 + 0.5).tolist()
             cell = min(int(y * rows), rows - 1), min(int(x * columns), columns - 1)
-            assert (own == 1).nonzero().tolist() == [list(cell)]
-            assert own.min() >= 0
+            assert (heat == 1).nonzero().tolist() == [list(cell)]
+            assert heat.min() >= 0
             assert levels[index] == level
             owners[index] += 1
     assert owners == Counter(range(len(boxes)))
@@ -227,34 +227,34 @@ def test_focal_loss_is_that_of_a_loop():
     target[torch.rand(target.shape) < 0.1] = 1
     assert (target == 1).any()
     total = 0.0
-    for logit, wanted in zip(logits.flatten().tolist(), target.flatten().tolist(), strict=True):
+    for logit, truth in zip(logits.flatten().tolist(), target.flatten().tolist(), strict=True):
         p = 1 / (1 + math.exp(-logit))
-        if wanted == 1:
+        if truth == 1:
             total -= (1 - p) ** 2 * math.log(p)
         else:
-            total -= (1 - wanted) ** 4 * p**2 * math.log(1 - p)
+            total -= (1 - truth) ** 4 * p**2 * math.log(1 - p)
     assert focal(logits, target).item() == pytest.approx(total, rel=1e-4)
 
 
-def answers(things, network, size, upsample_factor=1):
-    """Outputs that say the truth, each thing only in the cell of its middle."""
+def answers(targets, network, size, upsample_factor=1):
+    """Return outputs that equal the targets, each object only in the cell of its centre."""
     outputs = []
     for level, step in enumerate(Pyramid.strides):
         shape = (size[0] // step * upsample_factor, size[1] // step * upsample_factor)
-        output = torch.zeros(len(things), network.predict.out_channels, *shape)
+        output = torch.zeros(len(targets), network.predict.out_channels, *shape)
         output[:, : network.classes] = -12
-        for image, every in enumerate(things):
-            thing, heatmap = gaussian_targets(every.boxes, level, shape, size)
-            for index, own in zip(thing.tolist(), heatmap, strict=True):
-                row, column = divmod(int(own.argmax()), shape[1])
-                label = every.labels[index]
+        for image, image_targets in enumerate(targets):
+            indices, heatmap = gaussian_targets(image_targets.boxes, level, shape, size)
+            for index, heat in zip(indices.tolist(), heatmap, strict=True):
+                row, column = divmod(int(heat.argmax()), shape[1])
+                label = image_targets.labels[index]
                 output[image, label, row, column] = 12
                 place, step = pixel_centres(shape)[0, row, column], stride(level, size)
-                said = [encode_boxes(every.boxes[index], place, step)]
+                values = [encode_boxes(image_targets.boxes[index], place, step)]
                 if isinstance(network, Detector3D):
-                    said += [(every.middles[index] - place) / step]
-                    said += [every.numbers[index]]
-                output[image, network.classes :, row, column] = torch.cat(said)
+                    values += [(image_targets.middles[index] - place) / step]
+                    values += [image_targets.numbers[index]]
+                output[image, network.classes :, row, column] = torch.cat(values)
         outputs.append(output)
     return outputs
 
@@ -267,17 +267,17 @@ def apart(boxes):
 @pytest.mark.parametrize("factor", [1, 2])
 def test_what_says_the_truth_is_decoded_to_it(factor):
     network = Detector()
-    things = [things_of(apart(random_boxes(count))) for count in (12, 30, 0)]
-    every = network.decode(answers(things, network, SMALL, factor), size=SMALL)
-    assert len(every) == 3
-    for got, wanted in zip(every, things, strict=True):
-        assert len(got.boxes) == len(wanted.boxes)
+    targets = [things_of(apart(random_boxes(count))) for count in (12, 30, 0)]
+    decoded = network.decode(answers(targets, network, SMALL, factor), size=SMALL)
+    assert len(decoded) == 3
+    for got, expected in zip(decoded, targets, strict=True):
+        assert len(got.boxes) == len(expected.boxes)
         assert (got.scores > 0.99).all()
-        if len(wanted.boxes):
-            overlap, which = iou(got.boxes, wanted.boxes).max(dim=1)
+        if len(expected.boxes):
+            overlap, which = iou(got.boxes, expected.boxes).max(dim=1)
             assert overlap.min() > 0.999
-            assert sorted(which.tolist()) == list(range(len(wanted.boxes)))
-            assert torch.equal(got.labels, wanted.labels[which])
+            assert sorted(which.tolist()) == list(range(len(expected.boxes)))
+            assert torch.equal(got.labels, expected.labels[which])
 
 
 def test_what_finds_a_thing_again_is_suppressed_but_not_other_classes():
@@ -310,57 +310,62 @@ def test_the_rim_of_a_peak_is_not_found():
 
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
 def test_loss_is_least_at_the_truth(network):
-    things = [things_of(apart(random_boxes(8))) for _ in range(2)]
-    outputs = answers(things, network, SMALL)
+    targets = [things_of(apart(random_boxes(8))) for _ in range(2)]
+    outputs = answers(targets, network, SMALL)
     # Only middles count here, so that numbers of other cells may be anything.
-    best = network.loss(outputs, things, SMALL)
+    best = network.loss(outputs, targets, SMALL)
     for channel in range(network.predict.out_channels):
         worse = [output.clone() for output in outputs]
         for output, now in zip(worse, outputs, strict=True):
-            there = now[:, :3].amax(dim=1) > 0
-            output[:, channel][there] += -20 if channel < 3 else 0.5
-        assert network.loss(worse, things, SMALL) > best + 0.01
-    swapped = network.loss(outputs, things[::-1], SMALL)
+            is_centre = now[:, :3].amax(dim=1) > 0
+            output[:, channel][is_centre] += -20 if channel < 3 else 0.5
+        assert network.loss(worse, targets, SMALL) > best + 0.01
+    swapped = network.loss(outputs, targets[::-1], SMALL)
     assert swapped > best + 1
 
 
 @pytest.mark.parametrize("factor", [1, 2])
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
 def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
-    things = [things_of(random_boxes(count)) for count in (7, 0, 12)]
-    things = [
-        each._replace(
-            middles=each.middles + 0.1 * torch.randn(len(each.boxes), 2),
-            numbers=torch.randn(len(each.boxes), 6),
+    targets = [things_of(random_boxes(count)) for count in (7, 0, 12)]
+    targets = [
+        image_targets._replace(
+            middles=image_targets.middles + 0.1 * torch.randn(len(image_targets.boxes), 2),
+            numbers=torch.randn(len(image_targets.boxes), 6),
         )
-        for each in things
+        for image_targets in targets
     ]
-    outputs = [0.5 * torch.randn_like(each) for each in answers(things, network, SMALL, factor)]
+    outputs = [
+        0.5 * torch.randn_like(output) for output in answers(targets, network, SMALL, factor)
+    ]
     total = 0.0
     for level, output in enumerate(outputs):
         shape, step = output.shape[-2:], stride(level, SMALL)
-        heat = torch.zeros(len(things), 3, *shape)
-        for image, every in enumerate(things):
+        heat = torch.zeros(len(targets), 3, *shape)
+        for image, image_targets in enumerate(targets):
             for index, heatmap in zip(
-                *gaussian_targets(every.boxes, level, shape, SMALL), strict=True
+                *gaussian_targets(image_targets.boxes, level, shape, SMALL), strict=True
             ):
-                map_of_class = heat[image, every.labels[index]]
+                map_of_class = heat[image, image_targets.labels[index]]
                 torch.maximum(map_of_class, heatmap, out=map_of_class)
                 regression = weights = 0.0
                 for row, column in (heatmap > NEAR).nonzero().tolist():
                     place = pixel_centres(shape)[0, row, column]
-                    wanted = [encode_boxes(every.boxes[index], place, step)]
+                    expected = [encode_boxes(image_targets.boxes[index], place, step)]
                     if isinstance(network, Detector3D):
-                        wanted += [(every.middles[index] - place) / step, every.numbers[index]]
-                    said, weight = output[image, 3:, row, column], heatmap[row, column]
+                        expected += [
+                            (image_targets.middles[index] - place) / step,
+                            image_targets.numbers[index],
+                        ]
+                    predicted, weight = output[image, 3:, row, column], heatmap[row, column]
                     regression += weight * F.smooth_l1_loss(
-                        said, torch.cat(wanted), reduction="sum", beta=0.1
+                        predicted, torch.cat(expected), reduction="sum", beta=0.1
                     )
                     weights += weight
                 assert weights >= 1
                 total += regression / weights
         total += focal(output[:, :3], heat)
-    loss = network.loss(outputs, things, SMALL)
+    loss = network.loss(outputs, targets, SMALL)
     torch.testing.assert_close(loss, total / 19, rtol=1e-5, atol=0)
 
 
@@ -409,8 +414,8 @@ def test_numbers_are_those_of_the_view():
     yaw = torch.atan2(places[:, 0], places[:, 2])
     boxes = torch.cat([places, typical.expand(3, 3), yaw[:, None]], dim=1)
     numbers = encode_boxes_3d(boxes, torch.zeros(3).long())
-    wanted = torch.tensor([0.0, 0, 0, 0, 0, 1]).expand(3, 6)
-    torch.testing.assert_close(numbers, wanted, atol=1e-6, rtol=0)
+    expected = torch.tensor([0.0, 0, 0, 0, 0, 1]).expand(3, 6)
+    torch.testing.assert_close(numbers, expected, atol=1e-6, rtol=0)
 
 
 def test_middles_are_seen_where_the_camera_shows_them():
@@ -427,15 +432,15 @@ def test_what_was_seen_zoomed_goes_back_to_the_source():
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     zoomed = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
     assert (zoomed - boxes).abs().max() > 0.1
-    seen = RawDetections3D(
+    raw = RawDetections3D(
         Detections(zoomed, torch.zeros(30).long(), torch.ones(30)),
         warp.to_zoomed(middles[None])[0],
         torch.rand(30, 6),
     )
-    back = to_source(seen, warp)
+    back = to_source(raw, warp)
     torch.testing.assert_close(back.detections.boxes, boxes, atol=1e-4, rtol=0)
     torch.testing.assert_close(back.middles, middles, atol=1e-4, rtol=0)
-    assert back.numbers is seen.numbers
+    assert back.numbers is raw.numbers
 
 
 # --- mirrored -----------------------------------------------------------------------------------
@@ -443,8 +448,8 @@ def test_what_was_seen_zoomed_goes_back_to_the_source():
 
 def test_mirrored_twice_is_the_same():
     for ground_truth in some().ground_truth:
-        for got, wanted in zip(mirror(mirror(ground_truth, 320), 320), ground_truth, strict=True):
-            torch.testing.assert_close(got, wanted, atol=1e-4, rtol=0)
+        for got, expected in zip(mirror(mirror(ground_truth, 320), 320), ground_truth, strict=True):
+            torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
 
 
 def test_a_mirrored_box_is_that_of_the_mirrored_picture():
@@ -460,11 +465,11 @@ def test_a_mirrored_box_is_that_of_the_mirrored_picture():
 def test_mirrored_space_agrees_with_the_mirrored_picture():
     for ground_truth in some().ground_truth:
         turned = mirror(ground_truth, 320)
-        wanted = project_centres(ground_truth.boxes_3d, ground_truth.camera, LARGE) * torch.tensor(
-            [-1.0, 1.0]
-        )
+        expected = project_centres(
+            ground_truth.boxes_3d, ground_truth.camera, LARGE
+        ) * torch.tensor([-1.0, 1.0])
         got = project_centres(turned.boxes_3d, turned.camera, LARGE)
-        torch.testing.assert_close(got, wanted, atol=1e-5, rtol=0)
+        torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
         numbers = encode_boxes_3d(ground_truth.boxes_3d, ground_truth.labels)
         flipped = numbers * torch.tensor([1.0, 1, 1, 1, -1, 1])
         got = encode_boxes_3d(turned.boxes_3d, ground_truth.labels)
@@ -472,7 +477,7 @@ def test_mirrored_space_agrees_with_the_mirrored_picture():
         assert torch.equal(turned.previous_boxes, mirror_boxes(ground_truth.previous_boxes))
 
 
-@pytest.mark.parametrize(("task", "name"), [each for each in EVERY if each[1] in STATIC])
+@pytest.mark.parametrize(("task", "name"), [pair for pair in EVERY if pair[1] in STATIC])
 def test_a_still_warp_is_its_own_mirror_image(task, name):
     warp = dataset(task, name).warp
     other = warp.grid.flip(2) * torch.tensor([-1.0, 1.0])
@@ -504,7 +509,7 @@ def test_batches_have_their_shapes(task, name):
         assert len(batch.semantic_mask) == 0
     assert len(batch.targets) == 4
     for targets, scene in zip(batch.targets, FOUR, strict=True):
-        assert all(each.isfinite().all() for each in targets)
+        assert all(tensor.isfinite().all() for tensor in targets)
         assert torch.equal(targets.labels, some().ground_truth[scene].labels)
         assert targets.boxes.abs().max() <= 1 + 1e-6
         assert (targets.boxes[:, 2:] > targets.boxes[:, :2]).all()
@@ -527,9 +532,9 @@ def test_the_truth_is_in_the_frame_of_the_head(task, name):
             boxes = warp.boxes_to_source(boxes)
             middles = warp.to_source(middles.clamp(-1, 1)[None])[0]
         torch.testing.assert_close(boxes, ground_truth.boxes, atol=1e-4, rtol=0)
-        wanted = project_centres(ground_truth.boxes_3d, ground_truth.camera, LARGE)
-        inside = (wanted.abs() < 1).all(dim=1)
-        torch.testing.assert_close(middles[inside], wanted[inside], atol=1e-4, rtol=0)
+        expected = project_centres(ground_truth.boxes_3d, ground_truth.camera, LARGE)
+        inside = (expected.abs() < 1).all(dim=1)
+        torch.testing.assert_close(middles[inside], expected[inside], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", [system.name for system in systems_of("segmentation")])
@@ -554,32 +559,32 @@ def test_the_masks_are_in_the_frame_of_the_head(name):
 
 @pytest.mark.parametrize("name", [*STATIC, "edge"])
 def test_what_is_stored_is_what_would_be_made(name):
-    ours = dataset("segmentation" if name != "fovea" else "detection", name)
-    batch, turned = ours.batch(FOUR, TURNED), torch.from_numpy(TURNED)
-    fresh = zoom_by_mipmap(ours.image(FOUR, turned), batch.warp, SMALL)
+    data = dataset("segmentation" if name != "fovea" else "detection", name)
+    batch, turned = data.batch(FOUR, TURNED), torch.from_numpy(TURNED)
+    fresh = zoom_by_mipmap(data.image(FOUR, turned), batch.warp, SMALL)
     torch.testing.assert_close(batch.zoomed, fresh, atol=0.51 / 255 + 1e-3, rtol=0)
     assert (batch.zoomed - fresh).abs().mean() < 0.3 / 255
     if name != "fovea":
         full = some().area(FOUR)
         full = torch.where(turned[:, None, None], full.flip(-1), full)
         # Ties between classes may be broken in another way.
-        assert (ours._in_frame(full, batch.warp) != batch.semantic_mask).float().mean() < 0.006
-    assert torch.equal(ours.batch(FOUR, TURNED).zoomed, batch.zoomed)  # nothing was turned in place
+        assert (data._in_frame(full, batch.warp) != batch.semantic_mask).float().mean() < 0.006
+    assert torch.equal(data.batch(FOUR, TURNED).zoomed, batch.zoomed)  # nothing was turned in place
 
 
 def test_true_outlines_are_looked_at_and_turn_with_the_picture():
-    ours = dataset("segmentation", "edge")
+    data = dataset("segmentation", "edge")
     turned = torch.from_numpy(TURNED)
     full = some().area(FOUR)
-    wanted = policies.warp_of(policies.edge_saliency(full)).grid
+    expected = policies.warp_of(policies.edge_saliency(full)).grid
     # Left and right change places, and the sign of x.
-    mirrored = wanted.flip(2) * torch.tensor([-1.0, 1.0])
-    wanted = torch.where(turned[:, None, None, None], mirrored, wanted)
-    torch.testing.assert_close(ours.batch(FOUR, TURNED).warp.grid, wanted, atol=1e-5, rtol=0)
+    mirrored = expected.flip(2) * torch.tensor([-1.0, 1.0])
+    expected = torch.where(turned[:, None, None, None], mirrored, expected)
+    torch.testing.assert_close(data.batch(FOUR, TURNED).warp.grid, expected, atol=1e-5, rtol=0)
 
 
 def checkerboard():
-    """Scenes that differ from grey only in detail that the small size cannot hold."""
+    """Return grey scenes with a checkerboard that is too fine for the small size."""
     rows, columns = np.indices(LARGE)
     pattern = (100 + 50 * ((rows + columns) % 2)).astype(np.uint8)
     images = np.broadcast_to(pattern[..., None], (2, *LARGE, 3))
@@ -589,8 +594,8 @@ def checkerboard():
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
 def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
     for system in (SYSTEMS[name], SYSTEMS[f"{name}-destroyed"]):
-        made = WarpedDataset("detection", system, checkerboard(), SMALL, mean_saliency())
-        contrast = made.batch(np.arange(2), np.zeros(2, bool)).zoomed.flatten(1).std(dim=1)
+        data = WarpedDataset("detection", system, checkerboard(), SMALL, mean_saliency())
+        contrast = data.batch(np.arange(2), np.zeros(2, bool)).zoomed.flatten(1).std(dim=1)
         if system.predownsampled or name == "uniform":
             assert contrast.max() < 1e-3
         else:
@@ -600,10 +605,10 @@ def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
 def test_a_destroyed_source_is_a_small_one(name):
     small = resize_by_mipmap(some().image(FOUR), SMALL)
-    ours = dataset("detection", f"{name}-destroyed")
-    wanted = zoom_by_mipmap(resize_by_mipmap(small, LARGE), ours.warp, SMALL)
-    got = ours.batch(FOUR, np.zeros(4, bool)).zoomed
-    torch.testing.assert_close(got, wanted, atol=0.6 / 255, rtol=0)
+    data = dataset("detection", f"{name}-destroyed")
+    expected = zoom_by_mipmap(resize_by_mipmap(small, LARGE), data.warp, SMALL)
+    got = data.batch(FOUR, np.zeros(4, bool)).zoomed
+    torch.testing.assert_close(got, expected, atol=0.6 / 255, rtol=0)
 
 
 def magnified_at(warp, points):
@@ -615,25 +620,25 @@ def magnified_at(warp, points):
 @pytest.mark.parametrize("jitter", [None, 0])
 def test_where_boxes_are_is_magnified(name, jitter):
     left = torch.tensor([[-0.75, 0.3, -0.65, 0.5]])
-    ours = WarpedDataset(
+    data = WarpedDataset(
         "detection", SYSTEMS[name], some(), SMALL, mean_saliency(), [left] * len(some())
     )
     draw = None if jitter is None else torch.Generator().manual_seed(jitter)
-    warp = ours.batch(FOUR, TURNED, draw).warp
+    warp = data.batch(FOUR, TURNED, draw).warp
     places = torch.tensor([[-0.7, 0.4], [0.7, 0.4]])
     for row, turn in enumerate(TURNED):
-        there, not_there = magnified_at(warp[row], places.flip(0) if turn else places)
-        assert there > 1.15 * not_there
+        at_box, elsewhere = magnified_at(warp[row], places.flip(0) if turn else places)
+        assert at_box > 1.15 * elsewhere
     same = torch.equal(warp.grid[0], warp.grid[3])  # one scene twice
     assert same == (jitter is None)
 
 
 def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
     nothing = [torch.zeros(0, 4)] * len(some())
-    ours = WarpedDataset(
+    data = WarpedDataset(
         "detection", SYSTEMS["lzu-adaptive"], some(), SMALL, mean_saliency(), nothing
     )
-    warp = ours.batch(FOUR, TURNED, torch.Generator().manual_seed(0)).warp
+    warp = data.batch(FOUR, TURNED, torch.Generator().manual_seed(0)).warp
     middles = (
         torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
         .unflatten(1, (2, 2))
@@ -644,9 +649,9 @@ def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
 
 @pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
 def test_boxes_to_look_at_have_to_be_given(name):
-    ours = WarpedDataset("detection", SYSTEMS[name], some(), SMALL, mean_saliency())
-    with pytest.raises(ValueError, match=f"the system '{name}' looks at boxes; give them"):
-        ours.batch(FOUR, TURNED)
+    data = WarpedDataset("detection", SYSTEMS[name], some(), SMALL, mean_saliency())
+    with pytest.raises(ValueError, match=f"system '{name}' computes its saliency from boxes"):
+        data.batch(FOUR, TURNED)
 
 
 def test_rare_classes_weigh_more():
@@ -680,9 +685,9 @@ def test_the_fixed_saliency_is_high_where_things_are():
 @pytest.mark.parametrize("task", TASKS)
 def test_a_part_of_the_look_may_go_everywhere(task):
     share = policies.EVENLY[task]
-    wanted = share / mean_saliency().numel() + (1 - share) * mean_saliency()
+    expected = share / mean_saliency().numel() + (1 - share) * mean_saliency()
     torch.testing.assert_close(
-        policies.mix_uniform(mean_saliency(), task), wanted, atol=1e-6, rtol=1e-3
+        policies.mix_uniform(mean_saliency(), task), expected, atol=1e-6, rtol=1e-3
     )
 
 
@@ -713,10 +718,10 @@ def test_outlines_of_simple_masks():
     masks[2, 48:] = 5
     masks[3, 48:, 160:] = 1
     nothing, down, across, corner = policies.outlines(masks)[:, 0]
-    wanted = torch.zeros(32, 32)
-    assert torch.equal(nothing, wanted)
-    wanted[:, 16] = 1 / 10
-    torch.testing.assert_close(down, wanted)
+    expected = torch.zeros(32, 32)
+    assert torch.equal(nothing, expected)
+    expected[:, 16] = 1 / 10
+    torch.testing.assert_close(down, expected)
     torch.testing.assert_close(across, torch.zeros(32, 32).index_fill(0, torch.tensor(16), 1 / 3))
     # The pixel in the corner counts once.
     assert corner[16, 16].item() == pytest.approx((3 + 10 - 1) / 30)
@@ -727,8 +732,8 @@ def test_true_outlines_are_magnified():
     semantic_mask = torch.zeros(1, *LARGE, dtype=torch.uint8)
     semantic_mask[:, 30:34, 200:210] = 1
     warp = policies.warp_of(policies.edge_saliency(semantic_mask))
-    there, not_there = magnified_at(warp, torch.tensor([[0.28, -0.33], [-0.5, 0.6]]))
-    assert there > 1.1 > not_there
+    at_outline, elsewhere = magnified_at(warp, torch.tensor([[0.28, -0.33], [-0.5, 0.6]]))
+    assert at_outline > 1.1 > elsewhere
 
 
 def test_jitter_is_unbiased():
@@ -854,18 +859,18 @@ def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
     assert [len(ground_truth.previous_boxes) for ground_truth in without.ground_truth] == [0, 0]
     assert any(len(ground_truth.previous_boxes) for ground_truth in complete.ground_truth)
     assert np.array_equal(without.images, complete.images)
-    for one, other in zip(without.ground_truth, complete.ground_truth, strict=True):
-        assert torch.equal(one.boxes, other.boxes)
+    for first, other in zip(without.ground_truth, complete.ground_truth, strict=True):
+        assert torch.equal(first.boxes, other.boxes)
 
 
 def test_who_comes_second_takes_what_is_there(fresh):
     first = streets("choose", 1, size=TINY, quiet=True)
-    (there,) = fresh.iterdir()
+    (folder,) = fresh.iterdir()
     what = {"split": "choose", "count": 1, "preset": "far", "size": TINY, "seconds": 0.0,
             "before": True}  # fmt: skip
-    disk._draw(there, what, True)  # as if another process had been quicker
-    assert list(fresh.iterdir()) == [there]
-    assert np.array_equal(np.load(there / "images.npy"), first.images)
+    disk._draw(folder, what, True)  # as if another process had been quicker
+    assert list(fresh.iterdir()) == [folder]
+    assert np.array_equal(np.load(folder / "images.npy"), first.images)
 
 
 def test_splits_share_no_scene(fresh, monkeypatch):
@@ -947,7 +952,7 @@ def test_training_lowers_the_loss(task, name):
 
 def test_the_network_of_outlines_is_trained_too():
     run = training("segmentation", "edge-expected", steps=2)
-    before = [each.clone() for each in run.dataset.policy.parameters()]
+    before = [parameter.clone() for parameter in run.dataset.policy.parameters()]
     list(run)
     after = list(run.dataset.policy.parameters())
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
@@ -958,7 +963,7 @@ def test_the_network_of_outlines_is_trained_too():
                        ("detection", "edge"), ("detection3d", "edge-expected")],
 )  # fmt: skip
 def test_a_system_may_not_be_made_for_a_task(task, name):
-    with pytest.raises(ValueError, match=rf"{name} is not made for {task}, only for \["):
+    with pytest.raises(ValueError, match=rf"'{name}' does not support task '{task}', only \["):
         training(task, name)
 
 
@@ -985,42 +990,46 @@ def test_perfect_boxes_are_judged_perfect():
     assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
     assert [metrics["ap"], metrics["ap50"], metrics["small"]] == pytest.approx([1] * 3)
     assert math.isnan(metrics["large"])  # in so small a picture nothing is
-    nothing = [each._replace(boxes=each.boxes[:0], labels=each.labels[:0], scores=each.scores[:0])
-               for each in perfect()]  # fmt: skip
+    nothing = [Detections(*(values[:0] for values in detections)) for detections in perfect()]
     assert evaluate_boxes(nothing, some())["ap"] == 0
-    others = [each._replace(labels=(each.labels + 1) % 3) for each in perfect()]
+    others = [detections._replace(labels=(detections.labels + 1) % 3) for detections in perfect()]
     assert evaluate_boxes(others, some())["ap"] < 0.1
 
 
 def test_perfect_boxes_in_space_are_judged_perfect():
-    every = [
+    predicted = [
         Detections3D(
             ground_truth.boxes_3d, ground_truth.labels, torch.ones(len(ground_truth.labels))
         )
         for ground_truth in some().ground_truth
     ]
-    metrics = evaluate_boxes_3d(every, some().ground_truth)
+    metrics = evaluate_boxes_3d(predicted, some().ground_truth)
     assert [metrics["ap"], metrics["score"]] == pytest.approx([1, 1])
     assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
     assert metrics["translation"] == pytest.approx(0, abs=1e-6)
     turned = torch.tensor([0.0, 0, 0, 0, 0, 0, 0.3])
-    signs = [each._replace(boxes=each.boxes + turned * (each.labels == 2)[:, None])
-             for each in every]  # fmt: skip
+    signs = [
+        detections._replace(boxes=detections.boxes + turned * (detections.labels == 2)[:, None])
+        for detections in predicted
+    ]
     assert evaluate_boxes_3d(signs, some().ground_truth)["orientation"] == pytest.approx(
         0, abs=1e-3
     )
-    cars = [each._replace(boxes=each.boxes + turned) for each in every]
+    cars = [detections._replace(boxes=detections.boxes + turned) for detections in predicted]
     assert evaluate_boxes_3d(cars, some().ground_truth)["orientation"] == pytest.approx(
         0.3, abs=1e-3
     )
 
 
-def said_to_be(*changes):
-    """What is true of the first scene, with (row, place, value) changed and scores that rise."""
+def changed_truth(*changes):
+    """Return the ground truth of the first scene with changes (row, column, value), as detections.
+
+    Scores rise from 0.5 to 0.9.
+    """
     ground_truth = some().ground_truth[0]
     boxes = ground_truth.boxes_3d.clone()
-    for row, place, value in changes:
-        boxes[row, place] = value
+    for row, column, value in changes:
+        boxes[row, column] = value
     return Detections3D(boxes, ground_truth.labels, torch.linspace(0.5, 0.9, len(boxes)))
 
 
@@ -1031,7 +1040,7 @@ def first():
 
 
 def test_true_depths_are_found():
-    every = [
+    predicted = [
         Detections3D(
             ground_truth.boxes_3d, ground_truth.labels, torch.ones(len(ground_truth.labels))
         )
@@ -1039,62 +1048,62 @@ def test_true_depths_are_found():
     ]
     depths = torch.cat([ground_truth.boxes_3d[:, 2] for ground_truth in some().ground_truth])
     # The middle of a box that the frame cuts may be seen outside it.
-    known = ~predicted_depths(every, some()).isnan()
-    assert known.float().mean() > 0.95
-    assert torch.equal(predicted_depths(every, some())[known], depths[known])
+    found = ~predicted_depths(predicted, some()).isnan()
+    assert found.float().mean() > 0.95
+    assert torch.equal(predicted_depths(predicted, some())[found], depths[found])
 
 
 def test_a_depth_may_be_wrong_but_not_the_place_in_the_picture(first):
     ground_truth = first.ground_truth[0]
     row = int(ground_truth.boxes_3d[:, 0].abs().argmax())
-    stretched = said_to_be()
+    stretched = changed_truth()
     stretched.boxes[:, :3] *= 3  # along the rays
     torch.testing.assert_close(
         predicted_depths([stretched], first), ground_truth.boxes_3d[:, 2] * 3
     )
-    aside = said_to_be((row, 0, -ground_truth.boxes_3d[row, 0]))
+    aside = changed_truth((row, 0, -ground_truth.boxes_3d[row, 0]))
     assert predicted_depths([aside], first).isnan().nonzero().flatten().tolist() == [row]
-    other = said_to_be()._replace(labels=(ground_truth.labels + 1) % 3)
+    other = changed_truth()._replace(labels=(ground_truth.labels + 1) % 3)
     assert predicted_depths([other], first).isnan().sum() >= len(ground_truth.labels) - 1
 
 
 def test_the_surest_depth_counts_once(first):
     ground_truth = first.ground_truth[0]
-    one, two = said_to_be(), said_to_be()
-    two.boxes[:, :3] *= 2
+    true, doubled = changed_truth(), changed_truth()
+    doubled.boxes[:, :3] *= 2
     both = Detections3D(
-        torch.cat([one.boxes, two.boxes]),
+        torch.cat([true.boxes, doubled.boxes]),
         ground_truth.labels.repeat(2),
-        torch.cat([one.scores, one.scores + 0.05]),
+        torch.cat([true.scores, true.scores + 0.05]),
     )
     torch.testing.assert_close(predicted_depths([both], first), ground_truth.boxes_3d[:, 2] * 2)
-    unsure = both._replace(scores=torch.cat([one.scores, one.scores - 0.3]))
+    unsure = both._replace(scores=torch.cat([true.scores, true.scores - 0.3]))
     torch.testing.assert_close(predicted_depths([unsure], first), ground_truth.boxes_3d[:, 2])
     assert predicted_depths([unsure], first, score=0.95).isnan().all()
 
 
 def knowing(kind, dataset):
-    """A detector that looks up the answer."""
+    """Return a detector whose outputs are the targets of the dataset."""
 
     class Knows(kind):
-        asked = 0
+        n_seen = 0
 
         def features(self, image):
             return [image.new_zeros(len(image), 1, *(side // step for side in image.shape[-2:]))
                     for step in Pyramid.strides]  # fmt: skip
 
         def head(self, levels):
-            scenes = np.arange(self.asked, self.asked + len(levels[0]))
-            self.asked += len(scenes)
+            scenes = np.arange(self.n_seen, self.n_seen + len(levels[0]))
+            self.n_seen += len(scenes)
             factor = levels[0].shape[-1] * Pyramid.strides[0] // dataset.size[1]
-            things = dataset.batch(scenes, np.zeros(len(scenes), bool)).targets
-            return answers(things, self, dataset.size, factor)
+            targets = dataset.batch(scenes, np.zeros(len(scenes), bool)).targets
+            return answers(targets, self, dataset.size, factor)
 
     return Knows()
 
 
 AT_BEST = 0.9
-"""Of things in one cell, the head can say but one."""
+"""Minimum AP of perfect outputs: of several objects in one cell, the head detects only one."""
 
 FRAMES = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
 
@@ -1103,20 +1112,20 @@ FRAMES = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
-    ours = dataset("detection", name)
-    every = predict_boxes(knowing(Detector, ours), ours)
+    data = dataset("detection", name)
+    every = predict_boxes(knowing(Detector, data), data)
     assert len(every) == len(some())
     metrics = evaluate_boxes(every, some())
     assert metrics["ap"] > AT_BEST
-    assert evaluate(knowing(Detector, ours), ours) == pytest.approx(metrics, nan_ok=True)
+    assert evaluate(knowing(Detector, data), data) == pytest.approx(metrics, nan_ok=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FRAMES)
 def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
-    ours = dataset("detection3d", name)
-    metrics = evaluate(knowing(Detector3D, ours), ours)
+    data = dataset("detection3d", name)
+    metrics = evaluate(knowing(Detector3D, data), data)
     assert metrics["ap"] > AT_BEST
     assert metrics["translation"] < 0.05
     assert metrics["orientation"] < 0.05
@@ -1124,23 +1133,23 @@ def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
 
 @pytest.mark.slow
 def test_without_a_way_back_boxes_are_elsewhere():
-    ours = dataset("detection", "lz")
-    assert evaluate_boxes(predict_boxes(knowing(Detector, ours), ours), some())["ap"] < 0.5
-    ours = dataset("detection3d", "lz")
-    every = predict_boxes_3d(knowing(Detector3D, ours), ours)
+    data = dataset("detection", "lz")
+    assert evaluate_boxes(predict_boxes(knowing(Detector, data), data), some())["ap"] < 0.5
+    data = dataset("detection3d", "lz")
+    every = predict_boxes_3d(knowing(Detector3D, data), data)
     assert evaluate_boxes_3d(every, some().ground_truth)["ap"] < 0.7
 
 
 class Says(Segmenter):
-    """A segmenter that answers with masks `n h w`, if need be zoomed."""
+    """A segmenter that returns masks `n h w`, zoomed if there are warps."""
 
     def __init__(self, masks, warp_of=None):
         super().__init__()
-        self.masks, self.warp_of, self.asked = masks, warp_of, 0
+        self.masks, self.warp_of, self.n_seen = masks, warp_of, 0
 
     def features(self, image):
-        scenes = np.arange(self.asked, self.asked + len(image))
-        self.asked += len(image)
+        scenes = np.arange(self.n_seen, self.n_seen + len(image))
+        self.n_seen += len(image)
         logits = F.one_hot(self.masks[scenes].long(), len(AREAS)).permute(0, 3, 1, 2).float()
         return self.warp_of(scenes).zoom(logits, LARGE, antialias=False) if self.warp_of else logits
 
@@ -1150,8 +1159,8 @@ class Says(Segmenter):
 
 def test_perfect_masks_are_judged_perfect(monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
-    ours = dataset("segmentation", "uniform")
-    metrics = evaluate(Says(some().area(range(10))), ours)
+    data = dataset("segmentation", "uniform")
+    metrics = evaluate(Says(some().area(range(10))), data)
     assert {round(value, 6) for value in metrics.values()} == {1}
     assert metrics.keys() == {"miou", "miou_fine", "boundary_f", *(f"iou_{name}" for name in AREAS)}
 
@@ -1159,12 +1168,12 @@ def test_perfect_masks_are_judged_perfect(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["lz", "lzu", "edge"])
 def test_masks_are_judged_in_the_source_frame(name):
-    ours = dataset("segmentation", name)
+    data = dataset("segmentation", name)
 
     def warps(scenes):
-        return ours.batch(scenes, np.zeros(len(scenes), bool)).warp
+        return data.batch(scenes, np.zeros(len(scenes), bool)).warp
 
-    metrics = evaluate_masks(Says(some().area(range(10)), warps), ours)
+    metrics = evaluate_masks(Says(some().area(range(10)), warps), data)
     if name == "lz":
         assert metrics["miou"] < 0.7
     else:
@@ -1178,11 +1187,11 @@ def test_iou_is_that_of_a_slow_count():
     ground_truth, predicted = torch.distributions.Categorical(torch.arange(1.0, 10)).sample(
         (2, 3, *size)
     )
-    made = Streets(
+    scenes = Streets(
         np.zeros((3, *size, 3), np.uint8), ground_truth.byte().numpy(), some().ground_truth[:3]
     )
-    ours = WarpedDataset("segmentation", SYSTEMS["uniform"], made, size, mean_saliency())
-    metrics = evaluate_masks(Says(predicted), ours)
+    data = WarpedDataset("segmentation", SYSTEMS["uniform"], scenes, size, mean_saliency())
+    metrics = evaluate_masks(Says(predicted), data)
     for label, name in enumerate(AREAS):
         both = either = 0
         for a, b in zip(ground_truth.flatten().tolist(), predicted.flatten().tolist(), strict=True):

@@ -1,10 +1,10 @@
-"""`make mutants`: plant faults in the library, one at a time. Who sees them, tests or notebooks?
+"""`make mutants`: plant faults in the library, one at a time; do tests and notebooks detect them?
 
-Each fault of `faults.toml` goes into a copy of the project. There the tests run, then the notebooks
-alone, each until its first failure. What was found is recorded in `table.jsonl` at once, so that an
-interrupted run goes on where it stopped. A fault that was seen counts as seen while the library and
-the file that saw it stay as they are; one that was not is looked for again after any change. The
-tests that compare hashes of the source are left out: they would see every fault, and prove nothing.
+Each fault of `faults.toml` is planted in a copy of the project. The tests are run there, then the
+notebooks alone, each until the first failure. Results are appended to `table.jsonl` at once, so
+that an interrupted run can be resumed. A detection stays valid while the library and the file that
+detected the fault are unchanged; an undetected fault is run again after any change. Tests that
+compare hashes of the source are left out, as they would detect every fault.
 """
 
 import argparse
@@ -29,10 +29,10 @@ from lzu_viz.experiments.frozen.results_store import without_words
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 TABLE = HERE / "table.jsonl"
-WANTED = {"pytest": 0.95, "notebooks": 0.70}
+TARGETS = {"pytest": 0.95, "notebooks": 0.70}
 
 LONGEST = 900
-"""Seconds after which a run that hangs counts as one that failed."""
+"""Timeout of a run in seconds; a run that exceeds it counts as failed."""
 
 LEFT_OUT = (
     "tests/browser",
@@ -50,7 +50,7 @@ BOOKKEEPING = (
 
 
 class Fault(NamedTuple):
-    """A slip: a piece of code that stands once in a file of the package, and what it becomes."""
+    """A fault: a piece of code that occurs once in a file of the package, and its replacement."""
 
     name: str
     file: str
@@ -59,35 +59,39 @@ class Fault(NamedTuple):
 
     @property
     def room(self) -> str:
-        """The room of the package that holds the file."""
+        """Top-level folder of the file in the package."""
         return self.file.split("/")[0]
 
     @property
     def stem(self) -> str:
-        """The name of the file's module."""
+        """Name of the file's module."""
         return Path(self.file).stem
 
     def planted_in(self, source: str) -> str:
-        """Return the source with the fault in it."""
+        """Return the source with the fault.
+
+        Raises:
+            ValueError: `before` does not occur exactly once.
+        """
         if source.count(self.before) != 1:
             raise ValueError(
-                f"{self.name!r}: `before` must stand once in {self.file}, it stands there "
-                f"{source.count(self.before)} times"
+                f"{self.name!r}: `before` must occur once in {self.file}, it occurs "
+                f"{source.count(self.before)} times; adapt the fault to the code"
             )
         return source.replace(self.before, self.after)
 
 
 def faults() -> list[Fault]:
-    """Read the list."""
-    listed = tomllib.loads((HERE / "faults.toml").read_text(encoding="utf-8"))["fault"]
-    return [Fault(**each) for each in listed]
+    """Return the faults of `faults.toml`."""
+    tables = tomllib.loads((HERE / "faults.toml").read_text(encoding="utf-8"))["fault"]
+    return [Fault(**fields) for fields in tables]
 
 
-# --- what a finding rests on ----------------------------------------------------------------------
+# --- what a result depends on ---------------------------------------------------------------------
 
 
 def files(*patterns: str) -> list[str]:
-    """Names of the files of the project, all or those of some folders."""
+    """Return the names of all files of the project, or of those that match git patterns."""
     command = ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "--"]
     command += patterns
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -95,7 +99,7 @@ def files(*patterns: str) -> list[str]:
 
 
 def hash_of(names: Iterable[str]) -> str:
-    """Hash files: of notebooks what runs and what is compared, of Python all but its words."""
+    """Return a hash of files: of notebooks code and checked outputs, of Python all but comments."""
     digest = hashlib.sha256()
     for name in names:
         digest.update(name.encode())
@@ -114,40 +118,40 @@ def _compared(path: Path) -> bytes:
         if cell["cell_type"] == "code":
             source = "".join(cell["source"])
             outputs = ["".join(output.get("text", "")) for output in cell["outputs"]]
-            # What a cell prints is stored in pieces, as it came.
+            # Printed text is stored in pieces that vary between runs.
             code.append([source, "".join(outputs) if "NBVAL_CHECK_OUTPUT" in source else ""])
     return json.dumps(code).encode()
 
 
 class Tree:
-    """The project as it stands: what findings rest on."""
+    """Hashes of the current project, which results depend on."""
 
     def __init__(self) -> None:
         above = ("bench", "plots", "site", "widgets")
         library = [name for name in files("lzu_viz") if name.endswith(".py")]
-        # What faults are planted in; pages, drawings and evaluations come and go beside it.
+        # The part of the library that faults are planted in; the rest may change.
         self._mathematics = hash_of(n for n in library if n.split("/")[1] not in above)
         data = [name for name in files("lzu_viz") if name.endswith((".js", ".json"))]
-        looked_at = {
+        run_files = {
             "pytest": [name for name in files("tests") if name.endswith((".py", ".mjs"))],
             "notebooks": files("notebooks/*.ipynb", "notebooks/solutions/*.ipynb"),
         }
-        self._all = {by: hash_of(library + data + names) for by, names in looked_at.items()}
+        self._all = {by: hash_of(library + data + names) for by, names in run_files.items()}
 
-    def key(self, fault: Fault, by: str, seen: str) -> str:
-        """Return what a finding rests on: everything, or the file that saw the fault."""
-        path = seen.split("::")[0]
-        alone = path and (ROOT / path).is_file()
-        rests = self._mathematics + hash_of([path]) if alone else self._all[by]
-        return hashlib.sha256(f"{rests}{fault}".encode()).hexdigest()[:16]
+    def key(self, fault: Fault, by: str, detected_by: str) -> str:
+        """Return a hash of all files, or only of those that a detection depends on."""
+        path = detected_by.split("::")[0]
+        is_file = path and (ROOT / path).is_file()
+        depends_on = self._mathematics + hash_of([path]) if is_file else self._all[by]
+        return hashlib.sha256(f"{depends_on}{fault}".encode()).hexdigest()[:16]
 
     def holds(self, fault: Fault, line: dict[str, str]) -> bool:
-        """Return whether a recorded finding still counts."""
+        """Return whether a recorded result is still valid."""
         return line["key"] == self.key(fault, line["by"], line["seen"])
 
 
 def recorded(path: Path = TABLE) -> dict[tuple[str, str], dict[str, str]]:
-    """Read what was found last, by fault and kind of run."""
+    """Return the latest results, by fault and kind of run."""
     if not path.is_file():
         return {}
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -158,7 +162,7 @@ def recorded(path: Path = TABLE) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
-    """Return the runs that look for a fault, if one is planted: the likeliest first, then all."""
+    """Yield the commands of a run; for a planted fault, the likeliest tests come first."""
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if by == "notebooks":
         yield [*pytest, "--nbval-lax", *likeliest(copy, fault.stem if fault else "")]
@@ -166,27 +170,27 @@ def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
     left_out = [f"--ignore={name}" for name in LEFT_OUT]
     left_out += [f"--deselect={name}" for name in BOOKKEEPING]
     if fault:
-        # The doctests and the tests of the module and of its room see most faults at once.
+        # Most faults are detected by doctests and tests of the module and of its folder.
         room = f"tests/{fault.room}"
-        own = [f"lzu_viz/{fault.file}", f"{room}/test_{fault.stem}.py", room]
-        yield [*pytest, *(name for name in dict.fromkeys(own) if (copy / name).exists())]
+        nearby = [f"lzu_viz/{fault.file}", f"{room}/test_{fault.stem}.py", room]
+        yield [*pytest, *(name for name in dict.fromkeys(nearby) if (copy / name).exists())]
     yield [*pytest, *left_out, "tests", "lzu_viz"]
 
 
 def likeliest(copy: Path, module: str) -> list[str]:
-    """Return all notebooks, those first that speak most of a module."""
+    """Return all notebooks, in descending order of how often they name a module."""
     folder = copy / "notebooks"
     paths = sorted([*folder.glob("*.ipynb"), *folder.glob("solutions/*.ipynb")])
 
-    def said(path: Path) -> int:
+    def mentions(path: Path) -> int:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         return sum("".join(cell["source"]).count(module) for cell in cells) if module else 0
 
-    return [str(path.relative_to(copy)) for path in sorted(paths, key=said, reverse=True)]
+    return [str(path.relative_to(copy)) for path in sorted(paths, key=mentions, reverse=True)]
 
 
 def run_on(copy: Path, fault: Fault | None, by: str) -> str:
-    """Run until something fails; give its name, or nothing."""
+    """Run the commands until a test fails; return its name, or an empty string."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(copy),
@@ -206,63 +210,73 @@ def run_on(copy: Path, fault: Fault | None, by: str) -> str:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"nothing came back in {LONGEST} s"
+            return f"timeout after {LONGEST} s"
         if failed := re.search(r"^(?:FAILED|ERROR) (\S+::Cell \d+|\S+)", run.stdout, re.MULTILINE):
             return failed[1]
         if run.returncode:
-            # What could not even look has not seen anything.
+            # The run itself failed, so that it says nothing about the fault.
             raise RuntimeError(
-                f"{' '.join(command)} ended with {run.returncode}: {run.stdout[-2000:]}"
+                f"{' '.join(command)} failed with exit status {run.returncode}: "
+                f"{run.stdout[-2000:]}"
             )
     return ""
 
 
 def copied(folder: Path) -> Path:
-    """Copy the project, as it stands, without what git ignores."""
+    """Copy the project without files that git ignores; return the path of the copy."""
     copy = folder / "project"
     for name in files():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
-    # Some tests ask git for the files of the project.
+    # Some tests list the files of the project with git.
     for command in (["init", "-q"], ["add", "-A"]):
         subprocess.run(["git", *command], cwd=copy, check=True, capture_output=True)
     return copy
 
 
 def main() -> int:
-    """Look for all faults that are not recorded yet, and print the table."""
+    """Run all faults without a valid result, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--only", default="", help="faults whose name holds this (a pattern)")
-    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1)))
-    parser.add_argument("--by", default=",".join(WANTED), help="who looks for them")
-    parser.add_argument("--table", action="store_true", help="only print what is recorded")
+    parser.add_argument(
+        "--only", default="", help="only faults whose name matches this regular expression"
+    )
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1)),
+                        help="number of parallel runs (default: one per core)")  # fmt: skip
+    parser.add_argument(
+        "--by",
+        default=",".join(TARGETS),
+        help="kinds of runs, separated by commas (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="print the recorded results and run nothing"
+    )
     options = parser.parse_args()
-    tree, known = Tree(), recorded()
-    chosen = [fault for fault in faults() if re.search(options.only, fault.name)]
+    tree, results = Tree(), recorded()
+    selected = [fault for fault in faults() if re.search(options.only, fault.name)]
     todo = [
         (fault, by)
         for by in options.by.split(",")
-        for fault in chosen
-        if (fault.name, by) not in known or not tree.holds(fault, known[fault.name, by])
+        for fault in selected
+        if (fault.name, by) not in results or not tree.holds(fault, results[fault.name, by])
     ]
     if todo and not options.table:
         try:
             search(todo, tree, options.jobs)
         finally:
             tidy()
-    return report(chosen, recorded(), tree)
+    return report(selected, recorded(), tree)
 
 
 def tidy() -> None:
-    """Keep of each fault and kind of run only what was found last, in the order of the list."""
-    known = recorded()
-    order = [(fault.name, by) for fault in faults() for by in WANTED]
-    lines = [json.dumps(known[each]) + "\n" for each in order if each in known]
+    """Keep only the latest result of each fault and kind of run, in the order of the list."""
+    results = recorded()
+    order = [(fault.name, by) for fault in faults() for by in TARGETS]
+    lines = [json.dumps(results[pair]) + "\n" for pair in order if pair in results]
     TABLE.write_text("".join(lines), encoding="utf-8")
 
 
 def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
-    """Look for faults, some at a time, each in a copy of its own, and record what is found."""
+    """Run faults in parallel, each in a copy of the project, and record the results."""
     start, done, lock = time.monotonic(), 0, threading.Lock()
     local = threading.local()
     with tempfile.TemporaryDirectory() as folder:
@@ -272,68 +286,73 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
                 local.copy = copied(Path(tempfile.mkdtemp(dir=folder)))
             return local.copy
 
-        def one(fault: Fault | None, by: str) -> None:
+        def run_one(fault: Fault | None, by: str) -> None:
             nonlocal done
             copy = of_this_thread()
             if fault is None:
                 if failed := run_on(copy, None, by):
-                    raise SystemExit(f"with no fault planted, {by} already fails: {failed}")
+                    raise SystemExit(f"{by} fails without any fault: {failed}; fix this first")
                 return
             path = copy / "lzu_viz" / fault.file
-            sound = path.read_text(encoding="utf-8")
+            original = path.read_text(encoding="utf-8")
             try:
-                path.write_text(fault.planted_in(sound), encoding="utf-8")
-                seen = run_on(copy, fault, by)
+                path.write_text(fault.planted_in(original), encoding="utf-8")
+                detected_by = run_on(copy, fault, by)
             finally:
-                path.write_text(sound, encoding="utf-8")
-            key = tree.key(fault, by, seen)
-            line = {"fault": fault.name, "by": by, "seen": seen, "key": key}
+                path.write_text(original, encoding="utf-8")
+            key = tree.key(fault, by, detected_by)
+            line = {"fault": fault.name, "by": by, "seen": detected_by, "key": key}
             with lock, TABLE.open("a", encoding="utf-8") as table:
                 table.write(json.dumps(line) + "\n")
                 done += 1
                 minutes = (time.monotonic() - start) / 60
                 print(
                     f"[{done}/{len(todo)}, {minutes:.0f} min] {by}: {fault.name}: "
-                    f"{seen or 'NOT SEEN'}",
+                    f"{detected_by or 'NOT DETECTED'}",
                     flush=True,
                 )
 
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            sound = [pool.submit(one, None, by) for by in sorted({by for _, by in todo})]
-            waiting = [*sound, *(pool.submit(one, *each) for each in todo)]
+            unplanted = [pool.submit(run_one, None, by) for by in sorted({by for _, by in todo})]
+            futures = [*unplanted, *(pool.submit(run_one, *pair) for pair in todo)]
             try:
-                for future in concurrent.futures.as_completed(waiting):
+                for future in concurrent.futures.as_completed(futures):
                     future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
-def report(chosen: list[Fault], known: dict[tuple[str, str], dict[str, str]], tree: Tree) -> int:
-    """Print who saw what; 1 if fewer were seen than are wanted."""
+def report(
+    selected: list[Fault], results: dict[tuple[str, str], dict[str, str]], tree: Tree
+) -> int:
+    """Print the table; return 1 if the fraction of detected faults is below a target."""
     verdicts = {
         by: {
-            fault.name: known[fault.name, by]["seen"]
-            for fault in chosen
-            if (fault.name, by) in known and tree.holds(fault, known[fault.name, by])
+            fault.name: results[fault.name, by]["seen"]
+            for fault in selected
+            if (fault.name, by) in results and tree.holds(fault, results[fault.name, by])
         }
-        for by in WANTED
+        for by in TARGETS
     }
     print(f"\n| {'fault':<62} | pytest | notebooks |\n|{'-' * 64}|--------|-----------|")
-    for fault in chosen:
+    for fault in selected:
         marks = [
-            "-" if fault.name not in verdicts[by] else "seen" if verdicts[by][fault.name] else "NO"
-            for by in WANTED
+            "-" if fault.name not in verdicts[by] else "yes" if verdicts[by][fault.name] else "NO"
+            for by in TARGETS
         ]
         print(f"| {fault.name:<62} | {marks[0]:<6} | {marks[1]:<9} |")
-    short = 0
-    for by, minimum in WANTED.items():
-        seen = sum(map(bool, verdicts[by].values()))
+    is_below = 0
+    for by, minimum in TARGETS.items():
+        detected = sum(map(bool, verdicts[by].values()))
         if verdicts[by]:
-            share = seen / len(verdicts[by])
-            print(f"{by}: {seen} of {len(verdicts[by])} seen, {share:.0%}; wanted {minimum:.0%}")
-            short |= share < minimum
-    return int(short)
+            fraction = detected / len(verdicts[by])
+            print(
+                f"{by}: {detected} of {len(verdicts[by])} detected, {fraction:.0%}; "
+                f"target {minimum:.0%}"
+            )
+            is_below |= fraction < minimum
+    return int(is_below)
 
 
 if __name__ == "__main__":

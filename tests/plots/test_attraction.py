@@ -24,7 +24,7 @@ TERMS = {name: torch.tensor([1.0, 2.0, 3.0, 4.0]) for name in ("S", "k", "S k")}
 
 def test_terms_are_as_high_as_their_values() -> None:
     axes = axes_of(3)
-    bars = attraction.show_terms(axes, CELLS, TERMS, point=0.0, drawn=0.3)
+    bars = attraction.show_terms(axes, CELLS, TERMS, point=0.0, mapped=0.3)
     assert [bar.get_height() for bar in bars[2]] == [1, 2, 3, 4]
     middles = [bar.get_x() + bar.get_width() / 2 for bar in bars[0]]
     assert middles == pytest.approx(CELLS.tolist())
@@ -34,14 +34,14 @@ def test_terms_are_as_high_as_their_values() -> None:
 @pytest.mark.parametrize("drawn", [-0.3, 0.3])
 def test_the_names_of_point_and_place_keep_clear_of_the_arrow(drawn: float) -> None:
     axes = axes_of(3)
-    attraction.show_terms(axes, CELLS, TERMS, point=0.0, drawn=drawn)
+    attraction.show_terms(axes, CELLS, TERMS, point=0.0, mapped=drawn)
     point, place = (text for text in axes[2].texts if text.get_text() in ("p", "T(p)"))
     assert (point.get_position()[0] < 0) == (drawn > 0)
     assert (place.get_position()[0] > drawn) == (drawn > 0)
 
 
 def test_terms_want_an_axis_each() -> None:
-    with pytest.raises(ValueError, match="one axis a term, got 1 and 3"):
+    with pytest.raises(ValueError, match="one axis per term, got 1 axes, 3 terms"):
         attraction.show_terms(axes_of(1), CELLS, TERMS, 0.0, 0.0)
 
 

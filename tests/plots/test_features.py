@@ -14,8 +14,8 @@ from lzu_viz.plots.palette import FOLD
 
 @pytest.fixture
 def ax() -> Axes:
-    _, made = plt.subplots()
-    return made
+    _, axes = plt.subplots()
+    return axes
 
 
 def test_cells_are_equal_parts_of_the_frame(ax: Axes) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from lzu_viz.plots.intervals import dodge, draw_intervals
 
-SAID = [(0.5, 0.25, 1.0), (0.2, 0.2, 0.3)]
+INTERVALS = [(0.5, 0.25, 1.0), (0.2, 0.2, 0.3)]
 
 
 @pytest.fixture
@@ -18,13 +18,13 @@ def ax():
 @pytest.mark.parametrize("horizontal", [False, True])
 def test_bars_reach_from_end_to_end(ax, horizontal):
     drawn = draw_intervals(
-        ax, [3, 7], SAID, colour="red", mark="s", label="name", horizontal=horizontal
+        ax, [3, 7], INTERVALS, colour="red", mark="s", label="name", horizontal=horizontal
     )
     marks, _, (bars,) = drawn
     along, across = (1, 0) if horizontal else (0, 1)
     assert marks.get_data()[along].tolist() == [3, 7]
     assert marks.get_data()[across].tolist() == [0.5, 0.2]
-    for segment, place, (_, low, high) in zip(bars.get_segments(), (3, 7), SAID, strict=True):
+    for segment, place, (_, low, high) in zip(bars.get_segments(), (3, 7), INTERVALS, strict=True):
         assert segment[:, along].tolist() == [place, place]
         assert segment[:, across] == pytest.approx([low, high])
     assert (marks.get_color(), marks.get_marker(), drawn.get_label()) == ("red", "s", "name")

@@ -16,8 +16,8 @@ from lzu_viz.plots.palette import ANSWER, FOLD
 
 @pytest.fixture
 def ax() -> Axes:
-    _, made = plt.subplots()
-    return made
+    _, axes = plt.subplots()
+    return axes
 
 
 def test_places_are_marked_and_numbered(ax: Axes) -> None:
@@ -31,13 +31,13 @@ def test_places_are_marked_and_numbered(ax: Axes) -> None:
 def test_the_step_back_turns_at_the_curve(ax: Axes) -> None:
     nodes = torch.tensor([-1.0, 0.5, 1.0])
     position = float(invert_axis(nodes[None], torch.tensor([[-0.25]])))
-    way = inverse.show_step_back(ax, nodes, -0.25, position)
-    assert np.allclose(way.get_xydata(), [(-1, -0.25), (-0.5, -0.25), (-0.5, -1)])
+    line = inverse.show_step_back(ax, nodes, -0.25, position)
+    assert np.allclose(line.get_xydata(), [(-1, -0.25), (-0.5, -0.25), (-0.5, -1)])
 
 
 def test_both_lines_of_a_piece_meet_the_point(ax: Axes) -> None:
     grid = torch.tensor([[[0.0, 0.0], [2.0, 0.5]], [[0.5, 1.0], [1.5, 2.0]]])
-    piece = Pieces(*(each[0, 0, 0] for each in pieces_of(grid[None])))
+    piece = Pieces(*(coefficient[0, 0, 0] for coefficient in pieces_of(grid[None])))
     point = piece.at(torch.tensor(0.4), torch.tensor(0.3))
     # The two roots of 1.25 v^2 + linear v + constant have this product.
     _, b, c, d = piece
@@ -80,8 +80,8 @@ def test_bounds_hold_their_pieces(ax: Axes) -> None:
     assert box.get_height() == pytest.approx(1.0)
     (shapes,) = ax.collections
     corners = shapes.get_paths()[0].vertices[:4]
-    wanted = [(0.0, -1.0), (0.5, -1.0), (0.5, 0.0), (0.1, -0.2)]
-    assert np.allclose(corners, wanted)
+    expected = [(0.0, -1.0), (0.5, -1.0), (0.5, 0.0), (0.1, -0.2)]
+    assert np.allclose(corners, expected)
 
 
 def test_no_piece_and_many_pieces_are_filled(ax: Axes) -> None:

@@ -55,8 +55,8 @@ def area(vertices: np.ndarray) -> float:
 def test_what_is_gained_is_what_is_paid(ax: Axes) -> None:
     saliency_map = saliency.gaussian(torch.tensor([[[0.5, -0.3]]]), sigma=0.1)
     warp = Warp.from_saliency(saliency.mix(saliency.uniform(), saliency_map))
-    gained, paid = limits.show_budget(ax, warp.magnification((96, 160)))
-    areas = [sum(area(path.vertices) for path in part.get_paths()) for part in (gained, paid)]
+    gained, lost = limits.show_budget(ax, warp.magnification((96, 160)))
+    areas = [sum(area(path.vertices) for path in part.get_paths()) for part in (gained, lost)]
     assert areas[0] == pytest.approx(areas[1], rel=0.03)
     assert areas[0] > 0.1
 
@@ -90,5 +90,5 @@ def test_the_greatest_loss_is_on_top(ax: Axes) -> None:
 
 
 def test_nothing_cannot_be_ranked(ax: Axes) -> None:
-    with pytest.raises(ValueError, match="nothing to rank"):
+    with pytest.raises(ValueError, match="at least one gain"):
         limits.show_ranked(ax, {})

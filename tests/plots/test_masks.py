@@ -14,8 +14,8 @@ from lzu_viz.plots.palette import ANSWER
 
 @pytest.fixture
 def ax() -> Axes:
-    _, made = plt.subplots()
-    return made
+    _, axes = plt.subplots()
+    return axes
 
 
 def test_the_tint_lies_where_the_mask_is(ax: Axes) -> None:
@@ -47,10 +47,10 @@ def test_intervals_stand_side_by_side_over_their_group(ax: Axes) -> None:
     drawn = masks.show_intervals(ax, ["small", "large"], intervals_of, "IoU", "title")
     for container, intervals in zip(drawn, intervals_of.values(), strict=True):
         line, _, (bars,) = container
-        assert line.get_ydata().tolist() == pytest.approx([each[0] for each in intervals])
+        assert line.get_ydata().tolist() == pytest.approx([interval[0] for interval in intervals])
         assert line.get_xdata().round().tolist() == [0, 1]
-        for (low, high), each in zip(bars.get_segments(), intervals, strict=True):
-            assert (low[1], high[1]) == pytest.approx(each[1:])
+        for (low, high), interval in zip(bars.get_segments(), intervals, strict=True):
+            assert (low[1], high[1]) == pytest.approx(interval[1:])
     first, second = (container[0].get_xdata() for container in drawn)
     assert (first < second).all()
     assert [label.get_text() for label in ax.get_xticklabels()] == ["small", "large"]

@@ -12,8 +12,8 @@ from lzu_viz.plots.palette import INK
 
 @pytest.fixture
 def ax() -> Axes:
-    _, made = plt.subplots()
-    return made
+    _, axes = plt.subplots()
+    return axes
 
 
 def test_chords_end_at_equally_spaced_nodes(ax: Axes) -> None:

@@ -22,7 +22,7 @@ def test_bars_stand_end_to_end_in_the_order_of_the_work() -> None:
     bars = plots.show_stages(ax, {FIXED: priced(), BOXES: priced(2)})
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(STAGES)
     for row, scale in ((0, 1), (1, 2)):
-        starts = [each.patches[row].get_x() for each in bars]
+        starts = [container.patches[row].get_x() for container in bars]
         assert starts == pytest.approx([scale * x for x in (0, 1, 3, 6, 10, 15, 21)])
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names == ["64×96, fixed, separable", "64×96, boxes, non-separable"]
@@ -38,16 +38,20 @@ def test_the_warps_share_is_of_all_that_is_spent() -> None:
 
 @pytest.mark.slow
 def test_accuracy_and_cost_are_of_the_same_system() -> None:
-    asked = pareto.settings()
-    priced_anew = {each: priced(each.upsample_factor) for each in asked if each.saliency == "boxes"}
-    plain = {each: priced(0.5) for each in asked if each.saliency == "uniform"}
-    made = pareto.trade(load("detector"), priced_anew | plain)
+    settings = pareto.settings()
+    priced_anew = {
+        setting: priced(setting.upsample_factor)
+        for setting in settings
+        if setting.saliency == "boxes"
+    }
+    plain = {setting: priced(0.5) for setting in settings if setting.saliency == "uniform"}
+    trade = pareto.trade(load("detector"), priced_anew | plain)
     rows = {row["system"]: row["ap50"] for row in load("detector").summary if row["rows"] == 192}
     for name, (system, *_) in pareto.SYSTEMS.items():
-        assert made[name][192][1] == rows[system]
-    milliseconds = {name: row[192][0].seconds * 1e3 for name, row in made.items()}
-    wanted = {"uniform": 14, "FOVEA": 17, "LZU, outputs": 28, "LZU, outputs twice as fine": 56}
-    assert milliseconds == pytest.approx(wanted)
+        assert trade[name][192][1] == rows[system]
+    milliseconds = {name: row[192][0].seconds * 1e3 for name, row in trade.items()}
+    expected = {"uniform": 14, "FOVEA": 17, "LZU, outputs": 28, "LZU, outputs twice as fine": 56}
+    assert milliseconds == pytest.approx(expected)
 
 
 def test_the_size_that_is_chosen_is_ringed_and_written() -> None:

@@ -47,7 +47,7 @@ def test_gains_are_paired_by_seed_and_hollow_where_they_are_not_clear():
     plots.show_gains(ax, TWO, "ap", ["uniform", "lzu", "fovea"])
     assert dots(ax) == {1: pytest.approx([0.15]), 2: pytest.approx([0.0])}
     ranges = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 3]
-    assert [list(each) for each in ranges] == [
+    assert [list(xs) for xs in ranges] == [
         pytest.approx([0.1, 0.2]), pytest.approx([-0.1, 0.1]),
     ]  # fmt: skip
     faces = [line.get_markerfacecolor() for line in ax.lines if line.get_marker() == "o"]
@@ -61,9 +61,13 @@ def test_a_table_shows_what_is_there():
     assert [text.get_text() for text in left.get_yticklabels()] == ["uniform", "fovea", "lzu"]
     assert right.get_ylim() == left.get_ylim()
     assert "seeds: 2" in figure.get_suptitle()
-    with pytest.raises(ValueError, match=r"no run of detection at 0\.5 has the figure 'ap'"):
+    with pytest.raises(
+        ValueError, match=r"no result of detection at scale 0\.5 has the metric 'ap'"
+    ):
         plots.show_table(figure, TWO, ap, "short table", 0.5)
-    with pytest.raises(ValueError, match=r"no run of segmentation at 0\.25 has the figure 'miou'"):
+    with pytest.raises(
+        ValueError, match=r"no result of segmentation at scale 0\.25 has the metric 'miou'"
+    ):
         plots.show_table(figure, TWO, ("segmentation", "miou"), "short table", 0.25)
 
 
@@ -85,7 +89,7 @@ def test_accuracy_stands_against_operations_and_against_time():
         "lzu": [pytest.approx([3, 0.4]), pytest.approx([9, 0.6])],
     }
     assert times["lzu"] == [pytest.approx([20, 0.4]), pytest.approx([90, 0.6])]
-    with pytest.raises(ValueError, match="no run of segmentation is chosen"):
+    with pytest.raises(ValueError, match="no result of segmentation for the systems"):
         plots.show_frontier(figure, results, costs, "segmentation", ["lzu"], [0.25])
 
 

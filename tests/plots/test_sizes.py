@@ -12,8 +12,8 @@ from lzu_viz.plots import sizes
 
 @pytest.fixture
 def ax() -> Axes:
-    _, made = plt.subplots()
-    return made
+    _, axes = plt.subplots()
+    return axes
 
 
 def ends_of(drawn: ErrorbarContainer) -> list[tuple[float, float]]:
@@ -73,5 +73,5 @@ def test_persons_stand_side_by_side_at_each_system(ax: Axes) -> None:
 
 def test_persons_with_other_systems_are_refused(ax: Axes) -> None:
     means = {"target": {"uniform": (0.2, 0.1, 0.3)}, "other": {"crop": (0.0, 0.0, 0.1)}}
-    with pytest.raises(ValueError, match="all need the systems"):
+    with pytest.raises(ValueError, match="expected the systems"):
         sizes.show_systems(ax, means)

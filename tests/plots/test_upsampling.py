@@ -21,10 +21,10 @@ def test_a_thing_is_marked_where_it_is_and_enlarged() -> None:
 
 def test_bins_with_few_things_are_not_drawn() -> None:
     heights = torch.arange(40.0) / 10
-    there = heights < 1
+    detected = heights < 1
     ax = Figure().subplots()
-    plots.show_recall(ax, {"a": (heights, there)}, [0, 1, 2, 9, 20], "height")
+    plots.show_recall(ax, {"a": (heights, detected)}, [0, 1, 2, 9, 20], "height")
     drawn = ax.lines[0].get_ydata()
     assert drawn[:3].tolist() == [1, 0, 0]
     assert bool(torch.tensor(drawn[3]).isnan())
-    assert [each.get_text() for each in ax.get_xticklabels()][-1] == "over 9"
+    assert [label.get_text() for label in ax.get_xticklabels()][-1] == "over 9"

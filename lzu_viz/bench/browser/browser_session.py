@@ -26,28 +26,29 @@ STROKE = 5
 """Updates between press and release of the button, in the memory measurement."""
 
 
-class Stage:
-    """One design of the benchmark, opened in a page.
+class BrowserSession:
+    """A design of the benchmark, opened in a page.
 
     Args:
         lab: the JupyterLab page.
-        hand: the mouse of this page.
+        mouse: the mouse of this page.
         panels: CSS selectors; the first matches the image that is identified, the others those
             that should change together with it.
     """
 
-    def __init__(self, lab: Lab, hand: Mouse, panels: Sequence[str]) -> None:
+    def __init__(self, lab: Lab, mouse: Mouse, panels: Sequence[str]) -> None:
         self.lab = lab
         self.page = lab.page
-        self._hand = hand
+        self._mouse = mouse
         self._panels = list(panels)
         self._points: list[Point] = []
         self._learned: list[list[str]] = []
 
-    def _rest(self, **wanted: Any) -> bool:
-        options = {"quiet": QUIET_MS, "limit": LIMIT_MS, **wanted}
-        done: bool = self.page.evaluate("options => lzuBench.rest(options)", options)
-        return done
+    def _rest(self, **conditions: Any) -> bool:
+        """Wait until the page no longer changes, see `rest` in `recorder.js`; False if it does."""
+        options = {"quiet": QUIET_MS, "limit": LIMIT_MS, **conditions}
+        is_met: bool = self.page.evaluate("options => lzuBench.rest(options)", options)
+        return is_met
 
     def _mark(self) -> None:
         self.page.evaluate("lzuBench.mark()")
@@ -55,7 +56,7 @@ class Stage:
     def _keys(self) -> list[str]:
         """Return the keys of the images since the mark, and of the current one."""
         keys: list[str] = self.page.evaluate(
-            "[...lzuBench.notes().pictures.map(each => each[1]), lzuBench.current()]"
+            "[...lzuBench.notes().pictures.map(picture => picture[1]), lzuBench.current()]"
         )
         return keys
 
@@ -67,7 +68,7 @@ class Stage:
         """
         box = self.page.locator(selector).first.bounding_box()
         if box is None:
-            raise RuntimeError(f"the page shows no {selector}")
+            raise RuntimeError(f"no element of the page matches {selector!r}")
         return box["width"], box["height"]
 
     def learn(self, points: Sequence[Point]) -> None:
@@ -81,23 +82,25 @@ class Stage:
         self._rest(quiet=500, answered=True)
         self._learned = [self._keys()]
         if "null" in self._learned[0]:
-            raise RuntimeError(f"the page shows no {self._panels[0]}")
-        self._hand.press(self._points[0])
+            raise RuntimeError(f"the page shows no picture that matches {self._panels[0]!r}")
+        self._mouse.press(self._points[0])
         for point in self._points[1:]:
             self._mark()
-            self._hand.move(point)
+            self._mouse.move(point)
             self._rest(change=True, limit=10_000)
             self._learned.append(self._keys())
         self._mark()
-        self._hand.release(self._points[-1])
+        self._mouse.release(self._points[-1])
         self._rest(quiet=500, answered=True)
         self._learned[-1] += self._keys()
         self._back()
 
     def _back(self) -> None:
-        self._hand.drag(self._points[::-1])
+        self._mouse.drag(self._points[::-1])
         if not self._rest(quiet=500, wanted=self._learned[0], answered=True):
-            raise RuntimeError("after the way back, the page does not show its first picture again")
+            raise RuntimeError(
+                "after the drag back, the page does not show its first picture again"
+            )
 
     def drag(self) -> Figures:
         """Drag along the path at normal speed, go back, and return the figures of the drag.
@@ -108,10 +111,10 @@ class Stage:
         self.page.bring_to_front()
         self.page.wait_for_timeout(500)  # a page that comes to the front is repainted
         self._mark()
-        self._hand.drag(self._points)
+        self._mouse.drag(self._points)
         if not self._rest(quiet=300, wanted=self._learned[-1], answered=True):
             raise RuntimeError(
-                "after the drag, the page does not show the picture of its last place"
+                "after the drag, the page does not show the picture of the last position"
             )
         notes = Notes.from_page(self.page.evaluate("lzuBench.notes()"))
         self._back()
@@ -123,22 +126,24 @@ class Stage:
         Every position is drawn, and every stroke gets a prediction.
 
         Raises:
-            RuntimeError: if an update is not drawn and answered in time.
+            RuntimeError: if an update is not drawn, or gets no prediction, in time.
         """
         # Every second position, as the explorer treats a movement of 2 pixels as a click.
         points = self._points[::2]
         path = [*points[1:], *points[-2::-1]]
-        held = False
+        is_pressed = False
         for number in range(times):
-            if not held:
-                self._hand.press(path[number % len(path) - 1])
-            held = (number + 1) % STROKE != 0 and number + 1 < times
+            if not is_pressed:
+                self._mouse.press(path[number % len(path) - 1])
+            is_pressed = (number + 1) % STROKE != 0 and number + 1 < times
             self._mark()
-            self._hand.move(path[number % len(path)])
-            if not held:
-                self._hand.release(path[number % len(path)])
-            if not self._rest(quiet=0, change=True, answered=not held):
-                raise RuntimeError(f"update {number} was not drawn and answered")
+            self._mouse.move(path[number % len(path)])
+            if not is_pressed:
+                self._mouse.release(path[number % len(path)])
+            if not self._rest(quiet=0, change=True, answered=not is_pressed):
+                raise RuntimeError(
+                    f"update {number} was not drawn, or got no prediction, in {LIMIT_MS // 1000} s"
+                )
             yield
 
     def heap_mb(self) -> float:
@@ -148,12 +153,12 @@ class Stage:
         session.send("Performance.enable")
         metrics = session.send("Performance.getMetrics")["metrics"]
         session.detach()
-        (used,) = [each["value"] for each in metrics if each["name"] == "JSHeapUsedSize"]
+        (used,) = [metric["value"] for metric in metrics if metric["name"] == "JSHeapUsedSize"]
         return float(used) / 1e6
 
 
-class Room:
-    """Environment of all stages: a server of notebooks and a browser.
+class BrowserEnv:
+    """Environment of all sessions: a server of notebooks and a browser.
 
     Args:
         browser: a headless Chromium.
@@ -169,17 +174,17 @@ class Room:
     @contextmanager
     def open(
         self, name: str, cells: Sequence[str], panels: Sequence[str], scripts: Sequence[str] = ()
-    ) -> Iterator[Stage]:
+    ) -> Iterator[BrowserSession]:
         """Write a notebook, open it in a new page of 1400 x 1000 pixels, and run it.
 
         Args:
             name: of the notebook.
             cells: source code of its cells, see :mod:`lzu_viz.bench.notebooks`.
-            panels: CSS selectors, see :class:`Stage`.
+            panels: CSS selectors, see :class:`BrowserSession`.
             scripts: files of `page/` to run in the page before its own scripts.
 
         Yields:
-            The stage.
+            The session.
 
         Raises:
             RuntimeError: if a cell fails.
@@ -193,26 +198,30 @@ class Room:
             lab.page.keyboard.press("Control+b")  # hide the file browser: the panels need its space
             lab.run_all()
             if lab.cell_errors() or lab.errors:
-                raise RuntimeError(f"{name}.ipynb failed: {lab.cell_errors()} {lab.errors}")
+                raise RuntimeError(
+                    f"{name}.ipynb failed; cells: {lab.cell_errors()}, page: {lab.errors}"
+                )
             session = context.new_cdp_session(lab.page)
             target = session.send("Target.getTargetInfo")["targetInfo"]["targetId"]
             session.detach()
-            with Mouse(self._port, target) as hand:
-                yield Stage(lab, hand, panels)
+            with Mouse(self._port, target) as mouse:
+                yield BrowserSession(lab, mouse, panels)
 
 
 @contextmanager
-def room() -> Iterator[Room]:
+def browser_env() -> Iterator[BrowserEnv]:
     """Start a JupyterLab and a browser, with all their files in a temporary folder.
 
     Yields:
-        The environment of the stages.
+        The environment of the sessions.
 
     Raises:
         CannotRun: if there is no Chromium.
     """
     if CHROMIUM is None:
-        raise CannotRun("this benchmark needs Chromium or Chrome on PATH; neither was found")
+        raise CannotRun(
+            "this benchmark needs Chromium or Chrome on PATH; neither was found: install one"
+        )
     port = free_port()
     flags = [*CHROMIUM_FLAGS, f"--remote-debugging-port={port}"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
@@ -221,6 +230,6 @@ def room() -> Iterator[Room]:
         with LabServer(folder, folder / "notebooks") as server, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
             try:
-                yield Room(browser, port, server)
+                yield BrowserEnv(browser, port, server)
             finally:
                 browser.close()

@@ -50,13 +50,13 @@ class Notes:
         """
         if not message["moves"] or len(message["up"]) != 1:
             raise RuntimeError(
-                f"the page saw {len(message['moves'])} movements of the pointer and "
-                f"{len(message['up'])} releases; a drag has many and one"
+                f"expected movements of the pointer and one release, the page recorded "
+                f"{len(message['moves'])} movements and {len(message['up'])} releases"
             )
         fresh = [time for time, is_fresh in message["fresh"] if is_fresh]
         return cls(
             moves=tuple((time, x) for time, x in message["moves"]),
-            pictures=tuple(Picture(*each) for each in message["pictures"]),
+            pictures=tuple(Picture(*picture) for picture in message["pictures"]),
             up=message["up"][0],
             answered=fresh[-1] if fresh else None,
         )
@@ -101,54 +101,58 @@ def figures(notes: Notes, xs: Sequence[float], learned: Sequence[Sequence[str]])
             moved.
     """
     # An image that two positions share counts as that of the later one.
-    place_of = {key: place for place, keys in enumerate(learned) for key in keys}
-    seen = [(each.time, place_of[each.key]) for each in notes.pictures if each.key in place_of]
+    position_of = {key: position for position, keys in enumerate(learned) for key in keys}
+    displayed = [
+        (picture.time, position_of[picture.key])
+        for picture in notes.pictures
+        if picture.key in position_of
+    ]
     moves = [(time, min(range(len(xs)), key=lambda k: abs(xs[k] - x))) for time, x in notes.moves]
-    moves = [(time, place) for time, place in moves if place > 0]
+    moves = [(time, position) for time, position in moves if position > 0]
     if not moves:
-        raise RuntimeError("the pointer did not move from its first place")
+        raise RuntimeError("the pointer did not move from its first position")
     start, end = moves[0][0], notes.up
-    last = max(end, _first(seen, len(xs) - 1))
-    during = {each.key for each in notes.pictures if start <= each.time <= last}
+    last = max(end, _first(displayed, len(xs) - 1))
+    during = {picture.key for picture in notes.pictures if start <= picture.time <= last}
     return Figures(
         latencies=tuple(
-            max(0.0, _first(seen, place) - time)
-            for time, place in moves
+            max(0.0, _first(displayed, position) - time)
+            for time, position in moves
             # A position with the same image as the one before has no latency.
-            if set(learned[place]) - set(learned[place - 1])
+            if set(learned[position]) - set(learned[position - 1])
         ),
         pictures_per_s=1000 * len(during) / (last - start),
         settled=last - end,
         answer=None if notes.answered is None else max(0.0, notes.answered - end),
         moves_per_s=1000 * len(moves) / (end - start),
-        known=len(seen) / len(notes.pictures),
-        whole=sum(each.whole for each in notes.pictures) / len(notes.pictures),
+        known=len(displayed) / len(notes.pictures),
+        whole=sum(picture.whole for picture in notes.pictures) / len(notes.pictures),
     )
 
 
-def _first(seen: Sequence[tuple[float, int]], place: int) -> float:
+def _first(displayed: Sequence[tuple[float, int]], position: int) -> float:
     """Return the time when an image of a position, or of a later one, was first displayed."""
-    times = [time for time, shown in seen if shown >= place]
+    times = [time for time, shown_position in displayed if shown_position >= position]
     if not times:
-        raise RuntimeError(f"no picture of place {place} was ever seen")
+        raise RuntimeError(f"no picture of position {position}, or of a later one, was displayed")
     return min(times)
 
 
 def row(design: str, drags: Sequence[Figures]) -> dict[str, Any]:
     """Return a row of the report: medians over drags; of the fractions the minimum."""
-    answers = [each.answer for each in drags if each.answer is not None]
+    answers = [drag.answer for drag in drags if drag.answer is not None]
     return {
         "design": design,
-        "latency_ms": round(median(median(each.latencies) for each in drags), 1),
-        "latency_p90_ms": round(median(_p90(each.latencies) for each in drags), 1),
-        "pictures_per_s": round(median(each.pictures_per_s for each in drags), 1),
-        "settled_ms": round(median(each.settled for each in drags), 1),
+        "latency_ms": round(median(median(drag.latencies) for drag in drags), 1),
+        "latency_p90_ms": round(median(_p90(drag.latencies) for drag in drags), 1),
+        "pictures_per_s": round(median(drag.pictures_per_s for drag in drags), 1),
+        "settled_ms": round(median(drag.settled for drag in drags), 1),
         "answer_ms": round(median(answers), 1) if answers else None,
-        "moves_per_s": round(median(each.moves_per_s for each in drags), 1),
-        "pictures_known": round(min(each.known for each in drags), 3),
-        "pictures_whole": round(min(each.whole for each in drags), 3),
+        "moves_per_s": round(median(drag.moves_per_s for drag in drags), 1),
+        "pictures_known": round(min(drag.known for drag in drags), 3),
+        "pictures_whole": round(min(drag.whole for drag in drags), 3),
         "drags": len(drags),
-        "movements": sum(len(each.latencies) for each in drags),
+        "movements": sum(len(drag.latencies) for drag in drags),
     }
 
 

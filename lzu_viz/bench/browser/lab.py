@@ -1,4 +1,4 @@
-"""JupyterLab as a reader has it: a server of its own, and a page to look at and to touch."""
+"""JupyterLab as a reader uses it: a server with a fresh configuration, and a page in a browser."""
 
 import hashlib
 import json
@@ -56,15 +56,15 @@ ACTION_MS = 60_000
 RUN_MS = 900_000
 POLL_S = 0.05
 STATIC, STILL_S = 3, 0.15
-"""An element is at rest if it was found so many times, so many seconds apart, at one place."""
+"""An element that has the same position so many times, so many seconds apart, is at rest."""
 
-# An exception is an output of one of these types, a warning of the second.
+# Outputs of exceptions have either of these types, outputs of warnings the second.
 ERRORS = [f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr")]
 
 NO_MODEL = "widget model not found"
-"""What the console says about a stored view whose widget is gone."""
+"""Part of the console message about a stored view whose widget no longer exists."""
 
-# The pixels of a picture as they are in the page, whatever covers them or scrolls them away.
+# Pixels of an image as stored in the page, even if it is covered or scrolled out of view.
 READ_PIXELS = """async element => {
     if (element instanceof HTMLImageElement) await element.decode();
     const canvas = document.createElement('canvas');
@@ -76,29 +76,24 @@ READ_PIXELS = """async element => {
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
+    """Return an unused port of the loopback interface."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
 
 
-def wait_until(
-    condition: Callable[[], bool],
-    failure: str | Callable[[], str],
-    timeout_ms: float = ACTION_MS,
-) -> None:
-    """Wait until a condition holds.
+def wait_until(condition: Callable[[], bool], failure: str | Callable[[], str]) -> None:
+    """Wait until a condition holds, for at most `ACTION_MS`.
 
     Args:
         condition: evaluated every 50 ms.
         failure: the message of the error, or a function that returns it.
-        timeout_ms: how long to wait, in milliseconds.
 
     Raises:
         TimeoutError: the condition did not hold within this time.
     """
-    end = time.monotonic() + timeout_ms / 1000
+    end = time.monotonic() + ACTION_MS / 1000
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(failure if isinstance(failure, str) else failure())
@@ -108,7 +103,7 @@ def wait_until(
 def at_rest(target: Locator) -> dict[str, float]:
     """Scroll an element into view and wait until it no longer moves on the screen.
 
-    A notebook goes on moving for a while: cells that scroll into view are laid out only then.
+    A notebook keeps moving for a while, as cells are laid out only when they scroll into view.
 
     Returns:
         Its bounding box in pixels of the page: `x`, `y`, `width` and `height`.
@@ -120,29 +115,25 @@ def at_rest(target: Locator) -> dict[str, float]:
     end = time.monotonic() + ACTION_MS / 1000
     while time.monotonic() < end:
         target.scroll_into_view_if_needed()
-        detections = target.bounding_box()
-        box = (
-            {key: float(detections[key]) for key in ("x", "y", "width", "height")}
-            if detections
-            else None
-        )
+        bounds = target.bounding_box()
+        box = {key: float(bounds[key]) for key in ("x", "y", "width", "height")} if bounds else None
         boxes.append(box)
         if box is not None and boxes[-STATIC:] == [box] * STATIC:
             return box
         time.sleep(STILL_S)
-    raise TimeoutError(f"{target} does not come to rest on the screen")
+    raise TimeoutError(f"{target} still moves on the screen after {ACTION_MS / 1000:g} s")
 
 
 class Server:
-    """A server of this environment on a free loopback port, with nothing of the user's settings.
+    """A server of this Python environment on an unused loopback port, without the user's settings.
 
-    All that it reads and writes lies in `folder`.
+    It reads and writes files in `folder` only.
 
     Args:
-        folder: for its log, its settings and its kernels' files.
-        command: of Python, after `python -m`; `{port}` and `{token}` are filled in.
-        ready: what is asked for, after the server's own address, until it answers.
-        environment: more variables.
+        folder: for its log, settings and kernel files.
+        command: arguments of `python -m`; `{port}` and `{token}` are filled in.
+        ready: path that is requested until the server responds.
+        environment: additional environment variables.
     """
 
     def __init__(
@@ -157,24 +148,24 @@ class Server:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.token = secrets.token_hex()
-        clean = {
+        inherited = {
             key: value
             for key, value in os.environ.items()
             if not key.startswith(("JUPYTER", "IPYTHON", "VOILA")) and key != "MPLBACKEND"
         }
-        clean |= {
+        inherited |= {
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
             "JUPYTER_DATA_DIR": str(folder / "data"),
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
             "JUPYTER_PREFER_ENV_PATH": "1",
             "IPYTHONDIR": str(folder / "ipython"),
         }
-        filled = [each.format(port=port, token=self.token) for each in command]
+        arguments = [argument.format(port=port, token=self.token) for argument in command]
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *filled],
+                [sys.executable, "-m", *arguments],
                 cwd=folder,
-                env={**clean, **(environment or {})},
+                env={**inherited, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -182,7 +173,7 @@ class Server:
             )
 
     def __enter__(self) -> Self:
-        """Wait until the server answers."""
+        """Wait until the server responds."""
         try:
             self._wait()
         except BaseException:
@@ -200,23 +191,26 @@ class Server:
             try:
                 self._ask("GET", self._ready)
             except HTTPError:
-                return  # it answers, though not this
+                return  # the server runs, but refuses this path
             except OSError:
                 time.sleep(0.1)
             else:
                 return
-        raise RuntimeError(f"no answer at {self.url}{self._ready}:\n{self.tail()}")
+        raise RuntimeError(
+            f"no response at {self.url}{self._ready}; the log of the server ends with:\n"
+            f"{self.tail()}"
+        )
 
     def _ask(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(
             self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
         )
-        with urllib.request.urlopen(request, timeout=ACTION_MS / 1000) as answer:
-            content: bytes = answer.read()
+        with urllib.request.urlopen(request, timeout=ACTION_MS / 1000) as response:
+            content: bytes = response.read()
         return content
 
     def stop(self) -> None:
-        """End the server's process group, gently first: it then ends its kernels itself."""
+        """Stop the server and its kernels, by SIGTERM, and after 10 s by SIGKILL."""
         for sign, patience_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
             if self._process.poll() is not None:
                 return
@@ -226,18 +220,18 @@ class Server:
             except subprocess.TimeoutExpired:
                 continue
 
-    def tail(self, lines: int = 60) -> str:
-        """The end of the server's log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def tail(self) -> str:
+        """Return the last 60 lines of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])
 
 
 class LabServer(Server):
-    """A JupyterLab over a copy of some notebooks: those that are copied stay as they are.
+    """A JupyterLab server on a copy of notebooks; the originals are not changed.
 
     Args:
-        folder: empty, for all that this server reads and writes.
+        folder: empty, for all files that this server reads and writes.
         notebooks: the folder of notebooks to copy.
-        overrides: a file of JupyterLab's settings; by default it only keeps the news away.
+        overrides: file with settings of JupyterLab; by default, only news are disabled.
     """
 
     def __init__(self, folder: Path, notebooks: Path, overrides: Path | None = None) -> None:
@@ -267,19 +261,19 @@ class LabServer(Server):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
 
     def restart_kernels(self) -> None:
-        """Restart all kernels, as a reader may in the middle of anything."""
+        """Restart all kernels."""
         for session in json.loads(self._ask("GET", "/api/sessions")):
             self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
 
 
 class Lab:
-    """One page of JupyterLab, driven as a reader would drive it.
+    """One page of JupyterLab, operated like a reader would.
 
     Attributes:
         page: the Playwright page.
-        errors: what went wrong so far: uncaught exceptions and console errors in the page,
-            refusals of the server, and exceptions in the kernel. JupyterLab does not show an
-            exception in a widget's callback, so these are read from the kernel's messages.
+        errors: all errors so far: uncaught exceptions and console errors of the page, HTTP errors,
+            and exceptions in the kernel. The latter are read from the kernel's messages, as
+            JupyterLab does not show exceptions in callbacks of widgets.
     """
 
     def __init__(self, page: Page, server: LabServer) -> None:
@@ -312,21 +306,21 @@ class Lab:
 
     @property
     def cells(self) -> Locator:
-        """The code cells of the notebook."""
+        """Code cells of the notebook."""
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
 
     def open(self, notebook: str) -> None:
-        """Open a notebook, named from the folder of notebooks, and wait for its kernel."""
+        """Open a notebook, a path relative to the folder of notebooks, and wait for its kernel."""
         server = self._server
         self.page.goto(f"{server.url}/lab/tree/{notebook}?reset&token={server.token}")
         self.wait_for_kernel()
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
 
     def run_all(self) -> None:
-        """Clear all outputs, so that what is seen later is new; run all cells; wait for them.
+        """Clear all outputs, run all cells, and wait until they are done.
 
-        JupyterLab draws stored outputs while it is idle and reports views whose widgets ended with
-        an earlier kernel. Those reports are removed with the outputs.
+        JupyterLab reports an error for each stored view whose widget no longer exists. These errors
+        are removed from `errors`.
         """
         self._choose("Edit", "Clear Outputs of All Cells")
         expect(self.cells.locator(".jp-InputPrompt", has_text=re.compile(r"\d"))).to_have_count(0)
@@ -339,10 +333,10 @@ class Lab:
         self.page.get_by_role("menuitem", name=entry, exact=True).click()
 
     def wait_idle(self) -> None:
-        """Wait until every code cell has a number and the kernel has nothing left to do.
+        """Wait until every code cell has a number and the kernel is idle.
 
         Raises:
-            RuntimeError: a cell failed, so that those after it will not run.
+            RuntimeError: a cell failed, so that later cells are not run.
         """
         notebook = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell"
         outcome = self.page.wait_for_function(
@@ -353,7 +347,10 @@ class Lab:
                 const hasRun = (prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim());
                 return [...document.querySelectorAll(prompts)].every(hasRun);
             }""",
-            arg=[f"{notebook} .jp-InputPrompt", ", ".join(f"{notebook} {each}" for each in ERRORS)],
+            arg=[
+                f"{notebook} .jp-InputPrompt",
+                ", ".join(f"{notebook} {error_type}" for error_type in ERRORS),
+            ],
             timeout=RUN_MS,
         ).json_value()
         if outcome is not True:
@@ -361,58 +358,59 @@ class Lab:
         self.wait_for_kernel()
 
     def wait_for_kernel(self) -> None:
-        """Wait until there is a kernel that has nothing left to do."""
-        # The toolbar's mark says idle before any kernel is there; the status bar does not.
+        """Wait until there is an idle kernel."""
+        # The toolbar shows an idle kernel before there is one; the status bar does not.
         status = self.page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
         expect(status).to_be_visible(timeout=RUN_MS)
 
     def prompts(self) -> list[str]:
-        """The text before each code cell, as `[3]:`."""
+        """Return the prompt of each code cell, such as `[3]:`."""
         return self.cells.locator(".jp-InputPrompt").all_text_contents()
 
     def cell_errors(self) -> list[str]:
-        """The text of every output that is an error or a warning."""
+        """Return the text of each output that is an error or a warning."""
         return self.cells.locator(", ".join(ERRORS)).all_text_contents()
 
     def screenshot(self, path: Path) -> None:
-        """Store the page as it is now."""
+        """Store a screenshot of the page."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path)
 
     def picture_hash(self, pictures: Locator) -> str:
-        """A hash over the pixels of all `img` and `canvas` elements that are found."""
+        """Return a hash over the pixels of all `img` and `canvas` elements that match."""
         digest = hashlib.sha256()
         for picture in pictures.all():
             digest.update(self._pixels(picture).encode())
         return digest.hexdigest()
 
     def _pixels(self, picture: Locator) -> str:
-        for _ in range(20):  # a picture that is replaced just now has nothing to read
+        for _ in range(20):  # an image that is being replaced has no pixels
             try:
                 pixels: str = picture.evaluate(READ_PIXELS)
             except Error:
                 self.page.wait_for_timeout(50)
             else:
                 return pixels
-        raise TimeoutError(f"no pixels to read in {picture}")
+        raise TimeoutError(f"cannot read the pixels of {picture}")
 
     def wait_for_change(self, pictures: Locator, before: str) -> None:
         """Wait until the pictures no longer have the hash `before`."""
         wait_until(lambda: self.picture_hash(pictures) != before, "the pictures did not change")
 
-    def wait_for_hash(self, pictures: Locator, wanted: str) -> None:
-        """Wait until the pictures have the hash `wanted`."""
+    def wait_for_hash(self, pictures: Locator, expected: str) -> None:
+        """Wait until the pictures have the hash `expected`."""
         wait_until(
-            lambda: self.picture_hash(pictures) == wanted, "the pictures are not those expected"
+            lambda: self.picture_hash(pictures) == expected,
+            "the pictures do not get the expected hash",
         )
 
     def middle(self, target: Locator) -> tuple[float, float]:
-        """Return the centre of an element in pixels of the page, once it is at rest there."""
+        """Return the centre of an element in pixels of the page, once it is at rest."""
         box = at_rest(target)
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def drag(self, target: Locator, dx: float, dy: float, steps: int = 10) -> None:
-        """Press on the middle of the target, move by (dx, dy) screen pixels, and let go."""
+        """Press on the centre of an element, move by (dx, dy) screen pixels, and release."""
         x, y = self.middle(target)
         self.page.mouse.move(x, y)
         self.page.mouse.down()

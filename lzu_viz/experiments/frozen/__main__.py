@@ -16,12 +16,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m lzu_viz.experiments.frozen", description=__doc__
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {EVALUATIONS}")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"evaluations to run (default: all): {', '.join(EVALUATIONS)}",
+    )
     names = parser.parse_args().names or list(EVALUATIONS)
     if unknown := set(names) - set(EVALUATIONS):
-        parser.error(f"there is no evaluation {sorted(unknown)}, only {list(EVALUATIONS)}")
+        parser.error(f"unknown evaluations {sorted(unknown)}: choose from {list(EVALUATIONS)}")
     for name in names:
-        print(f"kept in {evaluate(name).write()}")
+        print(f"stored in {evaluate(name).write()}")
 
 
 def evaluate(name: str) -> Kept:

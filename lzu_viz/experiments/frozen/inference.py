@@ -49,7 +49,7 @@ def towards(boxes: Tensor, separable: bool = True) -> Warp:
     return Warp.from_saliency(saliency_map, separable=separable)
 
 
-def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 1) -> System:
+def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int) -> System:
     """Return a system wrapped around the detector; the warp is an argument of each call.
 
     LZU and Uniform unzoom the detector's outputs, on grids ``upsample_factor`` times as fine.
@@ -62,8 +62,10 @@ def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int = 
 
 def people_in(detections: Detections) -> Detections:
     """Return the detections of persons."""
-    ours = detections.labels == PERSON
-    return Detections(detections.boxes[ours], detections.labels[ours], detections.scores[ours])
+    is_person = detections.labels == PERSON
+    return Detections(
+        detections.boxes[is_person], detections.labels[is_person], detections.scores[is_person]
+    )
 
 
 def best_iou(detections: Detections, ground_truth: Tensor) -> list[float]:
@@ -103,8 +105,8 @@ def person_ious(mask: Tensor, scene: Scene) -> list[float]:
     for box in to_pixels(scene.box, scene.image.shape[-2:]).round().int().tolist():
         left, top, right, bottom = box
         x, y = round(MARGIN * (right - left)), round(MARGIN * (bottom - top))
-        here = slice(max(0, top - y), bottom + y), slice(max(0, left - x), right + x)
-        ious.append(mask_iou(mask[..., *here], scene.mask[..., *here]).item())
+        region = slice(max(0, top - y), bottom + y), slice(max(0, left - x), right + x)
+        ious.append(mask_iou(mask[..., *region], scene.mask[..., *region]).item())
     return ious
 
 

@@ -46,7 +46,7 @@ def measure(seed: int) -> list[Record]:
     for limit, (scene, warps) in cases(seed).items():
         for system, warp in warps.items():
             record = {"seed": seed, "limit": limit, "system": system}
-            records.append({**record, **_told(scene, warp)})
+            records.append({**record, **_accuracy(scene, warp)})
     return records
 
 
@@ -104,7 +104,8 @@ def shifted(box: Tensor, shift: float, seed: int) -> Tensor:
     return box + ((middle + step).clamp(-1, 1) - middle).repeat(1, 2)
 
 
-def _told(scene: Scene, warp: Warp) -> Record:
+def _accuracy(scene: Scene, warp: Warp) -> Record:
+    """Return the IoU of each person's box and mask, and of the mask of all, with a warp."""
     mask = inference.segment(scene.image, warp, SEGMENTER)
     detections = inference.detect(LZU, scene.image, warp, DETECTOR, upsample_factor=2)
     return {

@@ -59,9 +59,9 @@ def measure(seed: int) -> list[Record]:
     for speed, pan in COURSES:
         scenes = scenes_of(seed, speed, pan)
         gains = GAINS if (speed, pan) == GAINS_AT else (1.0,)
-        for system, seen in follow_all(scenes, gains).items():
+        for system, results in follow_all(scenes, gains).items():
             record = {"seed": seed, "speed": speed, "pan": pan, "system": system}
-            records.append({**record, **recall_of(scenes, seen)})
+            records.append({**record, **recall_of(scenes, results)})
     return records
 
 
@@ -85,22 +85,22 @@ def follow_all(
     frames = [scene.image for scene in scenes]
     decode = inference.detector().decode
 
-    def followed(looking: Callable[[Tensor], Warp], **options: Any) -> list[FrameResult]:
-        return list(follow(system(), frames, decode, looking, **options))
+    def adaptive(boxes_to_warp: Callable[[Tensor], Warp], **options: Any) -> list[FrameResult]:
+        return list(follow(system(), frames, decode, boxes_to_warp, **options))
 
     return {
         "uniform": list(
             follow(inference.detecting(Uniform, SIZE, upsample_factor=2), frames, decode, gently)
         ),
-        "strong": followed(inference.towards),
-        "gentle": followed(gently),
-        "patient": followed(gently, patience=PATIENCE),
+        "strong": adaptive(inference.towards),
+        "gentle": adaptive(gently),
+        "patient": adaptive(gently, patience=PATIENCE),
         **{
-            f"drift {gain:g}": followed(gently, patience=PATIENCE, motion=constant_velocity(gain))
+            f"drift {gain:g}": adaptive(gently, patience=PATIENCE, motion=constant_velocity(gain))
             for gain in gains
         },
-        "told, strong": _told_before(scenes, inference.towards),
-        "told, gentle": _told_before(scenes, gently),
+        "told, strong": _follow_ground_truth(scenes, inference.towards),
+        "told, gentle": _follow_ground_truth(scenes, gently),
     }
 
 
@@ -109,30 +109,35 @@ def system() -> System:
     return inference.detecting(LZU, SIZE, upsample_factor=2)
 
 
-def _told_before(scenes: list[Scene], looking: Callable[[Tensor], Warp]) -> list[FrameResult]:
-    """Follow with the ground truth boxes of the previous frame; there are none in the first."""
+def _follow_ground_truth(
+    scenes: list[Scene], boxes_to_warp: Callable[[Tensor], Warp]
+) -> list[FrameResult]:
+    """Return the results with saliency from ground truth boxes of the previous frame.
+
+    The first frame has no previous boxes.
+    """
     lzu, decode = system(), inference.detector().decode
-    expected = [scenes[0].box[:0], *(scene.box for scene in scenes[:-1])]
-    seen = []
-    for boxes, scene in zip(expected, scenes, strict=True):
-        warp = looking(boxes)
+    previous_boxes = [scenes[0].box[:0], *(scene.box for scene in scenes[:-1])]
+    results = []
+    for boxes, scene in zip(previous_boxes, scenes, strict=True):
+        warp = boxes_to_warp(boxes)
         (detections,) = lzu.detect(scene.image, decode, warp)
-        seen.append(FrameResult(detections, copy(warp), boxes))
-    return seen
+        results.append(FrameResult(detections, copy(warp), boxes))
+    return results
 
 
-def recall_of(scenes: list[Scene], seen: list[FrameResult]) -> Record:
+def recall_of(scenes: list[Scene], results: list[FrameResult]) -> Record:
     """Return recall after the first frame, and how often the person is kept, lost and regained."""
     ious = [
-        inference.best_iou(each.detections, scene.box)[0]
-        for each, scene in zip(seen, scenes, strict=True)
+        inference.best_iou(result.detections, scene.box)[0]
+        for result, scene in zip(results, scenes, strict=True)
     ]
     hits = [iou >= inference.FOUND for iou in ious]
     pairs = list(pairwise(hits))
     return {
         "recall": round(sum(hits[1:]) / len(hits[1:]), 3),
         "first": hits[0],
-        "kept": sum(was and is_found for was, is_found in pairs),
-        "lost": sum(was and not is_found for was, is_found in pairs),
-        "regained": sum(now and not was for was, now in pairs),
+        "kept": sum(before and after for before, after in pairs),
+        "lost": sum(before and not after for before, after in pairs),
+        "regained": sum(after and not before for before, after in pairs),
     }

@@ -22,8 +22,8 @@ unzoomed grids, and the stages that it omits."""
 
 def settings() -> list[Setting]:
     """Return the settings whose costs have to be measured."""
-    asked = [(saliency, factor) for _, saliency, factor, _ in SYSTEMS.values()]
-    return [_setting(size, *each) for size in SIZES for each in dict.fromkeys(asked)]
+    pairs = [(saliency, factor) for _, saliency, factor, _ in SYSTEMS.values()]
+    return [_setting(size, *pair) for size in SIZES for pair in dict.fromkeys(pairs)]
 
 
 def trade(kept: Kept, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> Trade:
@@ -37,12 +37,12 @@ def trade(kept: Kept, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> Trade:
     return {
         name: {
             size[0]: (
-                total(costs[_setting(size, saliency, factor)], spared),
+                total(costs[_setting(size, saliency, factor)], omitted),
                 accuracy[system, size[0]],
             )
             for size in SIZES
         }
-        for name, (system, saliency, factor, spared) in SYSTEMS.items()
+        for name, (system, saliency, factor, omitted) in SYSTEMS.items()
     }
 
 

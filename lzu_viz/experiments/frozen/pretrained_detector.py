@@ -118,7 +118,7 @@ def summarise(records: list[Record]) -> list[Record]:
             **_rounded(
                 "", average_precision(*detections_and_ground_truth(records, rows, system), SOURCE)
             ),
-            **_ends(
+            **_rounded_ends(
                 precision_interval(*detections_and_ground_truth(records, rows, system), SOURCE)
             ),
         }
@@ -154,9 +154,9 @@ def _from_list(boxes: list[list[float]]) -> Tensor:
     return from_pixels(torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4), SOURCE)
 
 
-def _rounded(which: str, precision: DetectionMetrics) -> Record:
-    return {f"{name}{which}": round(each, 3) for name, each in precision._asdict().items()}
+def _rounded(suffix: str, metrics: DetectionMetrics) -> Record:
+    return {f"{name}{suffix}": round(value, 3) for name, value in metrics._asdict().items()}
 
 
-def _ends(interval: tuple[DetectionMetrics, DetectionMetrics]) -> Record:
+def _rounded_ends(interval: tuple[DetectionMetrics, DetectionMetrics]) -> Record:
     return {**_rounded(" low", interval[0]), **_rounded(" high", interval[1])}

@@ -64,49 +64,54 @@ def load(name: str, folder: Path = FOLDER) -> Kept:
     """
     path = folder / f"{name}.json"
     if not path.is_file():
-        there = sorted(each.stem for each in folder.glob("*.json"))
+        stored = sorted(file.stem for file in folder.glob("*.json"))
         raise ValueError(
-            f"no evaluation {name!r} is kept, there are {there}; "
-            f"make it with `python -m lzu_viz.experiments.frozen {name}`"
+            f"there are no stored results of evaluation {name!r}, only of {stored}; "
+            f"run `python -m lzu_viz.experiments.frozen {name}`"
         )
     try:
         return Kept(**json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{path.name} is damaged ({error}); "
-            f"make it anew with `python -m lzu_viz.experiments.frozen {name}`"
+            f"run `python -m lzu_viz.experiments.frozen {name}` to write it again"
         ) from error
 
 
 def differing(kept: Sequence[Record], again: Iterable[Record], tolerance: float) -> list[str]:
-    """Compare recomputed records with the stored records of the same scenes.
+    """Return the differences between stored and recomputed records of the same scenes.
+
+    Args:
+        kept: stored records of all scenes.
+        again: recomputed records of some scenes.
+        tolerance: largest difference between numbers that is not reported.
 
     Returns:
         A line for each pair that differs: numbers by more than ``tolerance``, other values at all;
         and a line if the numbers of records differ.
     """
-    made = list(again)
-    seeds = {record["seed"] for record in made}
+    recomputed = list(again)
+    seeds = {record["seed"] for record in recomputed}
     stored = [record for record in kept if record["seed"] in seeds]
     differences = []
-    if len(stored) != len(made):
+    if len(stored) != len(recomputed):
         differences.append(
-            f"{len(stored)} records are kept of these scenes, {len(made)} were made again"
+            f"{len(stored)} records are stored for these scenes, {len(recomputed)} were recomputed"
         )
-    for ours, theirs in zip(stored, made, strict=False):
-        if not _alike(ours, theirs, tolerance):
-            differences.append(f"kept {ours}, made again {theirs}")
+    for old, new in zip(stored, recomputed, strict=False):
+        if not _is_close(old, new, tolerance):
+            differences.append(f"stored {old}, recomputed {new}")
     return differences
 
 
-def _alike(first: Any, second: Any, tolerance: float) -> bool:
+def _is_close(first: Any, second: Any, tolerance: float) -> bool:
     if isinstance(first, dict) and isinstance(second, dict):
         return first.keys() == second.keys() and all(
-            _alike(first[key], second[key], tolerance) for key in first
+            _is_close(first[key], second[key], tolerance) for key in first
         )
     if isinstance(first, list) and isinstance(second, list):
         return len(first) == len(second) and all(
-            _alike(*each, tolerance) for each in zip(first, second, strict=True)
+            _is_close(*pair, tolerance) for pair in zip(first, second, strict=True)
         )
     if isinstance(first, int | float) and isinstance(second, int | float):
         return abs(first - second) <= tolerance
@@ -173,25 +178,25 @@ def source_hash(module: str) -> str:
     Comments, docstrings and empty lines are ignored.
     """
     digest = hashlib.sha256()
-    for path in sorted(_rests_on(Path(__file__).with_name(f"{module}.py"), set())):
+    for path in sorted(_dependencies(Path(__file__).with_name(f"{module}.py"), set())):
         digest.update(path.relative_to(PACKAGE).as_posix().encode())
         digest.update(without_words(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:16]
 
 
-def _rests_on(path: Path, known: set[Path]) -> set[Path]:
-    """Add a file, and all files of the package that it imports, to ``known``, and return it."""
-    if path in known:
-        return known
-    known.add(path)
+def _dependencies(path: Path, visited: set[Path]) -> set[Path]:
+    """Add a file, and all files of the package that it imports, to ``visited``, and return it."""
+    if path in visited:
+        return visited
+    visited.add(path)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
             for target in (base, *(base / alias.name for alias in node.names)):
                 for file in (target.with_suffix(".py"), target / "__init__.py"):
                     if file.is_file():
-                        _rests_on(file, known)
-    return known
+                        _dependencies(file, visited)
+    return visited
 
 
 def without_words(source: str) -> str:

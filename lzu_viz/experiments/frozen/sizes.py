@@ -52,9 +52,11 @@ def measure(seed: int) -> list[Record]:
         masks[system] = inference.segment(scene.image, warp, SEGMENTER)
     detected["crop"] = detect_in_window(scene, DETECTOR)
     masks["crop"] = segment_in_window(scene, SEGMENTER)
-    detections = {
-        "detector": {name: inference.best_iou(each, scene.box) for name, each in detected.items()},
-        "segmenter": {name: inference.person_ious(each, scene) for name, each in masks.items()},
+    ious_by_network = {
+        "detector": {
+            name: inference.best_iou(detections, scene.box) for name, detections in detected.items()
+        },
+        "segmenter": {name: inference.person_ious(mask, scene) for name, mask in masks.items()},
     }
     return [
         {
@@ -65,7 +67,7 @@ def measure(seed: int) -> list[Record]:
             "height": heights[person],
             "iou": round(iou, 3),
         }
-        for network, systems in detections.items()
+        for network, systems in ious_by_network.items()
         for system, ious in systems.items()
         for person, iou in enumerate(ious)
     ]
@@ -85,9 +87,9 @@ def window(
     within the source.
     """
     left, top, right, bottom = to_pixels(box, source).tolist()
-    grow = max(1.0, (bottom - top) / (FILL * size[0]), (right - left) / (FILL * size[1]))
+    scale = max(1.0, (bottom - top) / (FILL * size[0]), (right - left) / (FILL * size[1]))
     rows, columns = (
-        min(round(grow * side), maximum) for side, maximum in zip(size, source, strict=True)
+        min(round(scale * side), maximum) for side, maximum in zip(size, source, strict=True)
     )
     x = min(max(0, round((left + right - columns) / 2)), source[1] - columns)
     y = min(max(0, round((top + bottom - rows) / 2)), source[0] - rows)
@@ -98,11 +100,11 @@ def detect_in_window(scene: Scene, size: tuple[int, int]) -> Detections:
     """Return the detections in the window around the target, in the frame of the whole source."""
     rows, columns = scene.image.shape[-2:]
     left, top, right, bottom = window(scene.box[0], size, (rows, columns))
-    cut = scene.image[..., top:bottom, left:right]
-    detections = inference.detect(Uniform, cut, Warp.identity((1, 1)), size)
-    part = torch.tensor([(right - left) / columns, (bottom - top) / rows]).repeat(2)
+    crop = scene.image[..., top:bottom, left:right]
+    detections = inference.detect(Uniform, crop, Warp.identity((1, 1)), size)
+    scale = torch.tensor([(right - left) / columns, (bottom - top) / rows]).repeat(2)
     middle = torch.tensor([(left + right) / columns - 1, (top + bottom) / rows - 1]).repeat(2)
-    return detections._replace(boxes=detections.boxes * part + middle)
+    return detections._replace(boxes=detections.boxes * scale + middle)
 
 
 def segment_in_window(scene: Scene, size: tuple[int, int]) -> Tensor:
@@ -110,6 +112,6 @@ def segment_in_window(scene: Scene, size: tuple[int, int]) -> Tensor:
     rows, columns = scene.image.shape[-2:]
     left, top, right, bottom = window(scene.box[0], size, (rows, columns))
     mask = torch.zeros_like(scene.mask)
-    cut = scene.image[..., top:bottom, left:right]
-    mask[..., top:bottom, left:right] = inference.segment(cut, None, size)
+    crop = scene.image[..., top:bottom, left:right]
+    mask[..., top:bottom, left:right] = inference.segment(crop, None, size)
     return mask

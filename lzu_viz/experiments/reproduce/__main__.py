@@ -47,55 +47,66 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         prog="python -m lzu_viz.experiments.reproduce", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"some of {', '.join(TASKS)}")
+    parser.add_argument(
+        "tasks", nargs="*", metavar="TASK", help=f"tasks to run (default: all): {', '.join(TASKS)}"
+    )
     parser.add_argument("--system", nargs="+", choices=SYSTEMS, metavar="NAME",
-                        help=f"some of {', '.join(SYSTEMS)}")  # fmt: skip
-    parser.add_argument("--scale", nargs="+", type=float, help="of the input to the picture")
-    parser.add_argument("--seeds", nargs="+", type=int, help="which seeds, as 0 1 2")
+                        help=f"systems to train: {', '.join(SYSTEMS)}")  # fmt: skip
+    parser.add_argument(
+        "--scale", nargs="+", type=float, help="size of the network's input relative to the image"
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, help="training seeds, for example 0 1 2")
     parser.add_argument("--preset", choices=("far", "near"), default="far", help="kind of streets")
-    parser.add_argument("--full", action="store_true", help="everything; many hours")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--full", action="store_true", help="all systems, scales and streets; takes many hours"
+    )
+    parser.add_argument("--device", default="cpu", help="device for training: cpu or cuda")
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER",
-                        help=f"for results.jsonl and the networks (default: {FOLDER})")  # fmt: skip
+                        help=f"folder for results and networks (default: {FOLDER})")  # fmt: skip
     parser.add_argument("--workers", type=int, metavar="N",
-                        help="processes; default: one a GPU, or about one a core, "
-                        "of at most 8")  # fmt: skip
-    parser.add_argument("--scenes", type=int, default=TRAINING, help="to train on")
-    parser.add_argument("--reported", type=int, default=REPORTED, help="to judge on")
+                        help="number of processes (default: one per GPU, or about one per "
+                        "core, for at most 8 cores)")  # fmt: skip
+    parser.add_argument("--scenes", type=int, default=TRAINING, help="number of training scenes")
+    parser.add_argument(
+        "--reported", type=int, default=REPORTED, help="number of evaluation scenes"
+    )
     parser.add_argument("--films", type=int, metavar="N",
-                        help="to judge detectors on; 0: nor on other streets; "
-                        f"default: {FILMS} with --full or --system, else 0")  # fmt: skip
-    parser.add_argument("--steps", type=int, default=Recipe.steps, help="of training")
+                        help="number of video clips that detectors are evaluated on; 0 also "
+                        "omits the evaluation on streets of another kind "
+                        f"(default: {FILMS} with --full or --system, else 0)")  # fmt: skip
+    parser.add_argument("--steps", type=int, default=Recipe.steps, help="number of training steps")
     parser.add_argument("--choose", action="store_true",
-                        help="judge on the split on which settings are chosen")  # fmt: skip
-    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
-    chosen = parser.parse_args(arguments)
-    if unknown := set(chosen.tasks) - set(TASKS):
-        parser.error(f"there is no task {sorted(unknown)}, only {list(TASKS)}")
-    chosen.tasks = chosen.tasks or list(TASKS)
-    if chosen.films is None:
-        chosen.films = FILMS if chosen.full or chosen.system else 0
-    if chosen.films < 0:
-        parser.error(f"--films must not be negative, got {chosen.films}")
-    return chosen
+                        help="evaluate on the split for selecting settings")  # fmt: skip
+    parser.add_argument(
+        "--table", action="store_true", help="print the stored results and run nothing"
+    )
+    options = parser.parse_args(arguments)
+    if unknown := set(options.tasks) - set(TASKS):
+        parser.error(f"unknown tasks {sorted(unknown)}: choose from {list(TASKS)}")
+    options.tasks = options.tasks or list(TASKS)
+    if options.films is None:
+        options.films = FILMS if options.full or options.system else 0
+    if options.films < 0:
+        parser.error(f"--films must not be negative, got {options.films}")
+    return options
 
 
-def wanted(chosen: argparse.Namespace) -> list[Run]:
+def wanted(options: argparse.Namespace) -> list[Run]:
     """Return the runs requested on the command line, in order."""
-    if chosen.full:
-        return full_runs(chosen.tasks)
-    if not (chosen.system or chosen.scale or chosen.seeds or chosen.preset != "far"):
-        return short_table_runs(chosen.tasks)
+    if options.full:
+        return full_runs(options.tasks)
+    if not (options.system or options.scale or options.seeds or options.preset != "far"):
+        return short_table_runs(options.tasks)
     runs = []
-    for task in chosen.tasks:
-        named = chosen.system or [
-            name for name, each in SYSTEMS.items() if task in each.in_short_table
+    for task in options.tasks:
+        systems = options.system or [
+            name for name, system in SYSTEMS.items() if task in system.in_short_table
         ]
         runs += [
-            Run(task, name, scale, seed, chosen.preset)
-            for scale in chosen.scale or [SHORT_TABLE_SCALE]
-            for seed in chosen.seeds or range(CORE_SEEDS)
-            for name in named
+            Run(task, name, scale, seed, options.preset)
+            for scale in options.scale or [SHORT_TABLE_SCALE]
+            for seed in options.seeds or range(CORE_SEEDS)
+            for name in systems
             if task in SYSTEMS[name].tasks
         ]
     return runs
@@ -103,13 +114,13 @@ def wanted(chosen: argparse.Namespace) -> list[Run]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the requested runs without stored results in parallel processes, and print the tables."""
-    chosen = parse(arguments)
-    file = chosen.out / "results.jsonl"
-    runs = [] if chosen.table else _left(file, chosen)
-    workers = min(chosen.workers or workers_for(len(runs), chosen.device), max(len(runs), 1))
+    options = parse(arguments)
+    file = options.out / "results.jsonl"
+    runs = [] if options.table else _missing_runs(file, options)
+    workers = min(options.workers or workers_for(len(runs), options.device), max(len(runs), 1))
     if "RANK" not in os.environ and workers > 1:
-        _draw(runs, chosen)  # once, before the worker processes start
-        given = sys.argv[1:] if arguments is None else list(arguments)
+        _render_scenes(runs, options)  # once, before the worker processes start
+        worker_arguments = sys.argv[1:] if arguments is None else list(arguments)
         # Transparent huge pages on Linux make a step 3 % faster.
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         torchrun(
@@ -118,19 +129,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"--nproc-per-node={workers}",
                 "-m",
                 "lzu_viz.experiments.reproduce",
-                *given,
+                *worker_arguments,
             ]
         )
         return
     if "RANK" in os.environ:
         # Processes that finish early wait for the longest run.
         dist.init_process_group("gloo", timeout=timedelta(days=7))
-        _share(chosen, file)
+        _run_distributed(options, file)
         dist.destroy_process_group()
         return
-    _draw(runs, chosen)
-    _run(runs, chosen, file)
-    _print(file, chosen)
+    _render_scenes(runs, options)
+    _run(runs, options, file)
+    _print(file, options)
 
 
 def workers_for(runs: int, device: str) -> int:
@@ -147,75 +158,79 @@ def workers_for(runs: int, device: str) -> int:
     return min(range(cores, cores + cores // 2 + 1), key=lambda n: math.ceil(runs / n) * n)
 
 
-def _plan(chosen: argparse.Namespace) -> Plan:
-    split = "choose" if chosen.choose else "report"
-    plan = Plan(chosen.scenes, chosen.reported, chosen.films, split)
-    return replace(plan, recipe=replace(plan.recipe, steps=chosen.steps))
+def _plan(options: argparse.Namespace) -> Plan:
+    split = "choose" if options.choose else "report"
+    plan = Plan(options.scenes, options.reported, options.films, split)
+    return replace(plan, recipe=replace(plan.recipe, steps=options.steps))
 
 
-def _ours(file: Path, chosen: argparse.Namespace) -> list[Result]:
+def _matching_results(file: Path, options: argparse.Namespace) -> list[Result]:
     """Return the results of a file with the same settings, regardless of the number of clips."""
-    asked = _plan(chosen).settings
-    del asked["films"]
-    ours = [
-        result for result in load(file) if {key: result.settings.get(key) for key in asked} == asked
+    settings = _plan(options).settings
+    del settings["films"]
+    matching = [
+        result
+        for result in load(file)
+        if {key: result.settings.get(key) for key in settings} == settings
     ]
     # A run that was evaluated on clips later has two lines; the last one counts.
-    return list({result.run: result for result in ours}.values())
+    return list({result.run: result for result in matching}.values())
 
 
-def _left(file: Path, chosen: argparse.Namespace) -> list[Run]:
+def _missing_runs(file: Path, options: argparse.Namespace) -> list[Run]:
     """Return the requested runs that are missing, or evaluated on fewer clips than requested."""
-    films = {result.run: result.settings.get("films", 0) for result in _ours(file, chosen)}
+    films = {
+        result.run: result.settings.get("films", 0) for result in _matching_results(file, options)
+    }
     return [
         run
-        for run in wanted(chosen)
-        if run not in films or (has_video_eval(run) and films[run] < chosen.films)
+        for run in wanted(options)
+        if run not in films or (has_video_eval(run) and films[run] < options.films)
     ]
 
 
-def _draw(runs: Sequence[Run], chosen: argparse.Namespace) -> None:
+def _render_scenes(runs: Sequence[Run], options: argparse.Namespace) -> None:
     """Render all scenes that the runs need, with progress bars."""
     for preset in dict.fromkeys(run.preset for run in runs):
-        scenes = Scenes(_plan(chosen), preset)
-        ours = [run for run in runs if run.preset == preset]
+        scenes = Scenes(_plan(options), preset)
+        preset_runs = [run for run in runs if run.preset == preset]
         _ = scenes.training, scenes.reported
-        if chosen.films and any(map(has_video_eval, ours)):
+        if options.films and any(map(has_video_eval, preset_runs)):
             _ = scenes.shifted, scenes.films
-        if any(SYSTEMS[run.system].policy.boxes == "detected" for run in ours):
+        if any(SYSTEMS[run.system].policy.boxes == "detected" for run in preset_runs):
             _ = scenes.before_training
 
 
-def _share(chosen: argparse.Namespace, file: Path) -> None:
+def _run_distributed(options: argparse.Namespace, file: Path) -> None:
     """Run this process's part of the runs under torchrun, on one or several machines."""
     rank, world = dist.get_rank(), dist.get_world_size()
     # Machines without a shared disk may lack different runs; skip those that any of them has.
     lists: list[list[Run]] = [[] for _ in range(world)]
-    dist.all_gather_object(lists, [] if chosen.table else _left(file, chosen))
-    runs = [run for run in lists[0] if all(run in each for each in lists)]
+    dist.all_gather_object(lists, [] if options.table else _missing_runs(file, options))
+    runs = [run for run in lists[0] if all(run in missing for missing in lists)]
     if int(os.environ["LOCAL_RANK"]) == 0:
-        _draw(runs, chosen)
+        _render_scenes(runs, options)
     dist.barrier()
-    _run(runs[rank::world], chosen, file)
-    every: list[list[Result]] = [[] for _ in range(world)]
-    dist.all_gather_object(every, load(file))
+    _run(runs[rank::world], options, file)
+    results_by_rank: list[list[Result]] = [[] for _ in range(world)]
+    dist.all_gather_object(results_by_rank, load(file))
     if rank == 0:
         # Add the results that machines without a shared disk have and the first one lacks.
-        there = {_made(result) for result in load(file)}
-        for results in every:
+        stored = {_key(result) for result in load(file)}
+        for results in results_by_rank:
             for result in results:
-                if _made(result) not in there:
+                if _key(result) not in stored:
                     append(result, file)
-                    there.add(_made(result))
-        _print(file, chosen)
+                    stored.add(_key(result))
+        _print(file, options)
 
 
-def _made(result: Result) -> tuple[Run, str]:
+def _key(result: Result) -> tuple[Run, str]:
     return result.run, json.dumps(result.settings, sort_keys=True)
 
 
-def _run(runs: Sequence[Run], chosen: argparse.Namespace, file: Path) -> None:
-    device = chosen.device
+def _run(runs: Sequence[Run], options: argparse.Namespace, file: Path) -> None:
+    device = options.device
     local = int(os.environ.get("LOCAL_RANK", 0))
     if device == "cuda":
         device = f"cuda:{local}"
@@ -223,15 +238,15 @@ def _run(runs: Sequence[Run], chosen: argparse.Namespace, file: Path) -> None:
     torch.set_num_threads(1)
     for run in runs:
         result = execute(
-            run, _plan(chosen), folder=chosen.out, device=device, position=local,
+            run, _plan(options), folder=options.out, device=device, position=local,
         )  # fmt: skip
         append(result, file)
 
 
-def _print(file: Path, chosen: argparse.Namespace) -> None:
-    results = _ours(file, chosen)
-    for task in chosen.tasks:
-        for preset in dict.fromkeys(each.preset for each in results if each.task == task):
+def _print(file: Path, options: argparse.Namespace) -> None:
+    results = _matching_results(file, options)
+    for task in options.tasks:
+        for preset in dict.fromkeys(result.preset for result in results if result.task == task):
             print(f"\n{task}, {preset} streets\n{table(results, task, preset)}")
 
 

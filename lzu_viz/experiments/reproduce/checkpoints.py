@@ -57,7 +57,7 @@ def load(run: Run, folder: Path = SHIPPED) -> Network:
         FileNotFoundError: there is no file for this run.
         ValueError: the file is damaged, or the task is unknown.
     """
-    task = next((each for each in TASKS if each == run.task), None)
+    task = next((candidate for candidate in TASKS if candidate == run.task), None)
     if task is None:
         raise ValueError(f"task must be one of {list(TASKS)}, got {run.task!r}")
     network = network_for(task)
@@ -84,8 +84,8 @@ def load_mean_saliency(preset: str = "far", folder: Path = SHIPPED) -> Tensor:
 
 
 def _checksum(name: str, folder: Path) -> str | None:
-    known = folder / "checksums.json"
-    sums: dict[str, str] = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    file = folder / "checksums.json"
+    sums: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return sums.get(name)
 
 

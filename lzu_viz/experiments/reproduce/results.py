@@ -99,14 +99,15 @@ def load(path: Path = RECORDED) -> list[Result]:
             results.append(Result(**values))
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(
-                f"line {number} of {path} is no result ({error}); remove it, and run again"
+                f"line {number} of {path} is not a valid result ({error}); remove the line and "
+                "run the command again"
             ) from error
     return results
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
+        return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, float):
         return None if math.isnan(value) else round(value, 5)
     return value
@@ -130,7 +131,7 @@ class Spread(NamedTuple):
 
 def spread(results: Iterable[Result], metric: str) -> Spread:
     """Return the mean and range of a metric over results; NaN if no result has the metric."""
-    values = [each.metrics.get(metric, math.nan) for each in results]
+    values = [result.metrics.get(metric, math.nan) for result in results]
     values = [value for value in values if not math.isnan(value)]
     if not values:
         return Spread(math.nan, math.nan, math.nan, 0)
@@ -140,10 +141,10 @@ def spread(results: Iterable[Result], metric: str) -> Spread:
 def select(results: Iterable[Result], **wanted: Any) -> list[Result]:
     """Return the results with the given task, system, scale, seed or preset."""
 
-    def fits(each: Result) -> bool:
-        return all(getattr(each, key) == value for key, value in wanted.items())
+    def matches(result: Result) -> bool:
+        return all(getattr(result, key) == value for key, value in wanted.items())
 
-    return [each for each in results if fits(each)]
+    return [result for result in results if matches(result)]
 
 
 def gain(results: Sequence[Result], system: str, over: str, metric: str, **wanted: Any) -> Spread:
@@ -158,15 +159,17 @@ def gain(results: Sequence[Result], system: str, over: str, metric: str, **wante
         metric: name of the metric.
         wanted: fields that both results must have, see :func:`select`.
     """
-    theirs = {each.run: each.metrics for each in select(results, system=over, **wanted)}
-    paired = []
-    for each in select(results, system=system, **wanted):
-        other = theirs.get(each.run._replace(system=over), {})
-        if metric in other and metric in each.metrics:
-            paired.append(each.metrics[metric] - other[metric])
-    if not paired:
+    baseline = {result.run: result.metrics for result in select(results, system=over, **wanted)}
+    differences = []
+    for result in select(results, system=system, **wanted):
+        baseline_metrics = baseline.get(result.run._replace(system=over), {})
+        if metric in baseline_metrics and metric in result.metrics:
+            differences.append(result.metrics[metric] - baseline_metrics[metric])
+    if not differences:
         return Spread(math.nan, math.nan, math.nan, 0)
-    return Spread(sum(paired) / len(paired), min(paired), max(paired), len(paired))
+    return Spread(
+        sum(differences) / len(differences), min(differences), max(differences), len(differences)
+    )
 
 
 HEADLINES = {
@@ -182,15 +185,15 @@ def table(results: Sequence[Result], task: str, preset: str = "far") -> str:
 
     The first metric is followed by its range over seeds.
     """
-    ours = select(results, task=task, preset=preset)
+    of_task = select(results, task=task, preset=preset)
     metrics = HEADLINES[task]
     rows = [f"{'scale':>5} {'system':<18} {'seeds':>5} {metrics[0]:>18} "
             + " ".join(f"{name:>13}" for name in metrics[1:])]  # fmt: skip
-    keys = dict.fromkeys((each.scale, each.system) for each in ours)
+    keys = dict.fromkeys((result.scale, result.system) for result in of_task)
     for scale, system in sorted(keys, key=lambda key: (key[0], list(keys).index(key))):
-        some = select(ours, scale=scale, system=system)
-        first = spread(some, metrics[0])
-        head = f"{first.mean:.3f} [{first.low:.3f} {first.high:.3f}]"
-        rest = " ".join(f"{spread(some, name).mean:13.3f}" for name in metrics[1:])
-        rows.append(f"{scale:5.2f} {system:<18} {len(some):5d} {head:>18} {rest}")
+        of_row = select(of_task, scale=scale, system=system)
+        first = spread(of_row, metrics[0])
+        main_metric = f"{first.mean:.3f} [{first.low:.3f} {first.high:.3f}]"
+        rest = " ".join(f"{spread(of_row, name).mean:13.3f}" for name in metrics[1:])
+        rows.append(f"{scale:5.2f} {system:<18} {len(of_row):5d} {main_metric:>18} {rest}")
     return "\n".join(rows)

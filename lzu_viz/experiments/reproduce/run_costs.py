@@ -41,19 +41,22 @@ def _prepared(run: Run, mean_saliency: Tensor) -> Callable[[], object]:
     """Return a callable that processes one image, with everything computed once precomputed."""
     system = SYSTEMS[run.system]
     if system.policy.unzooms_masks:
-        raise ValueError(f"the cost of {run.system!r} is not measured: it looks at outlines")
-    task = next(each for each in TASKS if each == run.task)
+        raise ValueError(
+            f"cannot measure the cost of {run.system!r}: its saliency comes from class boundaries, "
+            "which need ground truth or another network"
+        )
+    task = next(candidate for candidate in TASKS if candidate == run.task)
     network = channels_last(network_for(task)).eval()
     size = input_size(SIZE, run.scale)
     policy = system.policy(policies.mix_uniform(mean_saliency, task), size)
-    static = policy.static_warp(system.separable) if policy.is_static else None
+    static_warp = policy.static_warp(system.separable) if policy.is_static else None
     image = torch.rand(1, 3, *SIZE)
     masks = torch.zeros(0, *SIZE)
     boxes = [torch.tensor([[-0.2, -0.1, -0.1, 0.1], [0.3, 0.0, 0.35, 0.1]])]
 
-    def once() -> object:
+    def process() -> object:
         # A policy that is not static computes a new warp for each image.
-        warp = static or policies.warp_of(policy(image, masks, boxes)[0], system.separable)
+        warp = static_warp or policies.warp_of(policy(image, masks, boxes)[0], system.separable)
         return system.around(network, warp, size)(image)
 
-    return once
+    return process

@@ -58,8 +58,8 @@ class Plan:
     @property
     def settings(self) -> dict[str, Any]:
         """All fields, with those of the recipe, in one dictionary."""
-        own = asdict(self)
-        return {**own.pop("recipe"), **own}
+        fields = asdict(self)
+        return {**fields.pop("recipe"), **fields}
 
 
 @dataclass(frozen=True)
@@ -186,14 +186,14 @@ def trained(
     scenes: Scenes,
     *,
     folder: Path | None = None,
-    device: str = "cpu",
-    quiet: bool = False,
+    device: str,
+    quiet: bool,
     position: int = 0,
 ) -> tuple[Network, Training]:
     """Return the trained network of a run, rounded to float16, and its training."""
     system = SYSTEMS[run.system]
-    task = next(each for each in TASKS if each == run.task)
-    boxes = _boxes_to_look_at(run, system, plan, scenes, folder, device)
+    task = next(candidate for candidate in TASKS if candidate == run.task)
+    boxes = _saliency_boxes(run, system, plan, scenes, folder, device)
     training = Training(
         task, system, run.scale, run.seed, scenes.training, plan.recipe, boxes, device
     )
@@ -207,7 +207,7 @@ def trained(
     return training.network, training
 
 
-def _boxes_to_look_at(
+def _saliency_boxes(
     run: Run, system: TrainedSystem, plan: Plan, scenes: Scenes, folder: Path | None, device: str
 ) -> list[Tensor] | None:
     """Return the saliency boxes for training, None if the policy of the system needs none."""
@@ -216,11 +216,11 @@ def _boxes_to_look_at(
     if system.policy.boxes != "detected":
         return None
     # Detections in the previous frames by a detector with fixed saliency, trained if not stored.
-    first = run._replace(task="detection", system="lzu")
-    if folder is not None and (folder / checkpoints.name_of(first)).is_file():
-        network = checkpoints.load(first, folder)
+    detector_run = run._replace(task="detection", system="lzu")
+    if folder is not None and (folder / checkpoints.name_of(detector_run)).is_file():
+        network = checkpoints.load(detector_run, folder)
     else:
-        network, _ = trained(first, plan, scenes, device=device, quiet=True)
+        network, _ = trained(detector_run, plan, scenes, device=device, quiet=True)
     if not isinstance(network, Detector):
         raise TypeError(f"expected a detector, got {type(network).__name__}")
     previous_streets = scenes.before_training
@@ -228,7 +228,9 @@ def _boxes_to_look_at(
     size = input_size(previous_streets.size, run.scale)
     mean_saliency = policies.fixed_saliency(scenes.training.ground_truth)
     dataset = WarpedDataset("detection", lzu, previous_streets, size, mean_saliency)
-    return [each.boxes[each.scores > SURE] for each in predict_boxes(network, dataset)]
+    return [
+        detections.boxes[detections.scores > SURE] for detections in predict_boxes(network, dataset)
+    ]
 
 
 def has_video_eval(run: Run) -> bool:
@@ -239,33 +241,47 @@ def has_video_eval(run: Run) -> bool:
 def evaluate_run(
     network: Network, run: Run, scenes: Scenes, trained_on: WarpedDataset
 ) -> dict[str, float]:
-    """Return the metrics on the evaluation scenes and, if requested, on clips and other streets."""
+    """Return the metrics on the evaluation scenes and, if requested, on clips and other streets.
+
+    Args:
+        network: trained network.
+        run: identifier of the run.
+        scenes: evaluation scenes and clips, with the plan that requests them.
+        trained_on: training dataset; its policy and settings are used for the evaluation too.
+    """
     dataset = _dataset_like(
-        trained_on, scenes.reported, [one.previous_boxes for one in scenes.reported.ground_truth]
+        trained_on,
+        scenes.reported,
+        [scene.previous_boxes for scene in scenes.reported.ground_truth],
     )
     metrics = evaluate(network, dataset)
     if scenes.plan.films and has_video_eval(run) and isinstance(network, Detector):
         metrics["film_ap"] = evaluate_clips(network, trained_on, scenes)
         if dataset.policy.is_static:
-            elsewhere = _dataset_like(trained_on, scenes.shifted)
-            metrics["shifted_ap"] = evaluate(network, elsewhere)["ap"]
+            shifted = _dataset_like(trained_on, scenes.shifted)
+            metrics["shifted_ap"] = evaluate(network, shifted)["ap"]
     return metrics
 
 
 def evaluate_clips(network: Detector, trained_on: WarpedDataset, scenes: Scenes) -> float:
     """Return average precision on clips, with saliency from detections in the previous frame."""
-    seen = follow(
+    results = follow(
         network, trained_on.system, scenes.films, trained_on.size, trained_on.mean_saliency
     )
-    return precision_on(scenes.films, list(seen))
+    return precision_on(scenes.films, list(results))
 
 
 def _dataset_like(
-    trained_on: WarpedDataset, given: Streets, boxes: list[Tensor] | None = None
+    trained_on: WarpedDataset, test_streets: Streets, boxes: list[Tensor] | None = None
 ) -> WarpedDataset:
     """Return a dataset of other scenes with the settings and policy of the training dataset."""
     dataset = WarpedDataset(
-        trained_on.task, trained_on.system, given, trained_on.size, trained_on.mean_saliency, boxes
+        trained_on.task,
+        trained_on.system,
+        test_streets,
+        trained_on.size,
+        trained_on.mean_saliency,
+        boxes,
     )
     dataset.policy = trained_on.policy
     return dataset

@@ -1,8 +1,8 @@
 """Small-scale versions of the paper's experiments: three tasks, trained in each system.
 
 `policies` (saliency), `trained_systems` (the systems that are compared), `warped_dataset`,
-`trainer`, `evaluate`, `upsampling` (inputs without fine detail) and `video_eval`. The networks are
-in `lzu_viz.models.small`, the scenes in `lzu_viz.datasets.streets`.
+`trainer`, `evaluation`, `upsampling` (inputs without fine detail) and `video_eval`. The networks
+are in `lzu_viz.models.small`, the scenes in `lzu_viz.datasets.streets`.
 """
 
 from .evaluation import evaluate, evaluate_boxes, predict_boxes, predict_boxes_3d

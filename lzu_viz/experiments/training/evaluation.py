@@ -64,7 +64,7 @@ def outputs_of(network: Network, dataset: WarpedDataset) -> Iterator[tuple[Batch
 
 def predict_boxes(network: Detector, dataset: WarpedDataset) -> list[Detections]:
     """Return the detections in each scene, in the source frame."""
-    return [each for each, _ in predict_boxes_through(network, dataset)]
+    return [detections for detections, _ in predict_boxes_through(network, dataset)]
 
 
 def predict_boxes_through(
@@ -74,29 +74,31 @@ def predict_boxes_through(
     for batch, outputs in outputs_of(network, dataset):
         system = dataset.system.around(network, batch.warp, dataset.size)
         predictions = system.decode(outputs, batch.warp)
-        for row, each in enumerate(predictions):
-            yield each, batch.warp[0 if len(batch.warp) == 1 else row]
+        for index, detections in enumerate(predictions):
+            yield detections, batch.warp[0 if len(batch.warp) == 1 else index]
 
 
 def predict_boxes_3d(network: Detector3D, dataset: WarpedDataset) -> list[Detections3D]:
     """Return the 3D detections in each scene, in the camera frame."""
-    every: list[Detections3D] = []
+    detections: list[Detections3D] = []
     for batch, outputs in outputs_of(network, dataset):
-        for row, seen in enumerate(network.predict_3d(outputs, dataset.size)):
+        for index, raw in enumerate(network.predict_3d(outputs, dataset.size)):
             if issubclass(dataset.system.kind, Fovea):
-                seen = to_source(seen, batch.warp[0 if len(batch.warp) == 1 else row])
-            every.append(
-                lift(seen, dataset.streets.ground_truth[len(every)].camera, dataset.streets.size)
+                raw = to_source(raw, batch.warp[0 if len(batch.warp) == 1 else index])
+            detections.append(
+                lift(
+                    raw, dataset.streets.ground_truth[len(detections)].camera, dataset.streets.size
+                )
             )
-    return every
+    return detections
 
 
-def evaluate_boxes(every: Sequence[Detections], streets: Streets) -> Metrics:
+def evaluate_boxes(detections: Sequence[Detections], streets: Streets) -> Metrics:
     """Return COCO average precision, averaged over classes and for each class."""
-    each = [
+    per_class = [
         average_precision(
-            every,
-            [one.boxes[one.labels == label] for one in streets.ground_truth],
+            detections,
+            [scene.boxes[scene.labels == label] for scene in streets.ground_truth],
             streets.size,
             label,
         )
@@ -105,21 +107,26 @@ def evaluate_boxes(every: Sequence[Detections], streets: Streets) -> Metrics:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the mean is NaN if there are no objects of a size
         means = {
-            name: float(np.nanmean([getattr(one, name) for one in each]))
+            name: float(np.nanmean([getattr(metrics, name) for metrics in per_class]))
             for name in DetectionMetrics._fields
         }
-    return means | {f"ap_{name}": one.ap for name, one in zip(CLASSES, each, strict=True)}
+    return means | {
+        f"ap_{name}": metrics.ap for name, metrics in zip(CLASSES, per_class, strict=True)
+    }
 
 
 def evaluate_boxes_3d(
-    every: Sequence[Detections3D], ground_truth: Sequence[GroundTruth]
+    detections: Sequence[Detections3D], ground_truth: Sequence[GroundTruth]
 ) -> Metrics:
     """Return average precision and true positive errors as defined by nuScenes."""
     metrics = average_precision_3d(
-        every, [(one.boxes_3d, one.labels) for one in ground_truth], len(CLASSES), ORIENTED
+        detections,
+        [(scene.boxes_3d, scene.labels) for scene in ground_truth],
+        len(CLASSES),
+        ORIENTED,
     )
     summary = {name: value for name, value in metrics._asdict().items() if name != "per_class"}
-    return summary | {f"ap_{name}": v for name, v in zip(CLASSES, metrics.per_class, strict=True)}
+    return summary | {f"ap_{name}": ap for name, ap in zip(CLASSES, metrics.per_class, strict=True)}
 
 
 def predicted_depths(every: Sequence[Detections3D], streets: Streets, score: float = 0.3) -> Tensor:
@@ -158,7 +165,7 @@ def predicted_depths(every: Sequence[Detections3D], streets: Streets, score: flo
 def evaluate_masks(network: Segmenter, dataset: WarpedDataset) -> Metrics:
     """Return mean IoU, the IoU of each class, and the boundary F-score."""
     confusion = torch.zeros(len(AREAS), len(AREAS), dtype=torch.long)
-    fits: dict[str, list[float]] = {name: [] for name in FINE}
+    fscores: dict[str, list[float]] = {name: [] for name in FINE}
     scene = 0
     for batch, (outputs,) in outputs_of(network, dataset):
         if dataset.policy.unzooms_masks:
@@ -171,16 +178,18 @@ def evaluate_masks(network: Segmenter, dataset: WarpedDataset) -> Metrics:
         ).view_as(confusion)
         for name in FINE:
             label = AREAS.index(name)
-            there = (ground_truth == label).flatten(1).any(dim=1)
-            fit = boundary_f(
-                (semantic_mask == label)[there][:, None], (ground_truth == label)[there][:, None], 2
+            present = (ground_truth == label).flatten(1).any(dim=1)
+            fscore = boundary_f(
+                (semantic_mask == label)[present][:, None],
+                (ground_truth == label)[present][:, None],
+                2,
             )
-            fits[name] += fit.tolist()
-    both = confusion.diagonal()
-    iou = both / (confusion.sum(0) + confusion.sum(1) - both)
+            fscores[name] += fscore.tolist()
+    intersection = confusion.diagonal()
+    iou = intersection / (confusion.sum(0) + confusion.sum(1) - intersection)
     return {
         "miou": float(iou.mean()),
         "miou_fine": float(np.mean([float(iou[AREAS.index(name)]) for name in FINE])),
-        "boundary_f": float(np.mean([np.mean(each) for each in fits.values()])),
+        "boundary_f": float(np.mean([np.mean(scores) for scores in fscores.values()])),
         **{f"iou_{name}": float(value) for name, value in zip(AREAS, iou, strict=True)},
     }

@@ -71,14 +71,18 @@ def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = SIGMA) ->
 
 def mix_uniform(fixed: Tensor, task: str) -> Tensor:
     """Return a fixed map mixed with the uniform one, `1 1 h w`, with the weight of the task."""
-    share = EVENLY[task]
-    return saliency.mix(saliency.uniform(NODES), fixed, weights=(share, 1 - share))
+    uniform_weight = EVENLY[task]
+    return saliency.mix(
+        saliency.uniform(NODES), fixed, weights=(uniform_weight, 1 - uniform_weight)
+    )
 
 
 def box_saliency(boxes: Sequence[Tensor], fixed: Tensor) -> Tensor:
     """Return saliency `b 1 h w` from boxes `n 4` of each image, mixed with the fixed saliency."""
-    looks = [saliency.from_boxes_scale_free(each, AMPLITUDE, size=NODES) for each in boxes]
-    return saliency.mix(torch.cat(looks), fixed, weights=(1 - SHARE, SHARE))
+    saliency_maps = [
+        saliency.from_boxes_scale_free(image_boxes, AMPLITUDE, size=NODES) for image_boxes in boxes
+    ]
+    return saliency.mix(torch.cat(saliency_maps), fixed, weights=(1 - SHARE, SHARE))
 
 
 def jittered(boxes: Tensor, draw: torch.Generator) -> Tensor:

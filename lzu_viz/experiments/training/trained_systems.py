@@ -36,7 +36,7 @@ class TrainedSystem:
 
     Attributes:
         name: as used on the command line.
-        description: a few words for tables and plots.
+        description: a few words.
         kind: the class of the system: how image, features and boxes are resampled.
         policy: the saliency policy.
         tasks: that the system supports.
@@ -83,7 +83,7 @@ for _system in (
     TrainedSystem("uniform", "plain downsampling", Uniform, UniformPolicy, in_short_table=TASKS),
     TrainedSystem(
         "uniform-fine",
-        "the same, head on a grid twice as fine",
+        "plain downsampling, head on grids twice as fine",
         Uniform,
         UniformPolicy,
         upsample_factor=2,
@@ -94,30 +94,52 @@ for _system in (
     ),
     TrainedSystem(
         "edge",
-        "dense at true outlines, mask unzoomed",
+        "zoom at ground truth boundaries, mask unzoomed",
         LZ,
         EdgePolicy,
         MASK_TASKS,
         in_short_table=MASK_TASKS,
     ),
     TrainedSystem(
-        "edge-expected", "the same, outlines expected", LZ, ExpectedEdgePolicy, MASK_TASKS
+        "edge-expected",
+        "zoom at predicted boundaries, mask unzoomed",
+        LZ,
+        ExpectedEdgePolicy,
+        MASK_TASKS,
     ),
     TrainedSystem("lzu", "zoom, features unzoomed", LZU, FixedPolicy, in_short_table=TASKS),
     TrainedSystem(
-        "lzu-fine", "the same, onto a grid twice as fine", LZU, FixedPolicy, upsample_factor=2
+        "lzu-fine",
+        "zoom, features unzoomed to grids twice as fine",
+        LZU,
+        FixedPolicy,
+        upsample_factor=2,
     ),
-    TrainedSystem("lzu-full", "non-separable warp", LZU, FixedPolicy, separable=False),
-    TrainedSystem("lzu-adaptive", "at last boxes; trained on true ones", LZU, BoxPolicy, BOX_TASKS),
+    TrainedSystem("lzu-full", "LZU with a non-separable warp", LZU, FixedPolicy, separable=False),
     TrainedSystem(
-        "lzu-cascaded", "at last boxes; trained on found ones", LZU, DetectedBoxPolicy, BOX_TASKS
+        "lzu-adaptive",
+        "saliency from previous boxes; trained with ground truth",
+        LZU,
+        BoxPolicy,
+        BOX_TASKS,
     ),
-    TrainedSystem("lzu-wrong", "looks where things are not", LZU, WrongPolicy),
     TrainedSystem(
-        "uniform-destroyed", "source reduced first", Uniform, UniformPolicy, predownsampled=True
+        "lzu-cascaded",
+        "saliency from previous boxes; trained with detections",
+        LZU,
+        DetectedBoxPolicy,
+        BOX_TASKS,
+    ),
+    TrainedSystem("lzu-wrong", "fixed saliency in the wrong place", LZU, WrongPolicy),
+    TrainedSystem(
+        "uniform-destroyed", "source downsampled first", Uniform, UniformPolicy, predownsampled=True
     ),
     TrainedSystem(
-        "lzu-destroyed", "source reduced first, then zoomed", LZU, FixedPolicy, predownsampled=True
+        "lzu-destroyed",
+        "source downsampled first, then zoomed",
+        LZU,
+        FixedPolicy,
+        predownsampled=True,
     ),
 ):
     SYSTEMS.register(_system.name, _system)

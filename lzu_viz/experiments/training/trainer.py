@@ -53,7 +53,7 @@ def input_size(full: Size, scale: float) -> Size:
     return rows, columns
 
 
-def _warming(steps: int) -> float:
+def _warm_up_fraction(steps: int) -> float:
     """Return the warm-up fraction of the steps; torch fails if the warm-up is exactly one step."""
     return 0.2 if steps != 5 else 0.3
 
@@ -116,7 +116,9 @@ class Training:
         device: str = "cpu",
     ) -> None:
         if task not in system.tasks:
-            raise ValueError(f"{system.name} is not made for {task}, only for {list(system.tasks)}")
+            raise ValueError(
+                f"system {system.name!r} does not support task {task!r}, only {list(system.tasks)}"
+            )
         self.task, self.system, self.seed, self.device = task, system, seed, device
         self.recipe = recipe or Recipe()
         self.size = input_size(streets.size, scale)
@@ -134,17 +136,19 @@ class Training:
     def __iter__(self) -> Iterator[float]:
         """Train, and yield the loss of each step."""
         recipe = self.recipe
-        trained = [*self.network.parameters(), *self.dataset.parameters()]
-        optimiser = torch.optim.AdamW(trained, recipe.learning_rate, weight_decay=0.01, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.learning_rate, recipe.steps, pct_start=_warming(recipe.steps)
+        parameters = [*self.network.parameters(), *self.dataset.parameters()]
+        optimiser = torch.optim.AdamW(
+            parameters, recipe.learning_rate, weight_decay=0.01, fused=True
         )
-        draw, jitter = np.random.default_rng(self.seed), torch.Generator().manual_seed(self.seed)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, recipe.learning_rate, recipe.steps, pct_start=_warm_up_fraction(recipe.steps)
+        )
+        rng, jitter = np.random.default_rng(self.seed), torch.Generator().manual_seed(self.seed)
         self.network.train()
         self.dataset.train()
         for _ in range(recipe.steps):
-            scenes = draw.integers(0, len(self.dataset), recipe.batch)
-            loss = self._loss(scenes, draw.random(recipe.batch) < 0.5, jitter)
+            scenes = rng.integers(0, len(self.dataset), recipe.batch)
+            loss = self._loss(scenes, rng.random(recipe.batch) < 0.5, jitter)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -50,9 +50,9 @@ def seen_heights(ground_truth: Sequence[GroundTruth], warp: Warp, rows: int) -> 
     Returns:
         `n`, one per ground truth object, scene after scene.
     """
-    boxes = torch.cat([one.boxes for one in ground_truth])
-    seen = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
-    return (seen[:, 3] - seen[:, 1]) * rows / 2
+    boxes = torch.cat([scene.boxes for scene in ground_truth])
+    zoomed_boxes = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
+    return (zoomed_boxes[:, 3] - zoomed_boxes[:, 1]) * rows / 2
 
 
 def match_targets(
@@ -93,12 +93,14 @@ FEWEST = 10
 """Minimum number of objects in a bin for its recall to be reported."""
 
 
-def binned_recall(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tuple[Tensor, Tensor]:
+def binned_recall(
+    heights: Tensor, detected: Tensor, edges: Sequence[float]
+) -> tuple[Tensor, Tensor]:
     """Return the recall of objects in bins of their heights.
 
     Args:
         heights: `n`, of the objects.
-        there: boolean `n`, whether each object was detected.
+        detected: boolean `n`, whether each object was detected.
         edges: `k + 1` ascending bin edges; lower or higher values fall in the first or last bin.
 
     Returns:
@@ -109,9 +111,9 @@ def binned_recall(heights: Tensor, there: Tensor, edges: Sequence[float]) -> tup
         >>> binned_recall(heights, heights < 1, [0, 2, 3.5, 9])
         (tensor([0.5000, 0.0000,    nan]), tensor([20, 15,  5]))
     """
-    which = torch.bucketize(heights, torch.tensor(edges[1:-1], dtype=heights.dtype), right=True)
-    counts = torch.bincount(which, minlength=len(edges) - 1)
-    hits = torch.bincount(which[there], minlength=len(edges) - 1)
+    bins = torch.bucketize(heights, torch.tensor(edges[1:-1], dtype=heights.dtype), right=True)
+    counts = torch.bincount(bins, minlength=len(edges) - 1)
+    hits = torch.bincount(bins[detected], minlength=len(edges) - 1)
     return (hits / counts).where(counts >= FEWEST, torch.nan), counts
 
 

@@ -51,24 +51,26 @@ def follow(
     Yields:
         For each time, the result in each clip.
     """
-    expected = [ground_truth.boxes[:0] for ground_truth in clips[0].ground_truth]
-    for now in clips:
-        dataset = WarpedDataset("detection", system, now, size, mean_saliency, expected)
-        looked = zip(predict_boxes_through(network, dataset), expected, strict=True)
-        seen = [FrameResult(each, warp, boxes) for (each, warp), boxes in looked]
-        yield seen
-        expected = [each.detections.boxes[each.detections.scores > SURE] for each in seen]
+    previous_boxes = [ground_truth.boxes[:0] for ground_truth in clips[0].ground_truth]
+    for streets in clips:
+        dataset = WarpedDataset("detection", system, streets, size, mean_saliency, previous_boxes)
+        predicted = zip(predict_boxes_through(network, dataset), previous_boxes, strict=True)
+        results = [FrameResult(detections, warp, boxes) for (detections, warp), boxes in predicted]
+        yield results
+        previous_boxes = [
+            result.detections.boxes[result.detections.scores > SURE] for result in results
+        ]
 
 
-def precision_on(clips: Sequence[Streets], seen: Sequence[Sequence[FrameResult]]) -> float:
+def precision_on(clips: Sequence[Streets], results: Sequence[Sequence[FrameResult]]) -> float:
     """Return average precision on clips, without their first frames, which have no predecessor."""
-    every: list[Detections] = []
+    detections: list[Detections] = []
     ground_truth: list[GroundTruth] = []
-    for now, there in zip(seen[1:], clips[1:], strict=True):
-        every += [each.detections for each in now]
-        ground_truth += there.ground_truth
+    for frame, streets in zip(results[1:], clips[1:], strict=True):
+        detections += [result.detections for result in frame]
+        ground_truth += streets.ground_truth
     joined = replace(clips[0], ground_truth=ground_truth)  # of the images only the size is used
-    return evaluate_boxes(every, joined)["ap"]
+    return evaluate_boxes(detections, joined)["ap"]
 
 
 class Followed:
@@ -100,9 +102,9 @@ class Followed:
         """Return the results of a network in each frame of a clip."""
         if (name, clip) not in self._seen:
             network, system = self.networks[name]
-            one = [each.part([clip]) for each in self.clips]
-            per_film = follow(network, system, one, self.size, self.mean_saliency)
-            self._seen[name, clip] = [now[0] for now in per_film]
+            single = [frame.part([clip]) for frame in self.clips]
+            results = follow(network, system, single, self.size, self.mean_saliency)
+            self._seen[name, clip] = [frame[0] for frame in results]
         return self._seen[name, clip]
 
 
@@ -130,16 +132,21 @@ def moved(streets: Streets, split: str = "report", preset: str = "far") -> list[
     Raises:
         ValueError: the streets are not the first ones of this split.
     """
-    every = []
+    moved_boxes = []
     for index, ground_truth in enumerate(streets.ground_truth):
         seed = FIRST_SEED[split] + index
-        then, now = (boxes_at(seed, preset, streets.size, s) for s in (-BEFORE, 0.0))
-        distance = (ground_truth.previous_boxes[:, None] - then).abs().amax(-1).nan_to_num(4.0)
-        nearest, thing = distance.min(dim=1)
+        before, now = (boxes_at(seed, preset, streets.size, time) for time in (-BEFORE, 0.0))
+        distance = (ground_truth.previous_boxes[:, None] - before).abs().amax(-1).nan_to_num(4.0)
+        nearest, object_index = distance.min(dim=1)
         if bool((nearest > 1e-4).any()):
-            raise ValueError(f"scene {index} is not the street of seed {seed}")
-        every.append(now[thing].where(~now[thing].isnan(), ground_truth.previous_boxes))
-    return every
+            raise ValueError(
+                f"scene {index} does not match the street of seed {seed}: expected the first "
+                f"{len(streets)} streets of split {split!r}, preset {preset!r}"
+            )
+        moved_boxes.append(
+            now[object_index].where(~now[object_index].isnan(), ground_truth.previous_boxes)
+        )
+    return moved_boxes
 
 
 def extrapolate_boxes(previous_boxes: Tensor, now: Tensor, part_of: float) -> Tensor:

@@ -75,9 +75,9 @@ class WarpedDataset(nn.Module):
         self.warp = self.policy.static_warp(system.separable) if static else None
         self.boxes = boxes
         self.edges = self._edges() if self.policy.from_masks else None
-        known = self.warp is not None or self.edges is not None
-        self.stored = self._store() if known else None
-        self._kept: dict[tuple[int, bool], Targets] = {}
+        is_constant = self.warp is not None or self.edges is not None
+        self.stored = self._store() if is_constant else None
+        self._cached_targets: dict[tuple[int, bool], Targets] = {}
 
     def __len__(self) -> int:
         """Return the number of scenes."""
@@ -97,125 +97,134 @@ class WarpedDataset(nn.Module):
             jitter: generator of the jitter of saliency boxes in training; None for no jitter.
 
         Raises:
-            ValueError: the policy needs boxes, and none were given.
+            ValueError: the policy needs boxes, and none were passed to the dataset.
         """
-        turned = torch.from_numpy(mirrored)
+        is_flipped = torch.from_numpy(mirrored)
         extra = torch.zeros(())
         if self.stored is not None:
-            warp = self._known_warp(scenes, turned)
+            warp = self._constant_warp(scenes, is_flipped)
             images, masks = self.stored
-            zoomed = _mirror(images[scenes], turned).float() / 255
-            semantic_mask = _mirror(masks[scenes], turned) if len(masks) else masks
+            zoomed = _mirror(images[scenes], is_flipped).float() / 255
+            semantic_mask = _mirror(masks[scenes], is_flipped) if len(masks) else masks
         else:
-            image = self.image(scenes, turned)
-            full = _mirror(self.streets.area(scenes), turned)
-            warp, extra = self.warp_for_scenes(image, full, scenes, turned, jitter)
+            image = self.image(scenes, is_flipped)
+            full = _mirror(self.streets.area(scenes), is_flipped)
+            warp, extra = self.warp_for_scenes(image, full, scenes, is_flipped, jitter)
             zoomed = zoom_by_mipmap(image, warp, self.size)
             semantic_mask = self._in_frame(full, warp) if self.task == "segmentation" else full[:0]
         targets = [
-            self._targets(scene, turn, warp, row)
-            for row, (scene, turn) in enumerate(zip(scenes.tolist(), turned.tolist(), strict=True))
+            self._targets(scene, is_mirrored, warp, index)
+            for index, (scene, is_mirrored) in enumerate(
+                zip(scenes.tolist(), is_flipped.tolist(), strict=True)
+            )
         ]
         return Batch(zoomed, warp, targets, semantic_mask, extra)
 
-    def image(self, scenes: NDArray[np.int64], turned: Tensor) -> Tensor:
+    def image(self, scenes: NDArray[np.int64], mirrored: Tensor) -> Tensor:
         """Return the source images `b 3 h w`, without fine detail if the system predownsamples."""
         image = self.streets.image(scenes)
         if self.system.predownsampled:
             small = resize_by_mipmap(image, self.size)
             image = resize_by_mipmap(small, self.streets.size)
-        return _mirror(image, turned)
+        return _mirror(image, mirrored)
 
     def warp_for_scenes(
         self,
         image: Tensor,
         semantic_mask: Tensor,
         scenes: NDArray[np.int64],
-        turned: Tensor,
+        mirrored: Tensor,
         jitter: torch.Generator | None,
     ) -> tuple[Warp, Tensor]:
         """Return the warp of each image, and the auxiliary loss of the saliency policy."""
         boxes: list[Tensor] = []
         if self.policy.boxes:
             if self.boxes is None:
-                raise ValueError(f"the system {self.system.name!r} looks at boxes; give them")
+                raise ValueError(
+                    f"system {self.system.name!r} computes its saliency from boxes: pass `boxes`, "
+                    "one tensor of shape (n, 4) for each scene"
+                )
             boxes = [
-                mirror_boxes(self.boxes[scene]) if turn else self.boxes[scene]
-                for scene, turn in zip(scenes, turned, strict=True)
+                mirror_boxes(self.boxes[scene]) if is_mirrored else self.boxes[scene]
+                for scene, is_mirrored in zip(scenes, mirrored, strict=True)
             ]
             if jitter is not None:
-                boxes = [policies.jittered(one, jitter) for one in boxes]
-        detections, extra = self.policy(image, semantic_mask, boxes)
-        return policies.warp_of(detections, self.system.separable), extra
+                boxes = [policies.jittered(scene_boxes, jitter) for scene_boxes in boxes]
+        saliency_map, extra = self.policy(image, semantic_mask, boxes)
+        return policies.warp_of(saliency_map, self.system.separable), extra
 
     def weights(self) -> Tensor:
         """Return loss weights of the classes: inverse square root of frequency, with mean 1."""
-        some = self.streets.area(range(min(100, len(self))))
-        share = torch.bincount(some.flatten().int(), minlength=len(AREAS)) / some.numel()
-        weights = share.clamp(min=1e-4).rsqrt()
+        masks = self.streets.area(range(min(100, len(self))))
+        frequency = torch.bincount(masks.flatten().int(), minlength=len(AREAS)) / masks.numel()
+        weights = frequency.clamp(min=1e-4).rsqrt()
         return weights / weights.mean()
 
-    def _some(self) -> Iterator[NDArray[np.int64]]:
+    def _chunks(self) -> Iterator[NDArray[np.int64]]:
+        """Yield the indices of all scenes, in chunks that fit in memory."""
         for start in range(0, len(self), _AT_ONCE):
             yield np.arange(start, min(start + _AT_ONCE, len(self)))
 
     def _edges(self) -> Tensor:
         """Return saliency on the ground truth class boundaries of each scene: `n 1 h w`."""
-        every = (policies.edge_saliency(self.streets.area(scenes)) for scenes in self._some())
-        return torch.cat(list(every))
+        maps = (policies.edge_saliency(self.streets.area(scenes)) for scenes in self._chunks())
+        return torch.cat(list(maps))
 
-    def _known_warp(self, scenes: NDArray[np.int64], turned: Tensor) -> Warp:
+    def _constant_warp(self, scenes: NDArray[np.int64], mirrored: Tensor) -> Warp:
         """Return the warp of scenes, for a policy whose warps do not change between steps."""
         if self.warp is not None:
             return self.warp
         if self.edges is None:
-            raise ValueError(f"the system {self.system.name!r} looks elsewhere in every step")
-        return policies.warp_of(_mirror(self.edges[scenes], turned), self.system.separable)
+            raise ValueError(
+                f"the warps of system {self.system.name!r} change between steps and cannot be "
+                "computed in advance"
+            )
+        return policies.warp_of(_mirror(self.edges[scenes], mirrored), self.system.separable)
 
     def _store(self) -> tuple[Tensor, Tensor]:
         """Return all images zoomed, and all masks in the frame of the head, as bytes."""
-        masked = len(self) if self.task == "segmentation" else 0
+        n_masks = len(self) if self.task == "segmentation" else 0
         # Filled in place: small results kept between large freed ones would fragment the heap, by
         # as much as a gigabyte.
         zoomed = torch.empty(len(self), 3, *self.size, dtype=torch.uint8)
-        semantic_mask = torch.empty(masked, *self.size, dtype=torch.uint8)
-        for scenes in self._some():
-            nothing = torch.zeros(len(scenes), dtype=torch.bool)
-            image, warp = self.image(scenes, nothing), self._known_warp(scenes, nothing)
+        semantic_mask = torch.empty(n_masks, *self.size, dtype=torch.uint8)
+        for scenes in self._chunks():
+            unmirrored = torch.zeros(len(scenes), dtype=torch.bool)
+            image, warp = self.image(scenes, unmirrored), self._constant_warp(scenes, unmirrored)
             zoomed[scenes] = (zoom_by_mipmap(image, warp, self.size) * 255).round().byte()
-            if masked:
+            if n_masks:
                 semantic_mask[scenes] = self._in_frame(self.streets.area(scenes), warp)
         return zoomed, semantic_mask
 
     def _in_frame(self, semantic_mask: Tensor, warp: Warp) -> Tensor:
         """Return the class at the centre of each pixel of the input, in the head's frame."""
-        through = Warp.identity((1, 1)) if self.system.in_source else warp
+        frame_warp = Warp.identity((1, 1)) if self.system.in_source else warp
         classes = torch.arange(len(AREAS), dtype=torch.uint8)
         one_hot = (semantic_mask[:, None] == classes[:, None, None]).float()
         # Equal to `argmax`, in a fifth of the time.
-        return through.zoom(one_hot, self.size, antialias=False).max(dim=1).indices.byte()
+        return frame_warp.zoom(one_hot, self.size, antialias=False).max(dim=1).indices.byte()
 
-    def _targets(self, scene: int, turn: bool, warp: Warp, row: int) -> Targets:
+    def _targets(self, scene: int, is_mirrored: bool, warp: Warp, index: int) -> Targets:
         """Return the targets of a scene, cached if they do not change between steps."""
-        stays = self.system.in_source or self.warp is not None
-        if stays and (scene, turn) in self._kept:
-            return self._kept[scene, turn]
+        is_constant = self.system.in_source or self.warp is not None
+        if is_constant and (scene, is_mirrored) in self._cached_targets:
+            return self._cached_targets[scene, is_mirrored]
         targets = self._make_targets(
-            self.streets.ground_truth[scene], turn, warp[0 if len(warp) == 1 else row]
+            self.streets.ground_truth[scene], is_mirrored, warp[0 if len(warp) == 1 else index]
         )
-        if stays:
-            self._kept[scene, turn] = targets
+        if is_constant:
+            self._cached_targets[scene, is_mirrored] = targets
         return targets
 
-    def _make_targets(self, ground_truth: GroundTruth, turn: bool, warp: Warp) -> Targets:
-        ground_truth = mirror(ground_truth, self.streets.size[1]) if turn else ground_truth
-        middles = project_centres(ground_truth.boxes_3d, ground_truth.camera, self.streets.size)
+    def _make_targets(self, ground_truth: GroundTruth, is_mirrored: bool, warp: Warp) -> Targets:
+        ground_truth = mirror(ground_truth, self.streets.size[1]) if is_mirrored else ground_truth
+        centres = project_centres(ground_truth.boxes_3d, ground_truth.camera, self.streets.size)
         boxes = ground_truth.boxes
         if not self.system.in_source:
             boxes = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
-            middles = warp.to_zoomed(middles.clamp(-1, 1)[None])[0]
-        numbers = encode_boxes_3d(ground_truth.boxes_3d, ground_truth.labels)
-        return Targets(boxes, ground_truth.labels, middles, numbers)
+            centres = warp.to_zoomed(centres.clamp(-1, 1)[None])[0]
+        encoded = encode_boxes_3d(ground_truth.boxes_3d, ground_truth.labels)
+        return Targets(boxes, ground_truth.labels, centres, encoded)
 
 
 def mirror_boxes(boxes: Tensor) -> Tensor:
@@ -230,18 +239,18 @@ def mirror(ground_truth: GroundTruth, columns: int) -> GroundTruth:
         ground_truth: of the scene; the class mask is not part of it.
         columns: width of the image in pixels.
     """
-    turn = torch.tensor([-1.0, 1, 1, 1, 1, 1, -1])  # x and yaw
+    signs = torch.tensor([-1.0, 1, 1, 1, 1, 1, -1])  # x and yaw
     focal, x, y = ground_truth.camera
     return ground_truth._replace(
         boxes=mirror_boxes(ground_truth.boxes),
         previous_boxes=mirror_boxes(ground_truth.previous_boxes),
-        boxes_3d=ground_truth.boxes_3d * turn,
+        boxes_3d=ground_truth.boxes_3d * signs,
         camera=torch.stack([focal, columns - x, y]),
     )
 
 
-def _mirror(images: Tensor, turned: Tensor) -> Tensor:
+def _mirror(images: Tensor, mirrored: Tensor) -> Tensor:
     """Return images `b ... w`, some of them flipped horizontally."""
     images = images.clone()
-    images[turned] = images[turned].flip(-1)
+    images[mirrored] = images[mirrored].flip(-1)
     return images
