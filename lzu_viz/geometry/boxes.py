@@ -1,12 +1,15 @@
 """Bounding boxes: xyxy in [-1, 1] over the extent of a frame, and conversion to pixels."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from . import check
+
+if TYPE_CHECKING:
+    from .warp import Warp
 
 
 class Detections(NamedTuple):
@@ -79,6 +82,50 @@ def box_centres(boxes: Tensor) -> Tensor:
 def area(boxes: Tensor) -> Tensor:
     """Return the area of each box, in the square of its units: `... 4` to `...`."""
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
+
+
+def sides_to_source(
+    warp: "Warp", points: Tensor, distances: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sides, in the source frame, of boxes that are predicted in the zoomed frame.
+
+    An anchor-free detector predicts the distances of a box's sides from a point. A head that works
+    on unzoomed features still predicts them in the zoomed frame: each point is mapped there, moved
+    by each distance along its axis, and mapped back.
+
+    Args:
+        warp: of batch 1 or b.
+        points: `1 n 2`, (x, y) in the source frame.
+        distances: `b n 4`, from the point to (left, top, right, bottom), in units of half the sides
+            of the zoomed frame; not negative.
+
+    Returns:
+        `b n 1`, whether T reaches each point; `b n 2`, left and top; `b n 2`, right and bottom.
+
+    Raises:
+        ValueError: the batch of the warp is wrong.
+    """
+    batch = len(distances)
+    if len(warp) not in (1, batch):
+        raise ValueError(
+            "the batch size of the warp must be 1 or that of the predictions, "
+            f"{batch}, got {len(warp)}"
+        )
+    zoomed = warp.to_zoomed(points).expand(batch, -1, -1)
+    reached = zoomed.isfinite().all(dim=-1, keepdim=True)
+    zoomed = torch.where(reached, zoomed, 0.0)
+    zero = torch.zeros_like(distances[..., 0])
+    left, top, right, bottom = distances.unbind(-1)
+    ends = [
+        warp.to_source((zoomed + torch.stack(displacement, dim=-1)).clamp(-1, 1))[..., axis]
+        for axis, displacement in (
+            (0, (-left, zero)),
+            (1, (zero, -top)),
+            (0, (right, zero)),
+            (1, (zero, bottom)),
+        )
+    ]
+    return reached, torch.stack(ends[:2], dim=-1), torch.stack(ends[2:], dim=-1)
 
 
 def _sides(boxes: Tensor, size: Sequence[int]) -> Tensor:

@@ -12,7 +12,7 @@ from kornia.geometry.bbox import nms
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..geometry.boxes import Detections
+from ..geometry.boxes import Detections, sides_to_source
 from ..geometry.resampling import pixel_centres, resize
 from ..geometry.warp import Warp
 from . import weights as _weights
@@ -246,7 +246,7 @@ class NanoDet(nn.Module):
             if warp is None:
                 low, high = centre - distance[..., :2], centre + distance[..., 2:]
             else:
-                reached, low, high = _sides_in_source(warp, centre, distance)
+                reached, low, high = sides_to_source(warp, centre, distance)
                 score = torch.where(reached, score, -torch.inf)  # passes no threshold
             boxes.append(torch.cat((low, high), dim=-1))
             scores.append(score)
@@ -304,34 +304,6 @@ class NanoDet(nn.Module):
 def _at_least_float32(x: Tensor) -> Tensor:
     """Convert half precision to float32, as it is too coarse for coordinates."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def _sides_in_source(warp: Warp, centre: Tensor, distance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Map source points `1 n 2` to the zoomed frame, move by distances `b n 4`, and map back.
-
-    Returns:
-        `b n 1`, whether T reaches each point; `b n 2`, left and top; `b n 2`, right and bottom.
-    """
-    batch = len(distance)
-    if len(warp) not in (1, batch):
-        raise ValueError(
-            f"the batch size of the warp must be 1 or that of the outputs, {batch}, got {len(warp)}"
-        )
-    zoomed = warp.to_zoomed(centre).expand(batch, -1, -1)
-    reached = zoomed.isfinite().all(dim=-1, keepdim=True)
-    zoomed = torch.where(reached, zoomed, 0.0)
-    zero = torch.zeros_like(distance[..., 0])
-    left, top, right, bottom = distance.unbind(-1)
-    ends = [
-        warp.to_source((zoomed + torch.stack(displacement, dim=-1)).clamp(-1, 1))[..., axis]
-        for axis, displacement in (
-            (0, (-left, zero)),
-            (1, (zero, -top)),
-            (0, (right, zero)),
-            (1, (zero, bottom)),
-        )
-    ]
-    return reached, torch.stack(ends[:2], dim=-1), torch.stack(ends[2:], dim=-1)
 
 
 def _select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, top: int) -> Detections:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from lzu_viz.datasets.scenes import far_person
+from lzu_viz.datasets.source_code import without_words
 from lzu_viz.experiments.frozen import (
     EVALUATIONS,
     Kept,
@@ -133,13 +134,9 @@ def test_select_compares_and_asks():
 def test_words_do_not_change_the_hash():
     code = 'X = "#"\n\n\ndef f(a):\n    return a  # why\n'
     worded = f'"""What it is."""\n# more\n{code}"""An attribute\n\ndocumented."""\n'
-    assert results_store.without_words(code) == results_store.without_words(worded)
-    assert results_store.without_words(code) != results_store.without_words(
-        code.replace("return a", "return -a")
-    )
-    assert results_store.without_words(code) != results_store.without_words(
-        code.replace('"#"', '"##"')
-    )
+    assert without_words(code) == without_words(worded)
+    assert without_words(code) != without_words(code.replace("return a", "return -a"))
+    assert without_words(code) != without_words(code.replace('"#"', '"##"'))
 
 
 def test_the_hash_rests_on_what_is_imported():

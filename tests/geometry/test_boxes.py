@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lzu_viz import boxes
+from lzu_viz import boxes, saliency
+from lzu_viz.geometry.warp import Warp
 
 
 def test_pixels_and_back() -> None:
@@ -27,3 +28,30 @@ def test_overlap() -> None:
 def test_area() -> None:
     box = torch.tensor([[0.0, 0.0, 2.0, 0.5], [1.0, 1.0, 0.0, 0.0]])
     assert boxes.area(box).tolist() == [1, 0]
+
+
+def test_centres() -> None:
+    box = torch.tensor([[[-1.0, -0.5, 0.0, 0.5]], [[0.2, 0.2, 0.4, 0.8]]])
+    assert torch.allclose(boxes.box_centres(box), torch.tensor([[[-0.5, 0.0]], [[0.3, 0.5]]]))
+
+
+def test_sides_without_a_warp_lie_at_their_distances() -> None:
+    points, distances = torch.tensor([[[0.1, -0.2]]]), torch.tensor([[[0.3, 0.2, 0.1, 0.4]]])
+    reached, low, high = boxes.sides_to_source(Warp.identity((4, 4)), points, distances)
+    assert reached.all()
+    assert torch.allclose(low, torch.tensor([[[-0.2, -0.4]]]), atol=1e-6)
+    assert torch.allclose(high, torch.tensor([[[0.2, 0.2]]]), atol=1e-6)
+
+
+def test_sides_are_where_the_warp_takes_points_beside_the_centre() -> None:
+    fovea = saliency.gaussian(torch.tensor([[[0.2, 0.1]]]), 0.2)
+    warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea))
+    points, distances = torch.tensor([[[0.2, 0.1]]]), torch.tensor([[[0.3, 0.2, 0.1, 0.4]]])
+    zoomed = warp.to_zoomed(points)
+    left = warp.to_source(zoomed - torch.tensor([0.3, 0.0]))[0, 0, 0]
+    bottom = warp.to_source(zoomed + torch.tensor([0.0, 0.4]))[0, 0, 1]
+    _, low, high = boxes.sides_to_source(warp, points, distances)
+    assert low[0, 0, 0].item() == pytest.approx(left.item())
+    assert high[0, 0, 1].item() == pytest.approx(bottom.item())
+    # Magnified there: the box in the source is smaller than in the zoomed frame.
+    assert (high - low).max() < 0.4

@@ -418,7 +418,7 @@ def test_decode_takes_one_warp_or_one_an_image(detector):
     two = Warp.from_grid(stretch_by(0.9, 0.9).grid.expand(2, -1, -1, -1))
     outputs = one_cell((64, 96), 3, 5, (1, 1, 1, 1), batch=2)
     assert len(detector.decode(outputs, two)) == 2
-    with pytest.raises(ValueError, match="must be 1 or that of the outputs, 1, got 2"):
+    with pytest.raises(ValueError, match="must be 1 or that of the predictions, 1, got 2"):
         detector.decode(one_cell((64, 96), 3, 5, (1, 1, 1, 1)), two)
 
 

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lzu_viz.experiments.frozen.results_store import without_words
+from lzu_viz.datasets.source_code import without_words
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
