@@ -892,7 +892,7 @@ def test_splits_share_no_scene(fresh, monkeypatch):
 @pytest.mark.parametrize(("split", "count"), [("test", 3), ("train", 0), ("choose", -1)])
 def test_errors_say_which_splits_there_are(split, count):
     message = (
-        rf"a split of \['choose', 'report', 'train'\] and at least one scene, "
+        rf"a split of \['choose', 'report', 'train'\] and a count of at least 1, "
         rf"got '{split}' and {count}"
     )
     with pytest.raises(ValueError, match=message):
