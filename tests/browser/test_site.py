@@ -16,7 +16,7 @@ from lzu_viz.site import show, source
 from lzu_viz.widgets import State
 
 ROOT = Path(__file__).parents[2]
-ANSWER = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
+FORMULA = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of one small notebook that shows an explorer, and of the whole library."""
     folder = tmp_path_factory.mktemp("site")
     cells = [
-        new_markdown_cell(f"# 00 · A page\n\n{ANSWER}"),
+        new_markdown_cell(f"# 00 · A page\n\n{FORMULA}\n\n[Glossary](GLOSSARY.md)"),
         new_code_cell(
             "from lzu_viz.datasets.scenes import far_person\nfrom lzu_viz.widgets import Explorer\n"
             'Explorer(far_person(height=0.3, size=(120, 180)), views=("source", "zoomed"))'
@@ -103,6 +103,12 @@ def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -
         drag(page, view(frame, "source"), (0.0, 0.0), (-0.6, 0.4))
         expect(across).not_to_have_value(place)
         wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
+
+
+def test_a_page_links_the_glossary(built: Path) -> None:
+    page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
+    assert re.search(r'<a [^>]*href="GLOSSARY\.html"[^>]*><span[^>]*>Glossary</span></a>', page)
+    assert (built / "notebooks/GLOSSARY.html").is_file()
 
 
 @pytest.mark.slow
