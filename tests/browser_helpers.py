@@ -1,4 +1,4 @@
-"""What a reader's hands and eyes do with an explorer in a page."""
+"""Actions on, and expectations of, an explorer in a page."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from lzu_viz.bench.browser.lab import Lab, LabServer, at_rest, wait_until
 STALE = re.compile("lzu-stale")
 Place = tuple[float, float]
 Scope = Page | Locator | FrameLocator
-"""Where explorers are looked for."""
+"""Part of a page in which explorers are searched for."""
 
 
 def write_notebook(path: Path, *cells: str) -> None:
@@ -26,7 +26,7 @@ def write_notebook(path: Path, *cells: str) -> None:
 
 
 def open_cells(lab: Lab, server: LabServer, *cells: str) -> None:
-    """Run cells in a notebook of their own, and wait until the first explorer has its answer."""
+    """Run cells in a new notebook, and wait until the first explorer has its result."""
     write_notebook(server.root / "explorer.ipynb", *cells)
     lab.open("explorer.ipynb")
     lab.run_all()
@@ -35,12 +35,12 @@ def open_cells(lab: Lab, server: LabServer, *cells: str) -> None:
 
 
 def view(page: Scope, name: str) -> Locator:
-    """The canvas of a view."""
+    """Return the canvas of a view."""
     return page.locator(f'canvas[data-view="{name}"]')
 
 
 def control(page: Scope, label: str) -> Locator:
-    """The input behind a label."""
+    """Return the input of the control with this label."""
     return page.locator(".lzu-control", has_text=re.compile(f"^{label}")).locator("input, select")
 
 
@@ -52,15 +52,15 @@ def message(page: Scope) -> Locator:
     return page.locator(".lzu-message")
 
 
-# Whether every explorer shows its last change in all its views; false where there is none yet.
+# Whether every explorer shows its last change in all its views; false if there is no explorer yet.
 DRAWN = """roots => roots.length > 0 && roots.every((root) => {
     const views = [...root.querySelectorAll("canvas")];
     return views.every((canvas) => canvas.dataset.revision === root.dataset.revision);
 })"""
-# And whether the kernel's last answer belongs to it.
+# Also whether the kernel's last result belongs to it.
 SETTLED = f"""roots => ({DRAWN})(roots)
     && roots.every((root) => !root.querySelector(".lzu-numbers.lzu-stale"))"""
-# And whether the kernel has answered every message, if only to refuse it.
+# Also whether the kernel has computed or rejected every state.
 ANSWERED = f"""roots => ({DRAWN})(roots)
     && roots.every((root) => root.querySelector(".lzu-numbers").ariaBusy === "false")"""
 
@@ -76,18 +76,18 @@ def drawn(page: Scope) -> None:
 
 
 def settled(page: Scope) -> None:
-    """Wait until the last change is drawn and the kernel has answered it, in every explorer."""
-    _wait_for(page, SETTLED, "a change was not drawn and answered")
+    """Wait until the last change is drawn and its result has arrived, in every explorer."""
+    _wait_for(page, SETTLED, "a change was not drawn, or its result did not arrive")
 
 
 def answered(page: Scope) -> None:
-    """Wait until the kernel has answered or refused the last change, in every explorer."""
-    _wait_for(page, ANSWERED, "a change was neither answered nor refused")
+    """Wait until the kernel has computed or rejected the last change, in every explorer."""
+    _wait_for(page, ANSWERED, "a change was neither computed nor rejected")
 
 
 @contextmanager
 def changing(lab: Lab, picture: Locator) -> Iterator[str]:
-    """Expect that the block changes a picture: wait until it is drawn before, and changes after.
+    """Expect that the block changes a picture: wait until it is drawn, and then for the change.
 
     Yields:
         The hash of the picture before.
@@ -99,14 +99,14 @@ def changing(lab: Lab, picture: Locator) -> Iterator[str]:
 
 
 def on_screen(box: dict[str, float], place: Place) -> Place:
-    """Where a place in [-1, 1] of a canvas is on the screen."""
+    """Return the screen position of a place in [-1, 1] of a canvas."""
     x, y = place
     return box["x"] + (x + 1) / 2 * box["width"], box["y"] + (y + 1) / 2 * box["height"]
 
 
 @contextmanager
 def held(page: Page, canvas: Locator, start: Place, end: Place, steps: int = 8) -> Iterator[None]:
-    """Drag from place to place of a canvas, and let go at the end of the block."""
+    """Drag from place to place of a canvas, and release at the end of the block."""
     box = at_rest(canvas)
     page.mouse.move(*on_screen(box, start))
     page.mouse.down()
@@ -121,13 +121,13 @@ def drag(page: Page, canvas: Locator, start: Place, end: Place) -> None:
 
 
 def expect_value(page: Scope, **values: str) -> None:
-    """Expect what the controls say: `fovea_x="0.1"`."""
+    """Expect values of controls, for example `fovea_x="0.1"`."""
     for label, value in values.items():
         expect(control(page, label.replace("_", " "))).to_have_value(value)
 
 
 def expect_near(page: Scope, slack: float = 0.03, **values: float) -> None:
-    """Expect what the controls say, but for a pixel or two."""
+    """Expect values of controls, up to `slack`."""
     for label, value in values.items():
         _expect_near(control(page, label.replace("_", " ")), value, slack)
 
@@ -141,5 +141,5 @@ def _expect_near(slider: Locator, value: float, slack: float) -> None:
 
 
 def complaints(lab: Lab) -> list[str]:
-    """What went wrong so far, in cells and in the page."""
+    """Return the errors so far, in cells and in the page."""
     return [*map(str, lab.cell_errors()), *lab.errors]

@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Settings and fixtures of all tests."""
 
 import os
 import sys
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine has
-# On a busy machine, threads that wait for one another take far longer than they save. The variable
-# is for programs that tests start.
+os.environ["MPLBACKEND"] = "Agg"  # never open a window
+# On a busy machine several threads are slower than one. The environment variable is for processes
+# that tests start.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Return each test the same random numbers, whichever tests ran before it."""
+    """Seed the random numbers of each test, which then do not depend on the order of tests."""
     torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _no_figure_stays_open() -> Iterator[None]:
-    """Close what a test has drawn, or Matplotlib warns of the twentieth figure."""
+    """Close the figures of a test: Matplotlib warns of more than twenty open ones."""
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
