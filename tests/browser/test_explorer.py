@@ -67,7 +67,7 @@ REDNESS = """canvas => {
 
 @pytest.fixture
 def shown(lab: Lab, lab_server: LabServer) -> Lab:
-    """A page with one explorer."""
+    """Return a page with one explorer."""
     open_cells(lab, lab_server, SCENE + "explorer")
     return lab
 
@@ -506,11 +506,11 @@ CONTRAST = """() => {
         }
         return [255, 255, 255, 1];
     };
-    const wanted = ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
+    const selector = ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
         + " .lzu-numbers div, .lzu-numbers strong, .lzu-message, .lzu summary, .lzu dt, .lzu dd,"
         + " .lzu select, .lzu-read";
-    const found = [...document.querySelectorAll(wanted)].filter((e) => e.offsetParent);
-    return Math.min(...found.map((e) => {
+    const texts = [...document.querySelectorAll(selector)].filter((e) => e.offsetParent);
+    return Math.min(...texts.map((e) => {
         const pair = [rgba(getComputedStyle(e).color), ground(e)].map(luminance);
         return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
     }));
@@ -646,12 +646,12 @@ def png_head(width: int, height: int) -> bytes:
 
 
 def bad_photos(folder: Path) -> Iterator[Path]:
-    whole = io.BytesIO()
-    Image.effect_noise((300, 200), 60).save(whole, "PNG")
+    complete = io.BytesIO()
+    Image.effect_noise((300, 200), 60).save(complete, "PNG")
     for name, data in (
         ("words.jpg", b"no picture"),
         ("empty.png", b""),
-        ("cut.png", whole.getvalue()[:40]),
+        ("cut.png", complete.getvalue()[:40]),
         ("bomb.png", png_head(60_000, 60_000)),
         ("thin.png", png_head(1, 500)),
     ):
@@ -683,12 +683,12 @@ def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
     expect_near(page, fovea_x=0, fovea_y=0)
     settled(page)
     # A truncated file is shown as far as the browser can decode it, or rejected with a message.
-    whole = shown.picture_hash(source)
+    uploaded = shown.picture_hash(source)
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(photo.read_bytes()[:200_000])
     chooser.set_input_files(cut)
     wait_until(
-        lambda: "cut.jpg" in message(page).inner_text() or shown.picture_hash(source) != whole,
+        lambda: "cut.jpg" in message(page).inner_text() or shown.picture_hash(source) != uploaded,
         "the truncated photo was neither shown nor rejected",
     )
     settled(page)

@@ -1,4 +1,4 @@
-"""The explorer as a file of its own, opened from the disk, with no server and no kernel."""
+"""The explorer as a self-contained file, opened from disk without a server or a kernel."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The explorer in an app: a notebook that Voila serves, without its code and without JupyterLab."""
+"""The explorer in Voila, which serves a notebook without its code and without JupyterLab."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ class VoilaServer(Server):
 
 @pytest.fixture
 def voila(chromium: str, tmp_path: Path) -> Iterator[VoilaServer]:
-    """Voila with a notebook of one explorer; its log is shown beside a failure."""
+    """Yield Voila with a notebook of one explorer, and print its log at the end."""
     notebook = tmp_path / "app.ipynb"
     write_notebook(notebook, APP)
     with VoilaServer(tmp_path, notebook) as server:

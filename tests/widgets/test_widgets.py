@@ -208,9 +208,9 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
 def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
     sent = State().to_page()
     box = {"x": 0, "y": 0, "width": 20, "height": 30}
-    whole = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
+    integers = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
     for kind in ("foveas", "boxes"):
-        send(explorer, {**sent, **whole, "kind": kind})
+        send(explorer, {**sent, **integers, "kind": kind})
         assert "error" not in explorer._result
         assert explorer.state == State(kind=kind)
 
@@ -331,11 +331,11 @@ def test_morph_bends_the_sheet_step_by_step() -> None:
     image = torch.rand(1, 3, 20, 30)
     for separable in (True, False):
         state = State(separable=separable)
-        whole, identity = warp_of(state, image)[1], Warp.identity((32, 32))
+        full, identity = warp_of(state, image)[1], Warp.identity((32, 32))
         for morph in (0.0, 0.3, 1.0):
             half = warp_of(replace(state, morph=morph), image)[1]
             assert half.separable == separable
-            expected = torch.lerp(identity.grid, whole.grid, morph)
+            expected = torch.lerp(identity.grid, full.grid, morph)
             assert torch.allclose(half.grid, expected, atol=1e-6)
             assert len(half.folds()) == 0
     with pytest.raises(ValueError, match="between 0 and 1"):
