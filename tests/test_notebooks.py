@@ -166,6 +166,13 @@ def gives_exercises(notebook: Notebook) -> Iterator[str]:
         yield "no link leads to the solutions"
 
 
+def links_the_glossary(notebook: Notebook) -> Iterator[str]:
+    """The introduction of a page of the series links the glossary."""
+    first = notebook["cells"][0]
+    if first["cell_type"] != "markdown" or "](GLOSSARY.md)" not in text(first):
+        yield "the first cell has no link to GLOSSARY.md"
+
+
 def solves_what_is_asked(notebook: Notebook) -> Iterator[str]:
     """Solutions name both exercises, and each is checked."""
     parts: dict[str, int] = {}
@@ -219,6 +226,12 @@ def test_each_page_has_exercises_with_solutions(path: Path) -> None:
     assert f"](solutions/{path.name})" in "".join(text(cell) for cell in page["cells"])
     solution = path.parent / "solutions" / path.name
     assert list(solves_what_is_asked(json.loads(solution.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.name)
+def test_each_page_links_the_glossary(path: Path) -> None:
+    assert list(links_the_glossary(json.loads(path.read_text(encoding="utf-8")))) == []
+    assert (path.parent / "GLOSSARY.md").is_file()
 
 
 def test_every_solution_has_its_page() -> None:
@@ -356,6 +369,8 @@ CHECK = "# NBVAL_CHECK_OUTPUT\nprint(1)"
         (ran_without_complaint, with_cells(code("x", 1, stream("stderr", "Warning")))),
         (ran_without_complaint, with_cells(code("x", 1, {"output_type": "error"}))),
         (is_written_in_plain_characters, with_cells(prose("$\theta$"))),
+        (links_the_glossary, with_cells(prose("# Why zoom?"), prose("[Glossary](GLOSSARY.md)"))),
+        (links_the_glossary, with_cells(code("'[Glossary](GLOSSARY.md)'", 1))),
         (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW, "text/plain")))),
         (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW), shown("image/png")))),
     ],

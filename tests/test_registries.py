@@ -95,7 +95,7 @@ def test_the_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> 
     assert explorer.result.zoom.iou is not None
     top, bottom = explorer.result.saliency[0, 0].sum(dim=1)[[0, -1]]
     assert bottom > 5 * top
-    assert explorer._answer["look"] is not None  # the page cannot compute this map by itself
+    assert explorer._result["saliency"] is not None  # the page cannot compute this map by itself
 
 
 def test_without_it_the_explorer_offers_none(scene: Scene) -> None:

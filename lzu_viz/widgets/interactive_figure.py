@@ -14,7 +14,7 @@ from PIL import Image
 from ..plots import panels
 
 Draw = Callable[..., None]
-"""Draws on an empty figure, given the values of the controls by name."""
+"""Function that draws on an empty figure, given the values of the controls by name."""
 
 CACHE_SIZE = 64
 """Number of cached images, so that returning to earlier values takes no time."""
@@ -29,7 +29,7 @@ class Picture(ipywidgets.VBox):
         below: widgets below the figure.
 
     Attributes:
-        figure: the matplotlib figure, to be drawn on before :meth:`show`.
+        figure: the Matplotlib figure, which is converted by :meth:`drawn`.
     """
 
     def __init__(
@@ -61,20 +61,20 @@ class Picture(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the widget's MIME bundle with a JPEG, which is shown where no kernel runs."""
-        shown = super()._repr_mimebundle_(**options)
-        bundle, metadata = shown if isinstance(shown, tuple) else (shown or {}, {})
-        left = base64.b64encode(self.picture).decode()
-        return {**bundle, "text/plain": repr(self), "image/jpeg": left}, metadata
+        parent = super()._repr_mimebundle_(**options)
+        bundle, metadata = parent if isinstance(parent, tuple) else (parent or {}, {})
+        jpeg = base64.b64encode(self.picture).decode()
+        return {**bundle, "text/plain": repr(self), "image/jpeg": jpeg}, metadata
 
 
 class InteractiveFigure(Picture):
     """A figure that is redrawn whenever one of its controls changes.
 
-    For a value that cannot be drawn a message is shown above the figure; the last valid image
-    stays.
+    If drawing raises a `ValueError` or a `FileNotFoundError`, its message is shown above the
+    figure, which keeps the last valid image.
 
     Args:
-        draw: draws the figure; called with the figure, and the controls' values by name.
+        draw: called with the figure, which is empty, and the values of the controls by name.
         controls: widgets with a ``value``, by name.
         size: (width, height) of the figure in inches.
 
@@ -91,14 +91,14 @@ class InteractiveFigure(Picture):
     ) -> None:
         self._draw, self._controls = draw, dict(controls)
         self._pictures: dict[tuple[Any, ...], bytes] = {}
-        self._said = ipywidgets.HTML()
+        self._message = ipywidgets.HTML()
         for control in self._controls.values():
-            control.observe(self._follow, "value")
+            control.observe(self._redraw, "value")
         box = ipywidgets.HBox(
             tuple(self._controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "8px"}
         )
-        super().__init__(size, self._said, (box,))
-        self._follow()
+        super().__init__(size, self._message, (box,))
+        self._redraw()
 
     @property
     def values(self) -> dict[str, Any]:
@@ -108,10 +108,10 @@ class InteractiveFigure(Picture):
     @property
     def message(self) -> str:
         """The error message; empty if there is none."""
-        message: str = self._said.value
+        message: str = self._message.value
         return message
 
-    def _follow(self, _: object = None) -> None:
+    def _redraw(self, _: object = None) -> None:
         key = tuple(repr(value) for value in self.values.values())
         try:
             if key not in self._pictures:
@@ -121,11 +121,11 @@ class InteractiveFigure(Picture):
                 if len(self._pictures) > CACHE_SIZE:
                     del self._pictures[next(iter(self._pictures))]
             self.show(self._pictures[key])
-            self._said.value = ""
+            self._message.value = ""
         except (ValueError, FileNotFoundError) as error:
-            self._said.value = f"<b>This cannot be shown:</b> {html.escape(str(error))}"
+            self._message.value = f"<b>Cannot draw the figure:</b> {html.escape(str(error))}"
 
     def __repr__(self) -> str:
         """Return a representation with the controls' values, without a memory address."""
-        stand = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
-        return f"InteractiveFigure({stand})"
+        values = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        return f"InteractiveFigure({values})"

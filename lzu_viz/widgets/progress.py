@@ -13,8 +13,8 @@ from .interactive_figure import Picture
 
 T = TypeVar("T")
 
-EVERY = 1.0
-"""Seconds between two updates of the figure; drawing it takes a twentieth of that."""
+UPDATE_SECONDS = 1.0
+"""Seconds between two updates of the figure; drawing it takes about a twentieth of that."""
 
 
 class TrainingMonitor(Picture):
@@ -33,9 +33,11 @@ class TrainingMonitor(Picture):
     def __init__(self, trainings: Mapping[str, Training]) -> None:
         self.trainings = dict(trainings)
         steps = {len(training) for training in self.trainings.values()}
-        if len(steps) != 1:
+        if not steps:
+            raise ValueError("expected at least one training, got none")
+        if len(steps) > 1:
             raise ValueError(
-                f"expected trainings of equally many steps, got {sorted(steps) or 'none'}"
+                f"expected trainings with the same number of steps, got {sorted(steps)}"
             )
         (self._steps,) = steps
         self._bar = ipywidgets.IntProgress(
@@ -46,19 +48,19 @@ class TrainingMonitor(Picture):
         self._show(0, 0.0)
 
     def run(self) -> "TrainingMonitor":
-        """Train to the end. Interrupting the kernel stops it and keeps the curves so far."""
-        started = shown = time.monotonic()
+        """Train to the end; interrupting the kernel stops it and keeps the curves so far."""
+        started = updated = time.monotonic()
         for step, _ in enumerate(zip(*self.trainings.values(), strict=True), 1):
             now = time.monotonic()
-            if now - shown >= EVERY or step == self._steps:
+            if now - updated >= UPDATE_SECONDS or step == self._steps:
                 self._show(step, now - started)
-                shown = now
+                updated = now
         return self
 
     def _show(self, step: int, seconds: float) -> None:
         self._bar.value = step
-        left = seconds / step * (self._steps - step) if step else 0.0
-        self._status.value = f"step {step} of {self._steps}, about {left:.0f} s left"
+        remaining = seconds / step * (self._steps - step) if step else 0.0
+        self._status.value = f"step {step} of {self._steps}, about {remaining:.0f} s left"
         self.figure.clear()
         losses = {name: training.losses for name, training in self.trainings.items()}
         show_losses(self.figure.subplots(), losses, self._steps)
@@ -72,17 +74,17 @@ class TrainingMonitor(Picture):
 
 def train_side_by_side(trainings: Mapping[str, Training]) -> None:
     """Train several networks in turn and show their losses; the last figure stays in the page."""
-    shown = TrainingMonitor(trainings)
-    handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
+    monitor = TrainingMonitor(trainings)
+    handle = display(monitor, display_id=True)  # type: ignore[no-untyped-call]
     try:
-        shown.run()
+        monitor.run()
     finally:
         if handle is not None:
-            handle.update(shown)
+            handle.update(monitor)
 
 
 def watch(steps: Iterable[T], total: int) -> Iterator[T]:
-    """Iterate over steps with a progress bar, which leaves one line of text in the page.
+    """Iterate over steps with a progress bar, which is replaced by a line of text at the end.
 
     Args:
         steps: the iterable.
@@ -97,5 +99,5 @@ def watch(steps: Iterable[T], total: int) -> Iterator[T]:
         yield step
         bar.value += 1
     if handle is not None:
-        left = {"text/plain": f"measured {bar.value} of {total}"}
-        handle.update(left, raw=True)
+        summary = {"text/plain": f"measured {bar.value} of {total}"}
+        handle.update(summary, raw=True)

@@ -12,53 +12,52 @@ from torch.nn.functional import max_pool2d
 from ..datasets.scenes import Scene
 from ..plots.palette import ANSWER, TRUTH
 from .result import Prediction, Result
-from .state import PAGE_KINDS
+from .state import NO_NETWORK, PAGE_KINDS
 from .state_to_warp import saliency_from_image
 
-NOTHING = 255
+NO_VALUE = 255
 """Byte that stands for a missing value (NaN) in a map; 0 to 254 are values."""
 
 
-def answer_to_page(result: Result, image: Tensor) -> dict[str, Any]:
+def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
     """Return the parts of a result that the page cannot compute by itself."""
     state = result.state
     needs_kernel = state.kind not in PAGE_KINDS
     return {
         "state": state.to_page(),
         "lines": lines(result),
-        "uniform": _answer(result.uniform),
-        "zoom": _answer(result.zoom),
+        "uniform": _prediction_to_page(result.uniform),
+        "zoom": _prediction_to_page(result.zoom),
         "maps": maps_to_page(result.maps),
-        "look": _look(saliency_from_image(state, image)) if needs_kernel else None,
+        "saliency": _saliency_to_page(saliency_from_image(state, image)) if needs_kernel else None,
     }
 
 
 def lines(result: Result) -> list[str]:
-    """Return the main figures of a result as sentences, the most important first."""
+    """Return the main figures of a result as lines of text, the most important first."""
     side = result.state.input_size
-    sentences = []
+    text_lines = []
     if result.uniform.iou is not None and result.zoom.iou is not None:
-        sentences.append(
-            f"Overlap with the truth (IoU, 0 to 1): uniform {result.uniform.iou:.2f}, "
+        text_lines.append(
+            f"IoU with the ground truth: uniform {result.uniform.iou:.2f}, "
             f"zoom and unzoom {result.zoom.iou:.2f}"
         )
-    seer = (
-        "Zoomed picture" if result.state.network == "none" else "Input of the network, either way"
-    )
-    sentences.append(f"{seer}: {side} x {side} = {side * side:,} pixels")
-    sentences.append(
+    network_runs = result.state.network != NO_NETWORK
+    image = "Input of the network, uniform or zoomed" if network_runs else "Zoomed image"
+    text_lines.append(f"{image}: {side} x {side} = {side * side:,} pixels")
+    text_lines.append(
         f"Peak magnification: {result.peak_magnification:.1f} times. "
-        f"Zoomed and unzoomed again, a place is off by at most {result.round_trip_error:.3f} px"
+        f"Round trip error of positions: at most {result.round_trip_error:.3f} px"
     )
-    sentences.append(
-        f"The pieces stray from the smooth warp by {result.error_rms:.2f} px "
-        f"(root mean square; {result.error_worst:.1f} px at worst)"
+    text_lines.append(
+        f"Approximation error of the pieces: {result.error_rms:.2f} px "
+        f"(root mean square), at most {result.error_worst:.1f} px"
     )
     if "round_trip" in result.maps:
         change = result.maps["round_trip"]
         mean = float(change[change.isfinite()].mean())
-        sentences.append(f"Round trip of the colours: {mean:.1f} of 255 grey levels on average")
-    return sentences
+        text_lines.append(f"Round trip error of colours: {mean:.1f} of 255 grey levels on average")
+    return text_lines
 
 
 def ground_truth_to_page(ground_truth: Scene) -> dict[str, Any]:
@@ -85,35 +84,36 @@ def maps_to_page(maps: Any) -> dict[str, Any]:
     """
     largest = {name: _largest(values) for name, values in maps.items()}
     features = [maximum for name, maximum in largest.items() if name.startswith("features")]
-    sent = {}
+    encoded = {}
     for name, values in maps.items():
         maximum = max(features) if name.startswith("features") else largest[name]
-        scaled = (values.nan_to_num(0.0) * ((NOTHING - 1) / maximum)).round().to(torch.uint8)
-        scaled[values.isnan()] = NOTHING
+        scaled = (values.nan_to_num(0.0) * ((NO_VALUE - 1) / maximum)).round().to(torch.uint8)
+        scaled[values.isnan()] = NO_VALUE
         rows, columns = values.shape
         data = scaled.numpy().tobytes()
-        sent[name] = {"rows": rows, "columns": columns, "most": maximum, "data": data}
-    return sent
+        encoded[name] = {"rows": rows, "columns": columns, "maximum": maximum, "data": data}
+    return encoded
 
 
 def _largest(values: Tensor) -> float:
-    known = values[values.isfinite()]
-    maximum = float(known.amax()) if len(known) else 0.0
+    finite = values[values.isfinite()]
+    maximum = float(finite.amax()) if len(finite) else 0.0
     return maximum if maximum > 0 and math.isfinite(maximum) else 1.0
 
 
-def _look(saliency_map: Tensor) -> dict[str, Any]:
+def _saliency_to_page(saliency_map: Tensor) -> dict[str, Any]:
     rows, columns = saliency_map.shape[-2:]
     return {"rows": rows, "columns": columns, "cells": saliency_map[0, 0].numpy().tobytes()}
 
 
-def _answer(answer: Prediction) -> dict[str, Any]:
+def _prediction_to_page(prediction: Prediction) -> dict[str, Any]:
     """Return a prediction in the page's format: the mask as a PNG, the boxes as lists."""
     return {
-        "found": answer.found,
-        "iou": answer.iou,
-        "mask": None if answer.mask is None else overlay(answer.mask),
+        "found": prediction.found,
+        "iou": prediction.iou,
+        "mask": None if prediction.mask is None else overlay(prediction.mask),
         "boxes": [
-            [box, label] for box, label in zip(answer.boxes.tolist(), answer.labels, strict=True)
+            [box, label]
+            for box, label in zip(prediction.boxes.tolist(), prediction.labels, strict=True)
         ],
     }

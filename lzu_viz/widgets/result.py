@@ -24,7 +24,7 @@ MASK_SIDE = 640
 MAP_SIDE = 256
 """Longest side of an error map, in pixels."""
 
-PLACES = 50
+ROUND_TRIP_POINTS = 50
 """Number of points along each axis at which the round trip error is evaluated."""
 
 
@@ -54,7 +54,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that the explorer shows for a state.
+    """Tensors and numbers that the explorer shows for a state.
 
     Attributes:
         state: the state.
@@ -91,43 +91,43 @@ class Result:
 def explore(
     image: Tensor, state: State, ground_truth: Scene | None = None, views: Collection[str] = ()
 ) -> Result:
-    """Return predictions with zoom and unzoom, and with uniform downsampling, and their errors.
+    """Return the predictions with uniform downsampling and with zoom and unzoom, and the errors.
 
     Args:
         image: `1 3 h w` in 0..1.
         state: of the controls.
-        ground_truth: the mask and the box to compare with, if known.
+        ground_truth: a scene with the true mask and box, if known.
         views: names of the views whose maps are computed; views without a map are ignored.
 
     Raises:
         ValueError: if the warp is folded.
     """
-    detections = saliency_of(state, image)
-    smooth = smooth_warp(state, detections)
+    saliency_map = saliency_of(state, image)
+    smooth = smooth_warp(state, saliency_map)
     warp = with_moved_nodes(smooth, state).morph(state.morph)
-    # Morphing moves the continuous map and its approximation by the same factor, and so their
-    # distance.
+    # Morphing scales the displacements of the continuous map and of the warp by the same factor,
+    # and therefore also their difference.
     error = state.morph * approximation_error(
-        smooth, detections, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
+        smooth, saliency_map, state.fwhm / 100, state.anti_crop, size=image.shape[-2:]
     )
     magnification = warp.magnification((120, 180))
     trace = _trace(LZU, image, warp, state)
     levels = _level_list(trace)
-    shown = levels[_level(state, len(levels))] if levels else None
+    level = levels[_level(state, len(levels))] if levels else None
     makers: dict[str, Callable[[], Tensor]] = {
         "approximation": lambda: error[0],
         "round_trip": lambda: _round_trip(image, trace.zoomed, warp),
     }
-    if shown is not None:
-        makers["features_zoomed"] = lambda: _strength(shown)
-        makers["features_unzoomed"] = lambda: _strength(warp.unzoom(shown, shown.shape[-2:]))
+    if level is not None:
+        makers["features_zoomed"] = lambda: _strength(level)
+        makers["features_unzoomed"] = lambda: _strength(warp.unzoom(level, level.shape[-2:]))
     return Result(
         state=state,
-        saliency=detections,
+        saliency=saliency_map,
         warp=warp,
         zoomed=trace.zoomed,
-        uniform=_uniform_answer(image, _for_network(state), ground_truth),
-        zoom=_answer(trace, state, ground_truth),
+        uniform=_uniform_prediction(image, _for_network(state), ground_truth),
+        zoom=_prediction(trace, state, ground_truth),
         input_pixels=state.input_size**2,
         peak_magnification=float(magnification[magnification.isfinite()].amax()),
         error_rms=float(error.square().mean().sqrt()),
@@ -172,16 +172,16 @@ def _strength(features: Tensor) -> Tensor:
 def _round_trip(image: Tensor, zoomed: Tensor, warp: Warp) -> Tensor:
     """Return the mean absolute change of the image by zoom and unzoom: `h w`, in 0..255."""
     size = _at_most(image, MAP_SIDE)
-    left = warp.unzoom(zoomed, size, fill_value=torch.nan)
-    return 255 * (left - resize(image, size)).abs().mean(dim=1)[0]
+    unzoomed = warp.unzoom(zoomed, size, fill_value=torch.nan)
+    return 255 * (unzoomed - resize(image, size)).abs().mean(dim=1)[0]
 
 
 def _round_trip_error(warp: Warp, image: Tensor) -> float:
-    along = torch.linspace(-1, 1, PLACES)
-    points = torch.cartesian_prod(along, along)[None]
-    back = warp.to_source(warp.to_zoomed(points))
+    coordinates = torch.linspace(-1, 1, ROUND_TRIP_POINTS)
+    points = torch.cartesian_prod(coordinates, coordinates)[None]
+    returned = warp.to_source(warp.to_zoomed(points))
     pixels = torch.tensor([image.shape[-1] / 2, image.shape[-2] / 2])
-    residual = ((back - points) * pixels).square().sum(dim=-1).sqrt()
+    residual = ((returned - points) * pixels).square().sum(dim=-1).sqrt()
     return float(residual[residual.isfinite()].amax())
 
 
@@ -205,11 +205,11 @@ def _for_network(state: State) -> State:
 
 # The uniform prediction does not change while a fovea is dragged. Tensors are hashed by identity.
 @lru_cache(maxsize=16)
-def _uniform_answer(image: Tensor, state: State, ground_truth: Scene | None) -> Prediction:
-    return _answer(_trace(Uniform, image, Warp.identity((1, 1)), state), state, ground_truth)
+def _uniform_prediction(image: Tensor, state: State, ground_truth: Scene | None) -> Prediction:
+    return _prediction(_trace(Uniform, image, Warp.identity((1, 1)), state), state, ground_truth)
 
 
-def _answer(trace: Trace, state: State, ground_truth: Scene | None) -> Prediction:
+def _prediction(trace: Trace, state: State, ground_truth: Scene | None) -> Prediction:
     predictions = trace.predictions
     if predictions is None:
         return Prediction()

@@ -25,16 +25,17 @@ NO_NETWORK = "none"
 
 
 def saliency_kinds() -> tuple[str, ...]:
-    """Return the kinds of saliency that can be selected, registered policies included."""
-    own = (*PAGE_KINDS, "edges", "network")
+    """Return the kinds of saliency that can be selected, including registered policies."""
+    built_in = (*PAGE_KINDS, "edges", "network")
     # "uniform" is the baseline, and "fixed" is made from boxes like the kind "boxes".
-    return (*own, *(n for n in SALIENCY_POLICIES if n not in (*own, "uniform", "fixed")))
+    excluded = (*built_in, "uniform", "fixed")
+    return (*built_in, *(name for name in SALIENCY_POLICIES if name not in excluded))
 
 
 def network_options() -> tuple[str, ...]:
     """Return the names of the networks that can be selected."""
-    shown_first = sorted(NETWORKS, key=lambda name: NETWORKS[name].task, reverse=True)
-    return (*shown_first, NO_NETWORK)
+    by_task = sorted(NETWORKS, key=lambda name: NETWORKS[name].task, reverse=True)
+    return (*by_task, NO_NETWORK)
 
 
 def networks_for(task: Task) -> tuple[str, ...]:
@@ -48,10 +49,10 @@ def stride_options() -> tuple[str, ...]:
     return tuple(str(stride) for stride in sorted(strides))
 
 
-LOOK, WARP, NETWORK = "Where to look", "Warp", "Network"
+SALIENCY, WARP, NETWORK = "Saliency", "Warp", "Network"
 """Groups of controls."""
 
-MOST_NODES = 64
+MAX_NODES = 64
 """Maximum number of manually moved nodes."""
 
 
@@ -61,7 +62,7 @@ class Control(NamedTuple):
     Attributes:
         name: of the field; for the items of a list with the list's name: "foveas.x".
         label: text before the control.
-        legend: description of its effect.
+        legend: description of its effect, for tooltips and help.
         low: minimum.
         high: maximum.
         step: increment; 0 for a switch or a choice.
@@ -91,9 +92,9 @@ class Control(NamedTuple):
         return self._replace(name=name, options=options, when=when)
 
 
-def _control(group: str, *control: Any, **more: Any) -> dict[str, Control]:
+def _control(group: str, *arguments: Any, **options: Any) -> dict[str, Control]:
     """Return the metadata of a field with a control."""
-    return {"control": Control("", *control, **more)._replace(group=group)}
+    return {"control": Control("", *arguments, **options)._replace(group=group)}
 
 
 _FOVEAS = ("kind", ("foveas",))
@@ -103,11 +104,11 @@ _SEGMENTER = ("network", lambda: networks_for("segmentation"))
 _DETECTOR = ("network", lambda: networks_for("detection"))
 
 
-def _own_controls(kind: type) -> list[Control]:
+def _controls_of(item_type: type) -> list[Control]:
     return [
-        each.metadata["control"].resolved(each.name)
-        for each in fields(kind)
-        if "control" in each.metadata
+        item.metadata["control"].resolved(item.name)
+        for item in fields(item_type)
+        if "control" in item.metadata
     ]
 
 
@@ -119,19 +120,19 @@ class _Checked:
     """A frozen dataclass that checks its fields against the ranges of their controls."""
 
     def __post_init__(self) -> None:
-        for control in _own_controls(type(self)):
+        for control in _controls_of(type(self)):
             value = getattr(self, control.name)
             if control.options:
-                good = isinstance(value, str) and value in control.options
-                wanted = f"one of {control.options}"
+                is_valid = isinstance(value, str) and value in control.options
+                expected = f"one of {control.options}"
             elif control.step:
-                good = _is_number(value) and control.low <= value <= control.high
-                wanted = f"between {control.low:g} and {control.high:g}"
+                is_valid = _is_number(value) and control.low <= value <= control.high
+                expected = f"between {control.low:g} and {control.high:g}"
             else:
-                good = isinstance(value, bool)
-                wanted = "True or False"
-            if not good:
-                raise ValueError(f"{control.name} must be {wanted}, got {value!r}")
+                is_valid = isinstance(value, bool)
+                expected = "True or False"
+            if not is_valid:
+                raise ValueError(f"{control.name} must be {expected}, got {value!r}")
             is_integer = isinstance(control.step, int) and bool(control.step)
             if is_integer and (value - control.low) % control.step:
                 raise ValueError(
@@ -153,21 +154,21 @@ class Fovea(_Checked):
     x: float = field(
         default=0.0,
         metadata=_control(
-            LOOK, "fovea x", "place: left (-1) to right (1)", -1, 1, 0.01, when=_FOVEAS
+            SALIENCY, "fovea x", "position: left (-1) to right (1)", -1, 1, 0.01, when=_FOVEAS
         ),
     )
     y: float = field(
         default=0.0,
         metadata=_control(
-            LOOK, "fovea y", "place: top (-1) to bottom (1)", -1, 1, 0.01, when=_FOVEAS
+            SALIENCY, "fovea y", "position: top (-1) to bottom (1)", -1, 1, 0.01, when=_FOVEAS
         ),
     )
     width: int = field(
         default=6,
         metadata=_control(
-            LOOK,
+            SALIENCY,
             "fovea width",
-            "standard deviation, in % of the picture's sides",
+            "standard deviation, in % of the image's sides",
             2,
             30,
             1,
@@ -184,25 +185,37 @@ class Box(_Checked):
     x: float = field(
         default=0.0,
         metadata=_control(
-            LOOK, "box x", "of its middle: left (-1) to right (1)", -1, 1, 0.01, when=_BOXES
+            SALIENCY,
+            "box x",
+            "position of its centre: left (-1) to right (1)",
+            -1,
+            1,
+            0.01,
+            when=_BOXES,
         ),
     )
     y: float = field(
         default=0.0,
         metadata=_control(
-            LOOK, "box y", "of its middle: top (-1) to bottom (1)", -1, 1, 0.01, when=_BOXES
+            SALIENCY,
+            "box y",
+            "position of its centre: top (-1) to bottom (1)",
+            -1,
+            1,
+            0.01,
+            when=_BOXES,
         ),
     )
     width: float = field(
         default=20.0,
         metadata=_control(
-            LOOK, "box width", "in % of the picture's width", 1, 100, 0.5, " %", when=_BOXES
+            SALIENCY, "box width", "in % of the image's width", 1, 100, 0.5, " %", when=_BOXES
         ),
     )
     height: float = field(
         default=30.0,
         metadata=_control(
-            LOOK, "box height", "in % of the picture's height", 1, 100, 0.5, " %", when=_BOXES
+            SALIENCY, "box height", "in % of the image's height", 1, 100, 0.5, " %", when=_BOXES
         ),
     )
 
@@ -231,24 +244,32 @@ class Node(_Checked):
 
     row: int = field(
         default=0,
-        metadata=_control(WARP, "node row", "which node: 0 is the top row", 0, 64, 1, when=_NODES),
+        metadata=_control(
+            WARP, "node row", "row of the selected node: 0 is the top row", 0, 64, 1, when=_NODES
+        ),
     )
     column: int = field(
         default=0,
         metadata=_control(
-            WARP, "node column", "which node: 0 is the left column", 0, 64, 1, when=_NODES
+            WARP,
+            "node column",
+            "column of the selected node: 0 is the left column",
+            0,
+            64,
+            1,
+            when=_NODES,
         ),
     )
     dx: float = field(
         default=0.0,
         metadata=_control(
-            WARP, "node shift x", "2 is the picture's width", -2, 2, 0.01, when=_NODES
+            WARP, "node shift x", "2 is the width of the image", -2, 2, 0.01, when=_NODES
         ),
     )
     dy: float = field(
         default=0.0,
         metadata=_control(
-            WARP, "node shift y", "2 is the picture's height", -2, 2, 0.01, when=_NODES
+            WARP, "node shift y", "2 is the height of the image", -2, 2, 0.01, when=_NODES
         ),
     )
 
@@ -271,10 +292,10 @@ class State(_Checked):
     kind: str = field(
         default="foveas",
         metadata=_control(
-            LOOK,
+            SALIENCY,
             "saliency from",
-            "foveas or boxes, which one drags; the picture's edges; or what the network finds in "
-            "the uniform picture",
+            "foveas or boxes, which can be dragged; edges in the image; or the network's "
+            "prediction for the uniformly downsampled image",
             options=saliency_kinds,
         ),
     )
@@ -283,7 +304,7 @@ class State(_Checked):
     spread: int = field(
         default=50,
         metadata=_control(
-            LOOK,
+            SALIENCY,
             "spread",
             "standard deviation of each box's Gaussian, in % of the box's sides",
             10,
@@ -296,9 +317,9 @@ class State(_Checked):
     bandwidth: int = field(
         default=64,
         metadata=_control(
-            LOOK,
+            SALIENCY,
             "bandwidth",
-            "the variance of a box's Gaussian is this times the box's side, all in source pixels",
+            "variance of each box's Gaussian, divided by the box's side, in source pixels",
             4,
             256,
             4,
@@ -309,15 +330,15 @@ class State(_Checked):
     strength: int = field(
         default=75,
         metadata=_control(
-            LOOK, "strength", "their share of the saliency; the rest is even", 0, 98, 1, " %"
+            SALIENCY, "strength", "fraction of the saliency that is not uniform", 0, 98, 1, " %"
         ),
     )
     columns: int = field(
         default=64,
         metadata=_control(
-            LOOK,
+            SALIENCY,
             "map columns",
-            "cells of the saliency map across; half as many down",
+            "columns of the saliency map; it has half as many rows",
             8,
             128,
             8,
@@ -326,7 +347,7 @@ class State(_Checked):
     morph: float = field(
         default=1.0,
         metadata=_control(
-            WARP, "morph", "bends the sampling grid from uniform (0) to zoomed (1)", 0, 1, 0.01
+            WARP, "morph", "interpolates the grid from uniform (0) to zoomed (1)", 0, 1, 0.01
         ),
     )
     fwhm: int = field(
@@ -334,7 +355,7 @@ class State(_Checked):
         metadata=_control(
             WARP,
             "attraction",
-            "how far salient places draw: their Gaussian's width at half height, in % of the sides",
+            "reach of the attraction: full width at half maximum, in % of the sides",
             5,
             100,
             1,
@@ -343,31 +364,39 @@ class State(_Checked):
     )
     pieces: int = field(
         default=32,
-        metadata=_control(WARP, "pieces per axis", "of the warp; at most 16 are drawn", 2, 64, 1),
+        metadata=_control(
+            WARP,
+            "pieces per axis",
+            "number of bilinear pieces along each axis; at most 16 are drawn",
+            2,
+            64,
+            1,
+        ),
     )
     separable: bool = field(
-        default=True, metadata=_control(WARP, "separable", "each axis is warped by itself")
+        default=True, metadata=_control(WARP, "separable", "x and y are warped independently")
     )
     anti_crop: bool = field(
-        default=True, metadata=_control(WARP, "anti-crop", "the edges stay, nothing is cropped")
+        default=True,
+        metadata=_control(WARP, "anti-crop", "the borders stay fixed, so that nothing is cropped"),
     )
     hand: DragTarget = field(
         default="saliency",
         metadata=_control(
             WARP,
             "hand moves",
-            "what one drags on the source: foveas or boxes, or single nodes of the grid (the warp "
-            "is then non-separable)",
+            "what dragging on the source moves: foveas or boxes, or single nodes of the grid (the "
+            "warp is then non-separable)",
             options=get_args(DragTarget),
         ),
     )
-    nodes: tuple[Node, ...] = field(default=(), metadata={"list": (Node, 0, MOST_NODES)})
+    nodes: tuple[Node, ...] = field(default=(), metadata={"list": (Node, 0, MAX_NODES)})
     network: str = field(
         default="segmenter",
         metadata=_control(
             NETWORK,
             "network",
-            "a mask of people, or boxes around 80 kinds of things",
+            "a segmenter predicts a mask of people, a detector boxes of 80 classes",
             options=network_options,
         ),
     )
@@ -376,7 +405,7 @@ class State(_Checked):
         metadata=_control(
             NETWORK,
             "input side",
-            "of the square picture that the network gets to see",
+            "side of the network's square input",
             96,
             512,
             32,
@@ -388,7 +417,7 @@ class State(_Checked):
         metadata=_control(
             NETWORK,
             "antialias",
-            "each pixel of the small picture takes the mean of what it stands for",
+            "each pixel of the network's input is the mean over the area that it covers",
         ),
     )
     probability: int = field(
@@ -396,7 +425,7 @@ class State(_Checked):
         metadata=_control(
             NETWORK,
             "mask from",
-            "the probability from which on a pixel counts as person",
+            "minimum probability of a pixel of the mask",
             5,
             95,
             5,
@@ -409,7 +438,7 @@ class State(_Checked):
         metadata=_control(
             NETWORK,
             "boxes from",
-            "the score from which on a box is shown",
+            "minimum score of a box",
             5,
             95,
             5,
@@ -422,7 +451,7 @@ class State(_Checked):
         metadata=_control(
             NETWORK,
             "feature stride",
-            "which of the network's feature maps is shown, in pixels of its input a cell",
+            "stride of the feature map that is shown, in pixels of the network's input",
             options=stride_options,
             when=_DETECTOR,
         ),
@@ -430,17 +459,18 @@ class State(_Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, (kind, minimum, maximum) in lists().items():
+        for name, (item_type, minimum, maximum) in lists().items():
             value = getattr(self, name)
-            good = isinstance(value, tuple) and minimum <= len(value) <= maximum
-            if not good or not all(isinstance(each, kind) for each in value):
+            is_valid = isinstance(value, tuple) and minimum <= len(value) <= maximum
+            if not is_valid or not all(isinstance(item, item_type) for item in value):
                 raise ValueError(
-                    f"{name} must be a tuple of {minimum} to {maximum}, got {value!r:.300}"
+                    f"{name} must be a tuple of {minimum} to {maximum} {item_type.__name__} "
+                    f"objects, got {value!r:.300}"
                 )
         if self.nodes and self.separable:
             raise ValueError(
-                "nodes can be moved by hand only where separable is False, got "
-                f"{len(self.nodes)} moved nodes of a separable warp"
+                "nodes can be moved only if separable is False, got "
+                f"{len(self.nodes)} moved nodes and separable=True"
             )
         for node in self.nodes:
             if max(node.row, node.column) > self.pieces:
@@ -450,54 +480,62 @@ class State(_Checked):
 
     def __repr__(self) -> str:
         """Return a representation with the fields that differ from their defaults."""
-        shown = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
-        return f"State({', '.join(f'{n}={v!r}' for n, v, default in shown if v != default)})"
+        values = [(item.name, getattr(self, item.name), item.default) for item in fields(self)]
+        changed = (f"{name}={value!r}" for name, value, default in values if value != default)
+        return f"State({', '.join(changed)})"
 
     def at(self, **fovea: Any) -> Self:
         """Return the state with x, y or width of the first fovea changed."""
         return replace(self, foveas=(replace(self.foveas[0], **fovea), *self.foveas[1:]))
 
     def to_page(self) -> dict[str, Any]:
-        """Return the state in the page's format, plain numbers, strings and lists."""
-        several = {name: [asdict(each) for each in getattr(self, name)] for name in lists()}
-        return {**asdict(self), **several}
+        """Return the state in the page's format: a dictionary of numbers, strings and lists."""
+        items = {name: [asdict(item) for item in getattr(self, name)] for name in lists()}
+        return {**asdict(self), **items}
 
     @classmethod
-    def from_page(cls, sent: Any) -> Self:
+    def from_page(cls, message: Any) -> Self:
         """Return the state of a message from the page.
 
         Raises:
             ValueError: if it is not a valid state; no other exception is raised for any input.
         """
-        names = {each.name for each in fields(cls)}
-        if not isinstance(sent, Mapping) or not names <= set(sent):
-            raise ValueError(f"a state has the fields {sorted(names)}, got {sent!r:.200}")
-        values = {name: sent[name] for name in names}
-        for name, (kind, _, maximum) in lists().items():
-            given = sent[name]
-            if not isinstance(given, list | tuple) or len(given) > maximum:
-                raise ValueError(f"{name} must be a list of at most {maximum}, got {given!r:.200}")
-            if not all(isinstance(each, Mapping) for each in given):
-                raise ValueError(f"{name} must be a list of mappings, got {given!r:.200}")
+        names = {item.name for item in fields(cls)}
+        if not isinstance(message, Mapping) or not names <= set(message):
+            raise ValueError(
+                f"expected a mapping with the keys {sorted(names)}, got {message!r:.200}"
+            )
+        values = {name: message[name] for name in names}
+        for name, (item_type, _, maximum) in lists().items():
+            items = message[name]
+            if not isinstance(items, list | tuple) or len(items) > maximum:
+                raise ValueError(
+                    f"{name} must be a list of at most {maximum} items, got {items!r:.200}"
+                )
+            if not all(isinstance(item, Mapping) for item in items):
+                raise ValueError(f"{name} must be a list of mappings, got {items!r:.200}")
             try:
-                values[name] = tuple(kind(**each) for each in given)
+                values[name] = tuple(item_type(**item) for item in items)
             except TypeError as error:
-                raise ValueError(f"{name} have other fields: {error}") from None
+                raise ValueError(f"an item of {name} has unexpected keys: {error}") from None
         return cls(**values)
 
 
 def lists() -> dict[str, tuple[type, int, int]]:
     """Return the list fields of the state, by name: (item type, minimum, maximum length)."""
-    return {each.name: each.metadata["list"] for each in fields(State) if "list" in each.metadata}
+    return {item.name: item.metadata["list"] for item in fields(State) if "list" in item.metadata}
 
 
 def controls() -> list[Control]:
     """Return all controls in the order of the fields; those of a list's items take its place."""
-    every = []
-    for each in fields(State):
-        if "control" in each.metadata:
-            every.append(each.metadata["control"].resolved(each.name))
+    all_controls = []
+    for item in fields(State):
+        if "control" in item.metadata:
+            all_controls.append(item.metadata["control"].resolved(item.name))
         else:
-            kind, _, _ = each.metadata["list"]
-            every += [own._replace(name=f"{each.name}.{own.name}") for own in _own_controls(kind)]
-    return every
+            item_type, _, _ = item.metadata["list"]
+            all_controls += [
+                control._replace(name=f"{item.name}.{control.name}")
+                for control in _controls_of(item_type)
+            ]
+    return all_controls

@@ -67,30 +67,31 @@ def saliency_from_image(state: State, image: Tensor) -> Tensor:
     return _evaluated(policy_of(state), image, saliency_size(state))
 
 
-# The map does not change while other controls move. Tensors are hashed by identity.
+# Cached: the map does not change while other controls are moved. Tensors are hashed by identity.
 @lru_cache(maxsize=8)
 def _evaluated(policy: Hashable, image: Tensor, size: Size) -> Tensor:
     assert callable(policy)
-    detections: Tensor = policy(SaliencyInputs(image, _NO_BOXES, size))
-    return detections
+    saliency_map: Tensor = policy(SaliencyInputs(image, _NO_BOXES, size))
+    return saliency_map
 
 
 def warp_of(state: State, image: Tensor) -> tuple[Tensor, Warp]:
-    """Return the saliency and the warp of a state, its moved nodes included.
+    """Return the saliency and the warp of a state, including its moved nodes.
 
     Args:
         state: of the controls.
         image: as for :func:`saliency_of`.
     """
-    detections = saliency_of(state, image)
-    return detections, with_moved_nodes(smooth_warp(state, detections), state).morph(state.morph)
+    saliency_map = saliency_of(state, image)
+    warp = with_moved_nodes(smooth_warp(state, saliency_map), state).morph(state.morph)
+    return saliency_map, warp
 
 
-def smooth_warp(state: State, detections: Tensor) -> Warp:
+def smooth_warp(state: State, saliency_map: Tensor) -> Warp:
     """Return the warp of a saliency map, without moved nodes and without morphing."""
     pieces = (state.pieces, state.pieces)
     return Warp.from_saliency(
-        detections, pieces, state.fwhm / 100, state.separable, state.anti_crop
+        saliency_map, pieces, state.fwhm / 100, state.separable, state.anti_crop
     )
 
 
@@ -105,7 +106,7 @@ def with_moved_nodes(warp: Warp, state: State) -> Warp:
 
 
 def _amplitude(state: State) -> float:
-    # Relative to a uniform floor of mass 1, all boxes together get the fraction `weight`.
+    # With a uniform floor of mass 1, the boxes together get the fraction `weight` of the total.
     weight = state.strength / 100
     return weight / (1 - weight) / len(state.boxes)
 

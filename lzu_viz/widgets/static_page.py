@@ -26,12 +26,12 @@ body {{ max-width: 1100px; margin: 16px auto; padding: 0 16px; font-family: sans
 </head>
 <body>
 <h1>{title}</h1>
-<p>Drag what is orange on the first picture, or move the controls: the small, zoomed picture is all
-that the network gets to see.</p>
-<div>Prepared states, with the networks' answers:</div>
+<p>Drag the orange marks on the source image, or move the controls. The network sees only the small,
+zoomed image.</p>
+<div>Prepared states, with predictions of networks:</div>
 <div id="lzu-prepared"></div>
 <div id="lzu-explorer"></div>
-<noscript>This page draws in JavaScript, which is switched off.</noscript>
+<noscript>This page needs JavaScript, which is disabled.</noscript>
 <script type="application/json" id="lzu-data">{data}</script>
 <script type="module">
 {module}
@@ -53,7 +53,7 @@ def to_html(
     states, each of which gets a button; in all other states the page shows no prediction.
 
     Args:
-        explorer: its photo, views and state are used.
+        explorer: its photo, views and controls are used.
         path: of the file to write.
         states: by the title of their button; by default the explorer's current state.
         title: of the page.
@@ -62,28 +62,28 @@ def to_html(
         The path.
 
     Raises:
-        ValueError: if a state cannot be shown.
+        ValueError: if the warp of a state is folded.
     """
-    before = explorer.state
-    chosen = dict(states or {"start": before})
+    initial = explorer.state
+    chosen = dict(states or {"start": initial})
     prepared = []
     try:
         for name, state in chosen.items():
             explorer.state = state
-            answer = {
-                key: each
-                for key, each in explorer._answer.items()
+            result = {
+                key: value
+                for key, value in explorer._result.items()
                 if key not in ("serial", "took_ms")
             }
-            if "error" in answer:
-                raise ValueError(f"{name!r} cannot be shown: {answer['error']}")
-            prepared.append({"title": name, "state": state.to_page(), "answer": answer})
+            if "error" in result:
+                raise ValueError(f"the state {name!r} cannot be shown: {result['error']}")
+            prepared.append({"title": name, "state": state.to_page(), "result": result})
     finally:
-        explorer.state = before
+        explorer.state = initial
     names = ("_photo", "_truth", "_views", "_controls", "_lists", "_colours")
     values = {name: getattr(explorer, name) for name in names}
     values["_state"] = prepared[0]["state"]
-    data = json.dumps({"values": values, "prepared": prepared}, default=_plain)
+    data = json.dumps({"values": values, "prepared": prepared}, default=_bytes_to_json)
     path = Path(path)
     path.write_text(
         _PAGE.format(
@@ -98,7 +98,7 @@ def to_html(
     return path
 
 
-def _plain(value: Any) -> dict[str, str]:
+def _bytes_to_json(value: Any) -> dict[str, str]:
     if isinstance(value, bytes):
         return {"bytes": base64.b64encode(value).decode()}
-    raise TypeError(f"{type(value).__name__} has no place in a page")
+    raise TypeError(f"cannot write an object of type {type(value).__name__} to the page")

@@ -13,7 +13,7 @@ from ..plots import panels
 from ..plots.palette import FOVEA, TRUTH
 from ..plots.panels import Picture
 from .result import Prediction, Result
-from .state import BOX_KINDS, State
+from .state import BOX_KINDS, NO_NETWORK
 
 STILL_SIDE = 720
 """Longer side of a panel of the static image, in pixels."""
@@ -35,18 +35,16 @@ class View:
 
 
 VIEWS = {
-    "source": View("Source, with the pieces of the warp"),
-    "zoomed": View("Zoomed: what the network sees", "zoomed"),
-    "uniform": View("Uniform: what is left, and the answer"),
-    "unzoomed": View("Zoom, unzoom: what is left, and the answer"),
-    "saliency": View("Saliency: where to look", unit="times the mean"),
-    "magnification": View("Magnification: how much larger per side", unit="times"),
-    "approximation": View("Approximation: how far pieces are off", "zoomed", "px of the source"),
-    "round_trip": View("Round trip: how far colours are off", unit="grey levels of 255"),
-    "features_zoomed": View(
-        "Feature strength, as the network made it", "zoomed", "(vector length)"
-    ),
-    "features_unzoomed": View("Feature strength, unzoomed", unit="(vector length)"),
+    "source": View("Source image, with the grid of the warp"),
+    "zoomed": View("Zoomed image, the network's input", "zoomed"),
+    "uniform": View("Uniformly downsampled, with prediction"),
+    "unzoomed": View("Zoomed and unzoomed, with prediction"),
+    "saliency": View("Saliency", unit="times the mean"),
+    "magnification": View("Magnification per side", unit="times"),
+    "approximation": View("Approximation error of the pieces", "zoomed", "px of the source"),
+    "round_trip": View("Round trip error of colours", unit="grey levels of 255"),
+    "features_zoomed": View("Norm of features, zoomed frame", "zoomed", "(vector norm)"),
+    "features_unzoomed": View("Norm of features, unzoomed", unit="(vector norm)"),
 }
 """All views by name."""
 
@@ -56,7 +54,7 @@ DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 def still(
     image: Tensor, ground_truth: Scene | None, result: Result, views: list[str]
 ) -> list[Picture]:
-    """Return static images of views, all of one size, as a saved notebook shows them."""
+    """Return static images of views, all of the same size, for notebooks without a kernel."""
     rows, columns = image.shape[-2:]
     scale = STILL_SIDE / max(rows, columns)
     size = (round(rows * scale), round(columns * scale))
@@ -64,37 +62,37 @@ def still(
 
     def uniform() -> Picture:
         side = (state.input_size, state.input_size)
-        left = resize(resize(image, side, state.antialias), size)
-        return answered(left, result.uniform)
+        resampled = resize(resize(image, side, state.antialias), size)
+        return with_prediction(resampled, result.uniform)
 
-    def answered(left: Tensor, answer: Prediction) -> Picture:
-        if state.network == "none":
-            return panels.picture(left)
-        return _answered(left, answer, ground_truth)
+    def with_prediction(resampled: Tensor, prediction: Prediction) -> Picture:
+        if state.network == NO_NETWORK:
+            return panels.picture(resampled)
+        return _with_prediction(resampled, prediction, ground_truth)
 
     def heat(values: Tensor) -> Picture:
         return panels.heat(values, size, VIEWS[name].unit, VIEWS[name].frame == "zoomed")
 
-    even = result.saliency[0, 0] * result.saliency.numel()
+    relative_saliency = result.saliency[0, 0] * result.saliency.numel()
     makers: dict[str, Callable[[], Picture]] = {
         "source": lambda: _source(image, result, size),
         "zoomed": lambda: panels.centred(panels.picture(result.zoomed), size),
         "uniform": uniform,
-        "unzoomed": lambda: answered(result.warp.unzoom(result.zoomed, size), result.zoom),
-        "saliency": lambda: heat(even),
+        "unzoomed": lambda: with_prediction(result.warp.unzoom(result.zoomed, size), result.zoom),
+        "saliency": lambda: heat(relative_saliency),
         "magnification": lambda: heat(result.warp.magnification(size)[0]),
     }
-    drawn = []
+    pictures = []
     for name in views:
         if name in makers:
-            drawn.append(makers[name]())
+            pictures.append(makers[name]())
         else:
-            drawn.append(heat(result.maps.get(name, torch.full((1, 1), torch.nan))))
-    return drawn
+            pictures.append(heat(result.maps.get(name, torch.full((1, 1), torch.nan))))
+    return pictures
 
 
 def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
-    state: State = result.state
+    state = result.state
     drawn = panels.with_grid(panels.picture(image, size), result.warp)
     if state.hand == "nodes":
         return drawn
@@ -108,17 +106,19 @@ def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
     return drawn
 
 
-def _answered(left: Tensor, answer: Prediction, ground_truth: Scene | None) -> Picture:
+def _with_prediction(
+    resampled: Tensor, prediction: Prediction, ground_truth: Scene | None
+) -> Picture:
     """Draw a prediction and the ground truth over a resampled image."""
-    drawn = panels.picture(left)
-    if answer.mask is not None:
-        drawn = panels.with_mask(drawn, answer.mask)
+    drawn = panels.picture(resampled)
+    if prediction.mask is not None:
+        drawn = panels.with_mask(drawn, prediction.mask)
     if ground_truth:
-        if answer.mask is None:
+        if prediction.mask is None:
             drawn = panels.with_boxes(drawn, ground_truth.box, colour=TRUTH)
         else:
             drawn = panels.with_outline(drawn, ground_truth.mask)
-    drawn = panels.with_boxes(drawn, answer.boxes, answer.labels)
+    drawn = panels.with_boxes(drawn, prediction.boxes, prediction.labels)
     if ground_truth:
         drawn = panels.with_inset(drawn, ground_truth.box[0])
-    return drawn if answer.found else panels.with_note(drawn, "nothing found")
+    return drawn if prediction.found else panels.with_note(drawn, "nothing found")

@@ -20,7 +20,7 @@ expect.set_options(timeout=ACTION_MS)
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The browser to drive; in CI it must be there."""
+    """Return the path of the browser; skip the test if there is none, except in CI."""
     return needed(CHROMIUM, "no Chromium or Chrome on PATH: the browser tests cannot run")
 
 
@@ -28,9 +28,9 @@ def chromium() -> str:
 def lab_server(
     chromium: str, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[LabServer]:
-    """One server for all tests; it starts only where there is a browser."""
+    """Yield one server for all tests; it is started only if there is a browser."""
     folder, overrides = tmp_path_factory.mktemp("lab"), ROOT / "binder/overrides.json"
-    # Its kernels share few cores with the browser: threads that wait for one another are slow.
+    # The kernels share few cores with the browser: one thread each is fastest.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with LabServer(folder, ROOT / "notebooks", overrides) as server:
         pytestconfig.stash[LOG] = server
@@ -55,10 +55,10 @@ def _delayed_drawing() -> Iterator[None]:
         yield
 
 
-# One browser a file, not one for all: while Playwright runs, asyncio.run fails in other tests.
+# One browser per file, not one for all: asyncio.run fails in other tests while Playwright runs.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """A headless Chromium."""
+    """Yield a headless Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield browser
@@ -72,7 +72,7 @@ def lab(
     screenshots: Path | None,
     request: pytest.FixtureRequest,
 ) -> Iterator[Lab]:
-    """A fresh page, 1400 x 1000, and a kernel that nobody used before."""
+    """Yield a new page of 1400 x 1000 pixels, with a new kernel."""
     with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
         lab = Lab(context.new_page(), lab_server)
         yield lab
@@ -83,7 +83,7 @@ def lab(
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path | None:
-    """Where to keep pictures of the page, if LZU_SCREENSHOTS says so."""
+    """Return the folder for screenshots, LZU_SCREENSHOTS; None if it is not set."""
     folder = os.environ.get("LZU_SCREENSHOTS")
     return Path(folder) if folder else None
 
@@ -92,7 +92,7 @@ def screenshots() -> Path | None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the server's log beside a failure."""
+    """Add the server's log to the report of a failed test."""
     report = yield
     server = item.config.stash.get(LOG, None)
     if report.failed and server is not None:

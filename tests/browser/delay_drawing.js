@@ -1,6 +1,6 @@
 /**
- * Runs in a page before all else, for tests alone: every callback of `requestAnimationFrame` is
- * called, and every bitmap is there, `drawingDelayMs` milliseconds later than without it.
+ * Runs in a page before any other script, in tests only: callbacks of `requestAnimationFrame` and
+ * results of `createImageBitmap` are delayed by `drawingDelayMs` milliseconds.
  */
 (() => {
   const frame = requestAnimationFrame.bind(globalThis);
@@ -9,7 +9,7 @@
   const running = new Map();
   let last = 0;
 
-  // Frames are counted in place of a timer: timers starve while a mouse is dragged.
+  // The delay is checked in each frame: timers starve while a mouse is dragged.
   globalThis.requestAnimationFrame = (callback) => {
     last += 1;
     const id = last;
@@ -29,11 +29,11 @@
     cancel(running.get(id));
     running.delete(id);
   };
-  globalThis.createImageBitmap = async (...given) => {
-    const image = await decode(...given);
+  globalThis.createImageBitmap = async (...options) => {
+    const image = await decode(...options);
     await new Promise((resolve) => setTimeout(resolve, drawingDelayMs));
     return image;
   };
-  // For what is no drawing, but paced by frames.
+  // For code that is paced by frames but does not draw.
   globalThis.undelayedAnimationFrame = frame;
 })();

@@ -1,10 +1,10 @@
-"""Run the browser tests again and again, under three conditions by turns.
+"""Run the browser tests repeatedly, alternating between three conditions.
 
-`python tests/browser/stress.py` looks for tests that depend on timing. Its conditions are `quiet`
-(as `make test` runs them), `busy` (beside two processes that never pause) and `delayed` (every
-drawing in the page is late by a quarter of a second). It prints a row per run, then a summary, and
-exits with status 1 if a test failed. Finished runs are kept in `build/stress.jsonl`, so that
-`--resume` goes on where an interrupted call stopped.
+`python tests/browser/stress.py` finds tests that depend on timing. Its conditions are `quiet`
+(as in `make test`), `busy` (beside two processes that never pause) and `delayed` (every drawing in
+the page is delayed by a quarter of a second). It prints a row per run, then a summary, and
+exits with status 1 if a test failed. Finished runs are stored in `build/stress.jsonl`, so that
+`--resume` continues an interrupted call.
 """
 
 import argparse
@@ -31,7 +31,7 @@ DELAY_MS = 250
 CONDITIONS = ("quiet", "busy", "delayed")
 HEADER = f"{'run':>4}  {'condition':<9}  {'passed':>6}  {'failed':>6}  {'seconds':>7}  failed tests"
 
-# A loop gets the id of the process that starts it, and ends once that is gone, even if killed.
+# A loop gets the id of its parent process, and ends when the parent has ended, even if killed.
 BUSY_LOOP = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 
 GOOD_EXITS = {0, 1}
@@ -67,7 +67,7 @@ class Run(NamedTuple):
 
 @contextmanager
 def busy_loops(count: int) -> Iterator[None]:
-    """Keep so many processes busy during the block."""
+    """Run this many busy processes during the block."""
     loops: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(count):
@@ -91,10 +91,10 @@ def run_tests(
         only: names of test files without `.py`, or paths or node ids as pytest takes them; all
             files of this folder if empty.
         folder: for the report of pytest, and for its output if a test fails.
-        extra: more arguments of pytest.
+        extra: further arguments of pytest.
 
     Raises:
-        RuntimeError: pytest ended without a complete report.
+        RuntimeError: if pytest ended without a complete report.
     """
     report = folder / f"{number}.xml"
     output = folder / f"{number}.txt"
@@ -113,7 +113,8 @@ def run_tests(
             _interrupt(process)
             raise
     if code not in GOOD_EXITS:
-        raise RuntimeError(f"pytest ended with {code}:\n{output.read_text(errors='replace')}")
+        log = output.read_text(errors="replace")
+        raise RuntimeError(f"pytest ended with exit code {code}, expected 0 or 1:\n{log}")
     passed, failed = read_report(report)
     if failed:
         kept = LOG.with_name(f"stress-{number}-{condition}.txt")
@@ -124,11 +125,11 @@ def run_tests(
 def _paths(only: Sequence[str]) -> list[str]:
     if not only:
         return [str(HERE)]
-    return [str(HERE / f"{each}.py") if each.isidentifier() else each for each in only]
+    return [str(HERE / f"{name}.py") if name.isidentifier() else name for name in only]
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    """End pytest by the signal on which it tears down its servers and browsers."""
+    """Interrupt pytest, so that it shuts down its servers and browsers; kill it after 30 s."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(30)
@@ -154,39 +155,42 @@ def stored_runs(only: Sequence[str]) -> dict[int, Run]:
     """Return the finished runs of this selection, by number."""
     if not LOG.exists():
         return {}
-    detections = [Run(*json.loads(line)) for line in LOG.read_text().splitlines()]
-    kept = [
-        each._replace(only=tuple(each.only), failed=tuple(each.failed))
-        for each in detections
-        if list(each.only) == list(only)
-    ]
-    return {each.number: each for each in kept}
+    runs = [Run(*json.loads(line)) for line in LOG.read_text().splitlines()]
+    return {
+        run.number: run._replace(only=tuple(run.only), failed=tuple(run.failed))
+        for run in runs
+        if list(run.only) == list(only)
+    }
 
 
 def summary(runs: Sequence[Run]) -> str:
     """Return a line per condition: runs, failures and the duration of a run."""
     lines = []
-    for condition in dict.fromkeys(each.condition for each in runs):
-        those = [each for each in runs if each.condition == condition]
-        failures = sum(len(each.failed) for each in those)
-        seconds = sum(each.seconds for each in those) / len(those)
+    for condition in dict.fromkeys(run.condition for run in runs):
+        selected = [run for run in runs if run.condition == condition]
+        failures = sum(len(run.failed) for run in selected)
+        seconds = sum(run.seconds for run in selected) / len(selected)
         lines.append(
-            f"{condition:<9}  {len(those)} runs, {failures} failures, {seconds:.0f} s a run"
+            f"{condition:<9}  {len(selected)} runs, {failures} failures, {seconds:.0f} s a run"
         )
     return "\n".join(lines)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python tests/browser/stress.py", description=__doc__)
-    parser.add_argument("--runs", type=int, default=10, help="how many, over all conditions")
+    parser.add_argument("--runs", type=int, default=10, help="number of runs, over all conditions")
     parser.add_argument(
         "--only", nargs="+", default=[], help="test files without .py, or node ids of pytest"
     )
     parser.add_argument(
         "--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS), metavar="CONDITION"
     )
-    parser.add_argument("--resume", action="store_true", help="keep the runs of the last call")
-    parser.add_argument("-k", default="", metavar="EXPRESSION", help="as pytest's -k")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the last call: keep its finished runs"
+    )
+    parser.add_argument(
+        "-k", default="", metavar="EXPRESSION", help="select tests, like -k of pytest"
+    )
     return parser.parse_args()
 
 
@@ -218,7 +222,7 @@ def main() -> int:
             runs.append(run)
             print(run, flush=True)
     print(summary(runs))
-    return int(any(each.failed or not each.passed for each in runs))
+    return int(any(run.failed or not run.passed for run in runs))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The explorer in a real JupyterLab, touched in every way that a reader has."""
+"""The explorer in a real JupyterLab, used by mouse, touch, wheel and keyboard."""
 
 import base64
 import io
@@ -67,7 +67,7 @@ REDNESS = """canvas => {
 
 @pytest.fixture
 def shown(lab: Lab, lab_server: LabServer) -> Lab:
-    """A page with one explorer."""
+    """Return a page with one explorer."""
     open_cells(lab, lab_server, SCENE + "explorer")
     return lab
 
@@ -108,13 +108,13 @@ def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path |
     expect_value(page, box_x="0.2", box_y="0.4")
     width = float(control(page, "box width").input_value())
     with changing(shown, zoomed):
-        drag(page, source, ON_HER, (0.0, 0.0))  # its inside moves it
+        drag(page, source, ON_HER, (0.0, 0.0))  # dragging its interior moves it
     expect_near(page, box_x=0, box_y=0)
     edge = width / 100
-    drag(page, source, (edge, 0.0), (edge + 0.4, 0.0))  # its right side makes it wider
+    drag(page, source, (edge, 0.0), (edge + 0.4, 0.0))  # dragging its right edge resizes it
     expect_near(page, 1.5, box_width=width + 20)
     expect_near(page, box_x=0.2)
-    drag(page, source, (-0.9, -0.9), (-0.5, -0.3))  # on an empty place: a new one
+    drag(page, source, (-0.9, -0.9), (-0.5, -0.3))  # dragging elsewhere draws a new one
     expect_near(page, box_x=-0.7, box_y=-0.6)
     expect_near(page, 1, box_width=20, box_height=30)
     photograph(shown, screenshots, "boxes")
@@ -132,19 +132,19 @@ def test_a_grid_folded_by_hand_is_red_at_once_everywhere(
     page = lab.page
     source = view(page, "source")
     calm = {name: view(page, name).evaluate(REDNESS) for name in VIEWS}
-    # The corner in the middle of the frame of the sheet: drag it across its neighbours.
+    # Drag the node in the middle of the grid beyond its neighbours.
     source.focus()
     expect_value(page, node_row="4")
-    node = [float(each) for each in page.evaluate(NODE_PLACE)]
+    node = [float(coordinate) for coordinate in page.evaluate(NODE_PLACE)]
     with held(page, source, (node[0], node[1]), (node[0] + 0.5, node[1] + 0.3)):
         expect(message(page)).to_contain_text(re.compile(r"Folded or flat in \d+ pieces? \(red\)"))
         drawn(page)
         for name in VIEWS:
             assert view(page, name).evaluate(REDNESS) > calm[name] + 0.002, name
         expect(page.locator(".lzu-folded")).to_have_count(len(VIEWS))
-        answered(page)  # the kernel has refused it, and its last answer stays
+        answered(page)  # the kernel has rejected it, and its last result stays
         text = numbers(page).inner_text()
-        assert "Overlap" in text
+        assert "IoU" in text
         photograph(lab, screenshots, "folded")
     answered(page)
     assert numbers(page).inner_text() == text
@@ -169,7 +169,7 @@ def test_a_grid_folded_by_hand_is_red_at_once_everywhere(
     assert lab.errors == []
 
 
-# Where the selected node is drawn: the only large orange dot on the source.
+# The centre of the selected node, the only large orange dot on the source.
 NODE_PLACE = """() => {
     const canvas = document.querySelector('.lzu canvas[data-view="source"]');
     const { width, height } = canvas;
@@ -271,7 +271,7 @@ def test_every_control_is_obeyed(shown: Lab) -> None:
 
 
 def test_touch(browser: Browser, lab_server: LabServer) -> None:
-    """A finger drags what it finds, two fingers widen it, and elsewhere the page scrolls."""
+    """One finger drags a fovea, two fingers resize it, and elsewhere the page scrolls."""
     size = {"width": 1000, "height": 800}
     with browser.new_context(viewport=size, has_touch=True) as context:
         lab = Lab(context.new_page(), lab_server)
@@ -307,7 +307,7 @@ def touch(fingers: CDPSession, steps: list[list[Place]]) -> None:
 
 
 def top_of(canvas: Locator) -> float:
-    """The upper edge of a canvas, in pixels of the page."""
+    """Return the upper edge of a canvas, in pixels of the page."""
     box = canvas.bounding_box()
     assert box is not None
     return float(box["y"])
@@ -336,7 +336,7 @@ def test_all_views_show_something_and_are_linked(
         assert view(page, name).evaluate(COLOURS) > 50, name
     marks = page.locator(".lzu-mark")
     expect(marks).to_have_count(len(VIEWS))
-    # The same place of the source, pointed at in the zoomed frame, marks the same place.
+    # Pointing at a place in the source marks the same place in every view and frame.
     box = at_rest(view(page, "source"))
     page.mouse.move(*on_screen(box, ON_HER))
     expect_mark(page, "source", ON_HER)
@@ -353,7 +353,7 @@ def test_all_views_show_something_and_are_linked(
 
 
 def expect_mark(page: Page, name: str, place: Place) -> None:
-    """Expect the mark at a place of a view, but for a pixel or two."""
+    """Expect the mark at a place of a view, up to a pixel or two."""
     wait_until(
         lambda: mark_of(page, name) == pytest.approx(place, abs=0.02),
         lambda: f"the mark is at {mark_of(page, name)}, not at {place}",
@@ -361,7 +361,7 @@ def expect_mark(page: Page, name: str, place: Place) -> None:
 
 
 def mark_of(page: Page, name: str) -> Place:
-    """Where the mark is in a view, in [-1, 1] of its canvas."""
+    """Return the position of the mark in a view, in [-1, 1] of its canvas."""
     panel = page.locator(".lzu-frame", has=view_in_frame(page, name))
     expect(panel.locator(".lzu-mark")).to_be_visible()
     mark, canvas = panel.locator(".lzu-mark").bounding_box(), panel.locator("canvas").bounding_box()
@@ -377,11 +377,11 @@ def view_in_frame(page: Page, name: str) -> Locator:
 
 
 FRAMES = 10
-"""More than so many frames of a screencast must be looked at."""
+"""The test inspects more frames of the screencast than this."""
 
 
 def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
-    """No blank frame in a screencast, and no layout shift, while a fovea is dragged about."""
+    """No blank frame in a screencast, and no layout shift, during a drag."""
     page = shown.page
     source = view(page, "source")
     box = at_rest(source)
@@ -401,7 +401,7 @@ def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
     cast.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1})
     page.mouse.move(*on_screen(box, ON_HER))
     page.mouse.down()
-    # A slow machine takes fewer frames a second: the hand goes to and fro until there are enough.
+    # A slow machine records fewer frames per second: drag to and fro until there are enough.
     for step in range(3000):
         far = abs((step + 60) % 120 - 60)
         page.mouse.move(*on_screen(box, (0.2 - 0.01 * far, 0.4 - 0.008 * far)))
@@ -411,18 +411,18 @@ def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
     page.mouse.up()
     settled(page)
     cast.send("Page.stopScreencast")
-    # Of a jump of one line of text it would be a thousand times as much.
+    # A jump by one line of text would be a thousand times as large.
     assert sum(page.evaluate("() => shifts")) < 1e-4
     assert len(frames) > FRAMES
     for frame in frames:
         for panel in panels:
             assert panel is not None
-            assert spread_of(frame, panel) > 15
+            assert contrast_of(frame, panel) > 15
     assert complaints(shown) == []
 
 
-def spread_of(frame: str, box: Any) -> float:
-    """How much the grey levels of a part of a screenshot differ; 0 where it is blank."""
+def contrast_of(frame: str, box: Any) -> float:
+    """Return the standard deviation of the grey levels of a part of a screenshot; 0 if blank."""
     picture = Image.open(io.BytesIO(base64.b64decode(frame))).convert("L")
     left, top = box["x"], box["y"]
     part = picture.crop((left, top, left + box["width"], min(top + box["height"], 1000)))
@@ -435,7 +435,7 @@ def test_nothing_is_cropped_in_a_narrow_window(shown: Lab, screenshots: Path | N
     for width in (1250, 1000, 760):
         before = explorer.evaluate(WIDTHS)
         page.set_viewport_size({"width": width, "height": 900})
-        # JupyterLab lays its panels out a while after the window has its size.
+        # JupyterLab lays out its panels some time after the window was resized.
         wait_until(
             lambda before=before: explorer.evaluate(WIDTHS)[2] < before[2],
             "the notebook did not become narrower",
@@ -451,18 +451,18 @@ def test_nothing_is_cropped_in_a_narrow_window(shown: Lab, screenshots: Path | N
     expect_near(page, fovea_x=0, fovea_y=0)
 
 
-# What the explorer takes, the width that it has, and that of the cell's output: in this order.
+# The width of the explorer's content, of the explorer, and of the cell's output.
 WIDTHS = """e => [
     e.scrollWidth, e.clientWidth, e.closest('.jp-OutputArea-output').clientWidth,
 ]"""
-# The texts that do not fit where they stand.
+# The texts that do not fit in their elements.
 CUT = """() => [...document.querySelectorAll('.lzu-label, .lzu output, .lzu button')]
     .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
     .map(e => e.textContent)"""
 
 
 def test_dark_theme(shown: Lab, screenshots: Path | None) -> None:
-    """All writing stands out from its ground (4.5 to 1, WCAG), in the light theme and the dark."""
+    """All text has a contrast of at least 4.5 to 1 (WCAG), in the light and in the dark theme."""
     page = shown.page
     page.locator(".lzu-help summary").click()
     at_rest(view(page, "source"))
@@ -482,11 +482,11 @@ def test_dark_theme(shown: Lab, screenshots: Path | None) -> None:
 def expect_contrast(page: Page) -> None:
     wait_until(
         lambda: page.evaluate(CONTRAST) >= 4.5,
-        lambda: f"the least contrast of any writing is {page.evaluate(CONTRAST):.2f}",
+        lambda: f"the lowest contrast of any text is {page.evaluate(CONTRAST):.2f}",
     )
 
 
-# The least contrast of any writing with what is behind it.
+# The lowest contrast of any text with its background.
 CONTRAST = """() => {
     const rgba = (text) => {
         const numbers = text.match(/[\\d.]+/g).map(Number);
@@ -506,18 +506,18 @@ CONTRAST = """() => {
         }
         return [255, 255, 255, 1];
     };
-    const wanted = ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
+    const selector = ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
         + " .lzu-numbers div, .lzu-numbers strong, .lzu-message, .lzu summary, .lzu dt, .lzu dd,"
         + " .lzu select, .lzu-read";
-    const found = [...document.querySelectorAll(wanted)].filter((e) => e.offsetParent);
-    return Math.min(...found.map((e) => {
+    const texts = [...document.querySelectorAll(selector)].filter((e) => e.offsetParent);
+    return Math.min(...texts.map((e) => {
         const pair = [rgba(getComputedStyle(e).color), ground(e)].map(luminance);
         return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
     }));
 }"""
 
 
-# --- several explorers, and a kernel that goes -------------------------------------------------
+# --- several explorers, and a kernel that is restarted -----------------------------------------
 
 
 def test_two_views_of_one_explorer(lab: Lab, lab_server: LabServer) -> None:
@@ -526,11 +526,11 @@ def test_two_views_of_one_explorer(lab: Lab, lab_server: LabServer) -> None:
     first, second = page.locator(".lzu").all()
     with changing(lab, view(second, "zoomed")) as before:
         drag(page, view(first, "source"), ON_HER, (0.0, 0.0))
-        for each in (first, second):
-            expect_near(each, fovea_x=0, fovea_y=0)
+        for explorer in (first, second):
+            expect_near(explorer, fovea_x=0, fovea_y=0)
     second.get_by_role("button", name="Undo").click()
-    for each in (first, second):
-        expect_value(each, fovea_x="0.2", fovea_y="0.4")
+    for explorer in (first, second):
+        expect_value(explorer, fovea_x="0.2", fovea_y="0.4")
     settled(page)
     lab.wait_for_hash(view(second, "zoomed"), before)
     assert complaints(lab) == []
@@ -538,9 +538,9 @@ def test_two_views_of_one_explorer(lab: Lab, lab_server: LabServer) -> None:
 
 def test_python_and_the_page_say_the_same(lab: Lab, lab_server: LabServer) -> None:
     """A cell reads what was dragged; a cell that sets the state moves the controls."""
-    say = "print(explorer.state.foveas, explorer.result.state == explorer.state)"
-    move = "explorer.state = replace(explorer.state, strength=20)"
-    open_cells(lab, lab_server, SCENE + "explorer", say, move)
+    print_state = "print(explorer.state.foveas, explorer.result.state == explorer.state)"
+    set_state = "explorer.state = replace(explorer.state, strength=20)"
+    open_cells(lab, lab_server, SCENE + "explorer", print_state, set_state)
     page = lab.page
     expect_value(page, strength="20")
     drag(page, view(page, "source"), ON_HER, (-0.5, 0.5))
@@ -558,7 +558,7 @@ def test_python_and_the_page_say_the_same(lab: Lab, lab_server: LabServer) -> No
 
 
 def run_cell(lab: Lab, index: int) -> None:
-    """Run one cell again, and wait until it has run: its number is then another one."""
+    """Run one cell again, and wait until its execution count has changed."""
     prompt = lab.cells.nth(index).locator(".jp-InputPrompt")
     before = prompt.inner_text()
     lab.cells.nth(index).locator(".cm-content").click()
@@ -569,17 +569,18 @@ def run_cell(lab: Lab, index: int) -> None:
 
 def test_six_explorers_on_one_page(lab: Lab, lab_server: LabServer) -> None:
     cell = SCENE + "from IPython.display import display\n"
-    cell += "several = [Explorer(scene, State(strength=s)) for s in (0, 20, 40, 60, 80, 98)]\n"
-    cell += "for each in several: display(each)"
+    cell += "explorers = [Explorer(scene, State(strength=s)) for s in (0, 20, 40, 60, 80, 98)]\n"
+    cell += "for explorer in explorers: display(explorer)"
     open_cells(lab, lab_server, cell)
     page = lab.page
     explorers = page.locator(".lzu")
     expect(explorers).to_have_count(6)
     pictures = set()
-    for each in explorers.all():
-        at_rest(view(each, "zoomed"))
-        assert view(each, "zoomed").evaluate(COLOURS) > 500
-        pictures.add(lab.picture_hash(view(each, "zoomed")))
+    for explorer in explorers.all():
+        zoomed = view(explorer, "zoomed")
+        at_rest(zoomed)
+        assert zoomed.evaluate(COLOURS) > 500
+        pictures.add(lab.picture_hash(zoomed))
     assert len(pictures) == 6
     last = explorers.nth(5)
     drag(page, view(last, "source"), (0.0, 0.0), (0.5, 0.5))
@@ -590,7 +591,7 @@ def test_six_explorers_on_one_page(lab: Lab, lab_server: LabServer) -> None:
 
 
 def test_kernel_restarted_in_mid_drag(shown: Lab, lab_server: LabServer) -> None:
-    """The picture goes on following the hand; only the answers stay away."""
+    """The picture still follows the pointer; only the kernel's results are missing."""
     page = shown.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
     with held(page, source, ON_HER, (0.0, 0.2)):
@@ -603,13 +604,13 @@ def test_kernel_restarted_in_mid_drag(shown: Lab, lab_server: LabServer) -> None
         drag(page, source, (-0.5, 0.0), (0.5, 0.5))
     expect_near(page, fovea_x=0.5, fovea_y=0.5)
     expect(numbers(page)).to_have_class(STALE)
-    shown.run_all()  # and a new run is as good as the first
+    shown.run_all()  # a new run restores the explorer
     settled(page)
     expect_value(page, fovea_x="0.2", fovea_y="0.4")
 
 
 def test_a_busy_kernel_is_seen_to_be_busy(lab: Lab, lab_server: LabServer) -> None:
-    """What takes over two seconds shows that it is at work."""
+    """A result that takes more than a second is announced by a progress bar."""
     # The first run ends at once, the second when the test says so.
     stop = lab_server.root / "stop"
     stop.touch()
@@ -617,7 +618,7 @@ def test_a_busy_kernel_is_seen_to_be_busy(lab: Lab, lab_server: LabServer) -> No
     open_cells(lab, lab_server, SCENE + "explorer", wait)
     page = lab.page
     stop.unlink()
-    progress = page.get_by_role("progressbar", name="The kernel is at work")
+    progress = page.get_by_role("progressbar", name="The kernel is busy")
     expect(progress).to_be_hidden()
     lab.cells.nth(1).locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
@@ -629,11 +630,11 @@ def test_a_busy_kernel_is_seen_to_be_busy(lab: Lab, lab_server: LabServer) -> No
     assert complaints(lab) == []
 
 
-# --- photos of the reader's own ----------------------------------------------------------------
+# --- photos of the user ----------------------------------------------------------------
 
 
 def png_head(width: int, height: int) -> bytes:
-    """The head of a PNG that says it is so large, and then holds next to nothing."""
+    """Return a PNG whose header declares this size, with too little data for it."""
     chunk = lambda name, data: (  # noqa: E731
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
     )
@@ -645,12 +646,12 @@ def png_head(width: int, height: int) -> bytes:
 
 
 def bad_photos(folder: Path) -> Iterator[Path]:
-    whole = io.BytesIO()
-    Image.effect_noise((300, 200), 60).save(whole, "PNG")
+    complete = io.BytesIO()
+    Image.effect_noise((300, 200), 60).save(complete, "PNG")
     for name, data in (
         ("words.jpg", b"no picture"),
         ("empty.png", b""),
-        ("cut.png", whole.getvalue()[:40]),
+        ("cut.png", complete.getvalue()[:40]),
         ("bomb.png", png_head(60_000, 60_000)),
         ("thin.png", png_head(1, 500)),
     ):
@@ -681,14 +682,14 @@ def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
     drag(page, source, ON_HER, (0.0, 0.0))
     expect_near(page, fovea_x=0, fovea_y=0)
     settled(page)
-    # A file that ends too early is shown as far as the browser can read it, or refused in words.
-    whole = shown.picture_hash(source)
+    # A truncated file is shown as far as the browser can decode it, or rejected with a message.
+    uploaded = shown.picture_hash(source)
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(photo.read_bytes()[:200_000])
     chooser.set_input_files(cut)
     wait_until(
-        lambda: "cut.jpg" in message(page).inner_text() or shown.picture_hash(source) != whole,
-        "the cut photo was neither shown nor refused",
+        lambda: "cut.jpg" in message(page).inner_text() or shown.picture_hash(source) != uploaded,
+        "the truncated photo was neither shown nor rejected",
     )
     settled(page)
     assert complaints(shown) == []
@@ -698,7 +699,7 @@ def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow(lab: Lab, lab_server: LabServer) -> None:
-    """Of 2000 updates nothing stays, in the page or in the kernel."""
+    """2000 updates leave no memory behind, in the page or in the kernel."""
     resident = "import psutil; print(psutil.Process().memory_info().rss >> 20)"
     open_cells(lab, lab_server, SCENE + "explorer", resident)
     page = lab.page
@@ -728,8 +729,8 @@ def test_memory_does_not_grow(lab: Lab, lab_server: LabServer) -> None:
     assert complaints(lab) == []
 
 
-# Drag the fovea about, a step a frame, by events as the browser makes them. Where drawings are
-# delayed, the hand is not: see delay_drawing.js.
+# Drag the fovea to and fro, one step per frame, by events like those of the browser. The drag is
+# not delayed where drawing is: see delay_drawing.js.
 WAVE = """async ([times, x, y, width]) => {
     const canvas = document.querySelector('.lzu canvas[data-view="source"]');
     canvas.setPointerCapture = () => {};

@@ -1,4 +1,4 @@
-"""The whole series in a real JupyterLab: each page opens, runs without error, and obeys a key."""
+"""The whole series in a real JupyterLab: each page opens, runs, and reacts to keys."""
 
 import re
 from pathlib import Path
@@ -14,11 +14,11 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 # The first page has a test of its own.
 PAGES = [path for path in sorted(FOLDER.glob("*.ipynb")) if not path.name.startswith("00")]
 SERIES = [path.name for path in PAGES if "Explorer(" in path.read_text(encoding="utf-8")]
-PLATES = [path.name for path in PAGES if "InteractiveFigure(" in path.read_text(encoding="utf-8")]
+FIGURES = [path.name for path in PAGES if "InteractiveFigure(" in path.read_text(encoding="utf-8")]
 
 
 def test_every_page_has_something_to_move() -> None:
-    assert {*SERIES, *PLATES} == {path.name for path in PAGES}
+    assert {*SERIES, *FIGURES} == {path.name for path in PAGES}
 
 
 def run_through(lab: Lab, name: str) -> None:
@@ -31,7 +31,7 @@ def run_through(lab: Lab, name: str) -> None:
 
 @pytest.mark.parametrize("name", SERIES)
 def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) -> None:
-    """From top to bottom; then what is looked at is moved by the keyboard."""
+    """It runs from top to bottom; then its fovea or box is moved by the keyboard."""
     run_through(lab, name)
     page = lab.page
     source, zoomed = view(page, "source").first, view(page, "zoomed").first
@@ -48,9 +48,9 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
     assert complaints(lab) == []
 
 
-@pytest.mark.parametrize("name", PLATES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_obeys_its_slider(lab: Lab, name: str, screenshots: Path | None) -> None:
-    """From top to bottom; then the last figure's first slider is moved by the keyboard."""
+    """It runs from top to bottom; then the first slider of its last figure is moved by a key."""
     run_through(lab, name)
     figure = lab.page.locator(".widget-vbox", has=lab.page.locator(".widget-slider")).last
     picture, slider = figure.locator("img.widget-image"), figure.locator(".noUi-handle").first

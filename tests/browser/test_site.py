@@ -1,4 +1,4 @@
-"""The site: does it build with no network and no warning, and do its explorers stand in it?"""
+"""The site: it builds offline and without warnings, and its explorers work."""
 
 import re
 from html.parser import HTMLParser
@@ -16,15 +16,15 @@ from lzu_viz.site import show, source
 from lzu_viz.widgets import State
 
 ROOT = Path(__file__).parents[2]
-ANSWER = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
+FORMULA = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site of one small notebook that shows an explorer, and of the whole library."""
+    """Build a site of one small notebook with an explorer and of the whole library."""
     folder = tmp_path_factory.mktemp("site")
     cells = [
-        new_markdown_cell(f"# 00 · A page\n\n{ANSWER}"),
+        new_markdown_cell(f"# 00 · A page\n\n{FORMULA}\n\n[Glossary](GLOSSARY.md)"),
         new_code_cell(
             "from lzu_viz.datasets.scenes import far_person\nfrom lzu_viz.widgets import Explorer\n"
             'Explorer(far_person(height=0.3, size=(120, 180)), views=("source", "zoomed"))'
@@ -50,7 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Links(HTMLParser):
-    """Collects what a page loads by itself."""
+    """Collects the addresses of what a page loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
         links.feed(page.read_text(encoding="utf-8"))
         for address in links.loaded:
             assert not re.match(r"(https?:)?//", address), (page, address)
-            # `#` is what Sphinx leaves where the page itself is meant.
+            # Sphinx writes `#` for a reference to the page itself.
             if address and not address.startswith(("data:", "#")):
                 assert (page.parent / address.split("?")[0]).is_file(), (page, address)
 
@@ -84,7 +84,7 @@ def test_the_explorer_stands_in_the_page(built: Path) -> None:
     assert page.count('class="lzu-explorer"') == 1
     explorer = (built / "notebooks/_explorers/00_page-1.html").read_text(encoding="utf-8")
     assert all(title in explorer for title in show.states_of(State()))
-    assert "explorers_as_pages" not in page  # what was run beforehand is not shown
+    assert "explorers_as_pages" not in page  # the cell that is run before the notebook is not shown
 
 
 PIXELS = "canvas => canvas.toDataURL()"
@@ -103,6 +103,12 @@ def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -
         drag(page, view(frame, "source"), (0.0, 0.0), (-0.6, 0.4))
         expect(across).not_to_have_value(place)
         wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
+
+
+def test_a_page_links_the_glossary(built: Path) -> None:
+    page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
+    assert re.search(r'<a [^>]*href="GLOSSARY\.html"[^>]*><span[^>]*>Glossary</span></a>', page)
+    assert (built / "notebooks/GLOSSARY.html").is_file()
 
 
 @pytest.mark.slow
@@ -135,7 +141,7 @@ def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
 
 def test_an_explorer_at_any_state_has_states_to_show() -> None:
     for state in (State(), State(strength=0), State(strength=1)):
-        assert {each.strength for each in show.states_of(state).values()} == {
+        assert {shown.strength for shown in show.states_of(state).values()} == {
             state.strength,
             0,
             state.strength // 2,

@@ -1,4 +1,4 @@
-"""The first notebook in a real JupyterLab: it opens, runs, shows its pictures and obeys."""
+"""The first notebook in a real JupyterLab: it opens, runs, and reacts to a drag."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ NOTEBOOK = "00_start_here.ipynb"
 
 
 def test_runs_and_obeys(lab: Lab, screenshots: Path | None) -> None:
-    """From top to bottom without an error or a toast; then one drag, and back."""
+    """It runs without an error or a notification; then one drag, and its undo."""
     lab.open(NOTEBOOK)
     lab.run_all()
     prompts = lab.prompts()
@@ -34,7 +34,7 @@ def test_runs_and_obeys(lab: Lab, screenshots: Path | None) -> None:
     expect(lab.page.locator(".Toastify__toast")).to_have_count(0)
     page = lab.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
-    at_rest(source)  # below, cells are still being laid out
+    at_rest(source)  # cells below it may still be laid out
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / "start_here.png")

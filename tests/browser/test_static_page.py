@@ -1,4 +1,4 @@
-"""The explorer as a file of its own, opened from the disk, with no server and no kernel."""
+"""The explorer as a self-contained file, opened from disk without a server or a kernel."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ SCENE = far_person(place=(0.2, 0.4), height=0.3, size=(256, 384))
 def opened(
     browser: Browser, path: Path, scale: float = 1, init: str = "", **states: State
 ) -> Iterator[Page]:
-    """A page with all views, on a screen of so many pixels a pixel; it must stay without error."""
+    """Yield a page with all views, on a screen of `scale` pixels per CSS pixel; expect no error."""
     to_html(Explorer(SCENE, views=tuple(VIEWS)), path, states)
     size = {"width": 1000, "height": 900}
     with browser.new_context(viewport=size, device_scale_factor=scale) as context:
@@ -49,27 +49,27 @@ def test_follows_a_drag_and_answers_for_prepared_states(
     }
     with opened(browser, tmp_path / "page.html", **states) as page:
         source, zoomed = view(page, "source"), view(page, "zoomed")
-        expect(numbers(page)).to_contain_text("Overlap with the truth")
+        expect(numbers(page)).to_contain_text("IoU with the ground truth")
         settled(page)
         before, first = zoomed.evaluate(HASH), numbers(page).inner_text()
         if screenshots:
             page.screenshot(path=screenshots / "static_page.png", full_page=True)
         drag(page, source, (0.2, 0.4), (-0.4, -0.4))
-        expect(numbers(page)).to_contain_text("No Python here")
+        expect(numbers(page)).to_contain_text("No kernel here")
         expect_near(page, fovea_x=-0.4, fovea_y=-0.4)
         expect_other_picture(zoomed, before)
         page.get_by_role("button", name="uniform").click()
         expect(numbers(page)).to_contain_text("Peak magnification: 1.0 times")
         settled(page)
         still = zoomed.evaluate(HASH)
-        # The saliency that only a kernel finds comes with the state; its strength is the page's.
+        # The prepared result holds the kernel's saliency; the page applies the strength itself.
         page.get_by_role("button", name="edges").click()
         expect_other_picture(zoomed, before, still)
         settled(page)
-        expect(numbers(page)).to_contain_text("Overlap with the truth")
+        expect(numbers(page)).to_contain_text("IoU with the ground truth")
         edges = zoomed.evaluate(HASH)
         control(page, "strength").press("ArrowRight")
-        expect(numbers(page)).to_contain_text("No Python here")
+        expect(numbers(page)).to_contain_text("No kernel here")
         expect_other_picture(zoomed, edges, still)
         page.get_by_role("button", name="detector").click()
         expect(numbers(page)).to_contain_text("320 x 320")
@@ -81,7 +81,7 @@ def test_follows_a_drag_and_answers_for_prepared_states(
 
 
 def expect_other_picture(picture: Locator, *others: str) -> None:
-    """Wait until the last change is drawn; the picture must then be none of the others."""
+    """Wait until the last change is drawn, and expect a picture other than these."""
     drawn(picture.page)
     assert picture.evaluate(HASH) not in others
 
@@ -107,7 +107,7 @@ def test_is_drawn_sharper_on_a_fine_screen_once_it_rests(browser: Browser, tmp_p
         page.wait_for_function(FINE)
         page.wait_for_function("() => sizes.at(-1)[0] === 2")
         sizes = page.evaluate("() => sizes")
-        assert sizes[0][0] == 1  # while the hand moves
+        assert sizes[0][0] == 1  # during the drag
         heights = [height for _, height in sizes]
         assert max(heights) - min(heights) <= 1
 

@@ -1,4 +1,4 @@
-"""The explorer in an app: a notebook that Voila serves, without its code and without JupyterLab."""
+"""The explorer in Voila, which serves a notebook without its code and without JupyterLab."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ class VoilaServer(Server):
 
 @pytest.fixture
 def voila(chromium: str, tmp_path: Path) -> Iterator[VoilaServer]:
-    """Voila with a notebook of one explorer; its log is shown beside a failure."""
+    """Yield Voila with a notebook of one explorer, and print its log at the end."""
     notebook = tmp_path / "app.ipynb"
     write_notebook(notebook, APP)
     with VoilaServer(tmp_path, notebook) as server:
@@ -48,8 +48,8 @@ def voila(chromium: str, tmp_path: Path) -> Iterator[VoilaServer]:
         print(server.tail())
 
 
-def answer_nothing(route: Route) -> None:
-    """Stand in for the icon fonts that Voila's page fetches from afar, and does not need."""
+def respond_with_nothing(route: Route) -> None:
+    """Return an empty response for the icon fonts that Voila's page fetches from other hosts."""
     route.fulfill(status=200, body="")
 
 
@@ -57,11 +57,11 @@ def test_the_explorer_in_an_app(
     voila: VoilaServer, browser: Browser, screenshots: Path | None
 ) -> None:
     with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
-        context.route(lambda url: not url.startswith(voila.url), answer_nothing)
+        context.route(lambda url: not url.startswith(voila.url), respond_with_nothing)
         app = Lab(context.new_page(), voila)
         page = app.page
         page.goto(voila.address, timeout=RUN_MS)
-        expect(numbers(page)).to_contain_text("Overlap with the truth", timeout=RUN_MS)
+        expect(numbers(page)).to_contain_text("IoU with the ground truth", timeout=RUN_MS)
         settled(page)
         for name in ("source", "zoomed", "uniform", "unzoomed"):
             expect(view(page, name)).to_be_visible()
@@ -73,13 +73,15 @@ def test_the_explorer_in_an_app(
         text = numbers(page).inner_text()
         with changing(app, zoomed):
             drag(page, view(page, "source"), (0.2, 0.4), (-0.4, 0.0))
-            page.mouse.move(1, 1)  # where it points to is marked in every view
+            page.mouse.move(
+                1, 1
+            )  # otherwise the place under the pointer stays marked in every view
         expect_near(page, fovea_x=-0.4, fovea_y=0)
         settled(page)
         expect(numbers(page)).not_to_have_text(text, use_inner_text=True)
         expect(numbers(page)).to_have_css("opacity", "1")  # no longer grey
         if screenshots:
             app.screenshot(screenshots / "voila-dragged.png")
-        # The page names an icon for the browser's tab that Voila itself does not give.
+        # The page refers to an icon for the browser's tab that Voila does not serve.
         icon = f"403 GET {voila.url}/voila/files/favicon.ico"
         assert [error for error in app.errors if error != icon] == []

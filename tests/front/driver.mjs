@@ -1,7 +1,7 @@
 /**
  * Evaluates the page's mathematics for `test_front.py`.
  *
- * node driver.mjs FOLDER-OF-THE-FRONT-END < states.json > answers.json
+ * node driver.mjs FOLDER-OF-THE-FRONT-END < states.json > results.json
  *
  * Numbers that JSON lacks are written as text ("NaN"). Arrays are returned as base64 of their bytes.
  *
@@ -12,14 +12,14 @@
  * @typedef {{kind: "boxes", boxes: Edges[], amplitude: number, spread: number}} FromBoxes
  * @typedef {{kind: "pixels", boxes: Edges[], amplitude: number, bandwidth: number,
  *     frame: [number, number]}} FromPixels
- * @typedef {{kind: "mix", looks: Recipe[], weights?: number[]}} FromMix
+ * @typedef {{kind: "mix", maps: Recipe[], weights?: number[]}} FromMix
  * @typedef {FromFoveas | FromBoxes | FromPixels | FromMix} Recipe of a saliency map.
  *
  * @typedef {object} Case
  * @property {number} rows
  * @property {number} columns
- * @property {number[]} [grid] of a warp that is given; otherwise the fields of an attraction:
- * @property {Recipe} look
+ * @property {number[]} [grid] of the warp; if missing, these fields of an attraction define it:
+ * @property {Recipe} saliency
  * @property {Size} size
  * @property {[number, number]} fwhm
  * @property {boolean} separable
@@ -50,8 +50,8 @@ const bytes = (array) =>
     array.byteLength,
   ).toString("base64");
 
-/** @param {(?Point)[]} found */
-const points = (found) => bytes(Float64Array.from(found.flatMap((point) => point ?? [NaN, NaN])));
+/** @param {(?Point)[]} mapped */
+const points = (mapped) => bytes(Float64Array.from(mapped.flatMap((point) => point ?? [NaN, NaN])));
 
 /**
  * @param {Size} size
@@ -61,7 +61,7 @@ const points = (found) => bytes(Float64Array.from(found.flatMap((point) => point
 function saliencyOf(size, recipe) {
   if (recipe.kind === "foveas") return saliency.fromFoveas(size, recipe.foveas, recipe.strength);
   if (recipe.kind === "mix") {
-    const maps = recipe.looks.map((part) => saliencyOf(size, part));
+    const maps = recipe.maps.map((part) => saliencyOf(size, part));
     return saliency.mix(maps, recipe.weights);
   }
   const { boxes, amplitude } = recipe;
@@ -72,36 +72,36 @@ function saliencyOf(size, recipe) {
 /** @param {Case} state */
 function run(state) {
   /** @type {Record<string, string>} */
-  const answer = {};
+  const result = {};
   /** @type {Warp} */
   let warp;
   if (state.grid) {
     warp = warpFromGrid(state.rows, state.columns, state.grid);
   } else {
-    const cells = saliencyOf(state.size, state.look);
-    answer.saliency = bytes(cells);
+    const cells = saliencyOf(state.size, state.saliency);
+    result.saliency = bytes(cells);
     warp = morph(makeWarp({ ...state.size, cells }, state), state.morph);
   }
-  answer.grid = bytes(warp.grid);
-  answer.axes = bytes(Float64Array.of(...(warp.axes?.x ?? []), ...(warp.axes?.y ?? [])));
-  answer.folds = bytes(Float64Array.from(folds(warp).flat()));
+  result.grid = bytes(warp.grid);
+  result.axes = bytes(Float64Array.of(...(warp.axes?.x ?? []), ...(warp.axes?.y ?? [])));
+  result.folds = bytes(Float64Array.from(folds(warp).flat()));
 
   const places = state.points.map(([x, y]) => [Number(x), Number(y)]);
-  answer.to_source = points(places.map(([x, y]) => toSource(warp, x, y)));
-  answer.to_zoomed = points(places.map(([x, y]) => toZoomed(warp, x, y)));
+  result.to_source = points(places.map(([x, y]) => toSource(warp, x, y)));
+  result.to_zoomed = points(places.map(([x, y]) => toZoomed(warp, x, y)));
 
   const [rows, columns] = state.size_of_maps;
-  answer.source_map = bytes(sourceMap(warp, rows, columns));
-  answer.zoomed_map = bytes(zoomedMap(warp, rows, columns));
-  answer.magnification = bytes(magnification(warp, rows, columns));
+  result.source_map = bytes(sourceMap(warp, rows, columns));
+  result.zoomed_map = bytes(zoomedMap(warp, rows, columns));
+  result.magnification = bytes(magnification(warp, rows, columns));
 
   const data = new Uint8ClampedArray(Buffer.from(state.picture.data, "base64"));
   const picture = { ...state.picture, data };
   const levels = buildMipmap(picture);
-  answer.zoomed = bytes(zoomPicture(levels, warp, ...state.zoomed_size, state.antialias));
+  result.zoomed = bytes(zoomPicture(levels, warp, ...state.zoomed_size, state.antialias));
   const out = new Uint8ClampedArray(rows * columns * 4);
-  answer.unzoomed = bytes(unzoomPicture(picture, warp, rows, columns, out, state.fill));
-  return answer;
+  result.unzoomed = bytes(unzoomPicture(picture, warp, rows, columns, out, state.fill));
+  return result;
 }
 
 const states = JSON.parse(readFileSync(0, "utf8"));

@@ -1,7 +1,7 @@
 /**
  * Evaluates states as the page does, for `test_state_to_warp.py`.
  *
- * node states.mjs FOLDER-OF-THE-FRONT-END < states.json > answers.json
+ * node states.mjs FOLDER-OF-THE-FRONT-END < states.json > results.json
  *
  * @import { Size, State } from "../../lzu_viz/widgets/front/types.d.ts"
  */
@@ -12,13 +12,16 @@ const { saliencyOf, warpOf } = await load("state_to_warp.js");
 const { folds } = await load("warp.js");
 
 /**
- * @param {object} given
- * @param {State} given.state
- * @param {{width: number, height: number}} given.size
- * @param {?Size & {cells: number[]}} given.found the saliency of the photo, where the state needs it.
+ * @param {object} request
+ * @param {State} request.state
+ * @param {{width: number, height: number}} request.size
+ * @param {?Size & {cells: number[]}} request.photoSaliency where the state needs it.
  */
-function run({ state, size, found }) {
-  const imageSaliency = found && { ...found, cells: Float64Array.from(found.cells) };
+function run({ state, size, photoSaliency }) {
+  const imageSaliency = photoSaliency && {
+    ...photoSaliency,
+    cells: Float64Array.from(photoSaliency.cells),
+  };
   const map = saliencyOf(state, size, imageSaliency);
   if (!map) throw new Error(`a state of kind ${state.kind} needs the saliency of the photo`);
   const warp = warpOf(state, map);

@@ -1,6 +1,6 @@
 /**
- * Tests of how states are sent to the kernel: one at a time, the newest first, and a lost answer
- * blocks nothing.
+ * Tests of how states are sent to the kernel: one at a time, the newest first, and a lost result
+ * does not block the next message.
  *
  * node store.mjs FOLDER-OF-THE-FRONT-END
  *
@@ -20,7 +20,7 @@ const START = /** @type {State} */ ({ kind: "foveas", pieces: 1 });
 
 class FakeModel {
   constructor() {
-    this.values = /** @type {Traits} */ ({ _state: START, _answer: {} });
+    this.values = /** @type {Traits} */ ({ _state: START, _result: {} });
     /** @type {Record<string, (() => void)[]>} */
     this.listeners = {};
     /** @type {(keyof Traits)[]} */
@@ -62,12 +62,12 @@ class FakeModel {
   }
 
   /**
-   * Answer a message, as the kernel does.
+   * Send an empty result for a message, as the kernel does.
    *
    * @param {number} index of the message.
    */
-  answer(index) {
-    this.set("_answer", { serial: this.sent[index].serial });
+  reply(index) {
+    this.set("_result", { serial: this.sent[index].serial });
   }
 
   get pieces() {
@@ -88,9 +88,9 @@ const makeStore = () => {
   const { model, store } = makeStore();
   for (const pieces of [2, 3, 4, 5]) store.change({ pieces });
   assert.deepEqual(model.pieces, [2]);
-  model.answer(0);
+  model.reply(0);
   assert.deepEqual(model.pieces, [2, 5]);
-  model.answer(1);
+  model.reply(1);
   assert.deepEqual(model.pieces, [2, 5]);
   assert.ok(store.isSettled());
 }
@@ -110,13 +110,13 @@ for (const sendFirst of [
   assert.equal(model.pieces[1], 8);
 }
 
-// An answer that comes after the timeout still makes room for the newest state.
+// A result that comes after the timeout still lets the newest state be sent.
 {
   const { model, store } = makeStore();
   store.change({ pieces: 2 });
   store.change({ pieces: 3 });
   fireTimers();
-  model.answer(0);
+  model.reply(0);
   assert.deepEqual(model.pieces, [2, 3]);
 }
 
@@ -126,23 +126,23 @@ for (const sendFirst of [
   store.change({ pieces: 2 });
   store.change({ pieces: 3 });
   store.send("_upload", { width: 1 });
-  model.answer(0);
+  model.reply(0);
   assert.equal(model.sent.length, 2);
-  model.answer(1);
+  model.reply(1);
   assert.equal(model.pieces[2], 3);
 }
 
-// During a gesture the kernel pauses between answers; the end of the gesture is sent at once.
+// During a gesture the kernel pauses between results; the end of the gesture is sent at once.
 {
   const { model, store } = makeStore();
   store.change({ pieces: 2 }, false);
-  model.answer(0);
+  model.reply(0);
   store.change({ pieces: 3 }, false);
   store.change({ pieces: 4 }, false);
   assert.deepEqual(model.pieces, [2]);
   store.change({ pieces: 5 });
   assert.deepEqual(model.pieces, [2, 5]);
-  model.answer(1);
+  model.reply(1);
   store.change({ pieces: 6 }, false);
   assert.deepEqual(model.pieces, [2, 5]);
   store.pauseUntil = 0; // the pointer rests until the pause is over
@@ -150,7 +150,7 @@ for (const sendFirst of [
   assert.deepEqual(model.pieces, [2, 5, 6]);
 }
 
-// A state from another page is taken over, whatever its serial; our own echo is not.
+// A state from another page is adopted, whatever its serial; the echo of our own is not.
 {
   const { model, store } = makeStore();
   store.change({ pieces: 2 });
@@ -160,11 +160,11 @@ for (const sendFirst of [
   assert.equal(store.state.pieces, 6);
 }
 
-// A state that Python sets is taken over, is not sent back, and can be undone.
+// A state that Python sets is adopted, is not sent back, and can be undone.
 {
   const { model, store } = makeStore();
   model.set("_state", stateOf(9));
-  model.set("_answer", { serial: null });
+  model.set("_result", { serial: null });
   assert.equal(store.state.pieces, 9);
   assert.equal(model.sent.length, 0);
   store.undo();

@@ -1,4 +1,4 @@
-"""The page's mathematics against the Python that it repeats: both in float64."""
+"""The page's mathematics against the Python that it repeats, both in float64."""
 
 import base64
 import json
@@ -24,11 +24,11 @@ from lzu_viz.geometry.resampling import pixel_centres
 
 Array = NDArray[Any]
 Numbers = dict[str, Any]
-Said = dict[str, Array]
+Quantities = dict[str, Array]
 
 STATES = 400
 FEW = 80
-"""The first so many of them show every planted fault."""
+"""Number of the first states that are enough to detect every planted fault."""
 
 TOLERANCE = {
     "saliency": 1e-12,
@@ -51,11 +51,11 @@ TOLERANCE = {
 
 @dataclass
 class Case:
-    """One state: as the page gets it, and the warp that Python makes of it."""
+    """One state in the page's format, and the warp that Python computes from it."""
 
     state: Numbers
     warp: Warp
-    saliency_policy: Tensor | None
+    saliency_map: Tensor | None
     picture: Tensor
 
 
@@ -86,13 +86,13 @@ def random_case(index: int) -> Case:
 
 
 def attracted(draw: random.Random, state: Numbers) -> tuple[Tensor, Warp]:
-    """A warp made of a saliency map, perhaps part of the way; the page makes both itself."""
+    """Return a saliency map and its warp, sometimes morphed; the page computes both itself."""
     size = (draw.randint(2, 40), draw.randint(2, 64))
     pieces = (round(log_uniform(draw, 1.6, 64)), round(log_uniform(draw, 1.6, 64)))
     fwhm = (log_uniform(draw, 0.05, 1), log_uniform(draw, 0.05, 1))
     separable, anti_crop = draw.random() < 0.5, draw.random() < 0.6
     amount = draw.choice([0.0, 1.0, 1.0, 1.0, draw.random()])
-    saliency_map, state["look"] = random_look(draw, size)
+    saliency_map, state["saliency"] = random_saliency(draw, size)
     state |= {"fwhm": fwhm, "separable": separable, "antiCrop": anti_crop, "morph": amount}
     state["size"] = {"rows": size[0], "columns": size[1]}
     return saliency_map, Warp.from_saliency(saliency_map, pieces, fwhm, separable, anti_crop).morph(
@@ -101,7 +101,7 @@ def attracted(draw: random.Random, state: Numbers) -> tuple[Tensor, Warp]:
 
 
 def from_grid(draw: random.Random, index: int, kind: str, state: Numbers) -> Warp:
-    """A warp of nodes from outside, which may be folded, or a hair from it."""
+    """Return a warp with given nodes, which may be folded or nearly folded."""
     pieces = (draw.randint(2, 30), draw.randint(2, 30))
     grid = random_warp(draw.choice(KINDS), index, pieces).grid.double()
     generator = torch.Generator().manual_seed(index)
@@ -117,17 +117,17 @@ def from_grid(draw: random.Random, index: int, kind: str, state: Numbers) -> War
 
 
 def almost_folding(grid: Tensor, push: Tensor) -> float:
-    """How far the nodes may go: a hair further, and one piece is a triangle."""
+    """Return the largest fraction of `push` that the nodes can move without folding a piece."""
     low, high = 0.0, 1.0
     for _ in range(30):
         middle = (low + high) / 2
-        whole = float(bilinear.least_determinant(grid + middle * push).min()) > 1e-6
-        low, high = (middle, high) if whole else (low, middle)
+        invertible = float(bilinear.least_determinant(grid + middle * push).min()) > 1e-6
+        low, high = (middle, high) if invertible else (low, middle)
     return low
 
 
 def points_of_flattest_piece(draw: random.Random, warp: Warp) -> list[list[float]]:
-    """Source points close to its corners: at one of them it has all but folded."""
+    """Return source points close to the corners of the piece that is closest to a fold."""
     rows, columns = warp.pieces
     row, column = divmod(int(bilinear.least_determinant(warp.grid).argmin()), columns)
     places = []
@@ -139,48 +139,48 @@ def points_of_flattest_piece(draw: random.Random, warp: Warp) -> list[list[float
 
 
 def random_points(draw: random.Random) -> list[list[Any]]:
-    """Points in and around the frame, on its edges and corners, and nowhere."""
+    """Return points in and around the frame, on its edges and corners, and non-finite ones."""
     inside = [[draw.uniform(-1.05, 1.05), draw.uniform(-1.05, 1.05)] for _ in range(30)]
     edges = [[side, draw.uniform(-1, 1)] for side in (-1.0, 1.0) for _ in range(3)]
     corners = [[x, y] for x in (-1.0, 1.0) for y in (-1.0, 1.0)]
-    nowhere = [["NaN", 0.5], [0.5, "NaN"], ["Infinity", 0], [0, "-Infinity"]]
-    return [*inside, *edges, *([y, x] for x, y in edges), *corners, *nowhere]
+    non_finite = [["NaN", 0.5], [0.5, "NaN"], ["Infinity", 0], [0, "-Infinity"]]
+    return [*inside, *edges, *([y, x] for x, y in edges), *corners, *non_finite]
 
 
 def log_uniform(draw: random.Random, low: float, high: float) -> float:
     return math.exp(draw.uniform(math.log(low), math.log(high)))
 
 
-def random_look(
+def random_saliency(
     draw: random.Random,
     size: tuple[int, int],
     kinds: tuple[str, ...] = ("foveas", "boxes", "pixels", "mix"),
 ) -> tuple[Tensor, Numbers]:
-    """A saliency map in Python, and what the page makes the same map of."""
+    """Return a saliency map of Python, and the arguments from which the page computes it."""
     kind = draw.choice(kinds)
     if kind == "mix":
-        looks = [random_look(draw, size, kinds[:-1]) for _ in range(draw.randint(1, 3))]
-        given = {"weights": [draw.random() + 0.01 for _ in looks]} if draw.random() < 0.7 else {}
-        mixed = saliency.mix(*(each for each, _ in looks), **given)
-        return mixed, {"kind": kind, "looks": [each for _, each in looks]} | given
+        maps = [random_saliency(draw, size, kinds[:-1]) for _ in range(draw.randint(1, 3))]
+        weights = {"weights": [draw.random() + 0.01 for _ in maps]} if draw.random() < 0.7 else {}
+        mixed = saliency.mix(*(saliency_map for saliency_map, _ in maps), **weights)
+        return mixed, {"kind": kind, "maps": [recipe for _, recipe in maps]} | weights
     if kind == "foveas":
         return random_foveas(draw, size)
     corners = [[draw.uniform(-1, 0.9), draw.uniform(-1, 0.9)] for _ in range(draw.randint(0, 6))]
     boxes = [[x, y, draw.uniform(x, 1), draw.uniform(y, 1)] for x, y in corners]
     tensor = torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4)
     amplitude = draw.uniform(0, 3)
-    given = {"kind": kind, "boxes": boxes, "amplitude": amplitude}
+    recipe = {"kind": kind, "boxes": boxes, "amplitude": amplitude}
     if kind == "boxes":
         relative_sigma = log_uniform(draw, 0.1, 2)
         saliency_map = saliency.from_boxes_scale_free(tensor, amplitude, relative_sigma, size)
-        return saliency_map, given | {"spread": relative_sigma}
+        return saliency_map, recipe | {"spread": relative_sigma}
     bandwidth, frame = log_uniform(draw, 1, 100), [draw.randint(100, 900), draw.randint(100, 1600)]
     saliency_map = saliency.from_boxes(tensor, amplitude, bandwidth, frame=frame, size=size)
-    return saliency_map, given | {"bandwidth": bandwidth, "frame": frame}
+    return saliency_map, recipe | {"bandwidth": bandwidth, "frame": frame}
 
 
 def random_foveas(draw: random.Random, size: tuple[int, int]) -> tuple[Tensor, Numbers]:
-    """Some have one width for each fovea, some one (rows, columns) for all; some have none."""
+    """Return a map of foveas: each with its own width, all with one (rows, columns), or none."""
     count = draw.randint(0, 4)
     if count == 0:
         return saliency.uniform(size), {"kind": "foveas", "foveas": [], "strength": draw.random()}
@@ -206,22 +206,22 @@ def random_foveas(draw: random.Random, size: tuple[int, int]) -> tuple[Tensor, N
     return saliency_map, {"kind": "foveas", "foveas": foveas, "strength": strength}
 
 
-# --- what Python says, what the page says --------------------------------------------------------
+# --- results of Python and of the page -----------------------------------------------------------
 
 
 def image(pixels: Array) -> Tensor:
-    """An RGBA picture as `1 3 h w` in 0..1."""
+    """Return an RGBA picture as `1 3 h w` in 0..1."""
     return torch.from_numpy(pixels[..., :3].copy()).permute(2, 0, 1)[None].double() / 255
 
 
 def bytes_of(picture: Tensor) -> Tensor:
-    """`1 3 h w` in 0..1 as RGBA in 0..255, not rounded."""
+    """Return `1 3 h w` in 0..1 as RGBA in 0..255, not rounded."""
     opaque = torch.ones_like(picture[:, :1])
     return 255 * torch.cat([picture, opaque], dim=1)[0].permute(1, 2, 0)
 
 
-def python_says(case: Case) -> Said:
-    """Everything that Python gives; of a folded warp, no inverse."""
+def python_results(case: Case) -> Quantities:
+    """Return all quantities as Python computes them; for a folded warp without its inverse."""
     warp, state = case.warp, case.state
     points = torch.tensor([[float(x) for x in point] for point in state["points"]])[None]
     size = state["size_of_maps"]
@@ -234,8 +234,8 @@ def python_says(case: Case) -> Said:
         "source_map": warp.source_map(size)[0],
         "zoomed": bytes_of(zoomed),
     }
-    if case.saliency_policy is not None:
-        expected["saliency"] = case.saliency_policy[0, 0]
+    if case.saliency_map is not None:
+        expected["saliency"] = case.saliency_map[0, 0]
     if not len(warp.folds()):
         fill = torch.tensor(state["fill"])[:, None, None] / 255
         unzoomed = torch.where(warp.coverage(size)[:, None], warp.unzoom(case.picture, size), fill)
@@ -248,12 +248,12 @@ def python_says(case: Case) -> Said:
     return {name: tensor.numpy() for name, tensor in expected.items()}
 
 
-def ask(cases: list[Case], fault: tuple[str, str] | None = None) -> list[Said]:
-    """What the page says to these states, all in one process of Node; each array is flat.
+def page_results(cases: list[Case], fault: tuple[str, str] | None = None) -> list[Quantities]:
+    """Return all quantities as the page computes them, as flat arrays, by one process of Node.
 
     Args:
         cases: the states.
-        fault: a text of the front end, and what it is replaced by.
+        fault: a text of the front end, and its replacement.
     """
     states = json.dumps([case.state for case in cases])
     with TemporaryDirectory() as folder:
@@ -261,45 +261,45 @@ def ask(cases: list[Case], fault: tuple[str, str] | None = None) -> list[Said]:
         if fault is not None:
             path = Path(folder) / module_with(fault[0]).name
             path.write_text(path.read_text(encoding="utf-8").replace(*fault), encoding="utf-8")
-        answers = json.loads(run_driver("driver.mjs", Path(folder), states))
+        results = json.loads(run_driver("driver.mjs", Path(folder), states))
     return [
         {
             name: np.frombuffer(
                 base64.b64decode(text), np.uint8 if name in ("zoomed", "unzoomed") else np.float64
             )
-            for name, text in answer.items()
+            for name, text in result.items()
         }
-        for answer in answers
+        for result in results
     ]
 
 
 def module_with(text: str) -> Path:
-    """The module of the front end that holds this text, once."""
+    """Return the only module of the front end that contains this text, once."""
     counts = {path: path.read_text(encoding="utf-8").count(text) for path in FRONT.glob("*.js")}
     assert sum(counts.values()) == 1, counts
     return max(counts, key=lambda path: counts[path])
 
 
-def error(heard: Array, expected: Array) -> float:
-    """The worst error; infinite where only one of the two is NaN."""
+def error(actual: Array, expected: Array) -> float:
+    """Return the largest error; infinite where only one of the two is NaN."""
     expected = expected.reshape(-1)
-    if heard.shape != expected.shape or (np.isnan(heard) != np.isnan(expected)).any():
+    if actual.shape != expected.shape or (np.isnan(actual) != np.isnan(expected)).any():
         return math.inf
-    return float(np.nanmax(np.abs(heard - expected), initial=0))
+    return float(np.nanmax(np.abs(actual - expected), initial=0))
 
 
-def worst(expected: list[Said], heard: list[Said]) -> dict[str, float]:
-    """The worst error of each quantity over all states."""
+def worst(expected: list[Quantities], actual: list[Quantities]) -> dict[str, float]:
+    """Return the largest error of each quantity over all states."""
     errors = dict.fromkeys(TOLERANCE, 0.0)
-    for wanted, answer in zip(expected, heard, strict=True):
-        for name in wanted:
-            errors[name] = max(errors[name], error(answer[name], wanted[name]))
+    for expected_case, actual_case in zip(expected, actual, strict=True):
+        for name, quantity in expected_case.items():
+            errors[name] = max(errors[name], error(actual_case[name], quantity))
     return errors
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _exact() -> Iterator[None]:
-    """Float64 throughout, also where Python takes the default; small sums in one thread."""
+    """Use float64 as the default of torch, and one thread."""
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
@@ -314,55 +314,57 @@ def cases() -> list[Case]:
 
 
 @pytest.fixture(scope="module")
-def expected(cases: list[Case]) -> list[Said]:
-    return [python_says(case) for case in cases]
+def expected(cases: list[Case]) -> list[Quantities]:
+    return [python_results(case) for case in cases]
 
 
 @pytest.fixture(scope="module")
-def heard(cases: list[Case]) -> list[Said]:
-    return ask(cases)
+def actual(cases: list[Case]) -> list[Quantities]:
+    return page_results(cases)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantity", TOLERANCE)
-def test_the_page_says_what_python_says(
-    quantity: str, expected: list[Said], heard: list[Said]
+def test_the_page_says_what_python_results(
+    quantity: str, expected: list[Quantities], actual: list[Quantities]
 ) -> None:
-    error = worst(expected, heard)[quantity]
+    error = worst(expected, actual)[quantity]
     print(f"{quantity}: {error:.1e}")
     assert error <= TOLERANCE[quantity]
 
 
-def test_the_states_are_of_all_kinds(cases: list[Case], expected: list[Said]) -> None:
-    """Enough of each kind among those that a planted fault is shown."""
+def test_the_states_are_of_all_kinds(cases: list[Case], expected: list[Quantities]) -> None:
+    """The states by which planted faults are detected include enough of each kind."""
     few = list(zip(cases[:FEW], expected, strict=False))
     kinds: dict[str, list[bool]] = {
         "separable": [case.warp.separable for case, _ in few],
         "not separable": [not case.warp.separable for case, _ in few],
-        "from a grid": [case.saliency_policy is None for case, _ in few],
-        "folded": [len(each["folds"]) > 0 for _, each in few],
+        "from a grid": [case.saliency_map is None for case, _ in few],
+        "folded": [len(quantities["folds"]) > 0 for _, quantities in few],
         "not all of the source in view": [
-            bool(np.isnan(each.get("zoomed_map", [])).any()) for _, each in few
+            bool(np.isnan(quantities.get("zoomed_map", [])).any()) for _, quantities in few
         ],
         "morphed": [0 < case.state.get("morph", 0) < 1 for case, _ in few],
         "antialiased": [case.state["antialias"] for case, _ in few],
     }
-    assert {kind: sum(there) for kind, there in kinds.items() if sum(there) < 3} == {}
+    assert {kind: sum(flags) for kind, flags in kinds.items() if sum(flags) < 3} == {}
 
 
-def test_a_folded_warp_is_undone_where_it_is_whole(cases: list[Case], heard: list[Said]) -> None:
-    """Python refuses it. The page answers for the other pieces, and every answer holds."""
-    answers, holes = 0, 0
-    for case, answer in zip(cases, heard, strict=True):
+def test_a_folded_warp_is_undone_where_it_is_whole(
+    cases: list[Case], actual: list[Quantities]
+) -> None:
+    """Python rejects it. The page inverts the other pieces, and each point maps back to itself."""
+    inverted, holes = 0, 0
+    for case, result in zip(cases, actual, strict=True):
         if len(case.warp.folds()) == 0:
             continue
         rows, columns = case.state["size_of_maps"]
-        zoomed = torch.tensor(answer["zoomed_map"]).view(1, -1, 2)
+        zoomed = torch.tensor(result["zoomed_map"]).view(1, -1, 2)
         centres = pixel_centres((rows, columns)).flatten(1, 2)
-        there = zoomed.isfinite().all(dim=-1)
-        torch.testing.assert_close(case.warp.to_source(zoomed)[there], centres[there])
-        answers, holes = answers + int(there.sum()), holes + int((~there).sum())
-    assert answers > 1000
+        finite = zoomed.isfinite().all(dim=-1)
+        torch.testing.assert_close(case.warp.to_source(zoomed)[finite], centres[finite])
+        inverted, holes = inverted + int(finite.sum()), holes + int((~finite).sum())
+    assert inverted > 1000
     assert holes > 100
 
 
@@ -427,9 +429,9 @@ FAULTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_seen(fault: str, cases: list[Case], expected: list[Said]) -> None:
+def test_a_planted_fault_is_seen(fault: str, cases: list[Case], expected: list[Quantities]) -> None:
     quantity, right, wrong = FAULTS[fault]
-    errors = worst(expected[:FEW], ask(cases[:FEW], (right, wrong)))
+    errors = worst(expected[:FEW], page_results(cases[:FEW], (right, wrong)))
     assert errors[quantity] > TOLERANCE[quantity]
 
 

@@ -1,4 +1,4 @@
-"""Figures that follow controls, and races that are watched."""
+"""Interactive figures, training monitors and progress bars."""
 
 import io
 
@@ -52,7 +52,7 @@ def test_without_a_kernel_a_picture_stays() -> None:
 
 
 class Steps:
-    """As a training: a loss a step."""
+    """Stands in for a training: yields one loss per step."""
 
     def __init__(self, count: int) -> None:
         self.count, self.losses = count, []
@@ -68,21 +68,21 @@ class Steps:
 
 @pytest.mark.slow
 def test_a_race_trains_all_to_the_end_and_shows_it() -> None:
-    runners = {"uniform": Steps(5), "lzu": Steps(5)}
-    shown = TrainingMonitor(runners)  # type: ignore[arg-type]
+    trainings = {"uniform": Steps(5), "lzu": Steps(5)}
+    shown = TrainingMonitor(trainings)  # type: ignore[arg-type]
     before = shown.picture
     shown.run()
-    assert [len(each.losses) for each in runners.values()] == [5, 5]
+    assert [len(training.losses) for training in trainings.values()] == [5, 5]
     assert shown.picture != before
     assert repr(shown) == "TrainingMonitor(uniform, lzu: 5 of 5 steps)"
     assert shown._repr_mimebundle_()[0]["image/jpeg"]
-    assert smoothed(runners["lzu"].losses)[-1] < 1
+    assert smoothed(trainings["lzu"].losses)[-1] < 1
 
 
 def test_trainings_must_have_equally_many_steps() -> None:
-    with pytest.raises(ValueError, match=r"equally many steps, got \[3, 4\]"):
+    with pytest.raises(ValueError, match=r"same number of steps, got \[3, 4\]"):
         TrainingMonitor({"a": Steps(3), "b": Steps(4)})  # type: ignore[dict-item]
-    with pytest.raises(ValueError, match="got none"):
+    with pytest.raises(ValueError, match="at least one training, got none"):
         TrainingMonitor({})
 
 
@@ -101,7 +101,7 @@ def test_what_takes_long_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
         return Handle()
 
     monkeypatch.setattr("lzu_viz.widgets.progress.display", display)
-    stands = [(step, shown[0].value) for step in watch("abc", 3)]
-    assert stands == [("a", 0), ("b", 1), ("c", 2)]
+    values = [(step, shown[0].value) for step in watch("abc", 3)]
+    assert values == [("a", 0), ("b", 1), ("c", 2)]
     assert (shown[0].max, shown[0].value, shown[0].description) == (3, 3, "measuring")
     assert updates == [{"text/plain": "measured 3 of 3"}]

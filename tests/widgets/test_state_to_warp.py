@@ -28,11 +28,11 @@ IMAGE = far_person(place=(0.2, 0.4), height=0.6, size=(128, 192)).image
 
 
 def random_state(draw: random.Random) -> State:
-    """A state of any kind, often with moved nodes, which may fold its grid."""
+    """Return a state of any kind, often with moved nodes, which may fold its grid."""
     kind = draw.choice(saliency_kinds())
     pieces = draw.choice([2, 5, 16, 33, 64])
     separable = draw.random() < 0.5
-    spots = [draw.randint(0, pieces) for _ in range(8)]
+    indices = [draw.randint(0, pieces) for _ in range(8)]
     return State(
         kind=kind,
         foveas=tuple(
@@ -56,7 +56,7 @@ def random_state(draw: random.Random) -> State:
         if separable
         else tuple(
             Node(row, column, draw.gauss(0, 0.05), draw.gauss(0, 0.05))
-            for row, column in {(spots[0], spots[1]), (spots[2], spots[3])}
+            for row, column in {(indices[0], indices[1]), (indices[2], indices[3])}
         ),
         network=draw.choice(["segmenter", "detector"]),
     )
@@ -64,10 +64,10 @@ def random_state(draw: random.Random) -> State:
 
 @pytest.mark.slow
 def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
-    """Also of states whose saliency only the kernel can find, and of folded grids."""
+    """Also for states whose saliency only the kernel can compute, and for folded grids."""
     states = [random_state(random.Random(index)) for index in range(150)]
     rows, columns = IMAGE.shape[-2:]
-    given = []
+    requests = []
     for state in states:
         saliency_map = None
         if state.kind in ("edges", "network"):
@@ -78,41 +78,43 @@ def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
                 "cells": cells.flatten().tolist(),
             }
         size = {"width": columns, "height": rows}
-        given.append({"state": state.to_page(), "size": size, "found": saliency_map})
-    answers = json.loads(run_node("states.mjs", tmp_path, json.dumps(given)))
+        requests.append({"state": state.to_page(), "size": size, "photoSaliency": saliency_map})
+    results = json.loads(run_node("states.mjs", tmp_path, json.dumps(requests)))
     folded = 0
-    for state, answer in zip(states, answers, strict=True):
+    for state, result in zip(states, results, strict=True):
         saliency_map, warp = warp_of(state, IMAGE)
-        close(answer["saliency"], saliency_map, 1e-5 * float(saliency_map.amax()))
-        close(answer["grid"], warp.grid, 2e-5)
+        close(result["saliency"], saliency_map, 1e-5 * float(saliency_map.amax()))
+        close(result["grid"], warp.grid, 2e-5)
         if is_clear_of_folding(warp):
-            assert answer["folds"] == warp.folds()[:, 1:].tolist()
-            folded += len(answer["folds"]) > 0
+            assert result["folds"] == warp.folds()[:, 1:].tolist()
+            folded += len(result["folds"]) > 0
     assert folded > 10
     assert {state.kind for state in states} == {*saliency_kinds()}
 
 
-def close(heard: list[float], said: Tensor, tolerance: float) -> None:
-    wanted = said.flatten().double()
-    assert (torch.tensor(heard, dtype=torch.float64) - wanted).abs().max() <= tolerance
+def close(actual: list[float], expected: Tensor, tolerance: float) -> None:
+    difference = torch.tensor(actual, dtype=torch.float64) - expected.flatten().double()
+    assert difference.abs().max() <= tolerance
 
 
 def is_clear_of_folding(warp: Warp) -> bool:
-    """Whether no piece is so nearly folded that rounding decides."""
+    """Return whether no piece is so nearly folded that rounding decides."""
     minimum = bilinear.least_determinant(warp.grid)
     return bool((minimum.abs() > 1e-4).all())
 
 
 def test_strength_is_the_share_of_what_is_looked_at() -> None:
-    """Whatever the kind: so much of the saliency stands above the even floor."""
+    """For every kind, this fraction of the saliency is above the uniform floor."""
     for kind in saliency_kinds():
         state = State(kind=kind, strength=60, network="detector")
-        saliency_map, even = saliency_of(state, IMAGE), saliency.uniform(saliency_size(state))
+        saliency_map, uniform = saliency_of(state, IMAGE), saliency.uniform(saliency_size(state))
         pure = saliency_of(replace(state, strength=98), IMAGE)
-        share = float(((saliency_map - even) * (pure - even)).sum() / (pure - even).square().sum())
-        assert share == pytest.approx(0.6 / 0.98, abs=0.02), kind
+        fraction = float(
+            ((saliency_map - uniform) * (pure - uniform)).sum() / (pure - uniform).square().sum()
+        )
+        assert fraction == pytest.approx(0.6 / 0.98, abs=0.02), kind
         flat = saliency_of(replace(state, strength=0), IMAGE)
-        assert torch.allclose(flat, even, rtol=1e-3), kind
+        assert torch.allclose(flat, uniform, rtol=1e-3), kind
 
 
 def test_boxes_draw_the_eye_in_either_unit() -> None:
@@ -137,7 +139,7 @@ def test_bandwidth_in_pixels_depends_on_the_frame_and_a_spread_does_not() -> Non
 
 
 def test_a_network_shows_where_to_look() -> None:
-    """It sees a person that is near, and the saliency lies on her."""
+    """It detects a large person, and the saliency lies on her."""
     scene = far_person(place=(0.5, 0.0), height=0.8, size=(256, 384))
     for network in ("segmenter", "detector"):
         state = State(kind="network", network=network, input_size=320)

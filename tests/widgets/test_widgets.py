@@ -1,7 +1,7 @@
-"""The explorer without a browser: every control from end to end, and what happens when it fails.
+"""The explorer without a browser: every control over its whole range, and invalid states.
 
-What the page says arrives as a change of the trait `_state`; `set_state` is the call by which
-ipywidgets makes it.
+A message of the page arrives as a change of the trait `_state`, which ipywidgets makes by calling
+`set_state`.
 """
 
 import base64
@@ -25,7 +25,7 @@ from lzu_viz.datasets.scenes import SCENES, Scene, far_person
 from lzu_viz.widgets import Box, Explorer, Fovea, Node, State, explore, front, to_html
 from lzu_viz.widgets import explorer as module
 from lzu_viz.widgets.front import FOLDER, STATIC, WIDGET, bundle, modules
-from lzu_viz.widgets.protocol import NOTHING, maps_to_page
+from lzu_viz.widgets.protocol import NO_VALUE, maps_to_page
 from lzu_viz.widgets.state import Control, controls, lists
 from lzu_viz.widgets.state_to_warp import warp_of
 from lzu_viz.widgets.views import VIEWS
@@ -46,13 +46,13 @@ def explorer(scene: Scene) -> Explorer:
     return Explorer(scene)
 
 
-def say(explorer: Explorer, state: Any, serial: int = 1) -> None:
-    """Let the page say a state."""
+def send(explorer: Explorer, state: Any, serial: int = 1) -> None:
+    """Send a state as the page does."""
     explorer.set_state({"_state": {**state, "serial": serial}})
 
 
 def positions(control: Control) -> list[Any]:
-    """Return a control's positions from end to end."""
+    """Return positions of a control over its whole range."""
     if control.options:
         return list(control.options)
     if not control.step:
@@ -63,7 +63,7 @@ def positions(control: Control) -> list[Any]:
 
 
 def with_control(state: State, name: str, value: Any) -> State:
-    """The state with one control moved, and with what has to go along with it."""
+    """Return the state with one control moved, and with the changes that this requires."""
     name, _, part = name.partition(".")
     if name == "nodes":
         state = replace(state, separable=False, hand="nodes", pieces=64)
@@ -76,7 +76,7 @@ def with_control(state: State, name: str, value: Any) -> State:
 
 
 def situations(state: State, control: Control) -> list[State]:
-    """The states in which a control is shown."""
+    """Return states in which a control is shown."""
     if control.when is None:
         return [state]
     field, values = control.when
@@ -101,7 +101,7 @@ def test_state_is_frozen_and_checked() -> None:
 
 def test_nodes_are_moved_only_where_there_are_some() -> None:
     node = Node(9, 9, 0.1, 0.1)
-    with pytest.raises(ValueError, match="only where separable is False"):
+    with pytest.raises(ValueError, match="only if separable is False"):
         State(nodes=(node,))
     with pytest.raises(ValueError, match="must lie on the grid of 8 pieces"):
         State(nodes=(node,), separable=False, pieces=8)
@@ -110,11 +110,11 @@ def test_nodes_are_moved_only_where_there_are_some() -> None:
 
 def test_every_control_says_what_it_does_and_where() -> None:
     assert len({control.name for control in CONTROLS}) == len(CONTROLS)
-    names = {each.name for each in CONTROLS}
+    names = {control.name for control in CONTROLS}
     for control in CONTROLS:
         assert control.label
         assert control.legend
-        assert control.group in ("Where to look", "Warp", "Network")
+        assert control.group in ("Saliency", "Warp", "Network")
         if control.when:
             field, values = control.when
             assert field in names
@@ -155,21 +155,21 @@ GARBAGE: list[Any] = [
 def test_garbage_from_the_page_changes_nothing_and_is_answered(
     explorer: Explorer, sent: Any
 ) -> None:
-    before, shown = explorer.state, explorer._answer
-    say(explorer, sent, serial=5)
-    assert explorer._answer["error"]
-    assert explorer._answer["serial"] == 5  # or the page would wait for ever
-    assert explorer._answer["zoom"] == shown["zoom"]
+    before, result = explorer.state, explorer._result
+    send(explorer, sent, serial=5)
+    assert explorer._result["error"]
+    assert explorer._result["serial"] == 5  # the page waits for this serial
+    assert explorer._result["zoom"] == result["zoom"]
     assert explorer.state == before
-    say(explorer, before.at(x=0.5).to_page(), serial=6)
-    assert "error" not in explorer._answer
+    send(explorer, before.at(x=0.5).to_page(), serial=6)
+    assert "error" not in explorer._result
     assert explorer.state.foveas[0].x == 0.5
 
 
 def test_every_control_from_end_to_end(explorer: Explorer) -> None:
-    """Each control, moved as a page moves it: all is finite, and the answer is of that state.
+    """Each control, moved as by the page: the result is finite and belongs to that state.
 
-    A node that is moved as far as it goes folds the grid; then the last answer stays.
+    A node that is moved too far folds the grid; then the last result stays.
     """
     start, serial, folded = explorer.state, 0, 0
     for control in CONTROLS:
@@ -177,19 +177,19 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
             for value in positions(control):
                 serial += 1
                 last = explorer.result
-                wanted = with_control(situation, control.name, value)
-                say(explorer, wanted.to_page(), serial)
-                assert explorer.state == wanted
-                answer, result = explorer._answer, explorer.result
-                assert answer["serial"] == serial
-                if "error" in answer:
-                    assert "folded" in answer["error"]
+                expected = with_control(situation, control.name, value)
+                send(explorer, expected.to_page(), serial)
+                assert explorer.state == expected
+                message, result = explorer._result, explorer.result
+                assert message["serial"] == serial
+                if "error" in message:
+                    assert "folded" in message["error"]
                     assert control.name in ("nodes.dx", "nodes.dy")
                     assert result is last
                     folded += 1
                     continue
-                assert result.state == wanted
-                assert answer["state"] == wanted.to_page()
+                assert result.state == expected
+                assert message["state"] == expected.to_page()
                 for number in (
                     result.peak_magnification,
                     result.error_rms,
@@ -199,7 +199,7 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
                     assert math.isfinite(number)
                 assert result.round_trip_error < 0.01
                 assert result.zoomed.isfinite().all()
-                assert (result.zoom.iou is None) == (wanted.network == "none")
+                assert (result.zoom.iou is None) == (expected.network == "none")
                 assert 0 <= (result.zoom.iou or 0) <= 1
                 assert len(result.warp.folds()) == 0
     assert folded > 2
@@ -208,26 +208,26 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
 def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
     sent = State().to_page()
     box = {"x": 0, "y": 0, "width": 20, "height": 30}
-    whole = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
+    integers = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
     for kind in ("foveas", "boxes"):
-        say(explorer, {**sent, **whole, "kind": kind})
-        assert "error" not in explorer._answer
+        send(explorer, {**sent, **integers, "kind": kind})
+        assert "error" not in explorer._result
         assert explorer.state == State(kind=kind)
 
 
 def test_setting_the_state_tells_the_page(explorer: Explorer) -> None:
-    wanted = replace(explorer.state.at(x=-0.5), pieces=8, network="detector")
-    explorer.state = wanted
-    assert explorer._state == wanted.to_page()
-    assert explorer._answer["state"] == wanted.to_page()
-    assert explorer.state == wanted
+    expected = replace(explorer.state.at(x=-0.5), pieces=8, network="detector")
+    explorer.state = expected
+    assert explorer._state == expected.to_page()
+    assert explorer._result["state"] == expected.to_page()
+    assert explorer.state == expected
 
 
 def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(module, "explore", lambda *given: calls.append(given) or explore(*given))
+    monkeypatch.setattr(module, "explore", lambda *args: calls.append(args) or explore(*args))
     explorer.state = State(pieces=5)
-    say(explorer, State(pieces=6).to_page())
+    send(explorer, State(pieces=6).to_page())
     assert len(calls) == 2
     Explorer(explorer.ground_truth)
     assert len(calls) == 3
@@ -235,15 +235,17 @@ def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_page_gets_what_it_needs(scene: Scene) -> None:
     explorer = Explorer(scene, views=("source", "saliency"))
-    assert [each["name"] for each in explorer._views] == ["source", "saliency"]
+    assert [view["name"] for view in explorer._views] == ["source", "saliency"]
     assert explorer._views[1]["unit"] == "times the mean"
     assert len(explorer._colours["map"]) == 3 * 256
     photo = Image.open(io.BytesIO(explorer._photo))
     assert photo.size == (384, 256)
-    assert [each["name"] for each in explorer._controls] == [each.name for each in CONTROLS]
-    assert all(each["label"] and each["legend"] for each in explorer._controls)
+    assert [control["name"] for control in explorer._controls] == [
+        control.name for control in CONTROLS
+    ]
+    assert all(control["label"] and control["legend"] for control in explorer._controls)
     assert explorer._truth["box"] == scene.box[0].tolist()
-    for picture in (explorer._truth["outline"], explorer._answer["zoom"]["mask"]):
+    for picture in (explorer._truth["outline"], explorer._result["zoom"]["mask"]):
         overlay = Image.open(io.BytesIO(picture)).convert("RGBA")
         assert overlay.width / overlay.height == pytest.approx(1.5, abs=0.01)
     line = np.asarray(Image.open(io.BytesIO(explorer._truth["outline"])).convert("RGBA"))[..., 3]
@@ -263,7 +265,7 @@ def test_bundles_hold_every_module_and_import_none() -> None:
 
 
 def test_a_bundle_behaves_as_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all kinds of import and export; what a module does not export stays its own."""
+    """For all kinds of imports and exports; names that are not exported stay private."""
     sources = {
         "names.js": "/** Not code:\nexport const c = 5;\n */\n"
         "const own = 1;\nexport const a = own;\nexport function b() {\n  return 2;\n}\n"
@@ -298,22 +300,22 @@ def test_views_are_those_there_are(scene: Scene) -> None:
         explorer = Explorer(scene, views=(name,))
         (shown,) = explorer._views
         assert shown == {"name": name, **asdict(view)}
-        assert (name in explorer._answer["maps"]) == (name in MAPS)
+        assert (name in explorer._result["maps"]) == (name in MAPS)
         assert np.asarray(explorer.still()).std() > 10
     for views in ((), ("source", "oracle"), "source"):
-        with pytest.raises(ValueError, match="views must be some of"):
+        with pytest.raises(ValueError, match="views must be a sequence of at least 1 of the names"):
             Explorer(scene, views=views)
-    with pytest.raises(ValueError, match="named once"):
+    with pytest.raises(ValueError, match="must not contain a name twice"):
         Explorer(scene, views=("source", "source"))
 
 
 def test_controls_are_those_that_are_chosen(scene: Scene) -> None:
     explorer = Explorer(scene, controls=("strength", "boxes"))
-    shown = [each["name"] for each in explorer._controls if each["shown"]]
+    shown = [control["name"] for control in explorer._controls if control["shown"]]
     assert shown == ["boxes.x", "boxes.y", "boxes.width", "boxes.height", "strength"]
     assert len(explorer._controls) == len(CONTROLS)  # gestures need the ranges of all
-    assert not any(each["shown"] for each in Explorer(scene, controls=())._controls)
-    with pytest.raises(ValueError, match="controls must be some of"):
+    assert not any(control["shown"] for control in Explorer(scene, controls=())._controls)
+    with pytest.raises(ValueError, match="controls must be a sequence of at least 0"):
         Explorer(scene, controls=("zoominess",))
 
 
@@ -329,12 +331,12 @@ def test_morph_bends_the_sheet_step_by_step() -> None:
     image = torch.rand(1, 3, 20, 30)
     for separable in (True, False):
         state = State(separable=separable)
-        whole, identity = warp_of(state, image)[1], Warp.identity((32, 32))
+        full, identity = warp_of(state, image)[1], Warp.identity((32, 32))
         for morph in (0.0, 0.3, 1.0):
             half = warp_of(replace(state, morph=morph), image)[1]
             assert half.separable == separable
-            wanted = torch.lerp(identity.grid, whole.grid, morph)
-            assert torch.allclose(half.grid, wanted, atol=1e-6)
+            expected = torch.lerp(identity.grid, full.grid, morph)
+            assert torch.allclose(half.grid, expected, atol=1e-6)
             assert len(half.folds()) == 0
     with pytest.raises(ValueError, match="between 0 and 1"):
         identity.morph(1.5)
@@ -345,12 +347,12 @@ def test_finds_the_person_that_uniform_downsampling_loses() -> None:
     assert explorer.result.uniform.iou < 0.05
     assert explorer.result.zoom.iou > 0.8
     assert explorer.result.input_pixels == 256 * 256
-    assert "uniform 0.0" in explorer._answer["lines"][0]
+    assert "uniform 0.0" in explorer._result["lines"][0]
 
 
 def test_two_foveas_share_the_saliency(scene: Scene) -> None:
     one, two = State().at(x=-0.5), State(foveas=(Fovea(x=-0.5), Fovea(x=0.5)))
-    peaks = [explore(scene.image, each, scene).peak_magnification for each in (one, two)]
+    peaks = [explore(scene.image, state, scene).peak_magnification for state in (one, two)]
     assert peaks[0] > peaks[1]
     columns = warp_of(two, scene.image)[1].magnification((4, 400))[0].amax(dim=0)
     assert columns[100] > 1.4 * columns[200]
@@ -365,39 +367,39 @@ def test_more_pieces_approximate_better(scene: Scene) -> None:
 def test_what_cannot_be_shown_leaves_the_last_answer_and_says_why(
     explorer: Explorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, result = explorer._answer, explorer.result
+    before, result = explorer._result, explorer.result
 
-    def refuse(*given: object) -> None:
+    def refuse(*_: object) -> None:
         raise ValueError("this warp is folded in 1 of 4 pieces")
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "explore", refuse)
-        say(explorer, explorer.state.at(x=0.9).to_page())
-    assert explorer._answer["error"] == "this warp is folded in 1 of 4 pieces"
-    assert explorer._answer["zoom"] == before["zoom"]
+        send(explorer, explorer.state.at(x=0.9).to_page())
+    assert explorer._result["error"] == "this warp is folded in 1 of 4 pieces"
+    assert explorer._result["zoom"] == before["zoom"]
     assert explorer.result is result
 
 
 def test_a_fold_keeps_the_last_answer_and_the_state_says_what_the_controls_say(
     explorer: Explorer,
 ) -> None:
-    before, result = explorer._answer, explorer.result
+    before, result = explorer._result, explorer.result
     explorer.state = FOLDED
     assert explorer.state == FOLDED
-    assert "folded" in explorer._answer["error"]
-    assert explorer._answer["zoom"] == before["zoom"]
-    assert explorer._answer["state"] == before["state"]  # so that the page knows it is stale
+    assert "folded" in explorer._result["error"]
+    assert explorer._result["zoom"] == before["zoom"]
+    assert explorer._result["state"] == before["state"]  # by which the page knows that it is stale
     assert explorer.result is result
     assert explorer.still().width > 500
     explorer.state = replace(FOLDED, nodes=())
-    assert "error" not in explorer._answer
+    assert "error" not in explorer._result
     assert explorer.result.state == explorer.state
 
 
 def test_an_explorer_may_begin_with_a_fold(scene: Scene) -> None:
     explorer = Explorer(scene, FOLDED)
-    assert "folded" in explorer._answer["error"]
-    with pytest.raises(ValueError, match="nothing could be shown yet"):
+    assert "folded" in explorer._result["error"]
+    with pytest.raises(ValueError, match="there is no result yet"):
         _ = explorer.result
     bundle, _ = explorer._repr_mimebundle_() or ({}, {})
     assert "application/vnd.jupyter.widget-view+json" in bundle
@@ -406,40 +408,42 @@ def test_an_explorer_may_begin_with_a_fold(scene: Scene) -> None:
 
 
 def test_saliency_that_needs_the_image_goes_to_the_page(explorer: Explorer) -> None:
-    assert explorer._answer["look"] is None
+    assert explorer._result["saliency"] is None
     for kind in ("edges", "network"):
         explorer.state = replace(explorer.state, kind=kind, columns=40)
-        saliency_map = explorer._answer["look"]
+        saliency_map = explorer._result["saliency"]
         cells = np.frombuffer(saliency_map["cells"], np.float32)
         assert (saliency_map["rows"], saliency_map["columns"]) == (20, 40)
         assert cells.sum() == pytest.approx(1, abs=1e-4)
-        # It is what stands under the strength, which the page puts on top.
+        # The page mixes it with the uniform map itself, by the strength.
         assert cells.max() * cells.size > explorer.result.saliency.amax() * cells.size * 0.99
 
 
 def test_maps_are_those_of_the_views(scene: Scene) -> None:
     explorer = Explorer(scene, State(network="detector"), views=MAPS)
-    maps = explorer._answer["maps"]
+    maps = explorer._result["maps"]
     assert set(maps) == {*MAPS}
     for name, sent in maps.items():
         values = explorer.result.maps[name]
-        heard = np.frombuffer(sent["data"], np.uint8).reshape(sent["rows"], sent["columns"])
-        assert np.abs(heard * sent["most"] / 254 - values.numpy()).max() <= sent["most"] / 254
-    assert maps["features_zoomed"]["most"] == maps["features_unzoomed"]["most"]
+        decoded = np.frombuffer(sent["data"], np.uint8).reshape(sent["rows"], sent["columns"])
+        assert (
+            np.abs(decoded * sent["maximum"] / 254 - values.numpy()).max() <= sent["maximum"] / 254
+        )
+    assert maps["features_zoomed"]["maximum"] == maps["features_unzoomed"]["maximum"]
     assert explorer.result.maps["approximation"].amax() == explorer.result.error_worst
     assert (maps["features_zoomed"]["rows"], maps["features_zoomed"]["columns"]) == (32, 32)
     explorer.state = replace(explorer.state, stride="32")
-    assert explorer._answer["maps"]["features_zoomed"]["rows"] == 8
+    assert explorer._result["maps"]["features_zoomed"]["rows"] == 8
     explorer.state = replace(explorer.state, network="none")
-    assert set(explorer._answer["maps"]) == {"approximation", "round_trip"}
+    assert set(explorer._result["maps"]) == {"approximation", "round_trip"}
     assert explorer.still().width > 500
 
 
 def test_maps_have_holes_where_there_is_no_number() -> None:
     values = torch.tensor([[0.0, 2.0], [torch.nan, 1.0]])
     sent = maps_to_page({"round_trip": values, "approximation": torch.full((1, 1), torch.nan)})
-    assert [*sent["round_trip"]["data"]] == [0, 254, NOTHING, 127]
-    assert [*sent["approximation"]["data"]] == [NOTHING]
+    assert [*sent["round_trip"]["data"]] == [0, 254, NO_VALUE, 127]
+    assert [*sent["approximation"]["data"]] == [NO_VALUE]
 
 
 def test_cropping_leaves_a_hole_in_the_round_trip(scene: Scene) -> None:
@@ -451,11 +455,11 @@ def test_cropping_leaves_a_hole_in_the_round_trip(scene: Scene) -> None:
 def test_round_trip_of_the_colours_is_small_where_one_looks(scene: Scene) -> None:
     state = Explorer(scene).state
     near = (scene.image.shape[-2] * 0.7, scene.image.shape[-1] * 0.6)
-    row, column = (round(each * 256 / 384) for each in near)
+    row, column = (round(position * 256 / 384) for position in near)
     around = (slice(row - 8, row + 8), slice(column - 8, column + 8))
     change = [
-        float(explore(scene.image, each, scene, ("round_trip",)).maps["round_trip"][around].mean())
-        for each in (replace(state, input_size=96), replace(state, input_size=96, strength=0))
+        float(explore(scene.image, zoom, scene, ("round_trip",)).maps["round_trip"][around].mean())
+        for zoom in (replace(state, input_size=96), replace(state, input_size=96, strength=0))
     ]
     assert change[0] < 0.7 * change[1]
 
@@ -477,7 +481,8 @@ def test_thresholds_let_more_or_less_through(scene: Scene) -> None:
 def test_antialias_is_for_both_ways(scene: Scene) -> None:
     state = replace(Explorer(scene).state, input_size=96)
     plain, smooth = (
-        explore(scene.image, replace(state, antialias=each), scene) for each in (False, True)
+        explore(scene.image, replace(state, antialias=antialias), scene)
+        for antialias in (False, True)
     )
     assert not torch.equal(plain.zoomed, smooth.zoomed)
     assert not torch.equal(plain.uniform.mask, smooth.uniform.mask)
@@ -493,7 +498,7 @@ def test_answers_leave_the_page_a_core(scene: Scene, monkeypatch: pytest.MonkeyP
     used = []
     monkeypatch.setattr(module.os, "cpu_count", lambda: threads)
     monkeypatch.setattr(
-        module, "explore", lambda *given: used.append(torch.get_num_threads()) or explore(*given)
+        module, "explore", lambda *args: used.append(torch.get_num_threads()) or explore(*args)
     )
     Explorer(scene)
     assert used == [max(1, threads - 1)]
@@ -503,14 +508,14 @@ def test_answers_leave_the_page_a_core(scene: Scene, monkeypatch: pytest.MonkeyP
 def test_a_fault_in_a_callback_is_not_swallowed(
     explorer: Explorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*given: object) -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError("planted")
 
     monkeypatch.setattr(module, "explore", fail)
     with pytest.raises(ZeroDivisionError, match="planted"):
         explorer.state = explorer.state.at(x=0.9)
     with pytest.raises(ZeroDivisionError, match="planted"):
-        say(explorer, explorer.state.at(x=0.8).to_page())
+        send(explorer, explorer.state.at(x=0.8).to_page())
 
 
 def test_own_photos_have_no_truth(tmp_path: Path) -> None:
@@ -520,9 +525,9 @@ def test_own_photos_have_no_truth(tmp_path: Path) -> None:
         explorer = Explorer(photo)
         assert explorer.result.uniform.iou is None
         assert explorer._truth == {}
-        assert not any("Overlap" in line for line in explorer._answer["lines"])
+        assert not any("IoU" in line for line in explorer._result["lines"])
         explorer.state = replace(explorer.state, network="detector")
-        assert explorer._answer["zoom"]["mask"] is None
+        assert explorer._result["zoom"]["mask"] is None
         assert explorer.still().width > 500
 
 
@@ -535,8 +540,8 @@ def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
     assert explorer.ground_truth is None
     assert explorer._truth == {}
     assert Image.open(io.BytesIO(explorer._photo)).size == (90, 60)
-    assert explorer._answer["serial"] == 3
-    assert explorer._answer["lines"][0] == "Your photo: 4000 x 2667 pixels, explored at 90 x 60"
+    assert explorer._result["serial"] == 3
+    assert explorer._result["lines"][0] == "Your photo: 4000 x 2667 pixels, explored at 90 x 60"
 
 
 @pytest.mark.parametrize(
@@ -552,8 +557,8 @@ def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
 def test_a_broken_photo_from_the_page_changes_nothing(explorer: Explorer, sent: Any) -> None:
     image, photo, ground_truth = explorer.image, explorer._photo, explorer.ground_truth
     explorer.set_state({"_upload": {**sent, "serial": 9}})
-    assert "nothing was changed" in explorer._answer["error"]
-    assert explorer._answer["serial"] == 9
+    assert "nothing was changed" in explorer._result["error"]
+    assert explorer._result["serial"] == 9
     assert explorer.image is image
     assert explorer._photo == photo
     assert explorer.ground_truth is ground_truth
@@ -565,7 +570,7 @@ def test_large_photos_are_reduced() -> None:
     assert rows * columns <= 2e6
     assert columns / rows == pytest.approx(1.5, abs=0.01)
     note = f"Your photo: 3000 x 2000 pixels, explored at {columns} x {rows}"
-    assert explorer._answer["lines"][0] == note
+    assert explorer._result["lines"][0] == note
 
 
 def test_bad_photos_are_refused_in_words(tmp_path: Path) -> None:
@@ -600,9 +605,9 @@ def test_static_page_is_one_file_that_needs_nothing_else(
     assert not re.search(r"""(src|href)=["']|@import|url\(|https?://""", page)
     assert page.count("</script>") == 2
     data = json.loads(re.search(r'id="lzu-data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
-    assert [each["title"] for each in data["prepared"]] == list(states)
+    assert [prepared["title"] for prepared in data["prepared"]] == list(states)
     assert data["prepared"][1]["state"]["strength"] == 0
-    mask = base64.b64decode(data["prepared"][0]["answer"]["zoom"]["mask"]["bytes"])
+    mask = base64.b64decode(data["prepared"][0]["result"]["zoom"]["mask"]["bytes"])
     assert Image.open(io.BytesIO(mask)).width == 384
 
 
@@ -624,7 +629,7 @@ def test_readme_picture_is_what_the_package_draws() -> None:
     kept = np.asarray(Image.open(ROOT / "notebooks/explorer.jpg").convert("RGB")).astype(float)
     drawn = np.asarray(Explorer(SCENES["temple"]()).still()).astype(float)
     assert kept.shape == drawn.shape
-    # JPEG rounds, and fonts are drawn a little otherwise elsewhere.
+    # JPEG is lossy, and fonts are rendered differently on other machines.
     assert np.abs(kept - drawn).mean() < 4
 
 

@@ -24,18 +24,18 @@ const SNAP = 4 * 2 ** -23;
 /**
  * Where the edges of `count` output pixels are mapped to, in source pixels.
  *
- * @param {Float64Array} nodes of the axis.
+ * @param {Float64Array} axis the coordinates of its nodes.
  * @param {number} count
  * @param {number} pixels of the source.
  */
-function mapEdges(nodes, count, pixels) {
-  const pieces = nodes.length - 1;
+function mapEdges(axis, count, pixels) {
+  const pieces = axis.length - 1;
   return new Float64Array(count + 1).map((_, index) => {
     const coordinate = intervalEdge(index, count);
     const piece = intervalOf(coordinate, pieces);
     const position = positionIn(piece, coordinate, pieces);
     // In this form both ends of a piece are exact.
-    const mapped = (1 - position) * nodes[piece] + position * nodes[piece + 1];
+    const mapped = (1 - position) * axis[piece] + position * axis[piece + 1];
     const edge = ((mapped + 1) / 2) * pixels;
     const nearest = Math.round(edge);
     return Math.abs(edge - nearest) <= SNAP * pixels ? nearest : edge;
@@ -48,13 +48,13 @@ function mapEdges(nodes, count, pixels) {
  * An interval shorter than a source pixel is widened to one about its centre: over constant pixels
  * that is linear interpolation. Beyond the frame the border pixel repeats.
  *
- * @param {Float64Array} nodes of the axis.
+ * @param {Float64Array} axis the coordinates of its nodes.
  * @param {number} count of output pixels.
  * @param {number} pixels of the source.
  * @returns {Intervals}
  */
-function meanIntervals(nodes, count, pixels) {
-  const edges = mapEdges(nodes, count, pixels);
+function meanIntervals(axis, count, pixels) {
+  const edges = mapEdges(axis, count, pixels);
   const [low, high] = [new Int32Array(count), new Int32Array(count)];
   const scale = new Float64Array(count);
   /** @type {number[]} */

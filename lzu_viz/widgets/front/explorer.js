@@ -32,16 +32,16 @@ const MIN_PANEL_WIDTH = 80;
 const GESTURES = [
   [
     "drag",
-    "moves a fovea, a box or a node of the grid; a box is resized by its edge, and a new one drawn on an empty place",
+    "moves a fovea, a box or a node of the grid; on the edge of a box, resizes it; elsewhere, draws a new box",
   ],
-  ["double click", "adds a fovea or a box, or takes it away; puts a node back"],
+  ["double click", "adds a fovea or a box, or removes the one under the pointer; resets a node"],
   ["wheel, pinch, + and −", "make a fovea or a box wider or narrower"],
-  ["arrow keys", "move the selected one, with Shift ten times as far"],
-  ["N, Shift+N", "select the next one, or the one before; of nodes, along the row"],
-  ["M, Shift+M", "select the next node down or up"],
-  ["Insert, Delete", "add and remove; Delete puts a node back"],
-  ["Ctrl+Z", "takes the last change back"],
-  ["pointing", "marks the same place in every view; maps say their number there"],
+  ["arrow keys", "move the selected fovea, box or node; with Shift ten times as far"],
+  ["N, Shift+N", "select the next or the previous fovea or box; of nodes, along the row"],
+  ["M, Shift+M", "select the node below or above"],
+  ["Insert, Delete", "add or remove a fovea or a box; Delete resets a node"],
+  ["Ctrl+Z", "undoes the last change"],
+  ["pointing", "marks the same place in every view; maps show their value there"],
 ];
 
 export class Explorer {
@@ -95,7 +95,7 @@ export class Explorer {
     this.resizeObserver = new ResizeObserver(() => this.resize());
     this.resizeObserver.observe(this.grid);
     this.resize();
-    if (!this.model.get("_answer").state) store.lastSent = null;
+    if (!this.model.get("_result").state) store.lastSent = null;
     store.sendState();
   }
 
@@ -133,7 +133,7 @@ export class Explorer {
   buildPanels() {
     const shown = element("div", "lzu-show");
     this.numbers.setAttribute("role", "status");
-    this.progress.setAttribute("aria-label", "The kernel is at work");
+    this.progress.setAttribute("aria-label", "The kernel is busy");
     this.progress.hidden = true;
     // A long message covers the panels: if they moved, a drag would lose its target.
     const line = element("div", "lzu-message");
@@ -152,8 +152,8 @@ export class Explorer {
       [this.colours.fold, "folded pieces"],
     ];
     if (this.panels.has("uniform") || this.panels.has("unzoomed")) {
-      entries.push([this.colours.answer, "the network's answer"]);
-      if (this.model.get("_truth").box) entries.push([this.colours.truth, "the truth"]);
+      entries.push([this.colours.answer, "the network's prediction"]);
+      if (this.model.get("_truth").box) entries.push([this.colours.truth, "the ground truth"]);
     }
     for (const [colour, meaning] of entries) {
       const entry = element("span");
@@ -246,10 +246,10 @@ export class Explorer {
 
   buildButtons() {
     const bar = element("div", "lzu-buttons");
-    const play = button("▶ Play", "Bend the sheet from uniform to zoomed and back", () =>
+    const play = button("▶ Play", "Morph the grid from uniform to zoomed and back", () =>
       this.togglePlay(),
     );
-    const undo = button("↶ Undo", "Take the last change back (Ctrl+Z)", () => this.store.undo());
+    const undo = button("↶ Undo", "Undo the last change (Ctrl+Z)", () => this.store.undo());
     const add = button(
       "+ Add",
       "Add a fovea or a box in the middle (Insert, or double click the source)",
@@ -257,7 +257,7 @@ export class Explorer {
     );
     const remove = button(
       "− Remove",
-      "Remove the selected fovea or box; put the selected node back (Delete)",
+      "Remove the selected fovea or box; reset the selected node (Delete)",
       () => this.gestures.remove(),
     );
     play.hidden = !this.shownControls().some(({ name }) => name === "morph");
@@ -266,7 +266,7 @@ export class Explorer {
     return { bar, play, undo, add, remove };
   }
 
-  /** A button that takes a photo from the reader's disk. */
+  /** A button that opens a photo of the user. */
   buildChooser() {
     const input = element("input");
     Object.assign(input, { type: "file", accept: "image/*", hidden: true });
@@ -278,7 +278,7 @@ export class Explorer {
         await this.store.upload(file);
       } catch (error) {
         this.notify(
-          `${file.name} cannot be shown: ${messageOf(error)}. Nothing was changed; choose a JPEG, PNG or WebP.`,
+          `${file.name} cannot be shown: ${messageOf(error)}. Nothing was changed. Choose a JPEG, PNG or WebP file.`,
         );
       }
     });
@@ -313,7 +313,7 @@ export class Explorer {
    */
   controlOf(name) {
     const control = this.controls.find((candidate) => candidate.name === name);
-    if (!control) throw new Error(`there is no control ${name}`);
+    if (!control) throw new Error(`unknown control: ${name}`);
     return control;
   }
 
@@ -497,21 +497,21 @@ export class Explorer {
   }
 
   syncText() {
-    const answer = this.model.get("_answer");
+    const result = this.model.get("_result");
     const { folded } = this.store.derive();
-    const remedy = this.store.state.nodes.length ? "put moved nodes back" : "widen the attraction";
+    const remedy = this.store.state.nodes.length ? "reset the moved nodes" : "widen the attraction";
     const pieces = `${folded.length} ${folded.length === 1 ? "piece" : "pieces"}`;
     const fold = folded.length
       ? `Folded or flat in ${pieces} (red): no inverse there. Undo, or ${remedy}.`
       : "";
-    const text = fold || answer.error || this.notice;
+    const text = fold || result.error || this.notice;
     if (this.message.textContent !== text) this.message.textContent = text;
-    if (this.lines !== answer.lines) {
-      this.lines = answer.lines;
-      const lines = (answer.lines ?? []).map((line, i) => element(i ? "div" : "strong", "", line));
+    if (this.lines !== result.lines) {
+      this.lines = result.lines;
+      const lines = (result.lines ?? []).map((line, i) => element(i ? "div" : "strong", "", line));
       this.numbers.replaceChildren(...lines);
     }
-    this.numbers.classList.toggle("lzu-stale", !this.store.isAnswerCurrent());
+    this.numbers.classList.toggle("lzu-stale", !this.store.isResultCurrent());
     this.numbers.setAttribute("aria-busy", String(!this.store.isSettled()));
   }
 

@@ -526,7 +526,9 @@ export class Gestures {
   moveNode(x, y, done) {
     const { morph } = this.state;
     if (morph < MIN_MORPH) {
-      this.explorer.notify("The sheet is flat: take morph up before you move its nodes.");
+      this.explorer.notify(
+        `Nodes can be moved only if morph is at least ${MIN_MORPH}: increase morph first.`,
+      );
       return;
     }
     const [currentX, currentY] = this.nodePlace();
@@ -548,7 +550,7 @@ export class Gestures {
     const others = this.otherNodes(node);
     const [, maximum] = this.explorer.limits.nodes;
     if (others.length >= maximum) {
-      this.explorer.notify(`At most ${maximum} nodes are moved by hand.`);
+      this.explorer.notify(`At most ${maximum} nodes can be moved: reset one of them first.`);
       return;
     }
     this.store.change({ separable: false, nodes: [...others, node] }, done);

@@ -2,8 +2,8 @@
  * The inverse of a warp, from the source frame to the zoomed frame, as in the Python module
  * `inverse`.
  *
- * A folded piece has no inverse. Python refuses a warp that has one; here such pieces are left out,
- * so that a reader who folds a grid sees the hole.
+ * A folded piece has no inverse. Python rejects a warp that has one; here such pieces are left out,
+ * so that a user who folds the grid sees a hole there.
  *
  * @import { Point, Warp } from "./types.d.ts"
  * @import { Analysis } from "./warp.js"
@@ -11,37 +11,37 @@
 import { cellCentre, clamp } from "./numbers.js";
 import { analyze, determinant, evaluate, intervalOf, locate, toleranceOf } from "./warp.js";
 
-/** A residual above this is no rounding error: the point lies in another piece. */
+/** A residual above this is not a rounding error: the point lies in another piece. */
 const MAX_REFINED = 1e-4;
 
 /**
  * Invert an increasing piecewise linear function of one axis; NaN where it does not take the value.
  *
- * @param {Float64Array} nodes
+ * @param {Float64Array} axis the coordinates of its nodes.
  * @param {number} value
  */
-function invertAxis(nodes, value) {
-  const count = nodes.length - 1;
-  const tolerance = toleranceOf(nodes);
-  if (!(value >= nodes[0] - tolerance && value <= nodes[count] + tolerance)) return NaN;
+function invertAxis(axis, value) {
+  const count = axis.length - 1;
+  const tolerance = toleranceOf(axis);
+  if (!(value >= axis[0] - tolerance && value <= axis[count] + tolerance)) return NaN;
   let [low, high] = [0, count];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (value >= nodes[middle]) low = middle;
+    if (value >= axis[middle]) low = middle;
     else high = middle;
   }
-  const local = (value - nodes[low]) / (nodes[low + 1] - nodes[low]);
+  const local = (value - axis[low]) / (axis[low + 1] - axis[low]);
   return (low + clamp(local, 0, 1)) * (2 / count) - 1;
 }
 
 /**
  * The inverse of an axis at the centres of `count` pixels.
  *
- * @param {Float64Array} nodes
+ * @param {Float64Array} axis the coordinates of its nodes.
  * @param {number} count
  */
-export const invertPixels = (nodes, count) =>
-  new Float64Array(count).map((_, index) => invertAxis(nodes, cellCentre(index, count)));
+export const invertPixels = (axis, count) =>
+  new Float64Array(count).map((_, index) => invertAxis(axis, cellCentre(index, count)));
 
 /**
  * Invert one bilinear piece in closed form.

@@ -205,7 +205,7 @@ export function drawBox(context, frame, box, selected, colours, scale) {
 }
 
 /**
- * Draw a rectangle of an answer or of the ground truth.
+ * Draw a rectangle of a prediction or of the ground truth.
  *
  * @param {Context} context
  * @param {Frame} frame
@@ -364,6 +364,6 @@ export class ScratchCanvas {
  */
 export function context2d(canvas) {
   const context = canvas.getContext("2d");
-  if (!context) throw new Error("the browser gives no 2D context for a canvas");
+  if (!context) throw new Error("the browser does not provide a 2D context for a canvas");
   return /** @type {any} */ (context);
 }

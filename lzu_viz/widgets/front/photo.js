@@ -34,25 +34,24 @@ export async function decodePhoto(bytes) {
 }
 
 /**
- * Reduce a photo of the reader to what the kernel takes, as a JPEG.
+ * Reduce a photo of the user to the size that the kernel accepts, as a JPEG.
  *
  * @param {File} file
- * @returns {Promise<{width: number, height: number, file: DataView}>} with the size before.
+ * @returns {Promise<{width: number, height: number, file: DataView}>} with the original size.
  * @throws {Error} if the photo cannot be read, or is too large or too small.
  */
 export async function reducePhoto(file) {
   if (file.size > MAX_BYTES)
     throw new Error(
-      `it has ${Math.round(file.size / 1e6)} MB, at most ${MAX_BYTES / 1e6} are read`,
+      `the file has ${Math.round(file.size / 1e6)} MB, the limit is ${MAX_BYTES / 1e6} MB`,
     );
   // The header is read first: a small file may hold a huge picture.
   const { width, height } = await measurePhoto(file);
-  if (Math.min(width, height) < 2) throw new Error("one pixel has nothing to zoom into");
+  if (Math.min(width, height) < 2)
+    throw new Error(`it has ${width} x ${height} pixels, at least 2 x 2 are needed`);
   if (width * height > MAX_DECODED_PIXELS) {
     const megapixels = Math.round((width * height) / 1e6);
-    throw new Error(
-      `it has ${megapixels} megapixels, at most ${MAX_DECODED_PIXELS / 1e6} are read`,
-    );
+    throw new Error(`it has ${megapixels} megapixels, the limit is ${MAX_DECODED_PIXELS / 1e6}`);
   }
   const scale = Math.min(1, Math.sqrt(MAX_SENT_PIXELS / (width * height)));
   const [across, down] = [width, height].map((side) => Math.max(2, Math.floor(side * scale)));
@@ -86,7 +85,7 @@ function measurePhoto(file) {
     };
     image.onerror = () => {
       URL.revokeObjectURL(url);
-      reject(new Error("it is no picture that this browser can read"));
+      reject(new Error("this browser cannot read it as an image"));
     };
     image.src = url;
   });

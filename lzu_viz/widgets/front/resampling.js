@@ -92,10 +92,13 @@ function zoomByMipmap(levels, warp, rows, columns, out) {
  * @returns {Axes}
  */
 function sampleAxes(warp, axes, rows, columns) {
-  const map = (/** @type {Float64Array} */ nodes, /** @type {number} */ pixels) => {
-    const { interval, position } = locatePixels(pixels, nodes.length - 1);
+  const map = (/** @type {Float64Array} */ nodeCoordinates, /** @type {number} */ pixels) => {
+    const { interval, position } = locatePixels(pixels, nodeCoordinates.length - 1);
     return position.map((part, index) => {
-      const [before, after] = [nodes[interval[index]], nodes[interval[index] + 1]];
+      const [before, after] = [
+        nodeCoordinates[interval[index]],
+        nodeCoordinates[interval[index] + 1],
+      ];
       return before + part * (after - before);
     });
   };

@@ -1,6 +1,6 @@
 /**
- * Saliency maps: the mathematics of the Python module `saliency`, in float64. A test holds the two
- * together.
+ * Saliency maps: the mathematics of the Python module `saliency`, in float64. A test compares the
+ * two.
  *
  * The cells of a map are a Float64Array of rows * columns, row by row.
  *

@@ -13,7 +13,8 @@ import { morph, moveNodes } from "./warp.js";
  *
  * @param {State} state
  * @param {{width: number, height: number}} size of the photo.
- * @param {?SaliencyMap} imageSaliency what the kernel found in the photo, for the kinds that need it.
+ * @param {?SaliencyMap} imageSaliency the saliency that the kernel computed
+ *     from the photo, for the kinds that need it.
  * @returns {?SaliencyMap} null while that is missing.
  */
 export function saliencyOf(state, size, imageSaliency) {

@@ -1,31 +1,31 @@
 /**
  * The explorer in a page of its own, without a kernel: the model holds the values that Python wrote
- * into the page, and answers for the states that were prepared. Other states are drawn without an
- * answer.
+ * into the page, and returns results for the prepared states. Other states are drawn without a
+ * prediction.
  *
- * @import { Answer, Model, State, Traits } from "./types.d.ts"
- * @typedef {{title: string, state: State, answer: Answer}} Prepared
+ * @import { Model, Result, State, Traits } from "./types.d.ts"
+ * @typedef {{title: string, state: State, result: Result}} Prepared
  */
 import { button } from "./dom.js";
 import { equal } from "./equality.js";
 import widget from "./widget.js";
 
-const NO_PYTHON = [
-  "No Python here: the picture follows the hand, but networks answer for the prepared states only.",
-  "Saliency from edges or from a network, too, is known for these only.",
+const NO_KERNEL = [
+  "No kernel here: the images follow the controls, but predictions exist for prepared states only.",
+  "So does saliency from edges or from a network.",
 ];
 
 /** @implements {Model} */
 class PreparedModel {
   /**
    * @param {{values: Traits, prepared: Prepared[]}} data
-   * @param {(found: ?Prepared) => void} onAnswer
+   * @param {(prepared: ?Prepared) => void} onResult
    */
-  constructor({ values, prepared }, onAnswer) {
+  constructor({ values, prepared }, onResult) {
     /** @type {Traits} */
-    this.values = { ...values, _answer: { ...prepared[0].answer, serial: 0 } };
+    this.values = { ...values, _result: { ...prepared[0].result, serial: 0 } };
     this.prepared = prepared;
-    this.onAnswer = onAnswer;
+    this.onResult = onResult;
     /** @type {Record<string, (() => void)[]>} */
     this.listeners = {};
   }
@@ -57,13 +57,13 @@ class PreparedModel {
     (this.listeners[event] ??= []).push(listener);
   }
 
-  /** Answer the state in place of a kernel. */
+  /** Return the prepared result of the state, if any, in place of a kernel. */
   save_changes() {
     const state = this.values._state;
-    const found = this.prepared.find((each) => equal(each.state, state)) ?? null;
-    const answer = found ? found.answer : { lines: NO_PYTHON, state: null };
-    this.set("_answer", { ...answer, serial: state.serial });
-    this.onAnswer(found);
+    const match = this.prepared.find((prepared) => equal(prepared.state, state)) ?? null;
+    const result = match ? match.result : { lines: NO_KERNEL, state: null };
+    this.set("_result", { ...result, serial: state.serial });
+    this.onResult(match);
   }
 }
 
@@ -80,19 +80,19 @@ function revive(_, value) {
 
 /** @param {string} id */
 function elementById(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no element #${id}`);
-  return found;
+  const match = document.getElementById(id);
+  if (!match) throw new Error(`the page has no element #${id}`);
+  return match;
 }
 
 /** @type {{values: Traits, prepared: Prepared[]}} */
 const data = JSON.parse(elementById("lzu-data").textContent ?? "", revive);
 const choices = elementById("lzu-prepared");
 
-/** @param {?Prepared} found */
-function showPrepared(found) {
+/** @param {?Prepared} current */
+function showPrepared(current) {
   for (const choice of choices.children)
-    choice.setAttribute("aria-pressed", String(choice.textContent === found?.title));
+    choice.setAttribute("aria-pressed", String(choice.textContent === current?.title));
 }
 
 const model = new PreparedModel(data, showPrepared);

@@ -2,8 +2,8 @@
  * The state that several views of one model share, what is derived from it, and its exchange with
  * the kernel.
  *
- * The model holds the state (the values of the controls) and the last answer (what only the kernel
- * can compute: the networks' outputs, error maps, and the numbers). The picture never waits for it.
+ * The model holds the state (the values of the controls) and the last result (what only the kernel
+ * can compute: predictions of networks, error maps, and numbers). Drawing never waits for it.
  *
  * @import { Level, Model, Picture, SaliencyMap, State, Traits, Warp } from "./types.d.ts"
  * @import { Explorer } from "./explorer.js"
@@ -24,8 +24,8 @@ import { zoomPicture } from "./resampling.js";
 import { saliencyOf, warpOf } from "./state_to_warp.js";
 import { folds } from "./warp.js";
 
-const ANSWER_TIMEOUT_MS = 10_000;
-// On two cores, a kernel that computes on one of them slows down the drawing.
+const RESULT_TIMEOUT_MS = 10_000;
+// On two cores, a kernel that computes on one of them slows the drawing down.
 const PAUSE_FACTOR = globalThis.navigator?.hardwareConcurrency > 2 ? 1 : 6;
 const MIN_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 800;
@@ -46,9 +46,9 @@ export class ExplorerStore {
     /** @type {?State} the state before the gesture in progress. */
     this.gestureStart = null;
     this.sentCount = 0;
-    // Another page may show the same model: this prefix tells its messages from our own.
+    // Another page may show the same model: the prefix distinguishes its messages from ours.
     this.prefix = Math.random().toString(36).slice(2);
-    /** @type {?string} serial of the message that the kernel has not answered yet. */
+    /** @type {?string} serial of the last message, until the kernel's result for it arrives. */
     this.pendingSerial = null;
     this.sentAt = 0;
     this.pauseUntil = 0;
@@ -66,7 +66,7 @@ export class ExplorerStore {
     /** @type {Picture} reused for every zoomed picture of the same size. */
     this.zoomed = { width: 0, height: 0, data: new Uint8ClampedArray(0) };
     model.on("change:_state", () => this.onState());
-    model.on("change:_answer", () => this.onAnswer());
+    model.on("change:_result", () => this.onResult());
     model.on("change:_photo", () => this.loadPhoto());
     this.storeImageSaliency();
     this.loadPhoto();
@@ -90,7 +90,7 @@ export class ExplorerStore {
   }
 
   /**
-   * Send a photo of the reader, reduced, to the kernel.
+   * Reduce a photo of the user, and send it to the kernel.
    *
    * @param {File} file
    */
@@ -133,7 +133,7 @@ export class ExplorerStore {
 
   /**
    * Send the state to the kernel, one message at a time: while the kernel computes, only the newest
-   * state waits. During a gesture the kernel also pauses between answers, longest on a small
+   * state waits. During a gesture the kernel also pauses between results, longest on a small
    * machine, to leave the processor to the drawing. The end of the gesture ends the pause.
    */
   sendState() {
@@ -164,35 +164,35 @@ export class ExplorerStore {
     if (name === "_state") this.lastSent = this.state;
     this.model.set(name, { ...value, serial });
     this.model.save_changes();
-    // A kernel that was restarted never answers; the next change sends the state again.
+    // A restarted kernel sends no result; the next change sends the state again.
     setTimeout(() => {
       if (this.pendingSerial === serial) {
         this.pendingSerial = null;
         this.lastSent = null;
         this.redraw();
       }
-    }, ANSWER_TIMEOUT_MS);
+    }, RESULT_TIMEOUT_MS);
   }
 
-  onAnswer() {
-    const { serial, took_ms: tookMs = 0 } = this.model.get("_answer");
+  onResult() {
+    const { serial, took_ms: tookMs = 0 } = this.model.get("_result");
     if (serial === this.pendingSerial) this.pendingSerial = null;
     this.pauseUntil = performance.now() + clamp(PAUSE_FACTOR * tookMs, MIN_PAUSE_MS, MAX_PAUSE_MS);
     this.storeImageSaliency();
-    // Also after an answer that came too late: the state may have changed in the meantime.
+    // Also after a result that came too late: the state may have changed in the meantime.
     this.sendState();
     this.redraw();
   }
 
-  /** Keep the saliency that came with an answer until the photo changes. */
+  /** Keep the saliency of a result until the photo changes. */
   storeImageSaliency() {
-    const { look, state } = this.model.get("_answer");
-    if (!look || !state) return;
-    const cells = Float64Array.from(new Float32Array(copyBytes(look.cells)));
-    this.imageSaliency = { ...this.imageSaliency, [state.kind]: { ...look, cells } };
+    const { saliency, state } = this.model.get("_result");
+    if (!saliency || !state) return;
+    const cells = Float64Array.from(new Float32Array(copyBytes(saliency.cells)));
+    this.imageSaliency = { ...this.imageSaliency, [state.kind]: { ...saliency, cells } };
   }
 
-  /** Take over a state that was set in Python or in another page; ignore an echo of our own. */
+  /** Adopt a state that was set in Python or in another page; ignore the echo of our own. */
   onState() {
     const state = this.model.get("_state");
     if (String(state.serial).startsWith(`${this.prefix} `)) return;
@@ -204,13 +204,13 @@ export class ExplorerStore {
     this.redraw();
   }
 
-  /** Whether the last answer belongs to the current state. */
-  isAnswerCurrent() {
-    const { state } = this.model.get("_answer");
+  /** Whether the last result belongs to the current state. */
+  isResultCurrent() {
+    const { state } = this.model.get("_result");
     return Boolean(state) && equal(state, this.state);
   }
 
-  /** Whether the kernel has answered, or refused, the current state. */
+  /** Whether the kernel has computed, or rejected, the current state. */
   isSettled() {
     return this.pendingSerial === null && equal(this.lastSent, this.state);
   }

@@ -60,10 +60,10 @@ export interface Frame {
   height: number;
 }
 
-/** Numbers over a frame, row by row; NaN where there is none. `most` is the upper end, if given. */
+/** Numbers over a frame, row by row; NaN where there is none. `maximum` is the upper end, if given. */
 export interface NumberMap extends Size {
   values: Float64Array | Float32Array;
-  most?: number;
+  maximum?: number;
 }
 
 // --- The model: what Python and the page exchange. `state.py` and `protocol.py` define the fields. ---
@@ -71,6 +71,7 @@ export interface NumberMap extends Size {
 export interface FoveaState {
   x: number;
   y: number;
+  /** The standard deviation in percent of the frame's sides; of a box, its width. */
   width: number;
 }
 
@@ -88,11 +89,13 @@ export interface NodeState {
 
 export interface State {
   kind: string;
+  /** What dragging moves: "saliency" (foveas or boxes) or "nodes". */
   hand: string;
   foveas: FoveaState[];
   boxes: BoxState[];
   nodes: NodeState[];
   strength: number;
+  /** The standard deviation of a box's Gaussian, in percent of the box's sides. */
   spread: number;
   bandwidth: number;
   columns: number;
@@ -107,29 +110,33 @@ export interface State {
   serial?: string;
 }
 
-/** What a network found in one view; edges of boxes, each with its label. */
-export interface NetworkAnswer {
+/** What a network predicts in one view. */
+export interface Prediction {
   found: boolean;
   mask?: BinaryData;
+  /** The edges of each box, and its label. */
   boxes?: [Edges, string][];
 }
 
-export interface Answer {
+/** What the kernel computes for a state, or the error that it raised. */
+export interface Result {
+  /** The serial number of the message that it answers. */
   serial?: string | number | null;
   state?: State | null;
   error?: string;
   lines?: string[];
   took_ms?: number;
-  look?: Size & { cells: BinaryData };
-  uniform?: NetworkAnswer;
-  zoom?: NetworkAnswer;
+  /** The saliency of the photo, for the kinds that the page cannot compute. */
+  saliency?: (Size & { cells: BinaryData }) | null;
+  uniform?: Prediction;
+  zoom?: Prediction;
   maps?: Record<string, KernelMap>;
 }
 
-/** A map as bytes: 0..254 stand for 0..most, 255 for no number. */
+/** A map as bytes: 0..254 stand for 0..maximum, 255 for no number. */
 export interface KernelMap extends Size {
   data: BinaryData;
-  most: number;
+  maximum: number;
 }
 
 export interface GroundTruth {
@@ -173,12 +180,12 @@ export interface Colours {
 /** The traits of the widget. */
 export interface Traits {
   _state: State;
-  _answer: Answer;
+  _result: Result;
   _photo: BinaryData;
   _truth: GroundTruth;
   _views: View[];
   _controls: Control[];
-  /** The least and the greatest number of entries of each list of the state. */
+  /** The minimum and the maximum number of entries of each list of the state. */
   _lists: Record<ListName | "nodes", [number, number]>;
   _colours: Omit<Colours, "map"> & { map: BinaryData };
   _upload: { serial?: string | number; width?: number; height?: number; file?: DataView };

@@ -1,8 +1,8 @@
 /**
  * What each view draws. A view is one canvas; it is drawn from the state, from what is derived from
- * it, and from the kernel's last answer, which is pale while it belongs to an older state.
+ * it, and from the kernel's last result, which is pale while it belongs to an older state.
  *
- * @import { BinaryData, Bytes, KernelMap, NetworkAnswer, NumberMap, Rgb, View } from "./types.d.ts"
+ * @import { BinaryData, Bytes, KernelMap, Prediction, NumberMap, Rgb, View } from "./types.d.ts"
  * @import { Explorer } from "./explorer.js"
  * @import { ScratchCanvas } from "./paint.js"
  *
@@ -62,7 +62,7 @@ export const frameOf = (view, canvas) =>
   view.frame === "zoomed" ? squareFrame(canvas) : wholeFrame(canvas);
 
 /**
- * Draw one panel, and on every panel where the warp is folded.
+ * Draw one panel, with the folded pieces of the warp marked.
  *
  * @type {Draw}
  */
@@ -151,7 +151,7 @@ function drawUniform(panel, explorer) {
     zoomPicture(mipmap, IDENTITY, side, side, antialias, small.data);
     unzoomPicture(small, IDENTITY, canvas.height, canvas.width, data);
   });
-  drawAnswer(panel, explorer, "uniform");
+  drawPrediction(panel, explorer, "uniform");
 }
 
 /** @type {Draw} */
@@ -161,37 +161,37 @@ function drawUnzoomed(panel, explorer) {
   putCached(panel, derived, (data) =>
     unzoomPicture(derived.zoomed, derived.warp, canvas.height, canvas.width, data, UNSEEN_COLOUR),
   );
-  drawAnswer(panel, explorer, "zoom");
+  drawPrediction(panel, explorer, "zoom");
 }
 
 /**
- * Draw the network's answer and the ground truth.
+ * Draw the network's prediction and the ground truth.
  *
  * @param {Panel} panel
  * @param {Explorer} explorer
  * @param {"uniform" | "zoom"} which
  */
-function drawAnswer(panel, explorer, which) {
+function drawPrediction(panel, explorer, which) {
   const { context, canvas, scale } = panel;
   const { model, store, colours } = explorer;
   if (store.state.network === "none") return;
-  const answer = model.get("_answer")[which];
+  const prediction = model.get("_result")[which];
   const frame = wholeFrame(canvas);
-  const overlay = answer?.mask ? decodeMask(explorer, which, answer.mask) : null;
-  const boxes = answer?.boxes ?? [];
-  const isCurrent = store.isAnswerCurrent();
+  const overlay = prediction?.mask ? decodeMask(explorer, which, prediction.mask) : null;
+  const boxes = prediction?.boxes ?? [];
+  const isCurrent = store.isResultCurrent();
   const alpha = isCurrent ? 1 : OUTDATED_ALPHA;
   context.globalAlpha = alpha;
   context.imageSmoothingEnabled = true;
   if (overlay) context.drawImage(overlay, 0, 0, canvas.width, canvas.height);
   for (const [box] of boxes) drawRectangle(context, frame, box, colours.answer, scale);
   context.globalAlpha = 1;
-  drawTruth(panel, explorer, answer);
+  drawTruth(panel, explorer, prediction);
   context.globalAlpha = alpha; // labels are drawn after the inset, which would enlarge them
   for (const [box, label] of boxes) drawLabel(context, frame, box, label, colours.answer, scale);
   context.globalAlpha = 1;
-  if (!answer) return;
-  const note = isCurrent ? (answer.found ? "" : "nothing found") : "earlier answer";
+  if (!prediction) return;
+  const note = isCurrent ? (prediction.found ? "" : "nothing found") : "outdated prediction";
   if (note) drawNote(panel, explorer, note);
 }
 
@@ -200,13 +200,13 @@ function drawAnswer(panel, explorer, which) {
  *
  * @param {Panel} panel
  * @param {Explorer} explorer
- * @param {NetworkAnswer} [answer]
+ * @param {Prediction} [prediction]
  */
-function drawTruth({ context, canvas, scale }, explorer, answer) {
+function drawTruth({ context, canvas, scale }, explorer, prediction) {
   const truth = explorer.model.get("_truth");
   if (!truth.box) return;
   const outline =
-    answer?.mask && truth.outline ? decodeMask(explorer, "truth", truth.outline) : null;
+    prediction?.mask && truth.outline ? decodeMask(explorer, "truth", truth.outline) : null;
   if (outline) context.drawImage(outline, 0, 0, canvas.width, canvas.height);
   else drawRectangle(context, wholeFrame(canvas), truth.box, explorer.colours.truth, scale);
   drawInset(context, wholeFrame(canvas), truth.box, scale);
@@ -266,27 +266,27 @@ function drawMagnification(panel, explorer) {
 }
 
 /**
- * Draw a map that came with the kernel's answer, or a note that there is none.
+ * Draw a map that came with the kernel's result, or a note that there is none.
  *
  * @type {Draw}
  */
 function drawKernelMap(panel, explorer) {
   const { context, canvas, view } = panel;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  const sent = explorer.model.get("_answer").maps?.[view.name];
+  const sent = explorer.model.get("_result").maps?.[view.name];
   if (!sent) {
-    drawNote(panel, explorer, "no answer to show");
+    drawNote(panel, explorer, "no result for this state");
     return;
   }
   if (panel.decoded?.sent !== sent) {
-    const { rows, columns, most } = sent;
+    const { rows, columns, maximum } = sent;
     const values = Float32Array.from(new Uint8Array(copyBytes(sent.data)), (byte) =>
-      byte === NO_NUMBER ? NaN : (byte / (NO_NUMBER - 1)) * most,
+      byte === NO_NUMBER ? NaN : (byte / (NO_NUMBER - 1)) * maximum,
     );
-    panel.decoded = { sent, map: { values, rows, columns, most } };
+    panel.decoded = { sent, map: { values, rows, columns, maximum } };
   }
   context.save();
-  context.globalAlpha = explorer.store.isAnswerCurrent() ? 1 : OUTDATED_ALPHA;
+  context.globalAlpha = explorer.store.isResultCurrent() ? 1 : OUTDATED_ALPHA;
   drawNumberMap(panel, explorer, panel.decoded.map, true);
   context.restore();
 }
@@ -299,9 +299,10 @@ function drawKernelMap(panel, explorer) {
  */
 function drawNumberMap(panel, explorer, map, smooth) {
   const { context, canvas, scratch, view } = panel;
-  let most = map.most ?? 0;
-  if (map.most === undefined) for (const value of map.values) if (value > most) most = value;
-  const top = roundUp(most);
+  let maximum = map.maximum ?? 0;
+  if (map.maximum === undefined)
+    for (const value of map.values) maximum = value > maximum ? value : maximum;
+  const top = roundUp(maximum);
   drawMap(context, scratch, frameOf(view, canvas), map, top, explorer.colours, smooth);
   panel.shown = map;
   const text = `${Number(top.toPrecision(3))} ${view.unit}`;
@@ -320,5 +321,5 @@ export function readOut({ shown }, x, y) {
   const cell = (/** @type {number} */ place, /** @type {number} */ count) =>
     Math.min(Math.floor(((place + 1) / 2) * count), count - 1);
   const value = shown.values[cell(y, shown.rows) * shown.columns + cell(x, shown.columns)];
-  return Number.isNaN(value) ? "here: none" : `here: ${Number(value.toPrecision(3))}`;
+  return Number.isNaN(value) ? "here: no value" : `here: ${Number(value.toPrecision(3))}`;
 }

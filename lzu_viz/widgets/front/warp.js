@@ -46,9 +46,9 @@ export function warpFromGrid(rows, columns, grid) {
  * @param {number} columns
  */
 export function identityWarp(rows, columns) {
-  const nodes = (/** @type {number} */ count) =>
+  const nodeCoordinates = (/** @type {number} */ count) =>
     new Float64Array(count + 1).map((_, index) => intervalEdge(index, count));
-  return warpFromAxes(nodes(columns), nodes(rows));
+  return warpFromAxes(nodeCoordinates(columns), nodeCoordinates(rows));
 }
 
 /**
@@ -152,12 +152,12 @@ export function analyze(warp) {
 }
 
 /**
- * The error of a point that is mapped back which rounding explains.
+ * The largest error of a point mapped there and back that is explained by rounding.
  *
  * @param {Float64Array} coordinates
  */
 export function toleranceOf(coordinates) {
-  const magnitude = coordinates.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  const magnitude = coordinates.reduce((maximum, value) => Math.max(maximum, Math.abs(value)), 1);
   return 16 * Number.EPSILON * magnitude;
 }
 

@@ -30,11 +30,11 @@ function render({ model, el }) {
     (name) => !(name in globalThis),
   );
   if (missing.length) {
-    el.textContent = `The explorer needs a newer browser: this one has no ${missing.join(", ")}.`;
+    el.textContent = `The explorer needs a newer browser: this one does not support ${missing.join(", ")}.`;
     return undefined;
   }
   const store = stores.get(keyOf(model));
-  if (!store) throw new Error("a view is rendered before its model was initialized");
+  if (!store) throw new Error("render() was called for a model before initialize()");
   const explorer = new Explorer(store, el);
   return () => explorer.close();
 }
