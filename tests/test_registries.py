@@ -1,5 +1,6 @@
 """A new network, policy or system is one entry, which controls, costs and plots take up."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -90,6 +91,9 @@ def test_the_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> 
     assert "toy" in options_of(explorer, "kind")
     (control,) = (c for c in explorer._controls if c["name"] == "probability")
     assert "toy" in control["when"][1]  # it is a segmenter, so that it has a threshold
+    legends = {control["name"]: control["legend"] for control in explorer._controls}
+    assert "toy: what is bright" in legends["network"]
+    assert "toy: the bottom of the frame" in legends["kind"]
     explorer.state = State(network="toy", kind="toy")
     assert explorer.result.zoom.mask is not None
     assert explorer.result.zoom.iou is not None
@@ -125,8 +129,13 @@ def test_costs_and_their_figures_hold_a_new_network_and_policy() -> None:
 
 
 @pytest.mark.usefixtures("toys")
-def test_tables_commands_costs_and_plots_hold_a_new_system() -> None:
+def test_tables_commands_costs_and_plots_hold_a_new_system(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert SYSTEMS["toy"] in systems_of("detection")
+    with pytest.raises(SystemExit):
+        reproduce.parse(["--help"])
+    assert re.search(r"toy +a toy", capsys.readouterr().out)
     options = reproduce.parse(["detection", "--system", "toy"])
     assert options.system == ["toy"]
     run = Run("detection", "toy", 0.25, 0)

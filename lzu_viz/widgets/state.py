@@ -32,10 +32,27 @@ def saliency_kinds() -> tuple[str, ...]:
     return (*built_in, *(name for name in SALIENCY_POLICIES if name not in excluded))
 
 
+def _saliency_legend() -> str:
+    built_in = (
+        "foveas or boxes, which can be dragged; edges in the image; or the network's "
+        "prediction for the uniformly downsampled image"
+    )
+    registered = saliency_kinds()[len(PAGE_KINDS) + 2 :]
+    return "; ".join(
+        [built_in, *(f"{name}: {SALIENCY_POLICIES[name].description}" for name in registered)]
+    )
+
+
 def network_options() -> tuple[str, ...]:
     """Return the names of the networks that can be selected."""
     by_task = sorted(NETWORKS, key=lambda name: NETWORKS[name].task, reverse=True)
     return (*by_task, NO_NETWORK)
+
+
+def _network_legend() -> str:
+    return "; ".join(
+        f"{name}: {NETWORKS[name].description}" for name in network_options() if name in NETWORKS
+    )
 
 
 def networks_for(task: Task) -> tuple[str, ...]:
@@ -62,7 +79,8 @@ class Control(NamedTuple):
     Attributes:
         name: of the field; for the items of a list with the list's name: "foveas.x".
         label: text before the control.
-        legend: description of its effect, for tooltips and help.
+        legend: description of its effect, for tooltips and help; a function if it depends on what
+            is registered.
         low: minimum.
         high: maximum.
         step: increment; 0 for a switch or a choice.
@@ -74,7 +92,7 @@ class Control(NamedTuple):
 
     name: str
     label: str
-    legend: str
+    legend: Any
     low: float = 0
     high: float = 1
     step: float = 0
@@ -89,7 +107,8 @@ class Control(NamedTuple):
         when = self.when
         if when is not None and callable(when[1]):
             when = (when[0], when[1]())
-        return self._replace(name=name, options=options, when=when)
+        legend = self.legend() if callable(self.legend) else self.legend
+        return self._replace(name=name, options=options, when=when, legend=legend)
 
 
 def _control(group: str, *arguments: Any, **options: Any) -> dict[str, Control]:
@@ -294,8 +313,7 @@ class State(_Checked):
         metadata=_control(
             SALIENCY,
             "saliency from",
-            "foveas or boxes, which can be dragged; edges in the image; or the network's "
-            "prediction for the uniformly downsampled image",
+            _saliency_legend,
             options=saliency_kinds,
         ),
     )
@@ -396,7 +414,7 @@ class State(_Checked):
         metadata=_control(
             NETWORK,
             "network",
-            "a segmenter predicts a mask of people, a detector boxes of 80 classes",
+            _network_legend,
             options=network_options,
         ),
     )

@@ -46,12 +46,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m lzu_viz.experiments.reproduce", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="systems:\n"
+        + "\n".join(f"  {name:20} {system.description}" for name, system in SYSTEMS.items()),
     )  # fmt: skip
     parser.add_argument(
         "tasks", nargs="*", metavar="TASK", help=f"tasks to run (default: all): {', '.join(TASKS)}"
     )
     parser.add_argument("--system", nargs="+", choices=SYSTEMS, metavar="NAME",
-                        help=f"systems to train: {', '.join(SYSTEMS)}")  # fmt: skip
+                        help="systems to train, see below")  # fmt: skip
     parser.add_argument(
         "--scale", nargs="+", type=float, help="size of the network's input relative to the image"
     )
