@@ -60,6 +60,7 @@ def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
         notebook,
         timeout=600,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # no warning of each kernel about its transport
         store_widget_state=False,
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
