@@ -74,6 +74,30 @@ SAME_IDEA = {
 """File names that may stand in several rooms, as they present one idea there."""
 
 
+SAME_MEANING = {
+    # Their object is that of their module.
+    "build",
+    "draw",
+    "execute",
+    "load",
+    "main",
+    "measure",
+    "run",
+    "table",
+    "text",
+    "versions",
+    "write",
+    "Array",  # a NumPy array of floats
+    "container",  # an object, and its texture
+    "fixed_saliency",  # of two kinds of scenes
+    "mix_uniform",
+    "scene_of",  # of an evaluation
+    "select",  # the matching parts: rows of a table, pieces of a grid
+    "warp_of",  # a saliency, by two defaults
+}
+"""Public names that may stand in several modules, as they mean one thing there."""
+
+
 def room(path: Path) -> str:
     """Return the folder of the package that a module is in; empty for the package itself."""
     parts = path.relative_to(PACKAGE).parts
@@ -161,6 +185,33 @@ def test_no_file_name_stands_for_two_ideas() -> None:
             homes.setdefault(path.stem, set()).add(str(path.relative_to(PACKAGE).parent))
     repeated = {stem for stem, folders in homes.items() if len(folders) > 1}
     assert repeated <= SAME_IDEA
+
+
+def public_names(source: str) -> set[str]:
+    """Return the public classes, functions and type aliases that a module defines."""
+    names = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {name.id for name in node.targets if isinstance(name, ast.Name)}
+    # Constants in capitals are settings of their modules.
+    return {name for name in names if not name.startswith("_") and not name.isupper()}
+
+
+def test_no_public_name_has_two_meanings() -> None:
+    homes: dict[str, set[Path]] = {}
+    for path in SOURCES:
+        if path.stem != "conf":
+            for name in public_names(path.read_text(encoding="utf-8")):
+                homes.setdefault(name, set()).add(path)
+    repeated = {name for name, paths in homes.items() if len(paths) > 1}
+    assert repeated == SAME_MEANING
+
+
+def test_public_names_are_those_that_a_module_defines() -> None:
+    source = "from x import y\nA = 1\n_b = 2\nC2d = int\nclass Dd: ...\ndef e(): f = 3\n"
+    assert public_names(source) == {"C2d", "Dd", "e"}
 
 
 def test_tests_mirror_the_rooms() -> None:

@@ -38,7 +38,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 BOXES = torch.tensor([[-0.2, -0.1, -0.1, 0.1], [0.3, 0.0, 0.35, 0.1], [0.6, -0.3, 0.7, 0.0]])
 """Boxes of the previous frame for saliency policies that need them, `n 4` xyxy in [-1, 1]."""
 
-Point = tuple[float, float]
+CostPoint = tuple[float, float]
 """(cost, accuracy)."""
 
 Key = TypeVar("Key", bound=Hashable)
@@ -209,14 +209,14 @@ def _image(size: Size) -> Tensor:
     return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
-def pareto_front(points: Sequence[Point]) -> list[Point]:
+def pareto_front(points: Sequence[CostPoint]) -> list[CostPoint]:
     """Return the Pareto-optimal points in order of cost: low cost, high accuracy.
 
     Example:
         >>> pareto_front([(1, 0.2), (2, 0.1), (3, 0.4)])
         [(1, 0.2), (3, 0.4)]
     """
-    best: list[Point] = []
+    best: list[CostPoint] = []
     for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
         if not best or accuracy > best[-1][1]:
             best.append((cost, accuracy))

@@ -28,7 +28,7 @@ SIZES = {"small": "below 32 px", "medium": "32 to 96 px", "large": "from 96 px"}
 """COCO's size classes, by the square root of the box area."""
 
 
-def show_detections(
+def show_boxes(
     ax: Axes, image: Tensor, detections: Tensor, ground_truth: Tensor, title: str = ""
 ) -> list[Rectangle]:
     """Show an image with ground truth boxes (yellow) and, over them, detections (blue).

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
-from ..experiments.profiling import Point, pareto_front
+from ..experiments.profiling import CostPoint, pareto_front
 from ..geometry.warp import Warp
 from .palette import ANSWER, GRID, INK, TRUTH
 
@@ -71,7 +71,7 @@ def show_saliency(ax: Axes, saliency: Tensor, title: str = "") -> AxesImage:
     return drawn
 
 
-def show_pareto_front(ax: Axes, points: Sequence[Point], label: str | None = None) -> Line2D:
+def show_pareto_front(ax: Axes, points: Sequence[CostPoint], label: str | None = None) -> Line2D:
     """Draw the Pareto front of points (cost, accuracy) as a thick grey line behind the others."""
     (line,) = ax.step(
         *zip(*pareto_front(points), strict=True),

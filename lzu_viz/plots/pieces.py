@@ -125,7 +125,7 @@ def show_against(
     return drawn
 
 
-def show_table(
+def show_error_table(
     ax: Axes, values: Tensor, rows: Sequence[int], columns: Sequence[int], title: str = ""
 ) -> AxesImage:
     """Show errors for pairs of counts as an annotated heat map on a logarithmic scale.

@@ -18,7 +18,7 @@ COLOURS: Mapping[Stage, str] = {
 """Colours of the stages: the network's in grey and yellow, the warp's in other colours."""
 
 
-def name_of(setting: Setting) -> str:
+def setting_label(setting: Setting) -> str:
     """Return the label of a setting: its size, saliency and kind of warp."""
     if setting.saliency == "uniform":
         return f"{setting.size[0]}×{setting.size[1]}, uniform"
@@ -39,7 +39,7 @@ def show_stages(
     Returns:
         The bars of each stage.
     """
-    names = [name_of(setting) for setting in costs]
+    names = [setting_label(setting) for setting in costs]
     ends = [0.0] * len(names)
     bars = []
     for stage in STAGES:
@@ -58,7 +58,7 @@ def show_stages(
 
 def show_shares(ax: Axes, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> list[BarContainer]:
     """Plot the warp's fraction of the operations and of the time for each setting."""
-    names = [name_of(setting) for setting in costs]
+    names = [setting_label(setting) for setting in costs]
     positions = range(len(names))
     bars = []
     for part, shift, colour, label in (

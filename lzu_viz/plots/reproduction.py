@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..experiments.profiling import Cost, Point
-from ..experiments.reproduce.results import Result, Run, gain, select, spread
+from ..experiments.profiling import Cost, CostPoint
+from ..experiments.reproduce.results import Run, RunResult, gain, select_results, spread
 from ..experiments.training.trained_systems import SYSTEMS
 from .figures import show_pareto_front
 from .palette import INK, MARKERS, SERIES
@@ -103,11 +103,11 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 
 def show_systems(
-    ax: Axes, results: Sequence[Result], metric: str, systems: Sequence[str], title: str = ""
+    ax: Axes, results: Sequence[RunResult], metric: str, systems: Sequence[str], title: str = ""
 ) -> None:
     """Plot a metric of each system: a bar for the mean, a dot for each seed."""
     for row, system in enumerate(systems):
-        of_system = select(results, system=system)
+        of_system = select_results(results, system=system)
         mean, _, high, _ = spread(of_system, metric)
         colour = colour_of(system)
         ax.barh(row, mean, color=colour, alpha=0.35, height=0.7)
@@ -122,7 +122,7 @@ def show_systems(
     ax.set_title(title, color=INK)
 
 
-def show_gains(ax: Axes, results: Sequence[Result], metric: str, systems: Sequence[str]) -> None:
+def show_gains(ax: Axes, results: Sequence[RunResult], metric: str, systems: Sequence[str]) -> None:
     """Plot the difference of each system from uniform: a dot for the mean, a line for the range.
 
     The dot is filled if the differences of all seeds have the same sign, and hollow otherwise.
@@ -151,7 +151,7 @@ def _name_rows(ax: Axes, names: Sequence[str]) -> None:
 
 
 def show_table(
-    figure: Figure, results: Sequence[Result], what: tuple[str, str], group: str, scale: float
+    figure: Figure, results: Sequence[RunResult], what: tuple[str, str], group: str, scale: float
 ) -> None:
     """Plot a metric of the systems in a group, and beside it their gain over uniform.
 
@@ -166,9 +166,11 @@ def show_table(
         ValueError: there are no matching results.
     """
     task, metric = what
-    matching = select(results, task=task, scale=scale, preset="far")
+    matching = select_results(results, task=task, scale=scale, preset="far")
     systems = [
-        name for name in groups()[group] if spread(select(matching, system=name), metric).seeds
+        name
+        for name in groups()[group]
+        if spread(select_results(matching, system=name), metric).seeds
     ]
     if not systems:
         raise ValueError(
@@ -185,7 +187,7 @@ def show_table(
 
 def show_frontier(
     figure: Figure,
-    results: Sequence[Result],
+    results: Sequence[RunResult],
     costs: Mapping[Run, Cost],
     task: str,
     systems: Sequence[str],
@@ -200,7 +202,7 @@ def show_frontier(
     figures: dict[str, dict[float, tuple[Cost, float]]] = {}
     for name in systems:
         for scale in scales:
-            of_scale = select(results, task=task, system=name, scale=scale, preset="far")
+            of_scale = select_results(results, task=task, system=name, scale=scale, preset="far")
             cost = costs.get(Run(task, name, scale, 0))
             if of_scale and cost is not None:
                 figures.setdefault(name, {})[scale] = cost, spread(of_scale, metric).mean
@@ -225,7 +227,7 @@ def show_frontier(
     figure.suptitle(TITLES[task], color=INK)
 
 
-def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, Point]], cost: str) -> None:
+def show_pareto(ax: Axes, points: Mapping[str, Mapping[float, CostPoint]], cost: str) -> None:
     """Plot accuracy against cost: a line for each system, a marker for each scale.
 
     The thick grey line is the Pareto front.

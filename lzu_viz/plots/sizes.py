@@ -106,7 +106,7 @@ def show_by_size(
     return drawn
 
 
-def show_systems(
+def show_system_means(
     ax: Axes, means: Mapping[str, Mapping[str, Interval]], title: str = ""
 ) -> list[ErrorbarContainer]:
     """Plot means with their intervals for several persons, by system, side by side.

@@ -1,6 +1,7 @@
 """Interactive widgets: the explorer and its frozen state, results, views, and figures."""
 
 from .._extras import needs
+from ..geometry.deprecation import renamed_names
 
 with needs("notebooks"):
     import anywidget  # noqa: F401
@@ -10,7 +11,7 @@ with needs("notebooks"):
 from .explorer import Explorer
 from .interactive_figure import InteractiveFigure
 from .result import Result, explore
-from .state import Box, Fovea, Node, State
+from .state import Box, Gaussian, Node, State
 from .static_page import to_html
 from .views import VIEWS
 
@@ -18,7 +19,7 @@ __all__ = [
     "VIEWS",
     "Box",
     "Explorer",
-    "Fovea",
+    "Gaussian",
     "InteractiveFigure",
     "Node",
     "Result",
@@ -26,3 +27,5 @@ __all__ = [
     "explore",
     "to_html",
 ]
+
+__getattr__ = renamed_names(__name__, globals(), Fovea="Gaussian", Plate="InteractiveFigure")

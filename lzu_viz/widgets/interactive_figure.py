@@ -20,7 +20,7 @@ CACHE_SIZE = 64
 """Number of cached images, so that returning to earlier values takes no time."""
 
 
-class Picture(ipywidgets.VBox):
+class FigureWidget(ipywidgets.VBox):
     """A figure shown as a JPEG, which remains visible where no kernel runs.
 
     Args:
@@ -67,7 +67,7 @@ class Picture(ipywidgets.VBox):
         return {**bundle, "text/plain": repr(self), "image/jpeg": jpeg}, metadata
 
 
-class InteractiveFigure(Picture):
+class InteractiveFigure(FigureWidget):
     """A figure that is redrawn whenever one of its controls changes.
 
     If drawing raises a `ValueError` or a `FileNotFoundError`, its message is shown above the

@@ -9,7 +9,7 @@ from IPython.display import display
 
 from ..experiments.training.trainer import Training
 from ..plots.reproduction import show_losses
-from .interactive_figure import Picture
+from .interactive_figure import FigureWidget
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ UPDATE_SECONDS = 1.0
 """Seconds between two updates of the figure; drawing it takes about a twentieth of that."""
 
 
-class TrainingMonitor(Picture):
+class TrainingMonitor(FigureWidget):
     """Trains several networks in turn, one step each, and shows their loss curves.
 
     Args:

@@ -161,11 +161,11 @@ class _Checked:
 
 
 @dataclass(frozen=True)
-class Fovea(_Checked):
+class Gaussian(_Checked):
     """One salient region: a Gaussian.
 
     Example:
-        >>> Fovea(x=0.5, width=200)
+        >>> Gaussian(x=0.5, width=200)
         Traceback (most recent call last):
         ValueError: width must be between 2 and 30, got 200
     """
@@ -303,7 +303,7 @@ class State(_Checked):
 
     Example:
         >>> State(strength=50).at(x=0.5).foveas
-        (Fovea(x=0.5, y=0.0, width=6),)
+        (Gaussian(x=0.5, y=0.0, width=6),)
         >>> State(strength=50, pieces=8)
         State(strength=50, pieces=8)
     """
@@ -317,7 +317,7 @@ class State(_Checked):
             options=saliency_kinds,
         ),
     )
-    foveas: tuple[Fovea, ...] = field(default=(Fovea(),), metadata={"list": (Fovea, 1, 8)})
+    foveas: tuple[Gaussian, ...] = field(default=(Gaussian(),), metadata={"list": (Gaussian, 1, 8)})
     boxes: tuple[Box, ...] = field(default=(Box(),), metadata={"list": (Box, 1, 8)})
     spread: int = field(
         default=50,

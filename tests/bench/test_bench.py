@@ -16,7 +16,7 @@ import pytest
 from lzu_viz.bench import explorer, notebooks
 from lzu_viz.bench.__main__ import main
 from lzu_viz.bench.browser import browser_session
-from lzu_viz.bench.browser.drag import Notes, Picture, figures, row
+from lzu_viz.bench.browser.drag import DrawnPicture, Notes, figures, row
 from lzu_viz.bench.cpu_load import Load
 from lzu_viz.bench.report import Progress, report, table, write
 
@@ -29,7 +29,7 @@ def notes(latency: float, every: int = 1, answered: float | None = None) -> Note
     """A drag whose pictures come `latency` after their movement; only each `every`th is drawn."""
     moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
     drawn = range(every, 61, every)
-    pictures = tuple(Picture(k * FRAME + latency, f"picture {k}") for k in drawn)
+    pictures = tuple(DrawnPicture(k * FRAME + latency, f"picture {k}") for k in drawn)
     return Notes(moves, pictures, up=61 * FRAME, answered=answered)
 
 
@@ -64,7 +64,7 @@ def test_a_backlog_is_seen(behind: int) -> None:
 def test_a_growing_backlog_is_seen() -> None:
     """Twenty pictures a second, none left out: the last is two seconds late."""
     moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
-    pictures = tuple(Picture(k * 50.0, f"picture {k}") for k in range(1, 61))
+    pictures = tuple(DrawnPicture(k * 50.0, f"picture {k}") for k in range(1, 61))
     result = figures(Notes(moves, pictures, up=61 * FRAME), XS, LEARNED)
     assert max(result.latencies) == pytest.approx(60 * (50 - FRAME))
     assert result.settled == pytest.approx(60 * 50 - 61 * FRAME)
@@ -81,7 +81,9 @@ def test_places_that_look_the_same_are_not_waited_for() -> None:
 def test_an_unknown_picture_counts_for_no_place() -> None:
     """What never stood during the slow way, as one half drawn, proves nothing."""
     sent = notes(latency=40)
-    odd = tuple(Picture(picture.time - 30, "half drawn", whole=False) for picture in sent.pictures)
+    odd = tuple(
+        DrawnPicture(picture.time - 30, "half drawn", whole=False) for picture in sent.pictures
+    )
     both = tuple(sorted((*sent.pictures, *odd), key=lambda picture: picture.time))
     result = figures(Notes(sent.moves, both, sent.up), XS, LEARNED)
     assert min(result.latencies) == pytest.approx(40)
@@ -103,7 +105,9 @@ def test_notes_of_the_page_are_read() -> None:
         "up": [4.0],
         "fresh": [[2.5, False], [9.0, True]],
     }
-    assert Notes.from_page(page_message) == Notes(((1, 100), (2, 103)), (Picture(3, "a"),), 4, 9)
+    assert Notes.from_page(page_message) == Notes(
+        ((1, 100), (2, 103)), (DrawnPicture(3, "a"),), 4, 9
+    )
     assert Notes.from_page({**page_message, "fresh": []}).answered is None
     with pytest.raises(RuntimeError, match="2 movements and 0 releases"):
         Notes.from_page({**page_message, "up": []})

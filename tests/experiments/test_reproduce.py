@@ -22,12 +22,12 @@ from lzu_viz.experiments.reproduce import __main__ as command
 from lzu_viz.experiments.reproduce import checkpoints
 from lzu_viz.experiments.reproduce.__main__ import parse, workers_for
 from lzu_viz.experiments.reproduce.results import (
-    Result,
     Run,
+    RunResult,
     append,
     gain,
     load,
-    select,
+    select_results,
     spread,
     table,
 )
@@ -40,8 +40,8 @@ from lzu_viz.experiments.reproduce.runner import (
     full_runs,
     short_table_runs,
 )
-from lzu_viz.experiments.training import Training, WarpedDataset, evaluate
-from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, Task
+from lzu_viz.experiments.training import Training, WarpedDataset, evaluate_network
+from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, TrainingTask
 from lzu_viz.experiments.training.trainer import Recipe, input_size, network_for
 
 TINY = Plan(scenes=8, reported=4, films=1, recipe=Recipe(steps=2, batch=2))
@@ -58,8 +58,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def result(system: str = "lzu", seed: int = 0, scale: float = 0.25, **metrics: float) -> Result:
-    return Result("detection", system, scale, seed, "far", metrics, {}, {}, 1.0)
+def result(system: str = "lzu", seed: int = 0, scale: float = 0.25, **metrics: float) -> RunResult:
+    return RunResult("detection", system, scale, seed, "far", metrics, {}, {}, 1.0)
 
 
 def run(*arguments: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -107,7 +107,9 @@ def test_no_file_is_no_results(tmp_path: Path) -> None:
 def test_spread_and_gain_are_over_seeds() -> None:
     results = [result("uniform", seed, ap=0.1 * seed) for seed in range(3)]
     results += [result("lzu", seed, ap=0.1 * seed + 0.05 * (seed + 1)) for seed in range(3)]
-    assert spread(select(results, system="uniform"), "ap") == pytest.approx((0.1, 0, 0.2, 3))
+    assert spread(select_results(results, system="uniform"), "ap") == pytest.approx(
+        (0.1, 0, 0.2, 3)
+    )
     assert gain(results, "lzu", "uniform", "ap") == pytest.approx((0.1, 0.05, 0.15, 3))
     assert gain(results, "lzu", "fovea", "ap").seeds == 0
     assert math.isnan(spread(results, "miou").mean)
@@ -203,7 +205,7 @@ def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: P
     assert {"torch", "python", "lzu_viz"} <= finished.versions.keys()
     main = "ap" if chosen.task == "detection" else "miou"
     assert 0 <= finished.metrics[main] <= 1
-    assert (tmp_path / checkpoints.name_of(chosen)).is_file()
+    assert (tmp_path / checkpoints.checkpoint_name(chosen)).is_file()
 
 
 @pytest.mark.slow
@@ -232,7 +234,7 @@ def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_p
                  "--workers", "1")  # fmt: skip
     assert single.returncode == 0, single.stderr
     (separate,) = load(alone / "results.jsonl")
-    (shared,) = select(load(file), system="lzu")
+    (shared,) = select_results(load(file), system="lzu")
     assert separate.metrics == pytest.approx(shared.metrics, nan_ok=True)
 
 
@@ -268,7 +270,7 @@ def test_only_who_would_be_judged_on_films_is_run_again_for_them(
     file = tmp_path / "results.jsonl"
     short = [task, "--seeds", "0", "--preset", preset, "--out", str(tmp_path)]
     settings = command._plan(parse(short)).settings
-    append(Result(task, "uniform", 0.25, 0, preset, {}, settings, {}, 1.0), file)
+    append(RunResult(task, "uniform", 0.25, 0, preset, {}, settings, {}, 1.0), file)
     options = parse([*short, "--system", "uniform"])
     assert options.films > settings["films"]
     assert len(command._missing_runs(file, options)) == left
@@ -407,7 +409,7 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
-def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: str) -> None:
+def test_a_network_that_comes_along_gets_the_recorded_figure(task: TrainingTask, name: str) -> None:
     chosen = Run(task, name, 0.25, 0)
     network, mean_saliency = checkpoints.load(chosen), checkpoints.load_mean_saliency()
     scenes = streets("report", REPORTED, quiet=True)
@@ -415,9 +417,11 @@ def test_a_network_that_comes_along_gets_the_recorded_figure(task: Task, name: s
         task, SYSTEMS[name], scenes, input_size(scenes.size, 0.25), mean_saliency
     )
     figure = "miou" if task == "segmentation" else "ap"
-    (recorded,) = select(load(), **chosen._asdict())
+    (recorded,) = select_results(load(), **chosen._asdict())
     # What was recorded was rounded to bfloat16; a scene or a class too many moves it by more.
-    assert evaluate(network, dataset)[figure] == pytest.approx(recorded.metrics[figure], abs=0.005)
+    assert evaluate_network(network, dataset)[figure] == pytest.approx(
+        recorded.metrics[figure], abs=0.005
+    )
 
 
 def test_all_that_comes_along_is_whole_and_small() -> None:
@@ -426,7 +430,7 @@ def test_all_that_comes_along_is_whole_and_small() -> None:
     assert files.keys() == sums.keys()
     runs = [run for run in short_table_runs() if run.seed == 0]
     runs += [Run("detection", system, 0.25, 0) for system in checkpoints.FURTHER]
-    expected = {checkpoints.name_of(run) for run in runs}
+    expected = {checkpoints.checkpoint_name(run) for run in runs}
     assert files.keys() == expected | {"usual-far.safetensors"}
     for name, path in files.items():
         assert sha256(path.read_bytes()).hexdigest() == sums[name]
@@ -456,7 +460,7 @@ def test_trained_from_scratch_lzu_finds_more_than_uniform() -> None:
         dataset = WarpedDataset(
             "detection", SYSTEMS[name], judged_on, run.size, run.dataset.mean_saliency
         )
-        figures[name] = evaluate(run.network, dataset)["ap50"], sum(run.losses[-25:]) / 25
+        figures[name] = evaluate_network(run.network, dataset)["ap50"], sum(run.losses[-25:]) / 25
     (plain, plain_loss), (zoomed, zoomed_loss) = figures.values()
     assert zoomed > 1.2 * plain
     assert zoomed_loss < 0.97 * plain_loss

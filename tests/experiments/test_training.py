@@ -15,10 +15,10 @@ from lzu_viz.datasets.driving import AREAS, CLASSES, driving
 from lzu_viz.datasets.streets import FIRST_SEED, Streets, streets
 from lzu_viz.experiments.training import policies
 from lzu_viz.experiments.training.evaluation import (
-    evaluate,
     evaluate_boxes,
     evaluate_boxes_3d,
     evaluate_masks,
+    evaluate_network,
     predict_boxes,
     predict_boxes_3d,
     predicted_depths,
@@ -1117,7 +1117,7 @@ def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
     assert len(every) == len(some())
     metrics = evaluate_boxes(every, some())
     assert metrics["ap"] > AT_BEST
-    assert evaluate(knowing(Detector, data), data) == pytest.approx(metrics, nan_ok=True)
+    assert evaluate_network(knowing(Detector, data), data) == pytest.approx(metrics, nan_ok=True)
 
 
 @pytest.mark.slow
@@ -1125,7 +1125,7 @@ def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
 def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
     data = dataset("detection3d", name)
-    metrics = evaluate(knowing(Detector3D, data), data)
+    metrics = evaluate_network(knowing(Detector3D, data), data)
     assert metrics["ap"] > AT_BEST
     assert metrics["translation"] < 0.05
     assert metrics["orientation"] < 0.05
@@ -1160,7 +1160,7 @@ class Says(Segmenter):
 def test_perfect_masks_are_judged_perfect(monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
     data = dataset("segmentation", "uniform")
-    metrics = evaluate(Says(some().area(range(10))), data)
+    metrics = evaluate_network(Says(some().area(range(10))), data)
     assert {round(value, 6) for value in metrics.values()} == {1}
     assert metrics.keys() == {"miou", "miou_fine", "boundary_f", *(f"iou_{name}" for name in AREAS)}
 

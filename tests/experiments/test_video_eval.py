@@ -53,7 +53,7 @@ class ConstantDetector(Detector):
 
 def seen(name="lzu-adaptive"):
     return list(
-        video_eval.follow(ConstantDetector(), SYSTEMS[name], clips(), SIZE, mean_saliency())
+        video_eval.follow_clips(ConstantDetector(), SYSTEMS[name], clips(), SIZE, mean_saliency())
     )
 
 
@@ -91,7 +91,7 @@ def test_films_are_judged_frame_by_frame():
         expected += detections if moment else []
         ground_truth += now.ground_truth if moment else []
     whole = Streets(clips()[0].images, clips()[0].semantic_mask, ground_truth)
-    run = list(video_eval.follow(network, system, clips(), SIZE, mean_saliency()))
+    run = list(video_eval.follow_clips(network, system, clips(), SIZE, mean_saliency()))
     predicted = [result.detections.boxes for now in run[1:] for result in now]
     assert all(torch.equal(a, b.boxes) for a, b in zip(predicted, expected, strict=True))
     assert video_eval.precision_on(clips(), run) == evaluate_boxes(expected, whole)["ap"]

@@ -33,9 +33,7 @@ def ax():
 
 def test_found_lies_over_truth(ax):
     box = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
-    (drawn,) = average_precision.show_detections(
-        ax, torch.zeros(1, 3, 20, 30), box, box + 0.1, "title"
-    )
+    (drawn,) = average_precision.show_boxes(ax, torch.zeros(1, 3, 20, 30), box, box + 0.1, "title")
     assert drawn.get_xy() == pytest.approx((-0.5, -0.4))
     assert (drawn.get_width(), drawn.get_height()) == pytest.approx((0.6, 0.6))
     assert [patch.get_xy()[0] for patch in ax.patches] == pytest.approx([-0.4, -0.5])

@@ -70,7 +70,7 @@ def test_the_uniform_value_is_a_dashed_line(ax: Axes) -> None:
 
 def test_each_cell_of_the_table_says_its_number(ax: Axes) -> None:
     values = torch.tensor([[100.0, 9.96, 2.04], [0.949, 0.5, 0.123]])
-    drawn = pieces.show_table(ax, values, (8, 16), (2, 4, 8))
+    drawn = pieces.show_error_table(ax, values, (8, 16), (2, 4, 8))
     texts = {text.get_position(): text.get_text() for text in ax.texts}
     assert texts[0, 0] == "100"
     assert texts[1, 0] == "10"
@@ -85,4 +85,4 @@ def test_each_cell_of_the_table_says_its_number(ax: Axes) -> None:
 
 def test_a_table_of_another_shape_is_refused(ax: Axes) -> None:
     with pytest.raises(ValueError, match="rows x columns = 2 x 3"):
-        pieces.show_table(ax, torch.ones(3, 2), (8, 16), (2, 4, 8))
+        pieces.show_error_table(ax, torch.ones(3, 2), (8, 16), (2, 4, 8))

@@ -4,14 +4,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from lzu_viz.experiments.profiling import Cost
-from lzu_viz.experiments.reproduce.results import Result, Run, load, select, spread
+from lzu_viz.experiments.reproduce.results import Run, RunResult, load, select_results, spread
 from lzu_viz.experiments.training.trained_systems import SYSTEMS
 from lzu_viz.plots import reproduction as plots
 from lzu_viz.plots.palette import SERIES
 
 
 def result(system, seed, scale=0.25, task="detection", **metrics):
-    return Result(task, system, scale, seed, "far", metrics, {}, {}, 1.0)
+    return RunResult(task, system, scale, seed, "far", metrics, {}, {}, 1.0)
 
 
 TWO = [
@@ -97,7 +97,7 @@ def test_every_figure_has_a_name_and_is_recorded():
     recorded = load()
     for task, name in plots.FIGURES:
         assert name in plots.NAMES
-        assert spread(select(recorded, task=task), name).seeds
+        assert spread(select_results(recorded, task=task), name).seeds
     assert set(plots.MAIN.items()) <= set(plots.FIGURES)
 
 

@@ -64,7 +64,7 @@ def test_persons_stand_side_by_side_at_each_system(ax: Axes) -> None:
         "target": {"uniform": (0.2, 0.1, 0.3), "crop": (0.8, 0.7, 0.9)},
         "other": {"uniform": (0.2, 0.1, 0.4), "crop": (0.0, 0.0, 0.1)},
     }
-    target, other = sizes.show_systems(ax, means, "Detector")
+    target, other = sizes.show_system_means(ax, means, "Detector")
     assert np.allclose(target.lines[0].get_ydata(), [0.2, 0.8])
     assert np.allclose(ends_of(other), [(0.1, 0.4), (0.0, 0.1)])
     assert (target.lines[0].get_xdata() < other.lines[0].get_xdata()).all()
@@ -74,4 +74,4 @@ def test_persons_stand_side_by_side_at_each_system(ax: Axes) -> None:
 def test_persons_with_other_systems_are_refused(ax: Axes) -> None:
     means = {"target": {"uniform": (0.2, 0.1, 0.3)}, "other": {"crop": (0.0, 0.0, 0.1)}}
     with pytest.raises(ValueError, match="expected the systems"):
-        sizes.show_systems(ax, means)
+        sizes.show_system_means(ax, means)

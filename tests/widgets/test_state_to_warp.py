@@ -14,7 +14,7 @@ from in_node import run_node
 from lzu_viz import Warp, saliency
 from lzu_viz.datasets.scenes import SCENES, far_person
 from lzu_viz.geometry import bilinear
-from lzu_viz.widgets import Box, Fovea, Node, State
+from lzu_viz.widgets import Box, Gaussian, Node, State
 from lzu_viz.widgets.state import saliency_kinds
 from lzu_viz.widgets.state_to_warp import (
     saliency_from_image,
@@ -36,7 +36,7 @@ def random_state(draw: random.Random) -> State:
     return State(
         kind=kind,
         foveas=tuple(
-            Fovea(draw.uniform(-1, 1), draw.uniform(-1, 1), draw.randint(2, 30))
+            Gaussian(draw.uniform(-1, 1), draw.uniform(-1, 1), draw.randint(2, 30))
             for _ in range(draw.randint(1, 4))
         ),
         boxes=tuple(

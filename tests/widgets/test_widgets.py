@@ -22,7 +22,7 @@ from PIL import Image
 from in_node import find_node
 from lzu_viz import Warp, images
 from lzu_viz.datasets.scenes import SCENES, Scene, far_person
-from lzu_viz.widgets import Box, Explorer, Fovea, Node, State, explore, front, to_html
+from lzu_viz.widgets import Box, Explorer, Gaussian, Node, State, explore, front, to_html
 from lzu_viz.widgets import explorer as module
 from lzu_viz.widgets.front import FOLDER, STATIC, WIDGET, bundle, modules
 from lzu_viz.widgets.protocol import NO_VALUE, maps_to_page
@@ -124,7 +124,7 @@ def test_every_control_says_what_it_does_and_where() -> None:
 
 def test_state_goes_to_the_page_and_comes_back() -> None:
     assert State.from_page(FOLDED.to_page()) == FOLDED
-    state = State(foveas=(Fovea(0.5, -0.5, 9), Fovea()), pieces=7, network="detector")
+    state = State(foveas=(Gaussian(0.5, -0.5, 9), Gaussian()), pieces=7, network="detector")
     assert State.from_page(state.to_page()) == state
     assert State.from_page({**state.to_page(), "serial": 7}) == state
 
@@ -351,7 +351,7 @@ def test_finds_the_person_that_uniform_downsampling_loses() -> None:
 
 
 def test_two_foveas_share_the_saliency(scene: Scene) -> None:
-    one, two = State().at(x=-0.5), State(foveas=(Fovea(x=-0.5), Fovea(x=0.5)))
+    one, two = State().at(x=-0.5), State(foveas=(Gaussian(x=-0.5), Gaussian(x=0.5)))
     peaks = [explore(scene.image, state, scene).peak_magnification for state in (one, two)]
     assert peaks[0] > peaks[1]
     columns = warp_of(two, scene.image)[1].magnification((4, 400))[0].amax(dim=0)
@@ -634,6 +634,6 @@ def test_readme_picture_is_what_the_package_draws() -> None:
 
 
 def test_fields_of_a_fovea_are_those_that_the_page_sets() -> None:
-    assert set(asdict(Fovea())) == {"x", "y", "width"}
+    assert set(asdict(Gaussian())) == {"x", "y", "width"}
     assert set(asdict(Box())) == {"x", "y", "width", "height"}
     assert set(asdict(Node())) == {"row", "column", "dx", "dy"}

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True)
-class Picture:
+class DrawnPicture:
     """A new image on the screen.
 
     Attributes:
@@ -37,7 +37,7 @@ class Notes:
     """
 
     moves: tuple[tuple[float, float], ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[DrawnPicture, ...]
     up: float
     answered: float | None = None
 
@@ -56,7 +56,7 @@ class Notes:
         fresh = [time for time, is_fresh in message["fresh"] if is_fresh]
         return cls(
             moves=tuple((time, x) for time, x in message["moves"]),
-            pictures=tuple(Picture(*picture) for picture in message["pictures"]),
+            pictures=tuple(DrawnPicture(*picture) for picture in message["pictures"]),
             up=message["up"][0],
             answered=fresh[-1] if fresh else None,
         )

@@ -17,7 +17,7 @@ from .textures import Surface, noise
 from .world import FOCAL, PAVEMENT, ROAD, World
 
 
-class Frame(NamedTuple):
+class RenderedFrame(NamedTuple):
     """Rendered frame.
 
     Attributes:
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
     visible: NDArray[np.float64]
 
 
-class View(NamedTuple):
+class CameraView(NamedTuple):
     """Camera at one time, facing along z; the ray of a pixel is (((x, y) - centre) / focal, 1).
 
     Attributes:
@@ -68,7 +68,7 @@ class View(NamedTuple):
         )
 
 
-def view_at(world: World, size: tuple[int, int], seconds: float = 0.0) -> View:
+def view_at(world: World, size: tuple[int, int], seconds: float = 0.0) -> CameraView:
     """Return the world's camera at a time.
 
     The focal length is proportional to the frame's width, so that the field of view does not
@@ -84,7 +84,7 @@ def view_at(world: World, size: tuple[int, int], seconds: float = 0.0) -> View:
     # The horizon is given for the aspect ratio 3:10; a taller frame shows more above and below.
     centre = ((x + 1) / 2 * columns, rows / 2 + y / 2 * 0.3 * columns)
     place = (world.camera_x, world.preset.height, world.speed * seconds)
-    return View(size, FOCAL * columns, centre, place)
+    return CameraView(size, FOCAL * columns, centre, place)
 
 
 SUN = np.array([0.45, -0.75, -0.48], np.float32)
@@ -135,7 +135,7 @@ class Canvas(NamedTuple):
         return Canvas(image.reshape(-1, 3), depth.reshape(-1), area.reshape(-1), thing.reshape(-1))
 
 
-def render(world: World, view: View, seconds: float = 0.0) -> Frame:
+def render(world: World, view: CameraView, seconds: float = 0.0) -> RenderedFrame:
     """Return the rendered frame of a world at a time.
 
     Args:
@@ -156,7 +156,7 @@ def render(world: World, view: View, seconds: float = 0.0) -> Frame:
         _shadow(canvas, thing, view, rays)
     _sky(canvas, world, rays)
     visible = np.bincount(canvas.flat().thing + 1, minlength=len(now) + 1)[1:]
-    return Frame(
+    return RenderedFrame(
         _through_air(canvas),
         canvas.depth[MIDDLES].copy(),
         canvas.area[MIDDLES].copy(),
@@ -190,7 +190,9 @@ class _HitPart(NamedTuple):
     hits: Hits
 
 
-def _draw(world: World, thing: Thing, index: int, view: View, rays: Rays, canvas: Canvas) -> int:
+def _draw(
+    world: World, thing: Thing, index: int, view: CameraView, rays: Rays, canvas: Canvas
+) -> int:
     """Render an object, and return the number of points it covers, ignoring occlusion.
 
     The number is 0 for objects without a class.
@@ -321,7 +323,7 @@ def _sky(canvas: Canvas, world: World, rays: Rays) -> None:
     flat.image[point] = sky + (np.array([0.95, 0.95, 0.96], np.float32) - sky) * cover
 
 
-def _ground(canvas: Canvas, world: World, view: View, rays: Rays) -> None:
+def _ground(canvas: Canvas, world: World, view: CameraView, rays: Rays) -> None:
     """Render the ground where it is not occluded."""
     x, height, z = view.place
     flat = canvas.flat()
@@ -373,7 +375,7 @@ def _surfaces(x: Array, z: Array, ahead: Array) -> tuple[Array, NDArray[np.uint8
     return colours, area
 
 
-def _shadow(canvas: Canvas, thing: Thing, view: View, rays: Rays) -> None:
+def _shadow(canvas: Canvas, thing: Thing, view: CameraView, rays: Rays) -> None:
     """Render the soft shadow of an object on the ground below it."""
     x, height, z = view.place
     radius = thing.reach * 1.3

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...geometry import check
 from .objects import Thing
-from .rendering import Frame, View, render, view_at
+from .rendering import CameraView, RenderedFrame, render, view_at
 from .solids import in_camera
 from .world import PRESETS, Preset, World, build
 
@@ -149,7 +149,7 @@ def _size(size: tuple[int, int]) -> check.Size:
 
 
 def _street(
-    world: World, view: View, frame: Frame, seconds: float, flow: Tensor | None = None
+    world: World, view: CameraView, frame: RenderedFrame, seconds: float, flow: Tensor | None = None
 ) -> Street:
     """Return a frame with its ground truth, restricted to objects large and visible enough."""
     now = [thing.at(seconds) for thing in world.things]
@@ -173,7 +173,7 @@ def _street(
     )
 
 
-def _camera(view: View) -> PinholeCamera:
+def _camera(view: CameraView) -> PinholeCamera:
     rows, columns = view.size
     intrinsics = torch.eye(4)[None]
     intrinsics[0, 0, 0] = intrinsics[0, 1, 1] = view.focal
@@ -183,11 +183,11 @@ def _camera(view: View) -> PinholeCamera:
     )
 
 
-Box = tuple[float, float, float, float]
+Sides = tuple[float, float, float, float]
 """(left, top, right, bottom), with the frame's edges at -1 and 1."""
 
 
-def _has_ground_truth(thing: Thing, frame: Frame, index: int, view: View) -> bool:
+def _has_ground_truth(thing: Thing, frame: RenderedFrame, index: int, view: CameraView) -> bool:
     """Return whether an object has ground truth: has a class, is large and visible enough."""
     if thing.label < 0 or frame.visible[index] < VISIBLE:
         return False
@@ -201,7 +201,7 @@ def _has_ground_truth(thing: Thing, frame: Frame, index: int, view: View) -> boo
     return inside * float(frame.visible[index]) >= VISIBLE and high >= LEAST
 
 
-def outline(thing: Thing, view: View) -> Box:
+def outline(thing: Thing, view: CameraView) -> Sides:
     """Return the box of an object's projection, not clipped to the frame.
 
     Its sides are infinite if all parts are behind the camera, or one extends behind it.
@@ -219,12 +219,12 @@ def outline(thing: Thing, view: View) -> Box:
     return left, top, right, bottom
 
 
-def _clipped(unclipped: Box) -> Box:
+def _clipped(unclipped: Sides) -> Sides:
     left, top, right, bottom = (min(max(side, -1.0), 1.0) for side in unclipped)
     return left, top, right, bottom
 
 
-def _box_3d(thing: Thing, view: View) -> list[float]:
+def _box_3d(thing: Thing, view: CameraView) -> list[float]:
     pose = view.pose(thing)
     extent = np.array(thing.extent)
     x, y, z = in_camera(extent.mean(axis=1)[None], pose)[0].tolist()
@@ -233,7 +233,9 @@ def _box_3d(thing: Thing, view: View) -> list[float]:
     return [x, y, z, width, height, length, yaw]
 
 
-def _flow(world: World, frame: Frame, view: View, next_view: View, duration: float) -> Tensor:
+def _flow(
+    world: World, frame: RenderedFrame, view: CameraView, next_view: CameraView, duration: float
+) -> Tensor:
     """Return the optical flow `1 2 h w` to the next frame, from depth and velocities."""
     rows, columns = view.size
     x = ((np.arange(columns) + 0.5 - view.centre[0]) / view.focal)[None, :]

@@ -26,10 +26,10 @@ def main() -> None:
     if unknown := set(names) - set(EVALUATIONS):
         parser.error(f"unknown evaluations {sorted(unknown)}: choose from {list(EVALUATIONS)}")
     for name in names:
-        print(f"stored in {evaluate(name).write()}")
+        print(f"stored in {run_evaluation(name).write()}")
 
 
-def evaluate(name: str) -> Kept:
+def run_evaluation(name: str) -> Kept:
     """Return the results of one evaluation on all its scenes."""
     module = importlib.import_module(f".{EVALUATIONS[name]}", __package__)
     records: list[Record] = []

@@ -23,7 +23,7 @@ from torch.distributed.run import main as torchrun
 
 from ..training.trained_systems import SYSTEMS, TASKS
 from ..training.trainer import Recipe
-from .results import Result, Run, append, load, table
+from .results import Run, RunResult, append, load, table
 from .runner import (
     CORE_SEEDS,
     FILMS,
@@ -166,7 +166,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     return replace(plan, recipe=replace(plan.recipe, steps=options.steps))
 
 
-def _matching_results(file: Path, options: argparse.Namespace) -> list[Result]:
+def _matching_results(file: Path, options: argparse.Namespace) -> list[RunResult]:
     """Return the results of a file with the same settings, regardless of the number of clips."""
     settings = _plan(options).settings
     del settings["films"]
@@ -214,7 +214,7 @@ def _run_distributed(options: argparse.Namespace, file: Path) -> None:
         _render_scenes(runs, options)
     dist.barrier()
     _run(runs[rank::world], options, file)
-    results_by_rank: list[list[Result]] = [[] for _ in range(world)]
+    results_by_rank: list[list[RunResult]] = [[] for _ in range(world)]
     dist.all_gather_object(results_by_rank, load(file))
     if rank == 0:
         # Add the results that machines without a shared disk have and the first one lacks.
@@ -227,7 +227,7 @@ def _run_distributed(options: argparse.Namespace, file: Path) -> None:
         _print(file, options)
 
 
-def _key(result: Result) -> tuple[Run, str]:
+def _key(result: RunResult) -> tuple[Run, str]:
     return result.run, json.dumps(result.settings, sort_keys=True)
 
 

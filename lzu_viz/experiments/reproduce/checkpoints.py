@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ...models import weights
-from ..training.trained_systems import TASKS, Network
+from ..training.trained_systems import TASKS, SmallNetwork
 from ..training.trainer import channels_last, network_for
 from .results import Run
 
@@ -20,11 +20,11 @@ FURTHER = ("lzu-adaptive", "lzu-cascaded", "lzu-destroyed")
 """Systems whose detectors are in the package besides those of the core systems."""
 
 
-def name_of(run: Run) -> str:
+def checkpoint_name(run: Run) -> str:
     """Return the file name of a run's network.
 
     Example:
-        >>> name_of(Run("detection", "lzu", 0.25, 0))
+        >>> checkpoint_name(Run("detection", "lzu", 0.25, 0))
         'detection-lzu-0.25-0-far.safetensors'
     """
     return f"{run.task}-{run.system}-{run.scale:g}-{run.seed}-{run.preset}.safetensors"
@@ -41,7 +41,7 @@ def round_to_float16(network: nn.Module) -> None:
 def save(network: nn.Module, run: Run, folder: Path) -> Path:
     """Store a network to which :func:`round_to_float16` was applied, and return the file's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name_of(run)
+    path = folder / checkpoint_name(run)
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor.float().half()).contiguous()
         for name, tensor in network.state_dict().items()
@@ -50,7 +50,7 @@ def save(network: nn.Module, run: Run, folder: Path) -> Path:
     return path
 
 
-def load(run: Run, folder: Path = SHIPPED) -> Network:
+def load(run: Run, folder: Path = SHIPPED) -> SmallNetwork:
     """Return a trained network.
 
     Raises:
@@ -61,7 +61,7 @@ def load(run: Run, folder: Path = SHIPPED) -> Network:
     if task is None:
         raise ValueError(f"task must be one of {list(TASKS)}, got {run.task!r}")
     network = network_for(task)
-    name = name_of(run)
+    name = checkpoint_name(run)
     weights.load_weights(network, folder / name, _checksum(name, folder))
     return channels_last(network)
 

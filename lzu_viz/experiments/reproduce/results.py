@@ -34,8 +34,8 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Result:
-    """Result of a run.
+class RunResult:
+    """RunResult of a run.
 
     Attributes:
         task: as in `Run`.
@@ -65,7 +65,7 @@ class Result:
         return Run(self.task, self.system, self.scale, self.seed, self.preset)
 
 
-def append(result: Result, path: Path) -> None:
+def append(result: RunResult, path: Path) -> None:
     """Append a result to a file by a single write, so that interrupted runs leave whole lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(_rounded(asdict(result))) + "\n"
@@ -76,7 +76,7 @@ def append(result: Result, path: Path) -> None:
         os.close(file)
 
 
-def load(path: Path = RECORDED) -> list[Result]:
+def load(path: Path = RECORDED) -> list[RunResult]:
     """Return all results of a file in order, none if it is missing; skip an incomplete last line.
 
     Raises:
@@ -96,7 +96,7 @@ def load(path: Path = RECORDED) -> list[Result]:
                 name: math.nan if value is None else value
                 for name, value in values["metrics"].items()
             }
-            results.append(Result(**values))
+            results.append(RunResult(**values))
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(
                 f"line {number} of {path} is not a valid result ({error}); remove the line and "
@@ -129,7 +129,7 @@ class Spread(NamedTuple):
     seeds: int
 
 
-def spread(results: Iterable[Result], metric: str) -> Spread:
+def spread(results: Iterable[RunResult], metric: str) -> Spread:
     """Return the mean and range of a metric over results; NaN if no result has the metric."""
     values = [result.metrics.get(metric, math.nan) for result in results]
     values = [value for value in values if not math.isnan(value)]
@@ -138,16 +138,18 @@ def spread(results: Iterable[Result], metric: str) -> Spread:
     return Spread(sum(values) / len(values), min(values), max(values), len(values))
 
 
-def select(results: Iterable[Result], **wanted: Any) -> list[Result]:
+def select_results(results: Iterable[RunResult], **wanted: Any) -> list[RunResult]:
     """Return the results with the given task, system, scale, seed or preset."""
 
-    def matches(result: Result) -> bool:
+    def matches(result: RunResult) -> bool:
         return all(getattr(result, key) == value for key, value in wanted.items())
 
     return [result for result in results if matches(result)]
 
 
-def gain(results: Sequence[Result], system: str, over: str, metric: str, **wanted: Any) -> Spread:
+def gain(
+    results: Sequence[RunResult], system: str, over: str, metric: str, **wanted: Any
+) -> Spread:
     """Return the mean and range of the paired differences between two systems.
 
     Results are paired by all fields of `Run` except the system.
@@ -157,11 +159,13 @@ def gain(results: Sequence[Result], system: str, over: str, metric: str, **wante
         system: the system that is compared.
         over: the system that it is compared with, whose metric is subtracted.
         metric: name of the metric.
-        wanted: fields that both results must have, see :func:`select`.
+        wanted: fields that both results must have, see :func:`select_results`.
     """
-    baseline = {result.run: result.metrics for result in select(results, system=over, **wanted)}
+    baseline = {
+        result.run: result.metrics for result in select_results(results, system=over, **wanted)
+    }
     differences = []
-    for result in select(results, system=system, **wanted):
+    for result in select_results(results, system=system, **wanted):
         baseline_metrics = baseline.get(result.run._replace(system=over), {})
         if metric in baseline_metrics and metric in result.metrics:
             differences.append(result.metrics[metric] - baseline_metrics[metric])
@@ -180,18 +184,18 @@ HEADLINES = {
 """Metrics in the table of each task, the main metric first."""
 
 
-def table(results: Sequence[Result], task: str, preset: str = "far") -> str:
+def table(results: Sequence[RunResult], task: str, preset: str = "far") -> str:
     """Return the table of a task as text: means over seeds, a row for each scale and system.
 
     The first metric is followed by its range over seeds.
     """
-    of_task = select(results, task=task, preset=preset)
+    of_task = select_results(results, task=task, preset=preset)
     metrics = HEADLINES[task]
     rows = [f"{'scale':>5} {'system':<18} {'seeds':>5} {metrics[0]:>18} "
             + " ".join(f"{name:>13}" for name in metrics[1:])]  # fmt: skip
     keys = dict.fromkeys((result.scale, result.system) for result in of_task)
     for scale, system in sorted(keys, key=lambda key: (key[0], list(keys).index(key))):
-        of_row = select(of_task, scale=scale, system=system)
+        of_row = select_results(of_task, scale=scale, system=system)
         first = spread(of_row, metrics[0])
         main_metric = f"{first.mean:.3f} [{first.low:.3f} {first.high:.3f}]"
         rest = " ".join(f"{spread(of_row, name).mean:13.3f}" for name in metrics[1:])

@@ -15,13 +15,13 @@ from ..._extras import needs
 from ...datasets.streets import BEFORE, Streets, streets
 from ...models.small.detector import Detector
 from ..training import policies
-from ..training.evaluation import evaluate, predict_boxes
-from ..training.trained_systems import SYSTEMS, TASKS, Network, TrainedSystem, systems_of
+from ..training.evaluation import evaluate_network, predict_boxes
+from ..training.trained_systems import SYSTEMS, TASKS, SmallNetwork, TrainedSystem, systems_of
 from ..training.trainer import Recipe, Training, input_size
-from ..training.video_eval import SURE, follow, precision_on
+from ..training.video_eval import SURE, follow_clips, precision_on
 from ..training.warped_dataset import WarpedDataset
 from . import checkpoints
-from .results import Result, Run
+from .results import Run, RunResult
 
 with needs("notebooks"):
     from tqdm import tqdm
@@ -149,7 +149,7 @@ def execute(
     device: str = "cpu",
     quiet: bool = False,
     position: int = 0,
-) -> Result:
+) -> RunResult:
     """Train and evaluate one network.
 
     Args:
@@ -174,7 +174,7 @@ def execute(
         checkpoints.save_mean_saliency(training.dataset.mean_saliency, run.preset, folder)
     settings = {**plan.settings, "size": list(training.size)}
     metrics = evaluate_run(network, run, scenes, training.dataset)
-    return Result(
+    return RunResult(
         *run, metrics=metrics, settings=settings, versions=versions(),
         seconds=round(time.perf_counter() - started, 1),
     )  # fmt: skip
@@ -189,7 +189,7 @@ def trained(
     device: str,
     quiet: bool,
     position: int = 0,
-) -> tuple[Network, Training]:
+) -> tuple[SmallNetwork, Training]:
     """Return the trained network of a run, rounded to float16, and its training."""
     system = SYSTEMS[run.system]
     task = next(candidate for candidate in TASKS if candidate == run.task)
@@ -217,7 +217,7 @@ def _saliency_boxes(
         return None
     # Detections in the previous frames by a detector with fixed saliency, trained if not stored.
     detector_run = run._replace(task="detection", system="lzu")
-    if folder is not None and (folder / checkpoints.name_of(detector_run)).is_file():
+    if folder is not None and (folder / checkpoints.checkpoint_name(detector_run)).is_file():
         network = checkpoints.load(detector_run, folder)
     else:
         network, _ = trained(detector_run, plan, scenes, device=device, quiet=True)
@@ -239,7 +239,7 @@ def has_video_eval(run: Run) -> bool:
 
 
 def evaluate_run(
-    network: Network, run: Run, scenes: Scenes, trained_on: WarpedDataset
+    network: SmallNetwork, run: Run, scenes: Scenes, trained_on: WarpedDataset
 ) -> dict[str, float]:
     """Return the metrics on the evaluation scenes and, if requested, on clips and other streets.
 
@@ -254,18 +254,18 @@ def evaluate_run(
         scenes.reported,
         [scene.previous_boxes for scene in scenes.reported.ground_truth],
     )
-    metrics = evaluate(network, dataset)
+    metrics = evaluate_network(network, dataset)
     if scenes.plan.films and has_video_eval(run) and isinstance(network, Detector):
         metrics["film_ap"] = evaluate_clips(network, trained_on, scenes)
         if dataset.policy.is_static:
             shifted = _dataset_like(trained_on, scenes.shifted)
-            metrics["shifted_ap"] = evaluate(network, shifted)["ap"]
+            metrics["shifted_ap"] = evaluate_network(network, shifted)["ap"]
     return metrics
 
 
 def evaluate_clips(network: Detector, trained_on: WarpedDataset, scenes: Scenes) -> float:
     """Return average precision on clips, with saliency from detections in the previous frame."""
-    results = follow(
+    results = follow_clips(
         network, trained_on.system, scenes.films, trained_on.size, trained_on.mean_saliency
     )
     return precision_on(scenes.films, list(results))

@@ -5,7 +5,7 @@
 are in `lzu_viz.models.small`, the scenes in `lzu_viz.datasets.streets`.
 """
 
-from .evaluation import evaluate, evaluate_boxes, predict_boxes, predict_boxes_3d
+from .evaluation import evaluate_boxes, evaluate_network, predict_boxes, predict_boxes_3d
 from .trained_systems import SYSTEMS, TASKS
 from .trainer import Recipe, Training
 from .warped_dataset import WarpedDataset
@@ -16,8 +16,8 @@ __all__ = [
     "Recipe",
     "Training",
     "WarpedDataset",
-    "evaluate",
     "evaluate_boxes",
+    "evaluate_network",
     "predict_boxes",
     "predict_boxes_3d",
 ]

@@ -19,7 +19,7 @@ from ...models.small.detector import Detector
 from ...models.small.detector3d import Detector3D, lift, project_centres, to_source
 from ...models.small.segmenter import Segmenter
 from ...systems import Fovea
-from .trained_systems import Network
+from .trained_systems import SmallNetwork
 from .trainer import run
 from .warped_dataset import Batch, WarpedDataset
 
@@ -34,7 +34,7 @@ FINE = ("car", "pedestrian", "sign")
 """Classes whose boundaries are evaluated."""
 
 
-def evaluate(network: Network, dataset: WarpedDataset) -> Metrics:
+def evaluate_network(network: SmallNetwork, dataset: WarpedDataset) -> Metrics:
     """Return the metrics of a network on the scenes of a dataset.
 
     Returns:
@@ -48,7 +48,9 @@ def evaluate(network: Network, dataset: WarpedDataset) -> Metrics:
 
 
 @torch.no_grad()
-def outputs_of(network: Network, dataset: WarpedDataset) -> Iterator[tuple[Batch, list[Tensor]]]:
+def outputs_of(
+    network: SmallNetwork, dataset: WarpedDataset
+) -> Iterator[tuple[Batch, list[Tensor]]]:
     """Run a network on all scenes of a dataset, batch by batch.
 
     Yields:

@@ -22,12 +22,12 @@ from .policies import (
     WrongPolicy,
 )
 
-Task = Literal["detection", "segmentation", "detection3d"]
-TASKS: tuple[Task, ...] = ("detection", "segmentation", "detection3d")
-BOX_TASKS: tuple[Task, ...] = ("detection", "detection3d")
-MASK_TASKS: tuple[Task, ...] = ("segmentation",)
+TrainingTask = Literal["detection", "segmentation", "detection3d"]
+TASKS: tuple[TrainingTask, ...] = ("detection", "segmentation", "detection3d")
+BOX_TASKS: tuple[TrainingTask, ...] = ("detection", "detection3d")
+MASK_TASKS: tuple[TrainingTask, ...] = ("segmentation",)
 
-Network = Detector | Detector3D | Segmenter
+SmallNetwork = Detector | Detector3D | Segmenter
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class TrainedSystem:
     description: str
     kind: type[System]
     policy: type[TrainingPolicy]
-    tasks: tuple[Task, ...] = TASKS
+    tasks: tuple[TrainingTask, ...] = TASKS
     upsample_factor: int = 1
     separable: bool = True
     predownsampled: bool = False
-    in_short_table: tuple[Task, ...] = ()
+    in_short_table: tuple[TrainingTask, ...] = ()
 
     @property
     def in_source(self) -> bool:
         """Whether the head works in the source frame rather than in the zoomed frame."""
         return issubclass(self.kind, LZU)
 
-    def around(self, network: Network, warp: Warp, size: Size) -> System:
+    def around(self, network: SmallNetwork, warp: Warp, size: Size) -> System:
         """Return the system wrapped around a network.
 
         Args:
@@ -145,7 +145,7 @@ for _system in (
     SYSTEMS.register(_system.name, _system)
 
 
-def systems_of(task: Task, short: bool = False) -> list[TrainedSystem]:
+def systems_of(task: TrainingTask, short: bool = False) -> list[TrainedSystem]:
     """Return the systems that support a task, or only those in its short table."""
     return [
         system

@@ -16,7 +16,7 @@ from ...models.small.detector import Detector
 from ...models.small.detector3d import Detector3D
 from ...models.small.segmenter import Segmenter
 from .policies import fixed_saliency
-from .trained_systems import Network, Task, TrainedSystem
+from .trained_systems import SmallNetwork, TrainedSystem, TrainingTask
 from .warped_dataset import WarpedDataset
 
 
@@ -35,7 +35,7 @@ class Recipe:
     learning_rate: float = 8e-3
 
 
-def network_for(task: Task) -> Network:
+def network_for(task: TrainingTask) -> SmallNetwork:
     """Return an untrained network for a task."""
     if task == "segmentation":
         return Segmenter(len(AREAS))
@@ -58,14 +58,14 @@ def _warm_up_fraction(steps: int) -> float:
     return 0.2 if steps != 5 else 0.3
 
 
-def channels_last(network: Network) -> Network:
+def channels_last(network: SmallNetwork) -> SmallNetwork:
     """Return the network with channels-last weights, the fastest layout for its convolutions."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 
 def run(
-    network: Network, system: TrainedSystem, zoomed: Tensor, warp: Warp, size: Size
+    network: SmallNetwork, system: TrainedSystem, zoomed: Tensor, warp: Warp, size: Size
 ) -> list[Tensor]:
     """Return the outputs of a network in a system, computed on the network's device.
 
@@ -106,7 +106,7 @@ class Training:
 
     def __init__(
         self,
-        task: Task,
+        task: TrainingTask,
         system: TrainedSystem,
         scale: float,
         seed: int,

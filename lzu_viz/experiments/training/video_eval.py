@@ -32,7 +32,7 @@ COMPARED = ("uniform", "lzu", "lzu-adaptive", "lzu-cascaded")
 # --- clips -------------------------------------------------------------------------------------
 
 
-def follow(
+def follow_clips(
     network: Detector,
     system: TrainedSystem,
     clips: Sequence[Streets],
@@ -78,7 +78,7 @@ class Followed:
 
     Args:
         networks: by name, each network with its system.
-        clips: for each time, the frame of every clip, as in :func:`follow`.
+        clips: for each time, the frame of every clip, as in :func:`follow_clips`.
         size: (rows, columns) of the networks' input.
         mean_saliency: `1 1 h w`, mean saliency of the training scenes.
     """
@@ -103,7 +103,7 @@ class Followed:
         if (name, clip) not in self._seen:
             network, system = self.networks[name]
             single = [frame.part([clip]) for frame in self.clips]
-            results = follow(network, system, single, self.size, self.mean_saliency)
+            results = follow_clips(network, system, single, self.size, self.mean_saliency)
             self._seen[name, clip] = [frame[0] for frame in results]
         return self._seen[name, clip]
 

@@ -16,7 +16,7 @@ from ...models.small.detector import Targets
 from ...models.small.detector3d import encode_boxes_3d, project_centres
 from . import policies
 from .mipmap_zoom import resize_by_mipmap, zoom_by_mipmap
-from .trained_systems import Task, TrainedSystem
+from .trained_systems import TrainedSystem, TrainingTask
 
 _AT_ONCE = 8
 
@@ -60,7 +60,7 @@ class WarpedDataset(nn.Module):
 
     def __init__(
         self,
-        task: Task,
+        task: TrainingTask,
         system: TrainedSystem,
         streets: Streets,
         size: Size,
