@@ -16,7 +16,7 @@ from lzu_viz.experiments.profiling import STAGES, Setting
 from lzu_viz.experiments.reproduce import __main__ as reproduce
 from lzu_viz.experiments.reproduce import results, run_costs
 from lzu_viz.experiments.reproduce.checkpoints import load_mean_saliency
-from lzu_viz.experiments.reproduce.results import Result, Run
+from lzu_viz.experiments.reproduce.results import Run, RunResult
 from lzu_viz.experiments.training.policies import FixedPolicy
 from lzu_viz.experiments.training.trained_systems import SYSTEMS, TrainedSystem, systems_of
 from lzu_viz.models import NETWORKS, NetworkEntry
@@ -142,8 +142,8 @@ def test_tables_commands_costs_and_plots_hold_a_new_system(
     (cost,) = run_costs.measure([run], load_mean_saliency(), rounds=1).values()
     assert cost.flops > 0
     stored = [
-        Result(*run, {"ap": 0.5}, {}, {}, 1.0),
-        Result(*run._replace(system="uniform"), {"ap": 0.4}, {}, {}, 1.0),
+        RunResult(*run, {"ap": 0.5}, {}, {}, 1.0),
+        RunResult(*run._replace(system="uniform"), {"ap": 0.4}, {}, {}, 1.0),
     ]
     assert "toy" in results.table(stored, "detection")
     assert "toy" in plots.groups()["other systems"]
