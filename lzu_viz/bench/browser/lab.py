@@ -236,6 +236,7 @@ class LabServer(Server):
 
     def __init__(self, folder: Path, notebooks: Path, overrides: Path | None = None) -> None:
         self.root = folder / "served"
+        self._originals = notebooks
         ignore = shutil.ignore_patterns(".ipynb_checkpoints")
         shutil.copytree(notebooks, self.root, ignore=ignore)
         settings = folder / "settings"
@@ -254,6 +255,12 @@ class LabServer(Server):
             "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
         }
         super().__init__(folder, command, "/api", environment)
+
+    def restore(self, notebook: str) -> None:
+        """Copy a notebook anew, if it was copied at the start: JupyterLab saves what it has run."""
+        original = self._originals / notebook
+        if original.is_file():
+            shutil.copyfile(original, self.root / notebook)
 
     def shut_down_kernels(self) -> None:
         """End all sessions, so that the next notebook starts with a new kernel."""
@@ -310,8 +317,9 @@ class Lab:
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
 
     def open(self, notebook: str) -> None:
-        """Open a notebook, a path relative to the folder of notebooks, and wait for its kernel."""
+        """Open a notebook as it was copied, a path in its folder, and wait for its kernel."""
         server = self._server
+        server.restore(notebook)
         self.page.goto(f"{server.url}/lab/tree/{notebook}?reset&token={server.token}")
         self.wait_for_kernel()
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
