@@ -15,8 +15,8 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from PIL import Image
 
-LARGEST_MB = 1100
-"""Largest permitted peak memory of a notebook, in MiB: a little over half of Binder's limit."""
+LARGEST_MB = 1024
+"""Largest permitted peak memory of a notebook, in MiB: half of Binder's limit."""
 
 WIDE = 360
 """Width of a thumbnail in the notebooks' overview, in pixels."""

@@ -325,7 +325,7 @@ def actual(cases: list[Case]) -> list[Quantities]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantity", TOLERANCE)
-def test_the_page_says_what_python_results(
+def test_the_page_computes_what_python_computes(
     quantity: str, expected: list[Quantities], actual: list[Quantities]
 ) -> None:
     error = worst(expected, actual)[quantity]

@@ -61,9 +61,6 @@ STATIC, STILL_S = 3, 0.15
 # Outputs of exceptions have either of these types, outputs of warnings the second.
 ERRORS = [f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr")]
 
-NO_MODEL = "widget model not found"
-"""Part of the console message about a stored view whose widget no longer exists."""
-
 # Pixels of an image as stored in the page, even if it is covered or scrolled out of view.
 READ_PIXELS = """async element => {
     if (element instanceof HTMLImageElement) await element.decode();
@@ -325,14 +322,9 @@ class Lab:
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
 
     def run_all(self) -> None:
-        """Clear all outputs, run all cells, and wait until they are done.
-
-        JupyterLab reports an error for each stored view whose widget no longer exists. These errors
-        are removed from `errors`.
-        """
+        """Clear all outputs, so that all outputs seen later are new; run all cells and wait."""
         self._choose("Edit", "Clear Outputs of All Cells")
         expect(self.cells.locator(".jp-InputPrompt", has_text=re.compile(r"\d"))).to_have_count(0)
-        self.errors[:] = [error for error in self.errors if NO_MODEL not in error]
         self._choose("Run", "Run All Cells")
         self.wait_idle()
 

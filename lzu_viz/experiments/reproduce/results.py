@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class RunResult:
-    """RunResult of a run.
+    """Result of a run.
 
     Attributes:
         task: as in `Run`.
