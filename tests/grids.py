@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from lzu_viz import Warp, saliency
-from lzu_viz.geometry.bilinear import least_determinant
+from lzu_viz.geometry.bilinear import min_determinant
 
 KINDS = ("sharp", "edge", "boxes", "jittered", "strong")
-LEAST_DETERMINANT = 1e-3
+MIN_DETERMINANT = 1e-3
 
 
 def random_warp(kind: str, seed: int, pieces: tuple[int, int] = (26, 47)) -> Warp:
@@ -15,7 +15,7 @@ def random_warp(kind: str, seed: int, pieces: tuple[int, int] = (26, 47)) -> War
     draw = torch.Generator().manual_seed(1000 * KINDS.index(kind) + seed)
     for _ in range(200):
         grid = _draw(kind, draw, pieces)
-        if float(least_determinant(grid).amin()) > LEAST_DETERMINANT:
+        if float(min_determinant(grid).amin()) > MIN_DETERMINANT:
             return Warp.from_grid(grid)
     raise RuntimeError(f"no fold-free grid of kind {kind} in 200 draws")
 

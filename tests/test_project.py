@@ -92,7 +92,6 @@ SAME_MEANING = {
     "fixed_saliency",  # of two kinds of scenes
     "mix_uniform",
     "scene_of",  # of an evaluation
-    "select",  # the matching parts: rows of a table, pieces of a grid
     "warp_of",  # a saliency, by two defaults
 }
 """Public names that may stand in several modules, as they mean one thing there."""

@@ -88,13 +88,13 @@ def options_of(explorer: Explorer, name: str) -> tuple[str, ...]:
 def test_the_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> None:
     explorer = Explorer(scene)
     assert "toy" in options_of(explorer, "network")
-    assert "toy" in options_of(explorer, "kind")
+    assert "toy" in options_of(explorer, "saliency_kind")
     (control,) = (c for c in explorer._controls if c["name"] == "probability")
     assert "toy" in control["when"][1]  # it is a segmenter, so that it has a threshold
     legends = {control["name"]: control["legend"] for control in explorer._controls}
     assert "toy: what is bright" in legends["network"]
-    assert "toy: the bottom of the frame" in legends["kind"]
-    explorer.state = State(network="toy", kind="toy")
+    assert "toy: the bottom of the frame" in legends["saliency_kind"]
+    explorer.state = State(network="toy", saliency_kind="toy")
     assert explorer.result.zoom.mask is not None
     assert explorer.result.zoom.iou is not None
     top, bottom = explorer.result.saliency[0, 0].sum(dim=1)[[0, -1]]
@@ -104,7 +104,7 @@ def test_the_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> 
 
 def test_without_it_the_explorer_offers_none(scene: Scene) -> None:
     explorer = Explorer(scene)
-    assert "toy" not in options_of(explorer, "network") + options_of(explorer, "kind")
+    assert "toy" not in options_of(explorer, "network") + options_of(explorer, "saliency_kind")
     with pytest.raises(ValueError, match="network must be one of"):
         State(network="toy")
 
@@ -112,7 +112,8 @@ def test_without_it_the_explorer_offers_none(scene: Scene) -> None:
 @pytest.mark.usefixtures("toys")
 def test_the_zoomed_network_sees_what_the_policy_says(scene: Scene) -> None:
     toy, uniform = (
-        explore(scene.image, State(network="toy", kind=kind), scene) for kind in ("toy", "foveas")
+        explore(scene.image, State(network="toy", saliency_kind=kind), scene)
+        for kind in ("toy", "foveas")
     )
     assert not torch.equal(toy.zoomed, uniform.zoomed)
 

@@ -18,7 +18,7 @@ from PIL import Image
 LARGEST_MB = 1024
 """Largest permitted peak memory of a notebook, in MiB: half of Binder's limit."""
 
-WIDE = 360
+THUMBNAIL_WIDTH = 360
 """Width of a thumbnail in the notebooks' overview, in pixels."""
 
 # On Linux, VmHWM is the peak of this process alone; `getrusage` there includes the process that
@@ -33,7 +33,7 @@ else:
 """
 
 
-class Ran(NamedTuple):
+class ExecutedNotebook(NamedTuple):
     """Time and memory of a run.
 
     Attributes:
@@ -45,7 +45,7 @@ class Ran(NamedTuple):
     peak_mb: int
 
 
-def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
+def execute(notebook: Any, folder: Path, before: str = "") -> ExecutedNotebook:
     """Run a notebook from top to bottom, in place.
 
     Args:
@@ -80,10 +80,10 @@ def execute(notebook: Any, folder: Path, before: str = "") -> Ran:
         for output in cell["outputs"]:
             if "execution_count" in output:
                 output["execution_count"] = number
-    return Ran(seconds, peak)
+    return ExecutedNotebook(seconds, peak)
 
 
-def run(paths: Sequence[Path]) -> dict[Path, Ran]:
+def run(paths: Sequence[Path]) -> dict[Path, ExecutedNotebook]:
     """Run notebooks, store them, and print and return the time and memory of each."""
     width = max(len(str(path)) for path in paths)
     print(f"{'notebook':<{width}}  seconds  peak MiB", flush=True)
@@ -106,8 +106,10 @@ def draw(notebook: Any, path: Path) -> None:
         for output in cell.get("outputs", []):
             if jpeg := output.get("data", {}).get("image/jpeg"):
                 with Image.open(io.BytesIO(base64.b64decode(jpeg))) as picture:
-                    height = round(WIDE * picture.height / picture.width)
-                    small = picture.convert("RGB").resize((WIDE, height), Image.Resampling.LANCZOS)
+                    height = round(THUMBNAIL_WIDTH * picture.height / picture.width)
+                    small = picture.convert("RGB").resize(
+                        (THUMBNAIL_WIDTH, height), Image.Resampling.LANCZOS
+                    )
                 small.save(path, quality=85)
                 return
 

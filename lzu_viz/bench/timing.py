@@ -15,13 +15,13 @@ from .report import CannotRun, Progress
 
 Contenders = Mapping[str, Callable[[], object]]
 
-ENOUGH = 0.4
+MIN_TOTAL_SECONDS = 0.4
 """Total seconds after which a function is not timed again, if it was timed three times."""
 
-LEAST = 0.004
+MIN_SAMPLE_SECONDS = 0.004
 """Minimum seconds of one measurement; faster functions are run repeatedly."""
 
-SLOW = 2.0
+SLOW_SECONDS = 2.0
 """Seconds above which the first run of a function is its only one, and counts."""
 
 
@@ -30,7 +30,7 @@ def medians(contenders: Contenders, rounds: int, progress: Progress, what: str) 
 
     Args:
         contenders: functions by name. Each is run once as a warm-up, which counts only if it is
-            slow (see ``SLOW``).
+            slow (see ``SLOW_SECONDS``).
         rounds: number of timed rounds; slow functions skip them.
         progress: gets one step for each function.
         what: description of the measurement, for the progress line.
@@ -44,10 +44,10 @@ def medians(contenders: Contenders, rounds: int, progress: Progress, what: str) 
         for name, run in contenders.items():
             if round_index == 0:
                 progress.step(f"{what}: {name}")
-            if name in slow or (len(timings[name]) >= 3 and sum(timings[name]) > ENOUGH):
+            if name in slow or (len(timings[name]) >= 3 and sum(timings[name]) > MIN_TOTAL_SECONDS):
                 continue
-            seconds = _seconds(run, LEAST if round_index else 0)
-            if round_index == 0 and seconds > SLOW:
+            seconds = _seconds(run, MIN_SAMPLE_SECONDS if round_index else 0)
+            if round_index == 0 and seconds > SLOW_SECONDS:
                 slow.add(name)
             if round_index or name in slow:
                 timings[name].append(seconds)

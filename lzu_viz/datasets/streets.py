@@ -26,7 +26,7 @@ from .driving import SIZE, driving
 FIRST_SEED = {"train": 0, "choose": 1_000_000, "report": 2_000_000}
 """First seed of each of three disjoint splits: training, validation ("choose"), test ("report")."""
 
-BEFORE = 0.2
+FRAME_SECONDS = 0.2
 """Seconds between a scene and its previous frame, for saliency based on earlier detections."""
 
 FORMAT = 1
@@ -42,7 +42,7 @@ class GroundTruth(NamedTuple):
         boxes: `n 4`, xyxy in [-1, 1].
         labels: `n`, class indices.
         boxes_3d: `n 7`, in the camera's frame.
-        previous_boxes: `m 4`, boxes in the previous frame, `BEFORE` seconds earlier; empty if not
+        previous_boxes: `m 4`, boxes in the previous frame, `FRAME_SECONDS` earlier; empty if not
             requested.
         camera: (focal length, x, y of the principal point), in pixels.
     """
@@ -117,7 +117,7 @@ def streets(
         count: number of scenes; each takes half a megabyte on disk at the default size.
         preset: name of a preset, one of `driving.PRESETS`.
         size: (rows, columns) of the images.
-        seconds: time of the scenes, see `driving`; previous frames are ``BEFORE`` seconds earlier.
+        seconds: time of the scenes, see `driving`; previous frames are ``FRAME_SECONDS`` earlier.
         previous_boxes: whether to compute the boxes of the previous frames, a quarter of the time.
         quiet: whether to hide the progress bar.
 
@@ -131,7 +131,7 @@ def streets(
         )
     options = {"split": split, "count": count, "preset": preset, "size": size, "seconds": seconds,
             "before": previous_boxes}  # fmt: skip
-    version = [FORMAT, FIRST_SEED[split], BEFORE, _source()]
+    version = [FORMAT, FIRST_SEED[split], FRAME_SECONDS, _source()]
     name = hashlib.sha256(json.dumps([options, version]).encode()).hexdigest()[:16]
     path = folder() / f"streets-{split}-{preset}-{count}-{name}"
     if not path.is_dir():
@@ -200,7 +200,7 @@ def _draw_some(part: Path, options: dict[str, Any], start: int) -> dict[str, NDA
         previous_boxes = street.boxes[:0]
         if options["before"]:
             previous_boxes = previous_boxes_of(
-                seed, options["preset"], options["size"], options["seconds"] - BEFORE
+                seed, options["preset"], options["size"], options["seconds"] - FRAME_SECONDS
             )
         images[index] = (street.image[0].permute(1, 2, 0) * 255).round().byte().numpy()
         semantic_mask[index] = street.semantic_mask[0].numpy()

@@ -68,7 +68,7 @@ def pieces_of(grid: Tensor) -> Pieces:
     return Pieces(origin, along_x, along_y, grid[:, 1:, 1:] - grid[:, 1:, :-1] - along_x)
 
 
-def select(pieces: Pieces, row: Tensor, column: Tensor) -> Pieces:
+def pieces_at(pieces: Pieces, row: Tensor, column: Tensor) -> Pieces:
     """Return one piece for each point: coefficients `b rows columns 2`, by `b n`, to `b n 2`."""
     columns = pieces.origin.shape[2]
     index = (row * columns + column)[..., None].expand(-1, -1, 2)
@@ -190,10 +190,10 @@ def _select_at(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
     location = locate(
         points.expand(max(len(grid), len(points)), -1, -1), grid.shape[1] - 1, grid.shape[2] - 1
     )
-    return select(pieces_of(grid), location.row, location.column), location
+    return pieces_at(pieces_of(grid), location.row, location.column), location
 
 
-def least_determinant(grid: Tensor) -> Tensor:
+def min_determinant(grid: Tensor) -> Tensor:
     """Return the minimum Jacobian determinant of each piece, `b rows columns`.
 
     On a piece the determinant is an affine function of (u, v), so that its minimum is at a corner.

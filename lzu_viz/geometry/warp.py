@@ -414,7 +414,7 @@ class Warp:
         Returns:
             `k 3`, (batch, row, column) of each folded piece; empty if there is none.
         """
-        folded = bilinear.least_determinant(self.grid.detach()) <= FLAT
+        folded = bilinear.min_determinant(self.grid.detach()) <= FLAT
         if self.axes is not None:
             # Two mirrored axes have a positive determinant, but bisection needs increasing nodes.
             x, y = (axis.detach().diff(dim=-1) <= 0 for axis in self.axes)

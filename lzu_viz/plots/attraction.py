@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, PAPER, SERIES
+from .palette import FOLD, FOVEA, GRID, INK, PAPER, PREDICTION, SERIES
 
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)))
 
@@ -47,7 +47,9 @@ def show_terms(
         raise ValueError(f"expected one axis per term, got {len(axes)} axes, {len(terms)} terms")
     positions, width = _to_numpy(cells), 0.8 * 2 / len(cells)
     bars = []
-    for ax, colour, (label, values) in zip(axes, (GRID, FOVEA, ANSWER), terms.items(), strict=True):
+    for ax, colour, (label, values) in zip(
+        axes, (GRID, FOVEA, PREDICTION), terms.items(), strict=True
+    ):
         bars.append(ax.bar(positions, _to_numpy(values), width, color=colour))
         ax.axvline(point, color=INK, linestyle="--", linewidth=1)
         ax.set(xlim=(-1, 1), ylabel=label, yticks=(), ylim=(0, 1.3 * float(values.max())))
@@ -83,7 +85,7 @@ def show_threads(ax: Axes, zoomed: Tensor, source: Tensor, title: str = "") -> L
     """
     top, bottom = _to_numpy(zoomed), _to_numpy(source)
     ends = np.stack([top, np.ones_like(top), bottom, np.zeros_like(bottom)], axis=-1)
-    threads = LineCollection(list(ends.reshape(-1, 2, 2)), colors=ANSWER, linewidths=0.8)
+    threads = LineCollection(list(ends.reshape(-1, 2, 2)), colors=PREDICTION, linewidths=0.8)
     ax.add_collection(threads)
     ax.plot(top, np.ones_like(top), "|", color=INK, markersize=8)
     ax.plot(bottom, np.zeros_like(bottom), "|", color=INK, markersize=8)

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from .figures import draw_boxes, show_image
 from .intervals import Interval, dodge, draw_intervals
-from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
+from .palette import FOVEA, GRID, GROUND_TRUTH, INK, MARK, PREDICTION
 
 STYLES: Mapping[str, tuple[str, str, str]] = {
     "uniform": (INK, "o", "-"),
     "LZ": (FOVEA, "v", "-"),
-    "FOVEA": (ANSWER, "s", "-"),
+    "FOVEA": (PREDICTION, "s", "-"),
     "features": (GRID, "^", ":"),
     "features, sizes": (GRID, "D", "-"),
     "outputs x1": (MARK, "<", ":"),
@@ -44,8 +44,10 @@ def show_boxes(
         The rectangles of the detections.
     """
     show_image(ax, image, title)
-    draw_boxes(ax, ground_truth, TRUTH, width=4)  # wider, to be visible around a matching box
-    return draw_boxes(ax, detections, ANSWER)
+    draw_boxes(
+        ax, ground_truth, GROUND_TRUTH, width=4
+    )  # wider, to be visible around a matching box
+    return draw_boxes(ax, detections, PREDICTION)
 
 
 def show_precision(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..experiments.profiling import CostPoint, pareto_front
 from ..geometry.warp import Warp
-from .palette import ANSWER, GRID, INK, TRUTH
+from .palette import GRID, GROUND_TRUTH, INK, PREDICTION
 
 
 def show_image(ax: Axes, image: Tensor, title: str = "") -> AxesImage:
@@ -31,7 +31,7 @@ def show_image(ax: Axes, image: Tensor, title: str = "") -> AxesImage:
     return drawn
 
 
-def draw_box(ax: Axes, box: Tensor, colour: str = TRUTH) -> Rectangle:
+def draw_box(ax: Axes, box: Tensor, colour: str = GROUND_TRUTH) -> Rectangle:
     """Draw one box `4`, xyxy in [-1, 1]."""
     left, top, right, bottom = box.tolist()
     edge = Rectangle((left, top), right - left, bottom - top, fill=False, color=colour, linewidth=2)
@@ -39,7 +39,9 @@ def draw_box(ax: Axes, box: Tensor, colour: str = TRUTH) -> Rectangle:
     return edge
 
 
-def draw_boxes(ax: Axes, boxes: Tensor, colour: str = TRUTH, width: float = 2) -> list[Rectangle]:
+def draw_boxes(
+    ax: Axes, boxes: Tensor, colour: str = GROUND_TRUTH, width: float = 2
+) -> list[Rectangle]:
     """Draw boxes `n 4`, xyxy in [-1, 1]."""
     drawn = [draw_box(ax, box, colour) for box in boxes]
     for edge in drawn:
@@ -95,7 +97,7 @@ def show_axis(ax: Axes, warp: Warp, title: str = "") -> Line2D:
             "expected a separable warp, got a non-separable one: its x also depends on y"
         )
     positions = torch.linspace(-1, 1, warp.pieces[1] + 1)
-    (curve,) = ax.plot(positions, warp.axes[0][0].detach().cpu(), ".-", color=ANSWER, label="T")
+    (curve,) = ax.plot(positions, warp.axes[0][0].detach().cpu(), ".-", color=PREDICTION, label="T")
     ax.plot((-1, 1), (-1, 1), "--", color=INK, linewidth=0.8, label="uniform")
     ax.set(xlabel="x in the zoomed picture", ylabel="x in the source")
     ax.set_title(title, color=INK)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..geometry.bilinear import Pieces
 from ..geometry.warp import Warp
-from .palette import ANSWER, FOLD, GRID, INK, MARK, TRUTH
+from .palette import FOLD, GRID, GROUND_TRUTH, INK, MARK, PREDICTION
 
 
 def mark_places(ax: Axes, points: Tensor, names: Iterable[str] = ()) -> list[Text]:
@@ -33,7 +33,7 @@ def mark_places(ax: Axes, points: Tensor, names: Iterable[str] = ()) -> list[Tex
             va="center",
             fontsize=9,
             color=INK,
-            bbox={"boxstyle": "circle,pad=0.2", "facecolor": TRUTH, "edgecolor": INK},
+            bbox={"boxstyle": "circle,pad=0.2", "facecolor": GROUND_TRUTH, "edgecolor": INK},
             clip_on=True,
         )
         for (x, y), label in zip(points.tolist(), labels, strict=True)
@@ -55,7 +55,7 @@ def show_step_back(ax: Axes, nodes: Tensor, value: float, position: float) -> Li
     positions = torch.linspace(-1, 1, len(nodes)).tolist()
     ax.vlines(positions, -1, nodes.tolist(), color=GRID, linewidth=0.8)
     ax.hlines(nodes.tolist(), -1, positions, color=GRID, linewidth=0.8)
-    ax.plot(positions, nodes.tolist(), ".-", color=ANSWER, label="T")
+    ax.plot(positions, nodes.tolist(), ".-", color=PREDICTION, label="T")
     (line,) = ax.plot(
         (-1, position, position), (value, value, -1), "--", color=FOLD, label="inversion"
     )
@@ -83,7 +83,7 @@ def show_piece(ax: Axes, piece: Pieces, point: Tensor, roots: Tensor) -> list[Li
     edge = piece.at(torch.tensor([0.0, 1, 1, 0, 0]), torch.tensor([0.0, 0, 1, 1, 0]))
     ax.plot(*edge.T.tolist(), color=INK)
     lines = []
-    for v, colour, name in zip(roots, (ANSWER, FOLD), ("right", "wrong"), strict=True):
+    for v, colour, name in zip(roots, (PREDICTION, FOLD), ("right", "wrong"), strict=True):
         style = "-" if name == "right" else "--"
         label = f"{name}: v = {float(v):.2f}"
         x, y = piece.at(ends, v.expand(2)).T.tolist()
@@ -126,7 +126,7 @@ def show_quadratic(ax: Axes, square: float, linear: float, constant: float) -> l
     ax.axhline(0, color=INK, linewidth=0.8)
     ax.plot(v.tolist(), (square * v**2 + linear * v + constant).tolist(), color=INK)
     tangents = []
-    for root, colour, name in zip(roots, (ANSWER, FOLD), ("rises", "falls"), strict=True):
+    for root, colour, name in zip(roots, (PREDICTION, FOLD), ("rises", "falls"), strict=True):
         slope = 2 * square * root + linear
         step = half / 5
         tangent_ends = (root - step, root + step)
@@ -152,7 +152,7 @@ def draw_bounds(ax: Axes, warp: Warp, places: Tensor) -> list[Rectangle]:
     Returns:
         The bounding boxes.
     """
-    fill_pieces(ax, warp, places, ANSWER)
+    fill_pieces(ax, warp, places, PREDICTION)
     boxes = []
     for corners in _corners(warp, places):
         (left, top), (right, bottom) = corners.amin(dim=0).tolist(), corners.amax(dim=0).tolist()

@@ -15,7 +15,7 @@ from torch import Tensor
 from .figures import draw_boxes
 from .intervals import Interval, draw_intervals
 from .masks import show_mask
-from .palette import ANSWER, FOLD, FOVEA, INK, MARK, MARKERS, SERIES, TRUTH
+from .palette import FOLD, FOVEA, GROUND_TRUTH, INK, MARK, MARKERS, PREDICTION, SERIES
 
 
 def show_answer(
@@ -32,8 +32,8 @@ def show_answer(
         title: of the axes.
     """
     tint = show_mask(ax, image, mask, title)
-    draw_boxes(ax, ground_truth, TRUTH)
-    draw_boxes(ax, boxes, ANSWER)
+    draw_boxes(ax, ground_truth, GROUND_TRUTH)
+    draw_boxes(ax, boxes, PREDICTION)
     return tint
 
 
@@ -120,7 +120,7 @@ def show_ranked(ax: Axes, gains: Mapping[str, Interval], title: str = "") -> Err
     ordered = sorted(gains.items(), key=_mean, reverse=True)
     intervals = [interval for _, interval in ordered]
     positions = list(range(len(ordered)))
-    colours = [FOLD if mean < 0 else ANSWER for mean, _, _ in intervals]
+    colours = [FOLD if mean < 0 else PREDICTION for mean, _, _ in intervals]
     ax.barh(positions, [mean for mean, _, _ in intervals], color=colours, alpha=0.45)
     drawn = draw_intervals(ax, positions, intervals, colour=INK, mark="o", line="", horizontal=True)
     ax.axvline(0, color=INK, linewidth=1)

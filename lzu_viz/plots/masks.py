@@ -13,15 +13,15 @@ from torch import Tensor
 from ..geometry.resampling import pixel_centres
 from .figures import show_image
 from .intervals import Interval, dodge, draw_intervals
-from .palette import ANSWER, FOVEA, GRID, INK, MARK, TRUTH
+from .palette import FOVEA, GRID, GROUND_TRUTH, INK, MARK, PREDICTION
 
 STYLES: Mapping[str, tuple[str, str]] = {
     "uniform": (INK, "o"),
-    "box": (ANSWER, "s"),
+    "box": (PREDICTION, "s"),
     "fixed": (FOVEA, "v"),
     "true edges": (MARK, "^"),
     "image edges": (GRID, "D"),
-    "segmenter": (ANSWER, "s"),
+    "segmenter": (PREDICTION, "s"),
     "detector": (FOVEA, "o"),
 }
 """Colour and marker of each saliency, and of each network."""
@@ -45,7 +45,7 @@ def show_mask(ax: Axes, image: Tensor, mask: Tensor, title: str = "") -> AxesIma
     show_image(ax, image, title)
     inside = mask[0, 0].cpu().numpy()
     tint = np.empty((*inside.shape, 4), dtype=np.float32)
-    tint[..., :3] = to_rgb(ANSWER)
+    tint[..., :3] = to_rgb(PREDICTION)
     tint[..., 3] = TINT * inside
     return ax.imshow(
         tint,
@@ -61,7 +61,7 @@ def draw_outline(ax: Axes, mask: Tensor) -> QuadContourSet:
     inside = mask[0, 0].float().cpu().numpy()
     # A contour changes the limits of the axes.
     limits = ax.get_xlim(), ax.get_ylim()
-    drawn = ax.contour(x, y, inside, levels=[0.5], colors=[TRUTH], linewidths=1.5)
+    drawn = ax.contour(x, y, inside, levels=[0.5], colors=[GROUND_TRUTH], linewidths=1.5)
     ax.set(xlim=limits[0], ylim=limits[1])
     return drawn
 

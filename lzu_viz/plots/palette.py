@@ -11,10 +11,10 @@ FOVEA = "#E69F00"
 GRID = "#56B4E9"
 """Sky blue: the pieces of a warp."""
 
-ANSWER = "#0072B2"
+PREDICTION = "#0072B2"
 """Blue: predictions."""
 
-TRUTH = "#F0E442"
+GROUND_TRUTH = "#F0E442"
 """Yellow: ground truth."""
 
 PAPER = "#F4F4F4"
@@ -29,7 +29,7 @@ FOLD = "#C8102E"
 MARK = "#CC79A7"
 """Reddish purple: a marked point."""
 
-SERIES = (ANSWER, FOVEA, FOLD, MARK, GRID)
+SERIES = (PREDICTION, FOVEA, FOLD, MARK, GRID)
 """Colours of curves without a fixed colour, in order."""
 
 MARKERS = ("o", "s", "^", "D", "v")
@@ -39,11 +39,11 @@ MAP = (colormaps["cividis"](np.linspace(0, 1, 256))[:, :3] * 255).round().astype
 """`256 3`: the colour map cividis, from low (dark blue) to high (yellow), perceptually uniform."""
 
 
-def nice(maximum: float) -> float:
+def round_up(maximum: float) -> float:
     """Return a round upper limit for an axis: 1, 2 or 5 times a power of ten, 1 if not positive.
 
     Example:
-        >>> nice(3.2), nice(0.02), nice(70)
+        >>> round_up(3.2), round_up(0.02), round_up(70)
         (5.0, 0.02, 100.0)
     """
     if not maximum > 0:
@@ -54,5 +54,5 @@ def nice(maximum: float) -> float:
 
 def to_page() -> dict[str, str | bytes]:
     """Return the colours by name and the colour map as bytes, for the JavaScript side."""
-    names = ("FOVEA", "GRID", "ANSWER", "TRUTH", "FOLD", "MARK", "PAPER", "INK")
+    names = ("FOVEA", "GRID", "PREDICTION", "GROUND_TRUTH", "FOLD", "MARK", "PAPER", "INK")
     return {**{name.lower(): globals()[name] for name in names}, "map": MAP.tobytes()}

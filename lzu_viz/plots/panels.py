@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
 from ..geometry.warp import Warp
-from .palette import ANSWER, FOVEA, GRID, INK, MAP, PAPER, TRUTH, nice
+from .palette import FOVEA, GRID, GROUND_TRUTH, INK, MAP, PAPER, PREDICTION, round_up
 
 Picture = Image.Image
 
@@ -45,7 +45,7 @@ def centred(drawn: Picture, size: Sequence[int]) -> Picture:
     return page
 
 
-def heat(values: Tensor, size: Sequence[int], unit: str, square: bool = False) -> Picture:
+def heatmap(values: Tensor, size: Sequence[int], unit: str, square: bool = False) -> Picture:
     """Return a heat map from 0 (dark) to a round upper limit (bright), with a labelled colour bar.
 
     Args:
@@ -55,7 +55,7 @@ def heat(values: Tensor, size: Sequence[int], unit: str, square: bool = False) -
         square: whether the map is a centred square, like the zoomed frame, or fills the result.
     """
     finite = values.isfinite()
-    top = nice(float(values[finite].amax()) if bool(finite.any()) else 0.0)
+    top = round_up(float(values[finite].amax()) if bool(finite.any()) else 0.0)
     index = (values.nan_to_num(0.0) / top * 255).round().clamp(0, 255).to(torch.uint8)
     pixels = MAP[index.cpu().numpy()]
     pixels[~finite.cpu().numpy()] = ImageColor.getrgb(PAPER)
@@ -108,7 +108,7 @@ def with_mask(drawn: Picture, mask: Tensor) -> Picture:
         mask: `1 1 h w`, boolean, over the same frame, of any size.
     """
     stencil = _stencil(mask, drawn)
-    tinted = Image.blend(drawn, Image.new("RGB", drawn.size, ANSWER), 0.6)
+    tinted = Image.blend(drawn, Image.new("RGB", drawn.size, PREDICTION), 0.6)
     return Image.composite(tinted, drawn, stencil)
 
 
@@ -116,11 +116,11 @@ def with_outline(drawn: Picture, mask: Tensor) -> Picture:
     """Return the image with the outline of a mask `1 1 h w`."""
     stencil = _stencil(mask, drawn)
     line = ImageChops.subtract(stencil.filter(ImageFilter.MaxFilter(3)), stencil)
-    return Image.composite(Image.new("RGB", drawn.size, TRUTH), drawn, line)
+    return Image.composite(Image.new("RGB", drawn.size, GROUND_TRUTH), drawn, line)
 
 
 def with_boxes(
-    drawn: Picture, boxes: Tensor, labels: Sequence[str] = (), colour: str = ANSWER
+    drawn: Picture, boxes: Tensor, labels: Sequence[str] = (), colour: str = PREDICTION
 ) -> Picture:
     """Return the image with boxes `n 4`, xyxy in [-1, 1], and their labels if given."""
     out = drawn.copy()
@@ -136,7 +136,7 @@ def with_boxes(
 def with_note(drawn: Picture, text: str) -> Picture:
     """Return the image with a text in the bottom left corner."""
     out = drawn.copy()
-    _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, ANSWER)
+    _write(ImageDraw.Draw(out), (8, drawn.height - 34), text, PREDICTION)
     return out
 
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from torch import Tensor
 
 from .figures import log_axis
-from .palette import ANSWER, INK, MARKERS, SERIES
+from .palette import INK, MARKERS, PREDICTION, SERIES
 
 
 def show_cut(ax: Axes, places: Tensor, smooth: Tensor, nodes: Tensor, title: str = "") -> Line2D:
@@ -33,7 +33,7 @@ def show_cut(ax: Axes, places: Tensor, smooth: Tensor, nodes: Tensor, title: str
     count = len(nodes) - 1
     ax.plot(places.tolist(), smooth.tolist(), color=INK, linewidth=1, label="T")
     ends = torch.linspace(-1, 1, count + 1).tolist()
-    (chords,) = ax.plot(ends, nodes.tolist(), ".-", color=ANSWER, label=f"{count} pieces")
+    (chords,) = ax.plot(ends, nodes.tolist(), ".-", color=PREDICTION, label=f"{count} pieces")
     ax.set(xlabel="zoomed x", ylabel="source x")
     ax.set_title(title, color=INK)
     ax.legend()

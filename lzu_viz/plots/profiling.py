@@ -6,14 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from ..experiments.frozen.pareto import Trade
+from ..experiments.frozen.pareto import AccuracyByCost
 from ..experiments.profiling import STAGES, Cost, Setting, Stage
 from .figures import show_pareto_front
-from .palette import ANSWER, FOLD, FOVEA, GRID, INK, MARK, MARKERS, TRUTH
+from .palette import FOLD, FOVEA, GRID, GROUND_TRUTH, INK, MARK, MARKERS, PREDICTION
 
 COLOURS: Mapping[Stage, str] = {
-    "saliency": MARK, "grid": FOLD, "zoom": FOVEA, "network": "0.75", "inverse": ANSWER,
-    "unzoom": GRID, "head": TRUTH,
+    "saliency": MARK, "grid": FOLD, "zoom": FOVEA, "network": "0.75", "inverse": PREDICTION,
+    "unzoom": GRID, "head": GROUND_TRUTH,
 }  # fmt: skip
 """Colours of the stages: the network's in grey and yellow, the warp's in other colours."""
 
@@ -90,13 +90,13 @@ def warp_share(costs: Mapping[Stage, Cost], part: str) -> float:
     return 1 - (values["network"] + values["head"]) / sum(values.values())
 
 
-def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
+def show_accuracy_by_cost(figure: Figure, rows: int, *, systems: AccuracyByCost) -> None:
     """Plot accuracy against operations and against time, side by side; a ring marks one size.
 
     Args:
         figure: empty.
         rows: number of input rows of the size that is marked.
-        trade: costs and accuracies of the systems.
+        systems: costs and accuracies of the systems.
     """
     axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
     for ax, part, unit, label in (
@@ -105,13 +105,13 @@ def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
     ):
         points = {
             name: {size: (getattr(cost, part) / unit, value) for size, (cost, value) in row.items()}
-            for name, row in trade.items()
+            for name, row in systems.items()
         }
         every = [point for row in points.values() for point in row.values()]
         show_pareto_front(ax, every, label="Pareto front")
         for number, (name, row) in enumerate(points.items()):
             ordered = [row[size] for size in sorted(row)]
-            colour = ("0.4", FOVEA, ANSWER, FOLD)[number % 4]
+            colour = ("0.4", FOVEA, PREDICTION, FOLD)[number % 4]
             ax.plot(*zip(*ordered, strict=True), color=colour, label=name,
                     marker=MARKERS[number % len(MARKERS)],
                     linestyle=("-", "--", ":", "-.")[number % 4])  # fmt: skip
@@ -125,6 +125,6 @@ def show_trade(figure: Figure, rows: int, *, trade: Trade) -> None:
     axes[1].legend(frameon=False, fontsize="small", loc="lower right")
     summary = " · ".join(
         f"{name} {row[rows][1]:.2f} for {row[rows][0].seconds * 1e3:.0f} ms"
-        for name, row in trade.items() if rows in row
+        for name, row in systems.items() if rows in row
     )  # fmt: skip
     figure.suptitle(f"{rows} rows: {summary}", color=INK, fontsize="medium")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .figures import draw_box, log_axis
 from .intervals import Interval, dodge, draw_intervals
-from .palette import FOLD, INK, MARKERS, SERIES, TRUTH
+from .palette import FOLD, GROUND_TRUTH, INK, MARKERS, SERIES
 
 _COLOURS = (INK, *SERIES)
 """Colours of curves; the first, uniform downsampling, is drawn in ink."""
@@ -26,7 +26,7 @@ def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str]) -> list[Text]:
     """Draw boxes `n 4`, xyxy in [-1, 1], each with its name below it, and return the texts."""
     texts: list[Text] = []
     for box, name in zip(boxes, names, strict=True):
-        draw_box(ax, box, TRUTH)
+        draw_box(ax, box, GROUND_TRUTH)
         left, _, right, bottom = box.tolist()
         texts.append(
             ax.annotate(
@@ -38,7 +38,7 @@ def name_boxes(ax: Axes, boxes: Tensor, names: Sequence[str]) -> list[Text]:
                 va="top",
                 fontsize=9,
                 color=INK,
-                bbox={"boxstyle": "round,pad=0.2", "facecolor": TRUTH, "edgecolor": "none"},
+                bbox={"boxstyle": "round,pad=0.2", "facecolor": GROUND_TRUTH, "edgecolor": "none"},
             )
         )
     return texts

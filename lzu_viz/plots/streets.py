@@ -20,9 +20,9 @@ from ..geometry.boxes import Detections
 from ..metrics.detection3d import Detections3D
 from ..metrics.matching import match_greedily
 from .figures import draw_box, draw_boxes, show_image
-from .palette import ANSWER, FOLD, GRID, INK, MARK, MARKERS, PAPER, TRUTH
+from .palette import FOLD, GRID, GROUND_TRUTH, INK, MARK, MARKERS, PAPER, PREDICTION
 
-CLASS_COLOURS = (ANSWER, FOLD, MARK)
+CLASS_COLOURS = (PREDICTION, FOLD, MARK)
 """Colours of cars, pedestrians and signs."""
 
 _EDGES = (
@@ -39,7 +39,9 @@ def draw_labelled(ax: Axes, boxes: Tensor, labels: Tensor) -> None:
 
 def class_legend(ax: Axes, ground_truth: bool = False) -> None:
     """Add a legend of the class colours, and on request of the colour of ground truth."""
-    handles = [Patch(edgecolor=TRUTH, facecolor="none", label="true")] if ground_truth else []
+    handles = (
+        [Patch(edgecolor=GROUND_TRUTH, facecolor="none", label="true")] if ground_truth else []
+    )
     handles += [
         Patch(edgecolor=colour, facecolor="none", linewidth=2, label=name)
         for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True)
@@ -110,7 +112,10 @@ def show_from_above(
         slope = (side - float(camera[1])) / float(camera[0])
         ax.plot((0, slope * reach), (0, reach), color=GRID, linewidth=0.8, zorder=0)
     ax.axvspan(-half, half, color=PAPER, zorder=-1)
-    for boxes, colour, filled in ((ground_truth, TRUTH, True), (detections, ANSWER, False)):
+    for boxes, colour, filled in (
+        (ground_truth, GROUND_TRUTH, True),
+        (detections, PREDICTION, False),
+    ):
         for box in boxes:
             _draw_from_above(ax, box, colour, filled)
     ax.set(xlim=(-half, half), ylim=(0, reach), aspect="equal", xlabel="m to the right",
@@ -163,7 +168,7 @@ def show_detections(
             f"{name}: {right} of {len(ground_truth.boxes)} found, {int(sure.sum()) - right} false"
         )
         show_image(ax, image, title)
-        draw_boxes(ax, ground_truth.boxes, TRUTH, 1)
+        draw_boxes(ax, ground_truth.boxes, GROUND_TRUTH, 1)
         draw_labelled(ax, each.boxes[sure], each.labels[sure])
     class_legend(axes[-1], ground_truth=True)
 
@@ -204,7 +209,10 @@ def show_in_space(
     title = f"{system}: {n_found} of {len(ground_truth.boxes)} found within {AROUND:g} m"
     for name, text in (("a", title), ("b", "close-up of the middle, twice as large")):
         show_image(axes[name], image, text)
-        for boxes_3d, colour, width in ((ground_truth.boxes_3d, TRUTH, 2.0), (boxes, ANSWER, 1.2)):
+        for boxes_3d, colour, width in (
+            (ground_truth.boxes_3d, GROUND_TRUTH, 2.0),
+            (boxes, PREDICTION, 1.2),
+        ):
             draw_boxes_3d(
                 axes[name], boxes_3d, ground_truth.camera, streets.size, colour, width=width
             )

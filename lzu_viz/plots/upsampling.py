@@ -12,14 +12,14 @@ from ..experiments.training.upsampling import SystemResult, binned_recall, match
 from ..geometry.check import Size
 from ..geometry.warp import Warp
 from .figures import close_up, draw_box, draw_boxes, show_image
-from .palette import FOVEA, INK, MARKERS, SERIES, TRUTH
+from .palette import FOVEA, GROUND_TRUTH, INK, MARKERS, SERIES
 from .streets import class_legend, draw_labelled
 
-SeeScene = Callable[[int, Size], Mapping[str, SystemResult]]
+DetectScene = Callable[[int, Size], Mapping[str, SystemResult]]
 """From a scene and the size that it is downsampled to, to the result of each network."""
 
 
-def show_thing(
+def show_object(
     axes: Sequence[Axes], zoomed: Tensor, warp: Warp, box: Tensor, title: str = ""
 ) -> None:
     """Show a zoomed image with an object marked, and a close-up of the object beside it.
@@ -40,7 +40,13 @@ def show_thing(
 
 
 def show_upsampled(
-    figure: Figure, scene: int, kept: Size, score: float, *, streets: Streets, see_scene: SeeScene
+    figure: Figure,
+    scene: int,
+    kept: Size,
+    score: float,
+    *,
+    streets: Streets,
+    detect_scene: DetectScene,
 ) -> None:
     """Show the detections of several networks in a zoomed image, one above the other.
 
@@ -52,9 +58,9 @@ def show_upsampled(
         kept: (rows, columns) that the scene is downsampled to before the zoom.
         score: minimum score of the boxes shown.
         streets: the scenes.
-        see_scene: returns the results of the networks.
+        detect_scene: returns the results of the networks.
     """
-    ground_truth, results = streets.ground_truth[scene], see_scene(scene, kept)
+    ground_truth, results = streets.ground_truth[scene], detect_scene(scene, kept)
     axes = figure.subplots(len(results), 1, squeeze=False)[:, 0]
     for ax, (name, result) in zip(axes, results.items(), strict=True):
         above_score = result.detections.scores >= score
@@ -66,7 +72,7 @@ def show_upsampled(
             result.warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
             for boxes in (ground_truth.boxes, result.detections.boxes[above_score])
         )
-        draw_boxes(ax, true, TRUTH, 1)
+        draw_boxes(ax, true, GROUND_TRUTH, 1)
         draw_labelled(ax, predicted, result.detections.labels[above_score])
     class_legend(axes[-1], ground_truth=True)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..systems.video import FrameResult
 from .figures import draw_boxes, show_image
 from .intervals import Interval, dodge, draw_intervals
-from .palette import ANSWER, FOVEA, INK, MARK, PAPER, TRUTH
+from .palette import FOVEA, GROUND_TRUTH, INK, MARK, PAPER, PREDICTION
 
 STYLES: Mapping[str, tuple[str, str, str]] = {
     "uniform": (INK, "o", "--"),
@@ -22,8 +22,8 @@ STYLES: Mapping[str, tuple[str, str, str]] = {
     "gentle": (FOVEA, "s", "-"),
     "patient": (MARK, "^", "-"),
     "drift 1": (MARK, "D", ":"),
-    "told, strong": (ANSWER, "v", ":"),
-    "told, gentle": (ANSWER, "v", "-"),
+    "told, strong": (PREDICTION, "v", ":"),
+    "told, gentle": (PREDICTION, "v", "-"),
 }
 """Colour, marker and line style of each system; others are drawn in ink."""
 
@@ -55,11 +55,11 @@ def show_step(
         The rectangles of the expected boxes, and the artist of the zoomed image.
     """
     show_image(above, image, title)
-    draw_boxes(above, ground_truth, TRUTH)
+    draw_boxes(above, ground_truth, GROUND_TRUTH)
     expected = draw_boxes(above, seen.expected, FOVEA)
     for edge in expected:
         edge.set_linestyle("--")
-    draw_boxes(above, seen.detections.boxes[seen.detections.labels == label], ANSWER)
+    draw_boxes(above, seen.detections.boxes[seen.detections.labels == label], PREDICTION)
     return expected, show_image(below, seen.warp.zoom(image, size))
 
 
@@ -80,7 +80,7 @@ def show_hits(ax: Axes, hits: Mapping[str, Sequence[bool]]) -> list[Rectangle]:
                 (frame - 0.42, row - 0.36),
                 0.84,
                 0.72,
-                facecolor=ANSWER if hit else PAPER,
+                facecolor=PREDICTION if hit else PAPER,
                 edgecolor=INK,
                 linewidth=0.6,
             )

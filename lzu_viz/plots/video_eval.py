@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from ..experiments.training.video_eval import SURE, Followed
+from ..experiments.training.video_eval import CONFIDENT_SCORE, Followed
 from .figures import draw_boxes, show_image
-from .palette import FOVEA, TRUTH
+from .palette import FOVEA, GROUND_TRUTH
 from .streets import class_legend, draw_labelled
 
 
@@ -13,7 +13,7 @@ def show_followed(
 ) -> None:
     """Show a frame of a clip, and below it the zoomed image.
 
-    Ground truth is yellow; detections of score `SURE` or more have the colours of their classes.
+    Ground truth is yellow; detections above `CONFIDENT_SCORE` have the colours of their classes.
     Boxes of the previous frame, for a system whose saliency uses them, are dashed orange in the
     zoomed image.
 
@@ -26,9 +26,9 @@ def show_followed(
     """
     result, streets = followed.seen(system, clip)[frame], followed.clips[frame]
     above, below = figure.subplots(2, 1)
-    above_score = result.detections.scores >= SURE
+    above_score = result.detections.scores >= CONFIDENT_SCORE
     show_image(above, streets.image([clip]), f"{system}, frame {frame}: found")
-    draw_boxes(above, streets.ground_truth[clip].boxes, TRUTH, 1)
+    draw_boxes(above, streets.ground_truth[clip].boxes, GROUND_TRUTH, 1)
     draw_labelled(
         above, result.detections.boxes[above_score], result.detections.labels[above_score]
     )

@@ -59,7 +59,7 @@ class Explorer(anywidget.AnyWidget):
     _css = STYLE
 
     _photo = traitlets.Bytes().tag(sync=True)
-    _truth = traitlets.Dict().tag(sync=True)
+    _ground_truth = traitlets.Dict().tag(sync=True)
     _views: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _controls: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _lists = traitlets.Dict().tag(sync=True)
@@ -89,7 +89,7 @@ class Explorer(anywidget.AnyWidget):
         self._current_state = state or _default_state(self.ground_truth)
         super().__init__(
             _photo=panels.jpeg(panels.picture(self.image), quality=92),
-            _truth=ground_truth_to_page(self.ground_truth) if self.ground_truth else {},
+            _ground_truth=ground_truth_to_page(self.ground_truth) if self.ground_truth else {},
             _views=[{"name": name, **asdict(VIEWS[name])} for name in views],
             _controls=page_controls,
             _lists={name: [minimum, maximum] for name, (_, minimum, maximum) in lists().items()},
@@ -136,7 +136,7 @@ class Explorer(anywidget.AnyWidget):
             return
         self.image, self.ground_truth = image, None
         self._photo_note = _resized((height, width), image)
-        self._truth = {}
+        self._ground_truth = {}
         self._photo = panels.jpeg(panels.picture(image), quality=92)
         self._compute({**self._current_state.to_page(), "serial": upload.get("serial")})
 
@@ -235,5 +235,5 @@ def _check_names(
 def _default_state(ground_truth: Scene | None) -> State:
     if ground_truth is None:
         return State()
-    box = Box.around(*ground_truth.box[0].tolist())
+    box = Box.around(*ground_truth.boxes[0].tolist())
     return State(boxes=(box,)).at(x=box.x, y=box.y)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from ..datasets.scenes import Scene
-from ..plots.palette import ANSWER, TRUTH
+from ..plots.palette import GROUND_TRUTH, PREDICTION
 from .result import Prediction, Result
 from .state import NO_NETWORK, PAGE_KINDS
 from .state_to_warp import saliency_from_image
@@ -22,7 +22,7 @@ NO_VALUE = 255
 def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
     """Return the parts of a result that the page cannot compute by itself."""
     state = result.state
-    needs_kernel = state.kind not in PAGE_KINDS
+    needs_kernel = state.saliency_kind not in PAGE_KINDS
     return {
         "state": state.to_page(),
         "lines": lines(result),
@@ -65,10 +65,13 @@ def ground_truth_to_page(ground_truth: Scene) -> dict[str, Any]:
     mask = ground_truth.mask.float()
     # A few source pixels wide, so that the outline is visible in a panel a third as large.
     line = (max_pool2d(mask, 9, stride=1, padding=4) > mask).to(torch.bool)
-    return {"box": ground_truth.box[0].tolist(), "outline": overlay(line, TRUTH, alpha=255)}
+    return {
+        "box": ground_truth.boxes[0].tolist(),
+        "outline": overlay(line, GROUND_TRUTH, alpha=255),
+    }
 
 
-def overlay(mask: Tensor, colour: str = ANSWER, alpha: int = 153) -> bytes:
+def overlay(mask: Tensor, colour: str = PREDICTION, alpha: int = 153) -> bytes:
     """Return a mask `1 1 h w` as a PNG: coloured inside the mask, transparent elsewhere."""
     picture = Image.fromarray(mask[0, 0].to(torch.uint8).numpy(), mode="P")
     picture.putpalette([0, 0, 0, *ImageColor.getrgb(colour)])

@@ -242,4 +242,4 @@ def _person_iou(
     if ground_truth is None:
         return None
     people = detections[[index for index, name in enumerate(names) if name == "person"]]
-    return float(boxes.iou(people, ground_truth.box).amax()) if len(people) else 0.0
+    return float(boxes.iou(people, ground_truth.boxes).amax()) if len(people) else 0.0

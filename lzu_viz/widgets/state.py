@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, Self, get_args
 
+from ..geometry.deprecation import renamed_arguments, renamed_attribute
 from ..models.registry import NETWORKS, Task
 from ..systems.saliency_policies import SALIENCY_POLICIES
 
@@ -116,9 +117,9 @@ def _control(group: str, *arguments: Any, **options: Any) -> dict[str, Control]:
     return {"control": Control("", *arguments, **options)._replace(group=group)}
 
 
-_FOVEAS = ("kind", ("foveas",))
-_BOXES = ("kind", BOX_KINDS)
-_NODES = ("hand", ("nodes",))
+_FOVEAS = ("saliency_kind", ("foveas",))
+_BOXES = ("saliency_kind", BOX_KINDS)
+_NODES = ("drag_target", ("nodes",))
 _SEGMENTER = ("network", lambda: networks_for("segmentation"))
 _DETECTOR = ("network", lambda: networks_for("detection"))
 
@@ -308,7 +309,7 @@ class State(_Checked):
         State(strength=50, pieces=8)
     """
 
-    kind: str = field(
+    saliency_kind: str = field(
         default="foveas",
         metadata=_control(
             SALIENCY,
@@ -319,7 +320,7 @@ class State(_Checked):
     )
     foveas: tuple[Gaussian, ...] = field(default=(Gaussian(),), metadata={"list": (Gaussian, 1, 8)})
     boxes: tuple[Box, ...] = field(default=(Box(),), metadata={"list": (Box, 1, 8)})
-    spread: int = field(
+    relative_sigma: int = field(
         default=50,
         metadata=_control(
             SALIENCY,
@@ -329,7 +330,7 @@ class State(_Checked):
             200,
             5,
             " %",
-            when=("kind", ("boxes", "network")),
+            when=("saliency_kind", ("boxes", "network")),
         ),
     )
     bandwidth: int = field(
@@ -342,7 +343,7 @@ class State(_Checked):
             256,
             4,
             " px",
-            when=("kind", ("boxes in pixels",)),
+            when=("saliency_kind", ("boxes in pixels",)),
         ),
     )
     strength: int = field(
@@ -398,11 +399,11 @@ class State(_Checked):
         default=True,
         metadata=_control(WARP, "anti-crop", "the borders stay fixed, so that nothing is cropped"),
     )
-    hand: DragTarget = field(
+    drag_target: DragTarget = field(
         default="saliency",
         metadata=_control(
             WARP,
-            "hand moves",
+            "drag moves",
             "what dragging on the source moves: foveas or boxes, or single nodes of the grid (the "
             "warp is then non-separable)",
             options=get_args(DragTarget),
@@ -475,6 +476,10 @@ class State(_Checked):
         ),
     )
 
+    kind = renamed_attribute("kind", "saliency_kind")
+    spread = renamed_attribute("spread", "relative_sigma")
+    hand = renamed_attribute("hand", "drag_target")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, (item_type, minimum, maximum) in lists().items():
@@ -537,6 +542,12 @@ class State(_Checked):
             except TypeError as error:
                 raise ValueError(f"an item of {name} has unexpected keys: {error}") from None
         return cls(**values)
+
+
+# The old keywords of the fields go on working for one version.
+State.__init__ = renamed_arguments(  # type: ignore[method-assign]
+    kind="saliency_kind", spread="relative_sigma", hand="drag_target"
+)(State.__init__)
 
 
 def lists() -> dict[str, tuple[type, int, int]]:

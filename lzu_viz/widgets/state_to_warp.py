@@ -32,8 +32,8 @@ def saliency_size(state: State) -> Size:
 
 def policy_of(state: State) -> SaliencyPolicy:
     """Return the saliency policy of a state, with the parameters of its controls."""
-    make = _POLICIES.get(state.kind)
-    return make(state) if make else SALIENCY_POLICIES[state.kind].build()
+    make = _POLICIES.get(state.saliency_kind)
+    return make(state) if make else SALIENCY_POLICIES[state.saliency_kind].build()
 
 
 def saliency_of(state: State, image: Tensor) -> Tensor:
@@ -47,11 +47,11 @@ def saliency_of(state: State, image: Tensor) -> Tensor:
         `1 1 *saliency_size`.
     """
     weight, size = state.strength / 100, saliency_size(state)
-    if state.kind in BOX_KINDS:
+    if state.saliency_kind in BOX_KINDS:
         # These policies include a uniform floor.
         boxes = torch.tensor([box.sides for box in state.boxes], dtype=torch.float32)
         return policy_of(state)(SaliencyInputs(image, boxes, size))
-    if state.kind in PAGE_KINDS:
+    if state.saliency_kind in PAGE_KINDS:
         saliency_map = policy_of(state)(SaliencyInputs(image, _NO_BOXES, size))
     else:
         saliency_map = saliency_from_image(state, image)
@@ -119,7 +119,7 @@ def _from_network(state: State) -> SaliencyPolicy:
         (state.input_size, state.input_size),
         state.antialias,
         state.score / 100,
-        state.spread / 100,
+        state.relative_sigma / 100,
     )
 
 
@@ -128,7 +128,7 @@ _POLICIES: Mapping[str, Callable[[State], SaliencyPolicy]] = {
         tuple((fovea.x, fovea.y) for fovea in state.foveas),
         tuple(fovea.width / 100 for fovea in state.foveas),
     ),
-    "boxes": lambda state: BoxSaliency(_amplitude(state), state.spread / 100),
+    "boxes": lambda state: BoxSaliency(_amplitude(state), state.relative_sigma / 100),
     "boxes in pixels": lambda state: PixelBoxSaliency(_amplitude(state), state.bandwidth),
     "edges": lambda state: EdgeSaliency(),
     "network": _from_network,

@@ -80,7 +80,7 @@ def to_html(
             prepared.append({"title": name, "state": state.to_page(), "result": result})
     finally:
         explorer.state = initial
-    names = ("_photo", "_truth", "_views", "_controls", "_lists", "_colours")
+    names = ("_photo", "_ground_truth", "_views", "_controls", "_lists", "_colours")
     values = {name: getattr(explorer, name) for name in names}
     values["_state"] = prepared[0]["state"]
     data = json.dumps({"values": values, "prepared": prepared}, default=_bytes_to_json)

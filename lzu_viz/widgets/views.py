@@ -10,7 +10,7 @@ from torch import Tensor
 from ..datasets.scenes import Scene
 from ..geometry.resampling import resize
 from ..plots import panels
-from ..plots.palette import FOVEA, TRUTH
+from ..plots.palette import FOVEA, GROUND_TRUTH
 from ..plots.panels import Picture
 from .result import Prediction, Result
 from .state import BOX_KINDS, NO_NETWORK
@@ -71,7 +71,7 @@ def still(
         return _with_prediction(resampled, prediction, ground_truth)
 
     def heat(values: Tensor) -> Picture:
-        return panels.heat(values, size, VIEWS[name].unit, VIEWS[name].frame == "zoomed")
+        return panels.heatmap(values, size, VIEWS[name].unit, VIEWS[name].frame == "zoomed")
 
     relative_saliency = result.saliency[0, 0] * result.saliency.numel()
     makers: dict[str, Callable[[], Picture]] = {
@@ -94,12 +94,12 @@ def still(
 def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
     state = result.state
     drawn = panels.with_grid(panels.picture(image, size), result.warp)
-    if state.hand == "nodes":
+    if state.drag_target == "nodes":
         return drawn
-    if state.kind == "foveas":
+    if state.saliency_kind == "foveas":
         for fovea in state.foveas:
             drawn = panels.with_fovea(drawn, (fovea.x, fovea.y), fovea.width / 100)
-    elif state.kind in BOX_KINDS:
+    elif state.saliency_kind in BOX_KINDS:
         drawn = panels.with_boxes(
             drawn, torch.tensor([box.sides for box in state.boxes]), colour=FOVEA
         )
@@ -115,10 +115,10 @@ def _with_prediction(
         drawn = panels.with_mask(drawn, prediction.mask)
     if ground_truth:
         if prediction.mask is None:
-            drawn = panels.with_boxes(drawn, ground_truth.box, colour=TRUTH)
+            drawn = panels.with_boxes(drawn, ground_truth.boxes, colour=GROUND_TRUTH)
         else:
             drawn = panels.with_outline(drawn, ground_truth.mask)
     drawn = panels.with_boxes(drawn, prediction.boxes, prediction.labels)
     if ground_truth:
-        drawn = panels.with_inset(drawn, ground_truth.box[0])
+        drawn = panels.with_inset(drawn, ground_truth.boxes[0])
     return drawn if prediction.found else panels.with_note(drawn, "nothing found")

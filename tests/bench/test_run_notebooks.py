@@ -17,7 +17,7 @@ SHOW = (
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, run_notebooks.Ran]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, run_notebooks.ExecutedNotebook]:
     folder = tmp_path_factory.mktemp("notebooks")
     (folder / "pictures").mkdir()
     cells = [
@@ -34,7 +34,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, run_notebooks.R
     return path, took
 
 
-def test_only_the_page_is_stored(ran: tuple[Path, run_notebooks.Ran]) -> None:
+def test_only_the_page_is_stored(ran: tuple[Path, run_notebooks.ExecutedNotebook]) -> None:
     notebook = nbformat.read(ran[0], as_version=4)
     assert len(notebook.cells) == 4
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -43,14 +43,16 @@ def test_only_the_page_is_stored(ran: tuple[Path, run_notebooks.Ran]) -> None:
     assert code[2].outputs[0].text == "hidden\n"
 
 
-def test_time_and_memory_are_measured(ran: tuple[Path, run_notebooks.Ran]) -> None:
+def test_time_and_memory_are_measured(ran: tuple[Path, run_notebooks.ExecutedNotebook]) -> None:
     assert ran[1].seconds > 0
     assert 230 < ran[1].peak_mb < 1000
 
 
-def test_the_first_picture_stands_for_the_page(ran: tuple[Path, run_notebooks.Ran]) -> None:
+def test_the_first_picture_stands_for_the_page(
+    ran: tuple[Path, run_notebooks.ExecutedNotebook],
+) -> None:
     with Image.open(ran[0].parent / "pictures/page.jpg") as picture:
-        assert picture.size == (run_notebooks.WIDE, run_notebooks.WIDE // 2)
+        assert picture.size == (run_notebooks.THUMBNAIL_WIDTH, run_notebooks.THUMBNAIL_WIDTH // 2)
         red, _, blue = picture.getpixel((10, 10))
     assert blue > 200 > 100 > red
 

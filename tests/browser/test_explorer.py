@@ -127,7 +127,7 @@ def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path |
 def test_a_grid_folded_by_hand_is_red_at_once_everywhere(
     lab: Lab, lab_server: LabServer, screenshots: Path | None
 ) -> None:
-    start = "replace(explorer.state, hand='nodes', separable=False, pieces=8)"
+    start = "replace(explorer.state, drag_target='nodes', separable=False, pieces=8)"
     open_cells(lab, lab_server, SCENE + f"Explorer(scene, {start}, views=tuple(VIEWS))")
     page = lab.page
     source = view(page, "source")

@@ -44,7 +44,7 @@ def test_follows_a_drag_and_answers_for_prepared_states(
     states = {
         "person": start,
         "uniform": replace(start, strength=0),
-        "edges": replace(start, kind="edges", fwhm=10, pieces=64),
+        "edges": replace(start, saliency_kind="edges", fwhm=10, pieces=64),
         "detector": replace(start, network="detector", input_size=320),
     }
     with opened(browser, tmp_path / "page.html", **states) as page:
@@ -87,7 +87,7 @@ def expect_other_picture(picture: Locator, *others: str) -> None:
 
 
 def test_a_grid_can_be_folded_and_mended(browser: Browser, tmp_path: Path) -> None:
-    start = replace(Explorer(SCENE).state, separable=False, hand="nodes", pieces=8)
+    start = replace(Explorer(SCENE).state, separable=False, drag_target="nodes", pieces=8)
     with opened(browser, tmp_path / "page.html", nodes=start) as page:
         expect(control(page, "node row")).to_have_value("4")
         control(page, "node shift x").press("End")

@@ -13,8 +13,15 @@ import pytest
 import torch
 
 from lzu_viz.datasets import driving as package
-from lzu_viz.datasets.driving import AREAS, CLASSES, PRESETS, Area, driving, driving_clip
-from lzu_viz.datasets.driving.objects import Part, Thing
+from lzu_viz.datasets.driving import (
+    CLASSES,
+    PRESETS,
+    SEMANTIC_CLASSES,
+    SemanticClass,
+    driving,
+    driving_clip,
+)
+from lzu_viz.datasets.driving.objects import Part, SceneObject
 from lzu_viz.datasets.driving.rendering import render, view_at
 from lzu_viz.datasets.driving.solids import (
     NEAR,
@@ -71,7 +78,7 @@ def test_all_classes_occur_everywhere_and_are_named():
     scenes = [street(seed) for seed in SEEDS]
     assert set(torch.cat([scene.labels for scene in scenes]).tolist()) == set(range(len(CLASSES)))
     areas = set(torch.cat([scene.semantic_mask.unique() for scene in scenes]).tolist())
-    assert areas == set(range(len(AREAS))) == set(Area)
+    assert areas == set(range(len(SEMANTIC_CLASSES))) == set(SemanticClass)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -284,10 +291,10 @@ def around(mask):
 
 
 def alone(seed, preset, identity, size):
-    """Which pixels are a thing's when nothing else is in the world."""
+    """Which pixels are a obj's when nothing else is in the world."""
     world = build(seed, PRESETS[preset])
-    frame = render(replace(world, things=(world.things[identity],)), view_at(world, size))
-    return torch.from_numpy(frame.thing == 0)
+    frame = render(replace(world, objects=(world.objects[identity],)), view_at(world, size))
+    return torch.from_numpy(frame.object_index == 0)
 
 
 @pytest.mark.slow
@@ -357,7 +364,7 @@ def test_depth_and_class_of_an_instance_are_those_of_its_box(preset):
         depths = corners(scene.boxes_3d)[..., 2]
         for index, label in enumerate(scene.labels.tolist()):
             mask = scene.instances == index
-            expected = Area[CLASSES[label].upper()]
+            expected = SemanticClass[CLASSES[label].upper()]
             assert (scene.semantic_mask[mask] == expected).all()
             depth = scene.depth[0][mask]
             assert depth.min() > depths[index].min() - 0.02
@@ -376,15 +383,15 @@ def test_three_dimensional_boxes_are_as_large_as_such_things_are(label):
 
 def test_what_stands_in_front_hides_a_thing_and_takes_it_off_the_list():
     world = build(0, PRESETS["far"])
-    car = next(thing for thing in world.things if thing.label == 0)
+    car = next(obj for obj in world.objects if obj.label == 0)
     shape = box(6, 3, 0.2)
-    wall = Part(shape, lambda surface: np.zeros_like(surface.points), Area.OTHER)
+    wall = Part(shape, lambda surface: np.zeros_like(surface.points), SemanticClass.OTHER)
     car = replace(car, x=2, z=20.0)
-    bare = replace(world, things=(car,))
+    bare = replace(world, objects=(car,))
     view = view_at(world, MIDDLE)
     assert render(bare, view).visible.tolist() == [1]
     for x, low, high in ((2.0, 0, 0), (5.2, 0.2, 0.8)):
-        walled = replace(world, things=(car, Thing((wall,), x=x, z=12.0)))
+        walled = replace(world, objects=(car, SceneObject((wall,), x=x, z=12.0)))
         assert low <= render(walled, view).visible[0] <= high
 
 
@@ -396,7 +403,9 @@ def test_the_ground_is_flat_and_as_far_below_as_the_camera_is_high(preset, size)
         focal, middle = (float(scene.camera.intrinsics[0, 1, column]) for column in (1, 2))
         rows = torch.arange(size[0])[:, None] + 0.5
         below = scene.depth[0, 0] * (rows - middle) / focal
-        ground = (scene.semantic_mask[0] == Area.ROAD) | (scene.semantic_mask[0] == Area.PAVEMENT)
+        ground = (scene.semantic_mask[0] == SemanticClass.ROAD) | (
+            scene.semantic_mask[0] == SemanticClass.PAVEMENT
+        )
         assert ground.float().mean() > 0.02
         assert (below[ground] - PRESETS[preset].height).abs().max() < 1e-3
 
@@ -404,7 +413,7 @@ def test_the_ground_is_flat_and_as_far_below_as_the_camera_is_high(preset, size)
 def test_only_the_sky_is_endlessly_far():
     for seed in SEEDS:
         scene = street(seed)
-        assert torch.equal(scene.depth[0].isinf(), scene.semantic_mask == Area.SKY)
+        assert torch.equal(scene.depth[0].isinf(), scene.semantic_mask == SemanticClass.SKY)
         assert scene.depth.min() > NEAR
 
 
@@ -438,7 +447,7 @@ def unprojected(scene):
 def test_flow_of_what_stands_still_is_the_cameras(preset, seed):
     now, then, _ = clip(preset, seed)
     speed = build(seed, PRESETS[preset]).speed
-    still = (now.semantic_mask[0] <= Area.BUILDING) & (now.depth[0, 0] > 1.2 * speed / 10)
+    still = (now.semantic_mask[0] <= SemanticClass.BUILDING) & (now.depth[0, 0] > 1.2 * speed / 10)
     points = unprojected(now)[still] - torch.tensor([0, 0, speed / 10])
     expected = projected(then.camera, points)
     places, _ = moved(now)
@@ -466,7 +475,7 @@ def test_flow_of_a_thing_is_that_of_its_box(preset, seed):
 def test_flow_of_the_sky_is_the_turning_of_the_camera():
     now, then, _ = clip("far", 1)
     turn = (then.camera.intrinsics - now.camera.intrinsics)[0, :2, 2]
-    flow = now.flow[0][:, now.semantic_mask[0] == Area.SKY]
+    flow = now.flow[0][:, now.semantic_mask[0] == SemanticClass.SKY]
     expected = (2 * turn / torch.tensor([MIDDLE[1], MIDDLE[0]]))[:, None].expand_as(flow)
     assert turn.abs().max() > 0
     torch.testing.assert_close(flow, expected, atol=1e-5, rtol=0)
@@ -476,7 +485,7 @@ def test_what_passes_behind_the_camera_has_no_flow():
     scene = next(driving_clip(3, "near", rate=0.5, size=MIDDLE))
     speed = build(3, PRESETS["near"]).speed
     lost = scene.flow.isnan().all(dim=1)[0]
-    ground = scene.semantic_mask[0] == Area.ROAD
+    ground = scene.semantic_mask[0] == SemanticClass.ROAD
     assert lost.any()
     assert torch.equal(lost[ground], (scene.depth[0, 0] <= speed / 0.5)[ground])
 

@@ -36,7 +36,7 @@ def test_shapes_and_ranges():
     assert scene.image.max() <= 1
     assert scene.mask.shape == (1, 1, *SIZE)
     assert scene.mask.dtype == torch.bool
-    assert scene.box.shape == (1, 4)
+    assert scene.boxes.shape == (1, 4)
 
 
 @pytest.mark.parametrize("place", [(0.0, 0.0), (-0.5, 0.4), (0.95, -0.9), (-1.0, 1.0)])
@@ -50,13 +50,13 @@ def test_box_is_tight_about_the_mask(place):
         2 * (max(c for _, c in hit) + 1) / columns - 1,
         2 * (max(r for r, _ in hit) + 1) / rows - 1,
     )
-    assert scene.box[0].tolist() == pytest.approx(expected, abs=1e-6)
+    assert scene.boxes[0].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("height", [0.05, 0.15, 0.5, 1.0])
 def test_place_and_height_are_kept(height):
     place = (0.1, -0.05) if height < 1 else (0.1, 0.0)
-    left, top, right, bottom = far_person(GREEN, place, height, (240, 360)).box[0].tolist()
+    left, top, right, bottom = far_person(GREEN, place, height, (240, 360)).boxes[0].tolist()
     assert (bottom - top) / 2 == pytest.approx(height, abs=1.5 / 240)
     assert (left + right) / 2 == pytest.approx(place[0], abs=2 / 180)
     assert (top + bottom) / 2 == pytest.approx(place[1], abs=2 / 120)
@@ -95,7 +95,7 @@ def test_partly_outside_and_wholly_outside():
     inside = far_person(GREEN, (0.0, 0.0), 0.4, SIZE).mask.sum()
     cut = far_person(GREEN, (1.0, 0.0), 0.4, SIZE)
     assert 0.3 < cut.mask.sum() / inside < 0.7
-    assert cut.box[0, 2] == 1
+    assert cut.boxes[0, 2] == 1
     for place in ((1.4, 0.0), (0.0, -1.6), (5.0, 5.0), (-3.0, 0.0)):
         with pytest.raises(ValueError, match="is outside the frame or entirely occluded"):
             far_person(GREEN, place, 0.2, SIZE)
@@ -134,7 +134,7 @@ def test_what_the_fixed_scenes_are_there_to_show(segmenter):
     for name, make in SCENES.items():
         scene = make()
         assert scene.image.shape == (1, 3, 854, 1280)
-        saliency_map = saliency.from_boxes(scene.box, frame=scene.image.shape[-2:])
+        saliency_map = saliency.from_boxes(scene.boxes, frame=scene.image.shape[-2:])
         results[name] = [
             iou_of(scene, segmenter, warp)
             for warp in (Warp.identity(), Warp.from_saliency(saliency_map, pieces=(63, 63)))
@@ -159,9 +159,9 @@ def test_people_stand_in_front_of_one_another():
     behind, before = Person((0.0, 0.0), 0.6), Person((0.25, 0.0), 0.6)
     scene = people(GREEN, [behind, before], SIZE)
     alone = [far_person(GREEN, person.place, person.height, SIZE) for person in (behind, before)]
-    assert scene.box.shape == (2, 4)
-    assert torch.equal(scene.box[1], alone[1].box[0])
-    assert scene.box[0, 2] < alone[0].box[0, 2]  # her right side is covered
+    assert scene.boxes.shape == (2, 4)
+    assert torch.equal(scene.boxes[1], alone[1].boxes[0])
+    assert scene.boxes[0, 2] < alone[0].boxes[0, 2]  # her right side is covered
     assert torch.equal(scene.mask, alone[0].mask | alone[1].mask)
     mirrored = people(GREEN, [behind._replace(mirrored=True)], SIZE)
     assert torch.equal(mirrored.mask.flip(-1), alone[0].mask)
@@ -180,11 +180,11 @@ def test_controlled_scenes_are_as_they_are_asked_for():
     assert torch.equal(again.image, scenes[7].image)
     heights, places = [], []
     for scene in scenes:
-        assert scene.box.shape == (2, 4)
-        assert (scene.box.abs() <= 1).all()
-        heights += ((scene.box[:, 3] - scene.box[:, 1]) / 2).tolist()
-        places += scene.box[:, 0].tolist()
-        (a, b), (c, d) = scene.box[0].view(2, 2), scene.box[1].view(2, 2)
+        assert scene.boxes.shape == (2, 4)
+        assert (scene.boxes.abs() <= 1).all()
+        heights += ((scene.boxes[:, 3] - scene.boxes[:, 1]) / 2).tolist()
+        places += scene.boxes[:, 0].tolist()
+        (a, b), (c, d) = scene.boxes[0].view(2, 2), scene.boxes[1].view(2, 2)
         assert bool(((torch.maximum(a, c) - torch.minimum(b, d)) >= -0.02).any())  # apart
     assert min(heights) < 0.15 < 0.3 < max(heights) <= 0.41
     assert min(places) < -0.5 < 0.3 < max(places)
@@ -201,7 +201,7 @@ def test_controlled_scenes_keep_to_their_place():
     within = (0.0, 0.2, 0.7, 0.6)
     places = []
     for seed in range(20):
-        left, top, right, bottom = controlled(seed, within=within, size=SIZE).box[0].tolist()
+        left, top, right, bottom = controlled(seed, within=within, size=SIZE).boxes[0].tolist()
         x, y = (left + right) / 2, (top + bottom) / 2
         assert within[0] - 0.02 <= x <= within[2] + 0.02
         assert within[1] - 0.02 <= y <= within[3] + 0.02
@@ -218,7 +218,7 @@ def test_moving_scenes_move_as_asked(speed, pan):
     size = (240, 360)
     for seed in range(4):
         frames = list(moving(seed, frames=40, speed=speed, pan=pan, size=size))
-        boxes = torch.cat([scene.box for scene in frames])
+        boxes = torch.cat([scene.boxes for scene in frames])
         assert len(boxes) == 40  # one person a frame, wholly in view
         assert boxes.abs().max() < 1
         sides = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([360, 240])
@@ -238,7 +238,9 @@ def test_moving_scenes_move_as_asked(speed, pan):
 
 def test_the_background_moves_against_the_camera_as_the_person_does():
     first, second = moving(1, frames=2, speed=0.0, pan=0.03, size=(240, 360))
-    shift = ((second.box - first.box)[0, :2] / 2 * torch.tensor([360, 240])).round().int().tolist()
+    shift = (
+        ((second.boxes - first.boxes)[0, :2] / 2 * torch.tensor([360, 240])).round().int().tolist()
+    )
     rolled = first.image.roll((shift[1], shift[0]), (-2, -1))
     inner = (rolled - second.image)[..., 20:-20, 20:-20].abs()
     assert (inner.amax(dim=1) < 1e-3).float().mean() > 0.95
@@ -251,3 +253,9 @@ def test_moving_scenes_refuse_what_cannot_be():
         next(moving(0, frames=0))
     with pytest.raises(ValueError, match="speed"):
         next(moving(0, speed=-1))
+
+
+def test_the_old_name_of_the_boxes_works_with_a_warning() -> None:
+    scene = far_person(GREEN, size=(240, 360))
+    with pytest.warns(DeprecationWarning, match="Scene.boxes"):
+        assert scene.box is scene.boxes

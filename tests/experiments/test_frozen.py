@@ -11,7 +11,7 @@ from lzu_viz.datasets.scenes import far_person
 from lzu_viz.datasets.source_code import without_words
 from lzu_viz.experiments.frozen import (
     EVALUATIONS,
-    Kept,
+    StoredResults,
     differing,
     inference,
     limits,
@@ -76,7 +76,9 @@ def test_the_summary_of_the_detector_follows_from_its_records():
 
 # --- keeping --------------------------------------------------------------------------------------
 
-STORED = Kept("x", "abc", {"scenes": 2}, [{"seed": 0, "iou": 0.5}, {"seed": 1, "iou": 0.25}], [])
+STORED = StoredResults(
+    "x", "abc", {"scenes": 2}, [{"seed": 0, "iou": 0.5}, {"seed": 1, "iou": 0.25}], []
+)
 
 
 def test_what_is_kept_can_be_loaded(tmp_path):
@@ -169,7 +171,7 @@ def test_a_window_keeps_to_its_size_and_to_the_source():
 
 def test_boxes_come_back_from_a_window(monkeypatch):
     scene = far_person("china", place=(0.5, -0.3), height=0.1, size=(640, 960))
-    left, top, right, bottom = sizes.window(scene.box[0], (192, 288), (640, 960))
+    left, top, right, bottom = sizes.window(scene.boxes[0], (192, 288), (640, 960))
     whole = Detections(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]), torch.tensor([0]), torch.ones(1))
     monkeypatch.setattr(sizes.inference, "detect", lambda *_: whole)
     detections = sizes.detect_in_window(scene, (192, 288)).boxes
@@ -220,7 +222,7 @@ def test_hits_and_losses_are_counted(monkeypatch):
 def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sizes, "SCENES", 2)
     monkeypatch.setattr(sizes, "measure", lambda seed: [{"seed": seed, "iou": seed / 2}])
-    monkeypatch.setattr(results_store.Kept.write, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(results_store.StoredResults.write, "__defaults__", (tmp_path,))
     monkeypatch.setattr("sys.argv", ["evaluation", "sizes"])
     command.main()
     written = load("sizes", tmp_path)

@@ -429,7 +429,7 @@ def test_all_that_comes_along_is_whole_and_small() -> None:
     files = {path.name: path for path in checkpoints.SHIPPED.glob("*.safetensors")}
     assert files.keys() == sums.keys()
     runs = [run for run in short_table_runs() if run.seed == 0]
-    runs += [Run("detection", system, 0.25, 0) for system in checkpoints.FURTHER]
+    runs += [Run("detection", system, 0.25, 0) for system in checkpoints.EXTRA_SYSTEMS]
     expected = {checkpoints.checkpoint_name(run) for run in runs}
     assert files.keys() == expected | {"usual-far.safetensors"}
     for name, path in files.items():

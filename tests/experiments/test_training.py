@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from lzu_viz.datasets import streets as disk
-from lzu_viz.datasets.driving import AREAS, CLASSES, driving
+from lzu_viz.datasets.driving import CLASSES, SEMANTIC_CLASSES, driving
 from lzu_viz.datasets.streets import FIRST_SEED, Streets, streets
 from lzu_viz.experiments.training import policies
 from lzu_viz.experiments.training.evaluation import (
@@ -31,9 +31,6 @@ from lzu_viz.geometry.boxes import Detections, iou
 from lzu_viz.geometry.resampling import pixel_centres
 from lzu_viz.metrics.detection3d import Detections3D
 from lzu_viz.models.small.detector import (
-    LONGEST,
-    NEAR,
-    SIDE,
     Detector,
     Targets,
     decode_boxes,
@@ -130,7 +127,9 @@ def test_heads_answer_on_every_grid(task, size, factor):
     grids = [tuple(side // step * factor for side in size) for step in Pyramid.strides]
     finest = [F.interpolate(level, grid) for level, grid in zip(levels, grids, strict=False)]
     outputs = network.head(finest[0] if alone else finest)
-    numbers = {"segmentation": len(AREAS), "detection": 3 + 4, "detection3d": 3 + 4 + 8}[task]
+    numbers = {"segmentation": len(SEMANTIC_CLASSES), "detection": 3 + 4, "detection3d": 3 + 4 + 8}[
+        task
+    ]
     for output, grid in zip([outputs] if alone else outputs, grids, strict=False):
         assert output.shape == (2, numbers, *grid)
         assert output.isfinite().all()
@@ -185,7 +184,9 @@ def test_numbers_are_in_strides_of_the_level():
     box, place = torch.tensor([0.2, -0.5, 0.4, 0.1]), torch.tensor([0.275, -0.2])
     x, y, width, height = encode_boxes(box, place, torch.tensor([0.05, 0.1])).tolist()
     assert (x, y) == pytest.approx((0.5, 0), abs=1e-5)
-    assert (width, height) == pytest.approx((math.log(4 / SIDE), math.log(6 / SIDE)), abs=1e-5)
+    assert (width, height) == pytest.approx(
+        (math.log(4 / REFERENCE_SIDE), math.log(6 / REFERENCE_SIDE)), abs=1e-5
+    )
 
 
 AT_THE_EDGE = torch.tensor(
@@ -198,7 +199,7 @@ AT_THE_EDGE = torch.tensor(
 def test_bumps_stand_on_the_middles(factor, size):
     boxes = torch.cat([random_boxes(60, size), AT_THE_EDGE])
     pixels = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])
-    levels = [sum(side > longest for longest in LONGEST) for side in pixels.amax(1).tolist()]
+    levels = [sum(side > longest for longest in MAX_SIDES) for side in pixels.amax(1).tolist()]
     assert set(levels) == {0, 1, 2}
     owners = Counter()
     for level, step in enumerate(Pyramid.strides):
@@ -252,8 +253,8 @@ def answers(targets, network, size, upsample_factor=1):
                 place, step = pixel_centres(shape)[0, row, column], stride(level, size)
                 values = [encode_boxes(image_targets.boxes[index], place, step)]
                 if isinstance(network, Detector3D):
-                    values += [(image_targets.middles[index] - place) / step]
-                    values += [image_targets.numbers[index]]
+                    values += [(image_targets.projected_centres[index] - place) / step]
+                    values += [image_targets.encoded_3d[index]]
                 output[image, network.classes :, row, column] = torch.cat(values)
         outputs.append(output)
     return outputs
@@ -330,7 +331,8 @@ def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
     targets = [things_of(random_boxes(count)) for count in (7, 0, 12)]
     targets = [
         image_targets._replace(
-            middles=image_targets.middles + 0.1 * torch.randn(len(image_targets.boxes), 2),
+            projected_centres=image_targets.projected_centres
+            + 0.1 * torch.randn(len(image_targets.boxes), 2),
             numbers=torch.randn(len(image_targets.boxes), 6),
         )
         for image_targets in targets
@@ -349,13 +351,13 @@ def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
                 map_of_class = heat[image, image_targets.labels[index]]
                 torch.maximum(map_of_class, heatmap, out=map_of_class)
                 regression = weights = 0.0
-                for row, column in (heatmap > NEAR).nonzero().tolist():
+                for row, column in (heatmap > MIN_TARGET).nonzero().tolist():
                     place = pixel_centres(shape)[0, row, column]
                     expected = [encode_boxes(image_targets.boxes[index], place, step)]
                     if isinstance(network, Detector3D):
                         expected += [
-                            (image_targets.middles[index] - place) / step,
-                            image_targets.numbers[index],
+                            (image_targets.projected_centres[index] - place) / step,
+                            image_targets.encoded_3d[index],
                         ]
                     predicted, weight = output[image, 3:, row, column], heatmap[row, column]
                     regression += weight * F.smooth_l1_loss(
@@ -440,7 +442,7 @@ def test_what_was_seen_zoomed_goes_back_to_the_source():
     back = to_source(raw, warp)
     torch.testing.assert_close(back.detections.boxes, boxes, atol=1e-4, rtol=0)
     torch.testing.assert_close(back.middles, middles, atol=1e-4, rtol=0)
-    assert back.numbers is raw.numbers
+    assert back.numbers is raw.encoded_3d
 
 
 # --- mirrored -----------------------------------------------------------------------------------
@@ -504,7 +506,7 @@ def test_batches_have_their_shapes(task, name):
     if task == "segmentation":
         assert batch.semantic_mask.shape == (4, *SMALL)
         assert batch.semantic_mask.dtype == torch.uint8
-        assert batch.semantic_mask.max() < len(AREAS)
+        assert batch.semantic_mask.max() < len(SEMANTIC_CLASSES)
     else:
         assert len(batch.semantic_mask) == 0
     assert len(batch.targets) == 4
@@ -656,7 +658,7 @@ def test_boxes_to_look_at_have_to_be_given(name):
 
 def test_rare_classes_weigh_more():
     weights = dataset("segmentation", "uniform").weights()
-    often = np.bincount(some().semantic_mask.ravel(), minlength=len(AREAS))
+    often = np.bincount(some().semantic_mask.ravel(), minlength=len(SEMANTIC_CLASSES))
     assert weights.argsort().tolist() == (-often).argsort(kind="stable").tolist()
     assert weights.mean().item() == pytest.approx(1)
     maximum, minimum = often.max(), often.min()
@@ -684,7 +686,7 @@ def test_the_fixed_saliency_is_high_where_things_are():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_part_of_the_look_may_go_everywhere(task):
-    share = policies.EVENLY[task]
+    share = policies.UNIFORM_WEIGHT[task]
     expected = share / mean_saliency().numel() + (1 - share) * mean_saliency()
     torch.testing.assert_close(
         policies.mix_uniform(mean_saliency(), task), expected, atol=1e-6, rtol=1e-3
@@ -1150,7 +1152,9 @@ class Says(Segmenter):
     def features(self, image):
         scenes = np.arange(self.n_seen, self.n_seen + len(image))
         self.n_seen += len(image)
-        logits = F.one_hot(self.masks[scenes].long(), len(AREAS)).permute(0, 3, 1, 2).float()
+        logits = (
+            F.one_hot(self.masks[scenes].long(), len(SEMANTIC_CLASSES)).permute(0, 3, 1, 2).float()
+        )
         return self.warp_of(scenes).zoom(logits, LARGE, antialias=False) if self.warp_of else logits
 
     def head(self, features):
@@ -1162,7 +1166,12 @@ def test_perfect_masks_are_judged_perfect(monkeypatch):
     data = dataset("segmentation", "uniform")
     metrics = evaluate_network(Says(some().area(range(10))), data)
     assert {round(value, 6) for value in metrics.values()} == {1}
-    assert metrics.keys() == {"miou", "miou_fine", "boundary_f", *(f"iou_{name}" for name in AREAS)}
+    assert metrics.keys() == {
+        "miou",
+        "miou_fine",
+        "boundary_f",
+        *(f"iou_{name}" for name in SEMANTIC_CLASSES),
+    }
 
 
 @pytest.mark.slow
@@ -1192,13 +1201,13 @@ def test_iou_is_that_of_a_slow_count():
     )
     data = WarpedDataset("segmentation", SYSTEMS["uniform"], scenes, size, mean_saliency())
     metrics = evaluate_masks(Says(predicted), data)
-    for label, name in enumerate(AREAS):
+    for label, name in enumerate(SEMANTIC_CLASSES):
         both = either = 0
         for a, b in zip(ground_truth.flatten().tolist(), predicted.flatten().tolist(), strict=True):
             both += a == label == b
             either += label in (a, b)
         assert metrics[f"iou_{name}"] == pytest.approx(both / either)
-    mean = np.mean([metrics[f"iou_{name}"] for name in AREAS])
+    mean = np.mean([metrics[f"iou_{name}"] for name in SEMANTIC_CLASSES])
     assert metrics["miou"] == pytest.approx(mean)
     fine = np.mean([metrics[f"iou_{name}"] for name in CLASSES])
     assert metrics["miou_fine"] == pytest.approx(fine)

@@ -32,14 +32,14 @@ def test_reduced_to_its_own_size_a_picture_stays() -> None:
 
 
 def test_heights_are_in_pixels_of_the_input() -> None:
-    heights = upsampling.seen_heights(streets(1).ground_truth, Warp.identity((1, 1)), 48)
+    heights = upsampling.heights_in_input(streets(1).ground_truth, Warp.identity((1, 1)), 48)
     assert heights == pytest.approx(torch.tensor([12.0, 12.0]), abs=1e-3)
     # The middle fifth of the source takes up a third of what the network sees.
     stretched = Warp.from_axes(torch.tensor([[-1.0, 1.0]]), torch.tensor([[-1.0, -0.2, 0.2, 1.0]]))
     ground_truth = [
         streets(1).ground_truth[0]._replace(boxes=torch.tensor([[-0.5, -0.1, 0.5, 0.1]]))
     ]
-    assert upsampling.seen_heights(ground_truth, stretched, 48) == pytest.approx(8.0)
+    assert upsampling.heights_in_input(ground_truth, stretched, 48) == pytest.approx(8.0)
 
 
 def test_each_thing_is_found_by_one_sure_box_of_its_class() -> None:

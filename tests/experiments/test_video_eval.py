@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from lzu_viz.datasets.driving import driving
-from lzu_viz.datasets.streets import BEFORE, Streets, streets
+from lzu_viz.datasets.streets import FRAME_SECONDS, Streets, streets
 from lzu_viz.experiments.reproduce import checkpoints
 from lzu_viz.experiments.reproduce.results import Run
 from lzu_viz.experiments.training import policies, video_eval
@@ -33,7 +33,8 @@ def kept(tmp_path_factory):
 @cache
 def clips():
     return [
-        streets("report", 2, size=FULL, seconds=BEFORE * frame, quiet=True) for frame in range(3)
+        streets("report", 2, size=FULL, seconds=FRAME_SECONDS * frame, quiet=True)
+        for frame in range(3)
     ]
 
 
@@ -86,7 +87,9 @@ def test_films_are_judged_frame_by_frame():
         detections = predict_boxes(
             network, WarpedDataset("detection", system, now, SIZE, mean_saliency(), boxes)
         )
-        boxes = [detected.boxes[detected.scores > video_eval.SURE] for detected in detections]
+        boxes = [
+            detected.boxes[detected.scores > video_eval.CONFIDENT_SCORE] for detected in detections
+        ]
         assert moment == 2 or 0 < len(boxes[0]) < len(detections[0].boxes)
         expected += detections if moment else []
         ground_truth += now.ground_truth if moment else []
@@ -148,7 +151,7 @@ def test_things_are_where_they_moved_to():
 def test_motion_is_that_of_each_identity():
     scenes = streets("report", 1, size=FULL, quiet=True)
     seed = video_eval.FIRST_SEED["report"]
-    last, this = (driving(seed, size=FULL, seconds=seconds) for seconds in (-BEFORE, 0.0))
+    last, this = (driving(seed, size=FULL, seconds=seconds) for seconds in (-FRAME_SECONDS, 0.0))
     (now,) = video_eval.moved(scenes)
     compared = 0
     for identity, box in zip(last.identities.tolist(), last.boxes, strict=True):

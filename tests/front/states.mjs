@@ -23,7 +23,8 @@ function run({ state, size, photoSaliency }) {
     cells: Float64Array.from(photoSaliency.cells),
   };
   const map = saliencyOf(state, size, imageSaliency);
-  if (!map) throw new Error(`a state of kind ${state.kind} needs the saliency of the photo`);
+  if (!map)
+    throw new Error(`a state of kind ${state.saliency_kind} needs the saliency of the photo`);
   const warp = warpOf(state, map);
   return { saliency: Array.from(map.cells), grid: Array.from(warp.grid), folds: folds(warp) };
 }

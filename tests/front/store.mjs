@@ -16,7 +16,7 @@ const timers = [];
 globalThis.setTimeout = /** @type {any} */ ((/** @type {() => void} */ act) => timers.push(act));
 const fireTimers = () => timers.splice(0).forEach((act) => act());
 
-const START = /** @type {State} */ ({ kind: "foveas", pieces: 1 });
+const START = /** @type {State} */ ({ saliency_kind: "foveas", pieces: 1 });
 
 class FakeModel {
   constructor() {

@@ -73,7 +73,7 @@ def test_least_determinant_is_that_of_all_places_in_the_piece() -> None:
     derivatives = bilinear.differentiate(grid, torch.stack([x, y], dim=-1).flatten(0, 1)[None])
     areas = bilinear.determinant(derivatives).view(rows, 20, columns, 20)
     sampled = areas.amin(dim=(1, 3))
-    minimum = bilinear.least_determinant(grid)[0]
+    minimum = bilinear.min_determinant(grid)[0]
     assert (minimum <= sampled).all()
     assert (sampled - minimum).max() < 0.2
     assert torch.allclose(areas, torch.linalg.det(derivatives).view_as(areas))

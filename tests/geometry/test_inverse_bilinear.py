@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from lzu_viz.geometry.bilinear import Pieces, least_determinant, pieces_of
+from lzu_viz.geometry.bilinear import Pieces, min_determinant, pieces_of
 from lzu_viz.geometry.inverse.inverse_bilinear import refine, solve
 
 
 def random_pieces(count: int, dtype: torch.dtype = torch.float64) -> Pieces:
     """Quadrilaterals whose corners lie anywhere, with a positive determinant everywhere."""
     grid = torch.rand(20 * count, 2, 2, 2, dtype=dtype) * 2 - 1
-    unfolded = least_determinant(grid)[:, 0, 0] > 1e-2
+    unfolded = min_determinant(grid)[:, 0, 0] > 1e-2
     assert int(unfolded.sum()) >= count
     return Pieces(*(coefficient[unfolded][:count, 0, 0] for coefficient in pieces_of(grid)))
 

@@ -11,7 +11,7 @@ from lzu_viz import Warp
 from lzu_viz.geometry.bilinear import Pieces, pieces_of
 from lzu_viz.geometry.inverse.invert import invert_axis
 from lzu_viz.plots import inverse
-from lzu_viz.plots.palette import ANSWER, FOLD
+from lzu_viz.plots.palette import FOLD, PREDICTION
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_both_lines_of_a_piece_meet_the_point(ax: Axes) -> None:
         (x0, y0), (x1, y1) = line.get_xydata()
         distance = (x1 - x0) * (float(point[1]) - y0) - (y1 - y0) * (float(point[0]) - x0)
         assert abs(distance) < 1e-5
-    assert lines[0].get_color() == ANSWER
+    assert lines[0].get_color() == PREDICTION
     assert lines[0].get_label() == "right: v = 0.30"
     assert ax.yaxis_inverted()
 

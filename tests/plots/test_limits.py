@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from lzu_viz import Warp, saliency
 from lzu_viz.plots import limits
-from lzu_viz.plots.palette import ANSWER, FOLD, TRUTH
+from lzu_viz.plots.palette import FOLD, GROUND_TRUTH, PREDICTION
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def test_a_mask_is_tinted_and_boxes_lie_over_the_truth(ax: Axes) -> None:
     )
     tint = np.asarray(drawn.get_array())
     assert ((tint[..., 3] > 0) == mask[0, 0].numpy()).all()
-    assert tint[5, 25, :3] == pytest.approx(to_rgb(ANSWER))
+    assert tint[5, 25, :3] == pytest.approx(to_rgb(PREDICTION))
     assert 0.3 < tint[5, 25, 3] < 0.9  # the picture shows through
     first, second = ax.patches
     assert (to_hex(first.get_edgecolor()), to_hex(second.get_edgecolor())) == (
-        TRUTH.lower(),
-        ANSWER.lower(),
+        GROUND_TRUTH.lower(),
+        PREDICTION.lower(),
     )
     assert second.get_xy() == pytest.approx((-0.4, -0.3))
     assert ax.get_title() == "title"
@@ -84,7 +84,7 @@ def test_the_greatest_loss_is_on_top(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "a", "b"]
     assert [bar.get_width() for bar in ax.patches] == [0.3, -0.1, -0.4]
     colours = [to_hex(bar.get_facecolor()) for bar in ax.patches]
-    assert colours == [ANSWER.lower(), FOLD.lower(), FOLD.lower()]
+    assert colours == [PREDICTION.lower(), FOLD.lower(), FOLD.lower()]
     assert list(line.get_xdata()) == [0.3, -0.1, -0.4]
     assert np.allclose([(low[0], high[0]) for low, high in bars.get_segments()][2], (-0.5, -0.3))
 

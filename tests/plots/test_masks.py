@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 
 from lzu_viz.experiments.frozen import load
 from lzu_viz.plots import figures, masks
-from lzu_viz.plots.palette import ANSWER
+from lzu_viz.plots.palette import PREDICTION
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_the_tint_lies_where_the_mask_is(ax: Axes) -> None:
     tint = masks.show_mask(ax, torch.zeros(1, 3, 40, 60), mask, "title")
     colours = np.asarray(tint.get_array())
     assert ((colours[..., 3] > 0) == mask[0, 0].numpy()).all()
-    assert colours[1, 2, :3] == pytest.approx(to_rgb(ANSWER))
+    assert colours[1, 2, :3] == pytest.approx(to_rgb(PREDICTION))
     assert tint.get_extent() == [-1, 1, 1, -1]
     assert ax.get_aspect() == pytest.approx(40 / 60)
     assert ax.get_title() == "title"

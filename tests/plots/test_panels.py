@@ -10,7 +10,7 @@ from PIL import Image, ImageColor
 
 from lzu_viz import Warp, saliency
 from lzu_viz.plots import figures, panels
-from lzu_viz.plots.palette import ANSWER, GRID, TRUTH
+from lzu_viz.plots.palette import GRID, GROUND_TRUTH, PREDICTION
 
 GREY = torch.full((1, 3, 60, 90), 0.5)
 
@@ -65,15 +65,15 @@ def test_mask_outline_and_boxes() -> None:
     tinted = pixels(panels.with_mask(panels.picture(GREY), mask))
     assert (tinted[:20] == 128).all()
     assert (tinted[21:39, 31:59] != 128).any(axis=-1).all()
-    line = coloured(panels.with_outline(panels.picture(GREY), mask), TRUTH)
+    line = coloured(panels.with_outline(panels.picture(GREY), mask), GROUND_TRUTH)
     assert line[19, 40]
     assert not line[30, 45]
     box = torch.tensor([[-0.5, -0.5, 0.5, 0.5]])
-    assert coloured(panels.with_boxes(panels.picture(GREY), box), ANSWER)[15, 45]
+    assert coloured(panels.with_boxes(panels.picture(GREY), box), PREDICTION)[15, 45]
     labelled = panels.with_boxes(panels.picture(GREY), box, ["person 0.90"])
     assert (
-        coloured(labelled, ANSWER).sum()
-        > coloured(panels.with_boxes(panels.picture(GREY), box), ANSWER).sum()
+        coloured(labelled, PREDICTION).sum()
+        > coloured(panels.with_boxes(panels.picture(GREY), box), PREDICTION).sum()
     )
 
 

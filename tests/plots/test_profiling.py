@@ -45,11 +45,11 @@ def test_accuracy_and_cost_are_of_the_same_system() -> None:
         if setting.saliency == "boxes"
     }
     plain = {setting: priced(0.5) for setting in settings if setting.saliency == "uniform"}
-    trade = pareto.trade(load("detector"), priced_anew | plain)
+    by_cost = pareto.accuracy_by_cost(load("detector"), priced_anew | plain)
     rows = {row["system"]: row["ap50"] for row in load("detector").summary if row["rows"] == 192}
     for name, (system, *_) in pareto.SYSTEMS.items():
-        assert trade[name][192][1] == rows[system]
-    milliseconds = {name: row[192][0].seconds * 1e3 for name, row in trade.items()}
+        assert by_cost[name][192][1] == rows[system]
+    milliseconds = {name: row[192][0].seconds * 1e3 for name, row in by_cost.items()}
     expected = {"uniform": 14, "FOVEA": 17, "LZU, outputs": 28, "LZU, outputs twice as fine": 56}
     assert milliseconds == pytest.approx(expected)
 
@@ -60,7 +60,7 @@ def test_the_size_that_is_chosen_is_ringed_and_written() -> None:
         "b": {128: (Cost(10**9, 0.02), 0.3)},
     }
     figure = Figure()
-    plots.show_trade(figure, 256, trade=drawn)
+    plots.show_accuracy_by_cost(figure, 256, systems=drawn)
     left, right = figure.axes
     rings = [line for line in right.lines if line.get_markersize() == 16]
     assert [line.get_xydata().tolist() for line in rings] == [[[40.0, 0.5]]]

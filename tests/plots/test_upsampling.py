@@ -11,7 +11,7 @@ from lzu_viz.plots import upsampling as plots
 def test_a_thing_is_marked_where_it_is_and_enlarged() -> None:
     left, right = Figure().subplots(1, 2)
     box = torch.tensor([0.1, 0.0, 0.2, 0.2])
-    plots.show_thing((left, right), torch.rand(1, 3, 48, 160), Warp.identity((1, 1)), box, "a")
+    plots.show_object((left, right), torch.rand(1, 3, 48, 160), Warp.identity((1, 1)), box, "a")
     assert left.get_title() == "a"
     (mark,) = left.patches
     assert mark.get_xy() == pytest.approx((0.1, 0.0), abs=1e-4)

@@ -32,7 +32,9 @@ def test_a_step_shows_truth_then_what_was_expected_then_what_was_found(axes):
     assert (expected.get_width(), expected.get_height()) == pytest.approx((0.6, 0.6))
     assert [patch.get_xy()[1] for patch in axes[0].patches] == pytest.approx([-0.3, -0.4, -0.2])
     colours = [to_rgba(patch.get_edgecolor()) for patch in axes[0].patches]
-    assert colours == [to_rgba(colour) for colour in (palette.TRUTH, palette.FOVEA, palette.ANSWER)]
+    assert colours == [
+        to_rgba(colour) for colour in (palette.GROUND_TRUTH, palette.FOVEA, palette.PREDICTION)
+    ]
     assert axes[0].get_title() == "frame 3"
     expected_image = warp.zoom(image, (10, 15))[0].movedim(0, -1)
     assert torch.allclose(torch.as_tensor(zoomed.get_array()), expected_image, atol=1e-6)
@@ -40,9 +42,9 @@ def test_a_step_shows_truth_then_what_was_expected_then_what_was_found(axes):
 
 def test_a_square_a_frame_and_a_row_a_system(axes):
     squares = video.show_hits(axes[0], {"uniform": [True, False, False], "adaptive": [False] * 3})
-    assert [square.get_facecolor() == to_rgba(palette.ANSWER) for square in squares] == [True] + [
-        False
-    ] * 5
+    assert [square.get_facecolor() == to_rgba(palette.PREDICTION) for square in squares] == [
+        True
+    ] + [False] * 5
     middles = [square.get_xy()[0] + square.get_width() / 2 for square in squares]
     assert middles == pytest.approx([0, 1, 2] * 2)
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["uniform", "adaptive"]

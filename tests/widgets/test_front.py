@@ -121,7 +121,7 @@ def almost_folding(grid: Tensor, push: Tensor) -> float:
     low, high = 0.0, 1.0
     for _ in range(30):
         middle = (low + high) / 2
-        invertible = float(bilinear.least_determinant(grid + middle * push).min()) > 1e-6
+        invertible = float(bilinear.min_determinant(grid + middle * push).min()) > 1e-6
         low, high = (middle, high) if invertible else (low, middle)
     return low
 
@@ -129,7 +129,7 @@ def almost_folding(grid: Tensor, push: Tensor) -> float:
 def points_of_flattest_piece(draw: random.Random, warp: Warp) -> list[list[float]]:
     """Return source points close to the corners of the piece that is closest to a fold."""
     rows, columns = warp.pieces
-    row, column = divmod(int(bilinear.least_determinant(warp.grid).argmin()), columns)
+    row, column = divmod(int(bilinear.min_determinant(warp.grid).argmin()), columns)
     places = []
     for _ in range(40):
         u, v = (abs(draw.randint(0, 1) - log_uniform(draw, 1e-6, 0.1)) for _ in range(2))

@@ -34,7 +34,7 @@ def random_state(draw: random.Random) -> State:
     separable = draw.random() < 0.5
     indices = [draw.randint(0, pieces) for _ in range(8)]
     return State(
-        kind=kind,
+        saliency_kind=kind,
         foveas=tuple(
             Gaussian(draw.uniform(-1, 1), draw.uniform(-1, 1), draw.randint(2, 30))
             for _ in range(draw.randint(1, 4))
@@ -43,7 +43,7 @@ def random_state(draw: random.Random) -> State:
             Box(*(draw.uniform(-1, 1) for _ in "xy"), *(draw.uniform(1, 100) for _ in "wh"))
             for _ in range(draw.randint(1, 4))
         ),
-        spread=draw.randrange(10, 201, 5),
+        relative_sigma=draw.randrange(10, 201, 5),
         bandwidth=draw.randrange(4, 257, 4),
         strength=draw.choice([0, 98, draw.randint(0, 98)]),
         columns=draw.randrange(8, 129, 8),
@@ -70,7 +70,7 @@ def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
     requests = []
     for state in states:
         saliency_map = None
-        if state.kind in ("edges", "network"):
+        if state.saliency_kind in ("edges", "network"):
             cells = saliency_from_image(state, IMAGE)[0, 0]
             saliency_map = {
                 "rows": cells.shape[0],
@@ -89,7 +89,7 @@ def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
             assert result["folds"] == warp.folds()[:, 1:].tolist()
             folded += len(result["folds"]) > 0
     assert folded > 10
-    assert {state.kind for state in states} == {*saliency_kinds()}
+    assert {state.saliency_kind for state in states} == {*saliency_kinds()}
 
 
 def close(actual: list[float], expected: Tensor, tolerance: float) -> None:
@@ -99,14 +99,14 @@ def close(actual: list[float], expected: Tensor, tolerance: float) -> None:
 
 def is_clear_of_folding(warp: Warp) -> bool:
     """Return whether no piece is so nearly folded that rounding decides."""
-    minimum = bilinear.least_determinant(warp.grid)
+    minimum = bilinear.min_determinant(warp.grid)
     return bool((minimum.abs() > 1e-4).all())
 
 
 def test_strength_is_the_share_of_what_is_looked_at() -> None:
     """For every kind, this fraction of the saliency is above the uniform floor."""
     for kind in saliency_kinds():
-        state = State(kind=kind, strength=60, network="detector")
+        state = State(saliency_kind=kind, strength=60, network="detector")
         saliency_map, uniform = saliency_of(state, IMAGE), saliency.uniform(saliency_size(state))
         pure = saliency_of(replace(state, strength=98), IMAGE)
         fraction = float(
@@ -120,21 +120,23 @@ def test_strength_is_the_share_of_what_is_looked_at() -> None:
 def test_boxes_draw_the_eye_in_either_unit() -> None:
     box = Box(x=0.5, y=0.5, width=10, height=20)
     for kind in ("boxes", "boxes in pixels"):
-        saliency_map = saliency_of(State(kind=kind, boxes=(box,)), IMAGE)[0, 0]
+        saliency_map = saliency_of(State(saliency_kind=kind, boxes=(box,)), IMAGE)[0, 0]
         row, column = divmod(int(saliency_map.argmax()), saliency_map.shape[1])
         assert (row, column) in {(23, 47), (23, 48), (24, 47), (24, 48)}
     wider = replace(IMAGE_STATE, bandwidth=200)
     assert saliency_of(wider, IMAGE).amax() < saliency_of(IMAGE_STATE, IMAGE).amax()
 
 
-IMAGE_STATE = State(kind="boxes in pixels", boxes=(Box(width=10, height=20),), bandwidth=16)
+IMAGE_STATE = State(
+    saliency_kind="boxes in pixels", boxes=(Box(width=10, height=20),), bandwidth=16
+)
 
 
 def test_bandwidth_in_pixels_depends_on_the_frame_and_a_spread_does_not() -> None:
     large = torch.nn.functional.interpolate(IMAGE, scale_factor=4)
     sharper = [saliency_of(IMAGE_STATE, image).amax() for image in (large, IMAGE)]
     assert sharper[0] > 2 * sharper[1]
-    relative = replace(IMAGE_STATE, kind="boxes")
+    relative = replace(IMAGE_STATE, saliency_kind="boxes")
     assert torch.equal(saliency_of(relative, large), saliency_of(relative, IMAGE))
 
 
@@ -142,17 +144,17 @@ def test_a_network_shows_where_to_look() -> None:
     """It detects a large person, and the saliency lies on her."""
     scene = far_person(place=(0.5, 0.0), height=0.8, size=(256, 384))
     for network in ("segmenter", "detector"):
-        state = State(kind="network", network=network, input_size=320)
+        state = State(saliency_kind="network", network=network, input_size=320)
         saliency_map = saliency_from_image(state, scene.image)
         assert float(saliency_map[..., :, 32:].sum()) > 0.6
-    nothing = State(kind="network", network="none")
+    nothing = State(saliency_kind="network", network="none")
     assert torch.equal(saliency_from_image(nothing, scene.image), saliency.uniform((32, 64)))
 
 
 def test_where_a_network_sees_nobody_the_saliency_is_even() -> None:
     scene = SCENES["temple"]()
     for network in ("segmenter", "detector"):
-        state = State(kind="network", network=network, input_size=96)
+        state = State(saliency_kind="network", network=network, input_size=96)
         saliency_map = saliency_of(state, scene.image)
         assert float(saliency_map.amax() * saliency_map.numel()) < 5
 
@@ -170,6 +172,16 @@ def test_moved_nodes_are_moved_from_where_the_saliency_puts_them() -> None:
 
 def test_map_has_the_columns_that_are_asked_for() -> None:
     for kind in saliency_kinds():
-        state = State(kind=kind, columns=24)
+        state = State(saliency_kind=kind, columns=24)
         assert saliency_of(state, IMAGE).shape == (1, 1, 12, 24)
         assert math.isclose(float(saliency_of(state, IMAGE).sum()), 1, rel_tol=1e-5)
+
+
+def test_old_names_of_fields_work_with_a_warning_that_names_the_new_ones() -> None:
+    with pytest.warns(DeprecationWarning, match="'saliency_kind'"):
+        state = State(kind="boxes", strength=40)  # type: ignore[call-arg]
+    assert state == State(saliency_kind="boxes", strength=40)
+    with pytest.warns(DeprecationWarning, match="State.relative_sigma"):
+        assert state.spread == state.relative_sigma
+    with pytest.warns(DeprecationWarning, match="State.drag_target"):
+        assert state.hand == "saliency"

@@ -66,11 +66,11 @@ def with_control(state: State, name: str, value: Any) -> State:
     """Return the state with one control moved, and with the changes that this requires."""
     name, _, part = name.partition(".")
     if name == "nodes":
-        state = replace(state, separable=False, hand="nodes", pieces=64)
+        state = replace(state, separable=False, drag_target="nodes", pieces=64)
     if part:
         first, *others = getattr(state, name) or (Node(),)
         value = (replace(first, **{part: value}), *others)
-    if (name, value) == ("hand", "nodes"):
+    if (name, value) == ("drag_target", "nodes"):
         state = replace(state, separable=False)
     return replace(state, **{name: value})
 
@@ -139,8 +139,8 @@ GARBAGE: list[Any] = [
     {**State().to_page(), "pieces": 3.5},
     {**State().to_page(), "morph": None},
     {**State().to_page(), "network": "oracle"},
-    {**State().to_page(), "kind": None},
-    {**State().to_page(), "kind": ["foveas"]},
+    {**State().to_page(), "saliency_kind": None},
+    {**State().to_page(), "saliency_kind": ["foveas"]},
     {**State().to_page(), "boxes": [{"x": 0, "y": 0, "width": 10}, 3]},
     {**State().to_page(), "boxes": [{}] * 1000},
     {**State().to_page(), "nodes": [{"row": 1, "column": 1, "dx": 0, "dy": 0}]},
@@ -210,9 +210,9 @@ def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
     box = {"x": 0, "y": 0, "width": 20, "height": 30}
     integers = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
     for kind in ("foveas", "boxes"):
-        send(explorer, {**sent, **integers, "kind": kind})
+        send(explorer, {**sent, **integers, "saliency_kind": kind})
         assert "error" not in explorer._result
-        assert explorer.state == State(kind=kind)
+        assert explorer.state == State(saliency_kind=kind)
 
 
 def test_setting_the_state_tells_the_page(explorer: Explorer) -> None:
@@ -244,11 +244,13 @@ def test_the_page_gets_what_it_needs(scene: Scene) -> None:
         control.name for control in CONTROLS
     ]
     assert all(control["label"] and control["legend"] for control in explorer._controls)
-    assert explorer._truth["box"] == scene.box[0].tolist()
-    for picture in (explorer._truth["outline"], explorer._result["zoom"]["mask"]):
+    assert explorer._ground_truth["box"] == scene.boxes[0].tolist()
+    for picture in (explorer._ground_truth["outline"], explorer._result["zoom"]["mask"]):
         overlay = Image.open(io.BytesIO(picture)).convert("RGBA")
         assert overlay.width / overlay.height == pytest.approx(1.5, abs=0.01)
-    line = np.asarray(Image.open(io.BytesIO(explorer._truth["outline"])).convert("RGBA"))[..., 3]
+    line = np.asarray(Image.open(io.BytesIO(explorer._ground_truth["outline"])).convert("RGBA"))[
+        ..., 3
+    ]
     assert 0 < (line > 0).sum() < scene.mask.sum()
     assert not (line[scene.mask[0, 0].numpy()] > 0).any()
 
@@ -410,7 +412,7 @@ def test_an_explorer_may_begin_with_a_fold(scene: Scene) -> None:
 def test_saliency_that_needs_the_image_goes_to_the_page(explorer: Explorer) -> None:
     assert explorer._result["saliency"] is None
     for kind in ("edges", "network"):
-        explorer.state = replace(explorer.state, kind=kind, columns=40)
+        explorer.state = replace(explorer.state, saliency_kind=kind, columns=40)
         saliency_map = explorer._result["saliency"]
         cells = np.frombuffer(saliency_map["cells"], np.float32)
         assert (saliency_map["rows"], saliency_map["columns"]) == (20, 40)
@@ -490,7 +492,7 @@ def test_antialias_is_for_both_ways(scene: Scene) -> None:
 
 def test_a_scene_has_its_box_ready(scene: Scene) -> None:
     (box,) = Explorer(scene).state.boxes
-    assert box.sides == pytest.approx(scene.box[0].tolist(), abs=0.02)
+    assert box.sides == pytest.approx(scene.boxes[0].tolist(), abs=0.02)
 
 
 def test_answers_leave_the_page_a_core(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -524,7 +526,7 @@ def test_own_photos_have_no_truth(tmp_path: Path) -> None:
     for photo in (str(path), images.load(path), np.zeros((50, 40, 3), np.uint8), "coffee"):
         explorer = Explorer(photo)
         assert explorer.result.uniform.iou is None
-        assert explorer._truth == {}
+        assert explorer._ground_truth == {}
         assert not any("IoU" in line for line in explorer._result["lines"])
         explorer.state = replace(explorer.state, network="detector")
         assert explorer._result["zoom"]["mask"] is None
@@ -538,7 +540,7 @@ def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
     explorer.set_state({"_upload": sent})
     assert explorer.image.shape == (1, 3, 60, 90)
     assert explorer.ground_truth is None
-    assert explorer._truth == {}
+    assert explorer._ground_truth == {}
     assert Image.open(io.BytesIO(explorer._photo)).size == (90, 60)
     assert explorer._result["serial"] == 3
     assert explorer._result["lines"][0] == "Your photo: 4000 x 2667 pixels, explored at 90 x 60"

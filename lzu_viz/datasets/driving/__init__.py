@@ -1,16 +1,16 @@
 """Driving scenes: procedural streets with boxes, masks, depth and 3D boxes, by seed."""
 
-from .objects import AREAS, CLASSES, Area
+from .objects import CLASSES, SEMANTIC_CLASSES, SemanticClass
 from .scene import SIZE, Street, driving, driving_clip
 from .world import PRESETS, Preset
 
 __all__ = [
-    "AREAS",
     "CLASSES",
     "PRESETS",
+    "SEMANTIC_CLASSES",
     "SIZE",
-    "Area",
     "Preset",
+    "SemanticClass",
     "Street",
     "driving",
     "driving_clip",

@@ -11,7 +11,7 @@ from .solids import Ellipsoid, Extent, Solid, box, frustum, prism
 from .textures import Colour, Paint
 
 
-class Area(IntEnum):
+class SemanticClass(IntEnum):
     """Classes of the semantic mask."""
 
     ROAD = 0
@@ -28,8 +28,8 @@ class Area(IntEnum):
 CLASSES = ("car", "pedestrian", "sign")
 """Classes of boxes, in the order of their labels."""
 
-AREAS = tuple(area.name.lower() for area in Area)
-"""Names of the classes of the semantic mask, in the order of `Area`."""
+SEMANTIC_CLASSES = tuple(item.name.lower() for item in SemanticClass)
+"""Names of the classes of the semantic mask, in the order of `SemanticClass`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +39,18 @@ class Part:
     Attributes:
         solid: shape, in the object's own frame.
         paint: colours of the surface.
-        area: class in the semantic mask.
+        semantic_class: class in the semantic mask.
         counts: whether the object's boxes include the part; those of a sign exclude its pole.
     """
 
     solid: Solid
     paint: Paint
-    area: Area
+    semantic_class: SemanticClass
     counts: bool = True
 
 
 @dataclass(frozen=True, eq=False)
-class Thing:
+class SceneObject:
     """Object on the ground of the world, with x to the right and z ahead, in metres.
 
     Attributes:
@@ -71,7 +71,7 @@ class Thing:
     label: int = -1
     shadow: tuple[float, float] = (0.0, 0.0)
 
-    def at(self, seconds: float) -> "Thing":
+    def at(self, seconds: float) -> "SceneObject":
         """Return the object moved from its position at time 0 to that at another time."""
         if self.velocity == (0.0, 0.0):
             return self
@@ -113,7 +113,7 @@ _WALLS: Sequence[Colour] = (
 )  # fmt: skip
 
 
-def car(rng: random.Random) -> Thing:
+def car(rng: random.Random) -> SceneObject:
     """Return a car: body, cabin and four wheels; about one in five is a van."""
     colour = rng.choice(_CAR_COLOURS)
     length, width = rng.uniform(3.9, 4.7), rng.uniform(1.7, 1.85)
@@ -126,19 +126,19 @@ def car(rng: random.Random) -> Thing:
         below, above, back = (width - 0.12, 0.62 * length), (width - 0.5, 0.36 * length), -0.15
     cabin = frustum(below, above, height - base, (0, -base, back), shift=-0.05)
     wheels = [
-        Part(Ellipsoid((x, -0.32, z), (0.12, 0.32, 0.32)), textures.wheel(), Area.CAR)
+        Part(Ellipsoid((x, -0.32, z), (0.12, 0.32, 0.32)), textures.wheel(), SemanticClass.CAR)
         for x in (-width / 2 + 0.05, width / 2 - 0.05)
         for z in (-1.35, 1.35)
     ]
     parts = (
-        Part(body, textures.car_body(colour, width, 1.35), Area.CAR),
-        Part(cabin, textures.car_cabin(colour, height, base), Area.CAR),
+        Part(body, textures.car_body(colour, width, 1.35), SemanticClass.CAR),
+        Part(cabin, textures.car_cabin(colour, height, base), SemanticClass.CAR),
         *wheels,
     )
-    return Thing(parts, label=0, shadow=(width + 0.3, length + 0.3))
+    return SceneObject(parts, label=0, shadow=(width + 0.3, length + 0.3))
 
 
-def pedestrian(rng: random.Random) -> Thing:
+def pedestrian(rng: random.Random) -> SceneObject:
     """Return a person: head, torso, arms and legs, in the middle of a step."""
     height = rng.uniform(1.55, 1.9)
     scale = height / 1.75
@@ -161,8 +161,8 @@ def pedestrian(rng: random.Random) -> Thing:
         (ball(-0.1, 0.44, stride, 0.095, 0.45, 0.11), legs),
         (ball(0.1, 0.44, -stride, 0.095, 0.45, 0.11), legs),
     )
-    parts = tuple(Part(solid, paint_of, Area.PEDESTRIAN) for solid, paint_of in body)
-    return Thing(parts, label=1, shadow=(0.7, 0.6))
+    parts = tuple(Part(solid, paint_of, SemanticClass.PEDESTRIAN) for solid, paint_of in body)
+    return SceneObject(parts, label=1, shadow=(0.7, 0.6))
 
 
 def _plate(rng: random.Random, radius: float, high: float) -> tuple[Solid, Paint]:
@@ -182,17 +182,22 @@ def _plate(rng: random.Random, radius: float, high: float) -> tuple[Solid, Paint
     return disc, textures.round_sign(textures.BLUE, textures.BLUE, textures.WHITE, radius, high)
 
 
-def sign(rng: random.Random) -> Thing:
+def sign(rng: random.Random) -> SceneObject:
     """Return a traffic sign on its pole; its boxes include the plate only."""
     radius, high = rng.uniform(0.42, 0.58), rng.uniform(2.1, 2.6)
     plate, paint_of = _plate(rng, radius, high)
     pole = Part(
-        box(0.09, high, 0.09, (0, 0, -0.1)), textures.plain(textures.GREY), Area.OTHER, counts=False
+        box(0.09, high, 0.09, (0, 0, -0.1)),
+        textures.plain(textures.GREY),
+        SemanticClass.OTHER,
+        counts=False,
     )
-    return Thing((Part(plate, paint_of, Area.SIGN), pole), label=2, shadow=(0.4, 0.4))
+    return SceneObject(
+        (Part(plate, paint_of, SemanticClass.SIGN), pole), label=2, shadow=(0.4, 0.4)
+    )
 
 
-def blank_board(rng: random.Random) -> Thing:
+def blank_board(rng: random.Random) -> SceneObject:
     """Return a distractor similar to a sign: a plain board, like the back of a sign."""
     radius, high = rng.uniform(0.42, 0.58), rng.uniform(2.1, 2.6)
     plate, _ = _plate(rng, radius, high)
@@ -200,37 +205,37 @@ def blank_board(rng: random.Random) -> Thing:
         (textures.GREY, textures.GREY, textures.WHITE, (0.55, 0.20, 0.16), (0.2, 0.3, 0.5))
     )
     pole = box(0.09, high, 0.09, (0, 0, -0.1))
-    return Thing(
+    return SceneObject(
         (
-            Part(plate, textures.plain(colour), Area.OTHER),
-            Part(pole, textures.plain(textures.GREY), Area.OTHER),
+            Part(plate, textures.plain(colour), SemanticClass.OTHER),
+            Part(pole, textures.plain(textures.GREY), SemanticClass.OTHER),
         ),
         shadow=(0.4, 0.4),
     )
 
 
-def container(rng: random.Random) -> Thing:
+def container(rng: random.Random) -> SceneObject:
     """Return a distractor similar to a car: a container or a stack of crates."""
     width, length, height = rng.uniform(1.6, 1.9), rng.uniform(2.6, 4.4), rng.uniform(1.3, 1.7)
     colour = rng.choice(_CAR_COLOURS)
     if rng.random() < 0.6:
-        return Thing(
-            (Part(box(width, height, length), textures.container(colour), Area.OTHER),),
+        return SceneObject(
+            (Part(box(width, height, length), textures.container(colour), SemanticClass.OTHER),),
             shadow=(width + 0.2, length + 0.2),
         )
     wood = (0.58, 0.44, 0.27)
     parts = (
-        Part(box(width, 0.75, 0.6 * length), textures.crate(wood), Area.OTHER),
+        Part(box(width, 0.75, 0.6 * length), textures.crate(wood), SemanticClass.OTHER),
         Part(
             box(0.6 * width, 0.7, 0.35 * length, (0.1, -0.75, 0.2)),
             textures.crate(wood),
-            Area.OTHER,
+            SemanticClass.OTHER,
         ),
     )
-    return Thing(parts, shadow=(width + 0.2, 0.7 * length))
+    return SceneObject(parts, shadow=(width + 0.2, 0.7 * length))
 
 
-def pillar(rng: random.Random) -> Thing:
+def pillar(rng: random.Random) -> SceneObject:
     """Return a distractor similar to a pedestrian: a pillar or a wrapped plant."""
     height = rng.uniform(1.3, 1.9)
     colours = (rng.choice(_CLOTHES), rng.choice(_CLOTHES))
@@ -242,10 +247,10 @@ def pillar(rng: random.Random) -> Thing:
         if rng.random() < 0.5
         else Ellipsoid((0, -height / 2, 0), (0.28, height / 2, 0.28))
     )
-    return Thing((Part(solid, paint_of, Area.OTHER),), shadow=(0.6, 0.6))
+    return SceneObject((Part(solid, paint_of, SemanticClass.OTHER),), shadow=(0.6, 0.6))
 
 
-def bush(rng: random.Random) -> Thing:
+def bush(rng: random.Random) -> SceneObject:
     """Return a bush."""
     green = _green(rng)
     parts = []
@@ -253,15 +258,21 @@ def bush(rng: random.Random) -> Thing:
         radius = rng.uniform(0.4, 0.9)
         centre = (rng.uniform(-0.7, 0.7), -0.6 * radius, rng.uniform(-0.7, 0.7))
         parts.append(
-            Part(Ellipsoid(centre, (radius, radius, radius)), textures.leaves(green), Area.GREEN)
+            Part(
+                Ellipsoid(centre, (radius, radius, radius)),
+                textures.leaves(green),
+                SemanticClass.GREEN,
+            )
         )
-    return Thing(tuple(parts), shadow=(1.8, 1.8))
+    return SceneObject(tuple(parts), shadow=(1.8, 1.8))
 
 
-def tree(rng: random.Random) -> Thing:
+def tree(rng: random.Random) -> SceneObject:
     """Return a tree."""
     green, high = _green(rng), rng.uniform(2.4, 3.4)
-    trunk = Part(box(0.28, high, 0.28), textures.plain((0.30, 0.22, 0.16), 0.3), Area.GREEN)
+    trunk = Part(
+        box(0.28, high, 0.28), textures.plain((0.30, 0.22, 0.16), 0.3), SemanticClass.GREEN
+    )
     crown = []
     for _ in range(4):
         radius = rng.uniform(0.9, 1.6)
@@ -270,26 +281,28 @@ def tree(rng: random.Random) -> Thing:
             Part(
                 Ellipsoid(centre, (radius, 0.85 * radius, radius)),
                 textures.leaves(green),
-                Area.GREEN,
+                SemanticClass.GREEN,
             )
         )
-    return Thing((trunk, *crown), shadow=(2.6, 2.6))
+    return SceneObject((trunk, *crown), shadow=(2.6, 2.6))
 
 
-def lamp(rng: random.Random) -> Thing:
+def lamp(rng: random.Random) -> SceneObject:
     """Return a street lamp with an arm over the road."""
     high, metal = rng.uniform(5.5, 7), textures.plain((0.28, 0.30, 0.32))
     parts = (
-        Part(box(0.14, high, 0.14), metal, Area.OTHER),
-        Part(box(1.6, 0.1, 0.1, (0.7, -high, 0)), metal, Area.OTHER),
+        Part(box(0.14, high, 0.14), metal, SemanticClass.OTHER),
+        Part(box(1.6, 0.1, 0.1, (0.7, -high, 0)), metal, SemanticClass.OTHER),
         Part(
-            box(0.5, 0.12, 0.25, (1.5, 0.12 - high, 0)), textures.plain(textures.WHITE), Area.OTHER
+            box(0.5, 0.12, 0.25, (1.5, 0.12 - high, 0)),
+            textures.plain(textures.WHITE),
+            SemanticClass.OTHER,
         ),
     )
-    return Thing(parts, shadow=(0.5, 0.5))
+    return SceneObject(parts, shadow=(0.5, 0.5))
 
 
-def building(rng: random.Random, length: float) -> Thing:
+def building(rng: random.Random, length: float) -> SceneObject:
     """Return a building of the given length along the street; its width is across."""
     red, green, blue = (min(1.0, part * rng.uniform(0.85, 1.15)) for part in rng.choice(_WALLS))
     storey = rng.uniform(2.9, 3.5)
@@ -297,7 +310,7 @@ def building(rng: random.Random, length: float) -> Thing:
     glass = rng.choice(((0.16, 0.20, 0.26), (0.22, 0.27, 0.32), (0.10, 0.12, 0.15)))
     lit, bay = rng.uniform(0, 0.12), rng.uniform(2.2, 3.4)
     paint_of = textures.facade((red, green, blue), glass, lit, storey, bay, height)
-    return Thing((Part(box(12, height, length), paint_of, Area.BUILDING),))
+    return SceneObject((Part(box(12, height, length), paint_of, SemanticClass.BUILDING),))
 
 
 def _green(rng: random.Random) -> Colour:

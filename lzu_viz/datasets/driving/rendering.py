@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .objects import Area, Part, Thing
+from .objects import Part, SceneObject, SemanticClass
 from .solids import Array, Faces, Hits, Local, Pose, Rays, Solid, local
 from .textures import Surface, noise
 from .world import FOCAL, PAVEMENT, ROAD, World
@@ -23,17 +23,17 @@ class RenderedFrame(NamedTuple):
     Attributes:
         image: `h w 3`, RGB in 0..1.
         depth: `h w`, z at the centre of each pixel in metres, infinite in the sky.
-        area: `h w`, class at the centre of each pixel, see `Area`.
-        thing: `h w`, index of the object in the world at the centre of each pixel, -1 where there
-            is none; the pole of a sign does not belong to the sign.
-        visible: `things`, unoccluded fraction of each object's projection within the frame; 0 for
+        semantic_mask: `h w`, class at the centre of each pixel, see `SemanticClass`.
+        object_index: `h w`, index into the objects of the world at the centre of each pixel, -1
+            where there is none; the pole of a sign does not belong to the sign.
+        visible: `objects`, unoccluded fraction of each object's projection within the frame; 0 for
             objects outside the frame or without a class.
     """
 
     image: Array
     depth: Array
-    area: NDArray[np.uint8]
-    thing: NDArray[np.int16]
+    semantic_mask: NDArray[np.uint8]
+    object_index: NDArray[np.int16]
     visible: NDArray[np.float64]
 
 
@@ -52,10 +52,10 @@ class CameraView(NamedTuple):
     centre: tuple[float, float]
     place: tuple[float, float, float]
 
-    def pose(self, thing: Thing) -> Pose:
+    def pose(self, obj: SceneObject) -> Pose:
         """Return the pose of an object in the camera's frame."""
         x, height, z = self.place
-        return Pose((thing.x - x, height, thing.z - z), thing.yaw)
+        return Pose((obj.x - x, height, obj.z - z), obj.yaw)
 
     def lattice(self) -> Rays:
         """Return rays through pixel centres and pixel edges, including the frame's edges."""
@@ -87,19 +87,19 @@ def view_at(world: World, size: tuple[int, int], seconds: float = 0.0) -> Camera
     return CameraView(size, FOCAL * columns, centre, place)
 
 
-SUN = np.array([0.45, -0.75, -0.48], np.float32)
+SUN_DIRECTION = np.array([0.45, -0.75, -0.48], np.float32)
 """Direction towards the sun, in the camera's frame."""
 
-HAZY = np.array([0.80, 0.86, 0.92], np.float32)
+HAZE_COLOUR = np.array([0.80, 0.86, 0.92], np.float32)
 """Colour of an infinite depth of air."""
 
-HAZE = 260.0
+HAZE_DISTANCE = 260.0
 """Distance in metres at which a fraction 1 - 1/e of a colour is replaced by that of the air."""
 
-BEHIND = 12.0
+MAX_BEHIND = 12.0
 """Distance behind the camera, in metres, beyond which objects are not rendered."""
 
-MIDDLES = np.s_[1::2, 1::2]
+AT_PIXEL_CENTRES = np.s_[1::2, 1::2]
 """Index of the lattice points that are pixel centres."""
 
 
@@ -109,14 +109,14 @@ class Canvas(NamedTuple):
     Attributes:
         image: `rows columns 3`, RGB.
         depth: `rows columns`, infinite where nothing is rendered yet.
-        area: `rows columns`, class, see `Area`.
-        thing: `rows columns`, index of the object, -1 for none.
+        semantic_mask: `rows columns`, class, see `SemanticClass`.
+        object_index: `rows columns`, index of the object, -1 for none.
     """
 
     image: Array
     depth: Array
-    area: NDArray[np.uint8]
-    thing: NDArray[np.int16]
+    semantic_mask: NDArray[np.uint8]
+    object_index: NDArray[np.int16]
 
     @classmethod
     def empty(cls, rays: Rays) -> "Canvas":
@@ -125,14 +125,18 @@ class Canvas(NamedTuple):
         return cls(
             np.empty((*shape, 3), np.float32),
             np.full(shape, np.inf, np.float32),
-            np.full(shape, Area.SKY, np.uint8),
+            np.full(shape, SemanticClass.SKY, np.uint8),
             np.full(shape, -1, np.int16),
         )
 
     def flat(self) -> "Canvas":
         """Return views with flattened points, as one index is faster than two."""
-        image, depth, area, thing = self
-        return Canvas(image.reshape(-1, 3), depth.reshape(-1), area.reshape(-1), thing.reshape(-1))
+        return Canvas(
+            self.image.reshape(-1, 3),
+            self.depth.reshape(-1),
+            self.semantic_mask.reshape(-1),
+            self.object_index.reshape(-1),
+        )
 
 
 def render(world: World, view: CameraView, seconds: float = 0.0) -> RenderedFrame:
@@ -145,32 +149,32 @@ def render(world: World, view: CameraView, seconds: float = 0.0) -> RenderedFram
     """
     rays = view.lattice()
     canvas = Canvas.empty(rays)
-    now = [thing.at(seconds) for thing in world.things]
+    now = [obj.at(seconds) for obj in world.objects]
     covered = np.zeros(len(now), np.int64)
     # The nearest objects come first, so that surfaces occluded by them are not painted.
-    for index in np.argsort([thing.z for thing in now], kind="stable").tolist():
-        if now[index].z - view.place[2] > -BEHIND:
+    for index in np.argsort([obj.z for obj in now], kind="stable").tolist():
+        if now[index].z - view.place[2] > -MAX_BEHIND:
             covered[index] = _draw(world, now[index], index, view, rays, canvas)
     _ground(canvas, world, view, rays)
-    for thing in now:
-        _shadow(canvas, thing, view, rays)
+    for obj in now:
+        _shadow(canvas, obj, view, rays)
     _sky(canvas, world, rays)
-    visible = np.bincount(canvas.flat().thing + 1, minlength=len(now) + 1)[1:]
+    visible = np.bincount(canvas.flat().object_index + 1, minlength=len(now) + 1)[1:]
     return RenderedFrame(
         _through_air(canvas),
-        canvas.depth[MIDDLES].copy(),
-        canvas.area[MIDDLES].copy(),
-        canvas.thing[MIDDLES].copy(),
+        canvas.depth[AT_PIXEL_CENTRES].copy(),
+        canvas.semantic_mask[AT_PIXEL_CENTRES].copy(),
+        canvas.object_index[AT_PIXEL_CENTRES].copy(),
         np.where(covered > 0, np.minimum(visible / np.maximum(covered, 1), 1.0), 0.0),
     )
 
 
 def _through_air(canvas: Canvas) -> Array:
     """Return the colours of pixels `h w 3`, with haze that increases with depth."""
-    air = _means(np.exp(canvas.depth / np.float32(-HAZE)))[..., None]
+    air = _means(np.exp(canvas.depth / np.float32(-HAZE_DISTANCE)))[..., None]
     # The colour of the sky already includes the haze.
-    air[~np.isfinite(canvas.depth[MIDDLES])] = 1
-    image: Array = np.clip(HAZY + (_means(canvas.image) - HAZY) * air, 0, 1)
+    air[~np.isfinite(canvas.depth[AT_PIXEL_CENTRES])] = 1
+    image: Array = np.clip(HAZE_COLOUR + (_means(canvas.image) - HAZE_COLOUR) * air, 0, 1)
     return image
 
 
@@ -191,15 +195,15 @@ class _HitPart(NamedTuple):
 
 
 def _draw(
-    world: World, thing: Thing, index: int, view: CameraView, rays: Rays, canvas: Canvas
+    world: World, obj: SceneObject, index: int, view: CameraView, rays: Rays, canvas: Canvas
 ) -> int:
     """Render an object, and return the number of points it covers, ignoring occlusion.
 
     The number is 0 for objects without a class.
     """
-    pose = view.pose(thing)
+    pose = view.pose(obj)
     hit_parts = []
-    for part in thing.parts:
+    for part in obj.parts:
         window = _window(part.solid, pose, rays)
         if window is not None:
             rows, columns = window
@@ -209,7 +213,7 @@ def _draw(
         _paint(hit_part, index if hit_part.part.counts else -1, pose, world, canvas)
     return (
         _count_covered([hit_part for hit_part in hit_parts if hit_part.part.counts])
-        if thing.label >= 0
+        if obj.label >= 0
         else 0
     )
 
@@ -230,8 +234,8 @@ def _paint(hit_part: _HitPart, index: int, pose: Pose, world: World, canvas: Can
     flat = canvas.flat()
     flat.image[index_in_canvas] = part.paint(Surface(points, face_index)) * light[:, None]
     flat.depth[index_in_canvas] = depth
-    flat.area[index_in_canvas] = part.area
-    flat.thing[index_in_canvas] = index
+    flat.semantic_mask[index_in_canvas] = part.semantic_class
+    flat.object_index[index_in_canvas] = index
 
 
 def _rows_and_columns(
@@ -296,7 +300,7 @@ def _light(solid: Solid, faces: Faces | None, points: Array, pose: Pose, world: 
         `k`, factor of the colour at each point.
     """
     sine, cosine = np.float32(math.sin(pose.yaw)), np.float32(math.cos(pose.yaw))
-    x, y, z = SUN
+    x, y, z = SUN_DIRECTION
     sun = np.array([cosine * x - sine * z, y, sine * x + cosine * z], np.float32)
     sunny = np.float32(0.3 + 0.4 * world.light)
     normals = solid.normals(points)
@@ -308,13 +312,13 @@ def _light(solid: Solid, faces: Faces | None, points: Array, pose: Pose, world: 
 def _sky(canvas: Canvas, world: World, rays: Rays) -> None:
     """Render the sky, which is paler at the horizon, with clouds in perspective."""
     flat = canvas.flat()
-    point = np.flatnonzero(flat.area == Area.SKY)
+    point = np.flatnonzero(flat.semantic_mask == SemanticClass.SKY)
     row, column = _rows_and_columns(point, len(rays.x))
     dull = np.float32(1 - world.light)
     clear, grey = np.array([[0.30, 0.50, 0.80], [0.55, 0.60, 0.66]], np.float32)
     top = clear * (1 - dull) + grey * dull
     height = np.clip(-rays.y / np.float32(0.35), 0, 1) ** np.float32(0.8)
-    blue = HAZY + (top - HAZY) * height[:, None]
+    blue = HAZE_COLOUR + (top - HAZE_COLOUR) * height[:, None]
     away = (1 / (0.12 + np.maximum(-rays.y, 0))).astype(np.float32)
     cloud_x = rays.x[column] * away[row] + np.float32(world.seed % 97)
     clouds = noise(cloud_x, away[row], 14.0, smooth=True)
@@ -336,7 +340,7 @@ def _ground(canvas: Canvas, world: World, view: CameraView, rays: Rays) -> None:
     colours, area = _surfaces(rays.x[column] * ahead + np.float32(x), ahead + np.float32(z), ahead)
     flat.image[point] = colours * np.float32(0.85 + 0.25 * world.light)
     flat.depth[point] = ahead
-    flat.area[point] = area
+    flat.semantic_mask[point] = area
 
 
 def _surfaces(x: Array, z: Array, ahead: Array) -> tuple[Array, NDArray[np.uint8]]:
@@ -359,31 +363,31 @@ def _surfaces(x: Array, z: Array, ahead: Array) -> tuple[Array, NDArray[np.uint8
     edge = np.abs(distance - np.float32(3.55)) < 0.06
     colours = np.repeat((np.float32(0.36) * (1 + np.float32(0.10) * grain))[:, None], 3, axis=1)
     colours[lane] = colours[edge] = 0.82
-    area = np.full(len(x), Area.ROAD, np.uint8)
+    area = np.full(len(x), SemanticClass.ROAD, np.uint8)
     paved = np.flatnonzero(distance > ROAD)
     tiles = (np.mod(x[paved], 1.0) < 0.05) | (np.mod(z[paved], 1.0) < 0.05)
     grey = np.full(len(paved), 0.58, np.float32)
     grey[tiles] = 0.50
     grey *= 1 + np.float32(0.05) * grain[paved]
     colours[paved] = grey[:, None] * np.array([1.02, 1.0, 0.95], np.float32)
-    area[paved] = Area.PAVEMENT
+    area[paved] = SemanticClass.PAVEMENT
     colours[np.abs(distance - np.float32(ROAD)) < 0.12] = 0.68
     grass = np.flatnonzero(distance > PAVEMENT)
     green = np.array([0.30, 0.42, 0.20], np.float32)
     colours[grass] = green * (1 + np.float32(0.3) * grain[grass])[:, None]
-    area[grass] = Area.GREEN
+    area[grass] = SemanticClass.GREEN
     return colours, area
 
 
-def _shadow(canvas: Canvas, thing: Thing, view: CameraView, rays: Rays) -> None:
+def _shadow(canvas: Canvas, obj: SceneObject, view: CameraView, rays: Rays) -> None:
     """Render the soft shadow of an object on the ground below it."""
     x, height, z = view.place
-    radius = thing.reach * 1.3
-    near, far = max(thing.z - z - radius, 0.6), thing.z - z + radius
-    if not any(thing.shadow) or far <= 0.6:
+    radius = obj.reach * 1.3
+    near, far = max(obj.z - z - radius, 0.6), obj.z - z + radius
+    if not any(obj.shadow) or far <= 0.6:
         return
     upper, lower = np.searchsorted(rays.y, (height / far, height / near))
-    side = thing.x - x
+    side = obj.x - x
     left, right = (
         min((side - radius) / near, (side - radius) / far),
         max((side + radius) / near, (side + radius) / far),
@@ -393,14 +397,16 @@ def _shadow(canvas: Canvas, thing: Thing, view: CameraView, rays: Rays) -> None:
         return
     ahead = (np.float32(height) / rays.y[upper:lower])[:, None]
     dx = ahead * rays.x[None, first:last] - np.float32(side)
-    dz = ahead - np.float32(thing.z - z)
-    sine, cosine = np.float32(math.sin(thing.yaw)), np.float32(math.cos(thing.yaw))
-    across = np.abs(cosine * dx - sine * dz) / np.float32(thing.shadow[0] / 2)
-    along = np.abs(sine * dx + cosine * dz) / np.float32(thing.shadow[1] / 2)
+    dz = ahead - np.float32(obj.z - z)
+    sine, cosine = np.float32(math.sin(obj.yaw)), np.float32(math.cos(obj.yaw))
+    across = np.abs(cosine * dx - sine * dz) / np.float32(obj.shadow[0] / 2)
+    along = np.abs(sine * dx + cosine * dz) / np.float32(obj.shadow[1] / 2)
     dark = np.clip((1.25 - np.maximum(across, along)) / 0.45, 0, 1) * np.float32(0.55)
     window = np.s_[upper:lower, first:last]
     # Points without an object are on the ground, except those on the pole of a sign.
-    on_ground = (canvas.thing[window] < 0) & (canvas.area[window] != Area.OTHER)
+    on_ground = (canvas.object_index[window] < 0) & (
+        canvas.semantic_mask[window] != SemanticClass.OTHER
+    )
     canvas.image[window] *= (1 - dark * on_ground)[..., None]
 
 

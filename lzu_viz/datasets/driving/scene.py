@@ -10,7 +10,7 @@ from kornia.geometry.camera import PinholeCamera
 from torch import Tensor
 
 from ...geometry import check
-from .objects import Thing
+from .objects import SceneObject
 from .rendering import CameraView, RenderedFrame, render, view_at
 from .solids import in_camera
 from .world import PRESETS, Preset, World, build
@@ -18,10 +18,10 @@ from .world import PRESETS, Preset, World, build
 SIZE = (192, 640)
 """Default (rows, columns) of an image."""
 
-LEAST = 4 / 640
+MIN_HEIGHT = 4 / 640
 """Minimum height of an object with ground truth, as a fraction of the frame's width."""
 
-VISIBLE = 0.4
+MIN_VISIBLE = 0.4
 """Minimum visible fraction of such an object, neither occluded nor outside the frame."""
 
 MAX_SIZE = (768, 2560)
@@ -41,7 +41,7 @@ class Street:
         boxes_3d: `n 7`, in the camera's frame, in metres and radians: x (right), y (down) and z
             (ahead) of the centre, width, height, length, yaw. At yaw 0 the object faces ahead, as
             the camera does, at pi / 2 to the right. The box of a sign excludes its pole.
-        semantic_mask: `1 h w`, uint8, the class of each pixel, see `Area`.
+        semantic_mask: `1 h w`, uint8, the class of each pixel, see `SemanticClass`.
         instances: `1 h w`, int16, index into `boxes` of the visible object, -1 where there is none.
         depth: `1 1 h w`, z of the visible surface in metres, infinite in the sky.
         camera: intrinsics in pixels, with the centre of the first pixel at (0.5, 0.5); the
@@ -152,10 +152,8 @@ def _street(
     world: World, view: CameraView, frame: RenderedFrame, seconds: float, flow: Tensor | None = None
 ) -> Street:
     """Return a frame with its ground truth, restricted to objects large and visible enough."""
-    now = [thing.at(seconds) for thing in world.things]
-    visible = [
-        index for index, thing in enumerate(now) if _has_ground_truth(thing, frame, index, view)
-    ]
+    now = [obj.at(seconds) for obj in world.objects]
+    visible = [index for index, obj in enumerate(now) if _has_ground_truth(obj, frame, index, view)]
     row_of = np.full(len(now) + 1, -1, np.int16)
     row_of[visible] = np.arange(len(visible))
     boxes = [_clipped(outline(now[index], view)) for index in visible]
@@ -165,8 +163,8 @@ def _street(
         labels=torch.tensor([now[index].label for index in visible], dtype=torch.long),
         identities=torch.tensor(visible, dtype=torch.long),
         boxes_3d=torch.tensor([_box_3d(now[index], view) for index in visible]).reshape(-1, 7),
-        semantic_mask=torch.from_numpy(frame.area)[None],
-        instances=torch.from_numpy(row_of[frame.thing])[None],
+        semantic_mask=torch.from_numpy(frame.semantic_mask)[None],
+        instances=torch.from_numpy(row_of[frame.object_index])[None],
         depth=torch.from_numpy(frame.depth)[None, None],
         camera=_camera(view),
         flow=flow,
@@ -187,27 +185,27 @@ Sides = tuple[float, float, float, float]
 """(left, top, right, bottom), with the frame's edges at -1 and 1."""
 
 
-def _has_ground_truth(thing: Thing, frame: RenderedFrame, index: int, view: CameraView) -> bool:
+def _has_ground_truth(obj: SceneObject, frame: RenderedFrame, index: int, view: CameraView) -> bool:
     """Return whether an object has ground truth: has a class, is large and visible enough."""
-    if thing.label < 0 or frame.visible[index] < VISIBLE:
+    if obj.label < 0 or frame.visible[index] < MIN_VISIBLE:
         return False
-    unclipped = outline(thing, view)
+    unclipped = outline(obj, view)
     if not all(math.isfinite(side) for side in unclipped):
         return False
     left, top, right, bottom = _clipped(unclipped)
     area = (unclipped[2] - unclipped[0]) * (unclipped[3] - unclipped[1])
     inside = max(right - left, 0) * max(bottom - top, 0) / area
     high = (bottom - top) / 2 * view.size[0] / view.size[1]
-    return inside * float(frame.visible[index]) >= VISIBLE and high >= LEAST
+    return inside * float(frame.visible[index]) >= MIN_VISIBLE and high >= MIN_HEIGHT
 
 
-def outline(thing: Thing, view: CameraView) -> Sides:
+def outline(obj: SceneObject, view: CameraView) -> Sides:
     """Return the box of an object's projection, not clipped to the frame.
 
     Its sides are infinite if all parts are behind the camera, or one extends behind it.
     """
-    pose = view.pose(thing)
-    bounds = [part.solid.bounds(pose) for part in thing.parts if part.counts]
+    pose = view.pose(obj)
+    bounds = [part.solid.bounds(pose) for part in obj.parts if part.counts]
     projected = np.array([bound for bound in bounds if bound is not None]).reshape(-1, 4)
     if not len(projected):
         return (math.inf, math.inf, math.inf, math.inf)
@@ -224,12 +222,12 @@ def _clipped(unclipped: Sides) -> Sides:
     return left, top, right, bottom
 
 
-def _box_3d(thing: Thing, view: CameraView) -> list[float]:
-    pose = view.pose(thing)
-    extent = np.array(thing.extent)
+def _box_3d(obj: SceneObject, view: CameraView) -> list[float]:
+    pose = view.pose(obj)
+    extent = np.array(obj.extent)
     x, y, z = in_camera(extent.mean(axis=1)[None], pose)[0].tolist()
     width, height, length = (extent[:, 1] - extent[:, 0]).tolist()
-    yaw = (thing.yaw + math.pi) % (2 * math.pi) - math.pi
+    yaw = (obj.yaw + math.pi) % (2 * math.pi) - math.pi
     return [x, y, z, width, height, length, yaw]
 
 
@@ -240,8 +238,8 @@ def _flow(
     rows, columns = view.size
     x = ((np.arange(columns) + 0.5 - view.centre[0]) / view.focal)[None, :]
     y = ((np.arange(rows) + 0.5 - view.centre[1]) / view.focal)[:, None]
-    velocity = np.array([*(thing.velocity for thing in world.things), (0.0, 0.0)])
-    moved = velocity[frame.thing] * duration
+    velocity = np.array([*(obj.velocity for obj in world.objects), (0.0, 0.0)])
+    moved = velocity[frame.object_index] * duration
     # The sky is far away, so that only the camera's rotation moves it.
     depth = np.where(np.isfinite(frame.depth), frame.depth, 1e9)
     new_z = depth + moved[..., 1] - (next_view.place[2] - view.place[2])

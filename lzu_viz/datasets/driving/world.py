@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from . import objects
-from .objects import Thing
+from .objects import SceneObject
 
 ROAD = 6.0
 """Half the width of the road, in metres: one lane and a row of parked cars on each side."""
@@ -70,7 +70,7 @@ class World:
     """A street and its camera.
 
     Attributes:
-        things: objects at time 0.
+        objects: objects at time 0.
         preset: parameters of the street.
         seed: seed of the street, also used for the clouds.
         camera_x: x of the camera, in metres from the middle of the road.
@@ -82,7 +82,7 @@ class World:
         light: daylight, from 0 (overcast) to 1 (sunny).
     """
 
-    things: tuple[Thing, ...]
+    objects: tuple[SceneObject, ...]
     preset: Preset
     seed: int
     camera_x: float
@@ -105,7 +105,7 @@ class World:
 def build(seed: int, preset: Preset) -> World:
     """Return a random street, determined by the seed."""
     rng = random.Random(seed)
-    chosen: list[Thing] = []
+    chosen: list[SceneObject] = []
     for make, count in _random_counts(rng, preset):
         for _ in range(count):
             placed = _place_randomly(rng, make(rng), make, chosen, preset)
@@ -115,7 +115,7 @@ def build(seed: int, preset: Preset) -> World:
     camera_x = LANE + rng.gauss(0, 0.3)
     sway = abs(rng.gauss(0, 0.04)), abs(rng.gauss(0, 0.015))
     return World(
-        things=tuple(chosen + houses),
+        objects=tuple(chosen + houses),
         preset=preset,
         seed=seed,
         camera_x=camera_x,
@@ -130,7 +130,7 @@ def build(seed: int, preset: Preset) -> World:
     )
 
 
-Make = Callable[[random.Random], Thing]
+Make = Callable[[random.Random], SceneObject]
 """Returns a random object that is not placed yet."""
 
 
@@ -155,14 +155,14 @@ def _random_counts(rng: random.Random, preset: Preset) -> list[tuple[Make, int]]
 
 
 def _place_randomly(
-    rng: random.Random, thing: Thing, make: Make, others: list[Thing], preset: Preset
-) -> Thing | None:
+    rng: random.Random, obj: SceneObject, make: Make, others: list[SceneObject], preset: Preset
+) -> SceneObject | None:
     """Return the object placed at a random free position, or None if there is no room."""
     for _ in range(TRIES):
         z = rng.gammavariate(preset.shape, preset.middle / preset.shape)
         if not preset.near <= z <= preset.far:
             continue
-        candidate = _place_at_distance(rng, thing, make, z)
+        candidate = _place_at_distance(rng, obj, make, z)
         if all(
             math.hypot(candidate.x - other.x, candidate.z - other.z) > candidate.reach + other.reach
             for other in others
@@ -171,12 +171,12 @@ def _place_randomly(
     return None
 
 
-def _place_at_distance(rng: random.Random, thing: Thing, make: Make, z: float) -> Thing:
+def _place_at_distance(rng: random.Random, obj: SceneObject, make: Make, z: float) -> SceneObject:
     """Return the object at a distance, with position and heading typical of its kind."""
     side = rng.choice((-1, 1))
     kerb = side * rng.uniform(ROAD + 0.4, ROAD + 1.0)
     if make is objects.car:
-        return _place_car(rng, thing, z)
+        return _place_car(rng, obj, z)
     if make is objects.pedestrian:
         if rng.random() < 0.3:  # crossing the road
             direction = rng.choice((-1, 1))
@@ -187,20 +187,20 @@ def _place_at_distance(rng: random.Random, thing: Thing, make: Make, z: float) -
             x = side * rng.uniform(ROAD + 0.3, PAVEMENT - 0.3)
         pace = rng.uniform(0.8, 1.8)
         return replace(
-            thing, x=x, z=z, yaw=yaw, velocity=(pace * math.sin(yaw), pace * math.cos(yaw))
+            obj, x=x, z=z, yaw=yaw, velocity=(pace * math.sin(yaw), pace * math.cos(yaw))
         )
     if make in (objects.sign, objects.blank_board):
-        return replace(thing, x=kerb, z=z, yaw=math.pi + rng.gauss(0, 0.25))
+        return replace(obj, x=kerb, z=z, yaw=math.pi + rng.gauss(0, 0.25))
     if make is objects.container:
         x = side * rng.uniform(4.4, 5.0)
-        return replace(thing, x=x, z=z, yaw=rng.choice((0.0, math.pi)) + rng.gauss(0, 0.08))
+        return replace(obj, x=x, z=z, yaw=rng.choice((0.0, math.pi)) + rng.gauss(0, 0.08))
     if make is objects.lamp:
-        return replace(thing, x=kerb, z=z, yaw=math.pi if side > 0 else 0.0)
+        return replace(obj, x=kerb, z=z, yaw=math.pi if side > 0 else 0.0)
     x = side * rng.uniform(ROAD + 0.6, PAVEMENT + 0.6)
-    return replace(thing, x=x, z=z, yaw=rng.uniform(-math.pi, math.pi))
+    return replace(obj, x=x, z=z, yaw=rng.uniform(-math.pi, math.pi))
 
 
-def _place_car(rng: random.Random, thing: Thing, z: float) -> Thing:
+def _place_car(rng: random.Random, obj: SceneObject, z: float) -> SceneObject:
     """Return a car in a lane, parked at the kerb, or crossing the road."""
     kind = rng.random()
     speed = rng.uniform(5, 13)
@@ -213,12 +213,10 @@ def _place_car(rng: random.Random, thing: Thing, z: float) -> Thing:
         x, yaw, speed = side * 4.75, (0.0 if side > 0 else math.pi) + rng.gauss(0, 0.08), 0.0
     else:
         x, yaw, speed = rng.uniform(-4.5, 4.5), rng.uniform(-math.pi, math.pi), 3.0
-    return replace(
-        thing, x=x, z=z, yaw=yaw, velocity=(speed * math.sin(yaw), speed * math.cos(yaw))
-    )
+    return replace(obj, x=x, z=z, yaw=yaw, velocity=(speed * math.sin(yaw), speed * math.cos(yaw)))
 
 
-def _houses(rng: random.Random, side: int) -> list[Thing]:
+def _houses(rng: random.Random, side: int) -> list[SceneObject]:
     """Return the buildings on one side of the street, with some gaps of grass."""
     houses, z = [], -6.0
     while z < 150:

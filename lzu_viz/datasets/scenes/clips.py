@@ -48,7 +48,7 @@ def moving(
 
     Example:
         >>> from lzu_viz.geometry.boxes import to_pixels
-        >>> first, second = (to_pixels(scene.box, (64, 96)) for scene in
+        >>> first, second = (to_pixels(scene.boxes, (64, 96)) for scene in
         ...     moving(0, frames=2, speed=0.1, size=(64, 96)))
         >>> round((second - first)[0, :2].norm().item())  # a tenth of 96 pixels
         10

@@ -55,7 +55,7 @@ def controlled(
             order within [-1, 1], or there is no room for so many persons.
 
     Example:
-        >>> first, again, other = (controlled(seed, size=(64, 96), heights=(0.2, 0.5)).box
+        >>> first, again, other = (controlled(seed, size=(64, 96), heights=(0.2, 0.5)).boxes
         ...     for seed in (1, 1, 2))
         >>> bool((first == again).all()), bool((first == other).all())
         (True, False)

@@ -18,13 +18,14 @@ from PIL import Image
 from torch import Tensor
 
 from ...geometry import check
+from ...geometry.deprecation import renamed_attribute
 from ...geometry.resampling import resize
 from ...models import SelfieSegmenter
 from .. import images
 
-FROZEN = Path(__file__).parents[1] / "data" / "cutouts" / "astronaut.png"
+CUTOUT_FILE = Path(__file__).parents[1] / "data" / "cutouts" / "astronaut.png"
 
-LEAST = 4
+MIN_ROWS = 4
 """Minimum height of a person, in pixels."""
 
 
@@ -35,13 +36,15 @@ class Scene:
     Attributes:
         image: `1 3 h w`, RGB, 0..1.
         mask: `1 1 h w`, boolean, the pixels of all persons.
-        box: `n 4`, bounding box of the visible part of each person, xyxy in [-1, 1] of the source
+        boxes: `n 4`, bounding box of the visible part of each person, xyxy in [-1, 1] of the source
             frame.
     """
 
     image: Tensor
     mask: Tensor
-    box: Tensor
+    boxes: Tensor
+
+    box = renamed_attribute("box", "boxes")
 
 
 class Person(NamedTuple):
@@ -84,7 +87,7 @@ def far_person(
 
     Example:
         >>> scene = far_person("coffee", place=(0.5, 0.0), height=0.25, size=(80, 120))
-        >>> scene.image.shape, (scene.box[0, 3] - scene.box[0, 1]) / 2  # part of the height
+        >>> scene.image.shape, (scene.boxes[0, 3] - scene.boxes[0, 1]) / 2  # part of the height
         (torch.Size([1, 3, 80, 120]), tensor(0.2500))
     """
     return people(background, [Person(place, height)], size)
@@ -106,7 +109,7 @@ def people(
     Raises:
         ValueError: there are no persons, or one is not visible, or less than 4 pixels high.
     """
-    rows, columns = check.size(size, minimum=LEAST)
+    rows, columns = check.size(size, minimum=MIN_ROWS)
     if not persons:
         raise ValueError("persons must contain at least one person, got none")
     image = backdrop(background, (rows, columns))
@@ -132,9 +135,9 @@ def _layer(person: Person, size: tuple[int, int]) -> Tensor:
     cut = load_cutout().flip(-1) if person.mirrored else load_cutout()
     tall = round(person.height * rows)
     wide = max(1, round(tall * cut.shape[-1] / cut.shape[-2]))
-    if tall < LEAST:
+    if tall < MIN_ROWS:
         raise ValueError(
-            f"a person must be at least {LEAST} rows high, got {tall} of {rows} rows for "
+            f"a person must be at least {MIN_ROWS} rows high, got {tall} of {rows} rows for "
             f"height={person.height:g}; increase the height or the size of the scene"
         )
     # Resizing premultiplied colours keeps the dark outside from bleeding into the edges.
@@ -169,7 +172,7 @@ def _named_backdrop(name: str, size: tuple[int, int]) -> Tensor:
 
 def load_cutout() -> Tensor:
     """Return the stored cut-out `1 4 h w`, RGB and alpha in 0..1, not premultiplied."""
-    with Image.open(FROZEN) as file:
+    with Image.open(CUTOUT_FILE) as file:
         pixels = np.array(file)
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
 

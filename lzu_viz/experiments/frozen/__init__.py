@@ -6,7 +6,7 @@ Each module is one evaluation: `measure(seed)` returns the records of one scene,
 the code; notebooks load the results, and repeat part of each evaluation for comparison.
 """
 
-from .results_store import Kept, Record, differing, load, mean_interval, select
+from .results_store import Record, StoredResults, differing, load, mean_interval, select
 
 EVALUATIONS = {
     "sizes": "sizes",
@@ -19,8 +19,8 @@ EVALUATIONS = {
 
 __all__ = [
     "EVALUATIONS",
-    "Kept",
     "Record",
+    "StoredResults",
     "differing",
     "load",
     "mean_interval",

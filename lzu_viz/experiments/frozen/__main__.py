@@ -5,7 +5,7 @@ import importlib
 
 from ..._extras import needs
 from . import EVALUATIONS
-from .results_store import Kept, Record, source_hash
+from .results_store import Record, StoredResults, source_hash
 
 with needs("notebooks"):
     from tqdm import tqdm
@@ -29,7 +29,7 @@ def main() -> None:
         print(f"stored in {run_evaluation(name).write()}")
 
 
-def run_evaluation(name: str) -> Kept:
+def run_evaluation(name: str) -> StoredResults:
     """Return the results of one evaluation on all its scenes."""
     module = importlib.import_module(f".{EVALUATIONS[name]}", __package__)
     records: list[Record] = []
@@ -38,7 +38,7 @@ def run_evaluation(name: str) -> Kept:
     settings = {"scenes": module.SCENES, **module.SETTINGS}
     # Only tables that take long to compute from the records are stored.
     summary = module.summarise(records) if hasattr(module, "summarise") else []
-    return Kept(name, source_hash(EVALUATIONS[name]), settings, records, summary)
+    return StoredResults(name, source_hash(EVALUATIONS[name]), settings, records, summary)
 
 
 if __name__ == "__main__":

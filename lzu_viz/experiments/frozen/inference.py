@@ -19,7 +19,7 @@ AMPLITUDE = 3.0
 RELATIVE_SIGMA = 0.5
 """Standard deviation of a box's Gaussian, as a fraction of the box side."""
 
-FOUND = 0.5
+MIN_IOU = 0.5
 """Minimum IoU at which a person counts as detected."""
 
 PERSON = 0
@@ -43,13 +43,13 @@ def segmenter() -> SelfieSegmenter:
     return built
 
 
-def towards(boxes: Tensor, separable: bool = True) -> Warp:
+def box_warp(boxes: Tensor, separable: bool = True) -> Warp:
     """Return the warp whose saliency is computed from boxes `n 4` of the source frame."""
     saliency_map = saliency.from_boxes_scale_free(boxes, AMPLITUDE, RELATIVE_SIGMA)
     return Warp.from_saliency(saliency_map, separable=separable)
 
 
-def detecting(kind: type[System], size: tuple[int, int], upsample_factor: int) -> System:
+def detector_system(kind: type[System], size: tuple[int, int], upsample_factor: int) -> System:
     """Return a system wrapped around the detector; the warp is an argument of each call.
 
     LZU and Uniform unzoom the detector's outputs, on grids ``upsample_factor`` times as fine.
@@ -85,7 +85,7 @@ def detect(
     upsample_factor: int = 1,
 ) -> Detections:
     """Return the detections of a system in a single image, at the detector's default threshold."""
-    (detections,) = detecting(kind, size, upsample_factor).detect(image, warp=warp)
+    (detections,) = detector_system(kind, size, upsample_factor).detect(image, warp=warp)
     return detections
 
 
@@ -102,7 +102,7 @@ def segment(image: Tensor, warp: Warp | None, size: tuple[int, int]) -> Tensor:
 def person_ious(mask: Tensor, scene: Scene) -> list[float]:
     """Return the mask IoU of each person, restricted to the person's box and a margin around it."""
     ious = []
-    for box in to_pixels(scene.box, scene.image.shape[-2:]).round().int().tolist():
+    for box in to_pixels(scene.boxes, scene.image.shape[-2:]).round().int().tolist():
         left, top, right, bottom = box
         x, y = round(MARGIN * (right - left)), round(MARGIN * (bottom - top))
         region = slice(max(0, top - y), bottom + y), slice(max(0, left - x), right + x)
@@ -112,5 +112,5 @@ def person_ious(mask: Tensor, scene: Scene) -> list[float]:
 
 def heights_in(scene: Scene) -> list[int]:
     """Return the height of each person in source pixels."""
-    heights = (scene.box[:, 3] - scene.box[:, 1]) / 2 * scene.image.shape[-2]
+    heights = (scene.boxes[:, 3] - scene.boxes[:, 1]) / 2 * scene.image.shape[-2]
     return [round(height) for height in heights.tolist()]

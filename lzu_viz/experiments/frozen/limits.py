@@ -26,7 +26,7 @@ NEAR = (0.4, 0.9)
 SHIFTS = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Offsets of the saliency from the person, in frame widths."""
 
-ELSEWHERE = (-0.9, -0.7, 0.2, 0.0)
+WRONG_BOX = (-0.9, -0.7, 0.2, 0.0)
 """Range of box centres in shifted scenes: `pretrained_segmenter.STREET` flipped on both axes."""
 
 SETTINGS: dict[str, Any] = {
@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "far": FAR,
     "near": NEAR,
     "shifts": SHIFTS,
-    "elsewhere": ELSEWHERE,
+    "elsewhere": WRONG_BOX,
 }
 
 
@@ -57,7 +57,7 @@ def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
     far = controlled(seed, heights=FAR)
     pair = controlled(seed, persons=2, heights=FAR)
     street = controlled(seed, heights=FAR, within=pretrained_segmenter.STREET)
-    elsewhere = controlled(seed, heights=FAR, within=ELSEWHERE)
+    elsewhere = controlled(seed, heights=FAR, within=WRONG_BOX)
     near = controlled(seed, heights=NEAR)
     fixed = Warp.from_saliency(
         pretrained_segmenter.mix_uniform(pretrained_segmenter.fixed_saliency())
@@ -68,7 +68,7 @@ def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
             {
                 **identity,
                 **{
-                    f"off by {shift:g}": inference.towards(shifted(far.box, shift, seed))
+                    f"off by {shift:g}": inference.box_warp(shifted(far.boxes, shift, seed))
                     for shift in SHIFTS
                 },
             },
@@ -77,17 +77,20 @@ def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
             pair,
             {
                 **identity,
-                "first": inference.towards(pair.box[:1]),
-                "both": inference.towards(pair.box),
-                "both, non-separable": inference.towards(pair.box, separable=False),
+                "first": inference.box_warp(pair.boxes[:1]),
+                "both": inference.box_warp(pair.boxes),
+                "both, non-separable": inference.box_warp(pair.boxes, separable=False),
             },
         ),
-        "own street": (street, {**identity, "fixed": fixed, "box": inference.towards(street.box)}),
+        "own street": (
+            street,
+            {**identity, "fixed": fixed, "box": inference.box_warp(street.boxes)},
+        ),
         "other street": (
             elsewhere,
-            {**identity, "fixed": fixed, "box": inference.towards(elsewhere.box)},
+            {**identity, "fixed": fixed, "box": inference.box_warp(elsewhere.boxes)},
         ),
-        "near": (near, {**identity, "box": inference.towards(near.box)}),
+        "near": (near, {**identity, "box": inference.box_warp(near.boxes)}),
     }
 
 
@@ -111,7 +114,7 @@ def _accuracy(scene: Scene, warp: Warp) -> Record:
     detections = inference.detect(LZU, scene.image, warp, DETECTOR, upsample_factor=2)
     return {
         "heights": inference.heights_in(scene),
-        "found": [round(iou, 3) for iou in inference.best_iou(detections, scene.box)],
+        "found": [round(iou, 3) for iou in inference.best_iou(detections, scene.boxes)],
         "masks": [round(iou, 3) for iou in inference.person_ious(mask, scene)],
         "mask": round(mask_iou(mask, scene.mask).item(), 3),
     }

@@ -25,7 +25,7 @@ SCENES = 20
 FRAMES = 16
 SIZE = (192, 288)
 HEIGHTS = (0.1, 0.25)
-COURSES = ((0.0, 0.0), (0.02, 0.0), (0.04, 0.0), (0.08, 0.0), (0.01, 0.02))
+MOTIONS = ((0.0, 0.0), (0.02, 0.0), (0.04, 0.0), (0.08, 0.0), (0.01, 0.02))
 """(speed of the person, speed of the camera) in frame widths per frame."""
 
 PATIENCE = 3
@@ -38,17 +38,17 @@ GAINS_AT = (0.04, 0.0)
 """The course on which all gains are evaluated."""
 
 # Selected from amplitudes 0.3, 1, 3 and relative sigmas 0.5, 1, 2 on sequences 10000 to 10009.
-GENTLE = (1.0, 1.0)
+GENTLE_SALIENCY = (1.0, 1.0)
 """Amplitude and relative sigma of a saliency that is stable in the feedback loop."""
 
 SETTINGS: dict[str, Any] = {
     "frames": FRAMES,
     "size": SIZE,
     "heights": HEIGHTS,
-    "courses": COURSES,
+    "courses": MOTIONS,
     "patience": PATIENCE,
     "gains": GAINS,
-    "gentle": GENTLE,
+    "gentle": GENTLE_SALIENCY,
 }
 
 
@@ -56,7 +56,7 @@ SETTINGS: dict[str, Any] = {
 def measure(seed: int) -> list[Record]:
     """Return the records of one person, followed by every system on every course."""
     records = []
-    for speed, pan in COURSES:
+    for speed, pan in MOTIONS:
         scenes = scenes_of(seed, speed, pan)
         gains = GAINS if (speed, pan) == GAINS_AT else (1.0,)
         for system, results in follow_all(scenes, gains).items():
@@ -70,9 +70,9 @@ def scenes_of(seed: int, speed: float, pan: float = 0.0) -> list[Scene]:
     return list(moving(seed, frames=FRAMES, speed=speed, pan=pan, heights=HEIGHTS))
 
 
-def gently(boxes: Tensor) -> Warp:
+def gentle_warp(boxes: Tensor) -> Warp:
     """Return the warp of the gentle saliency from boxes `n 4`."""
-    return Warp.from_saliency(saliency.from_boxes_scale_free(boxes, *GENTLE))
+    return Warp.from_saliency(saliency.from_boxes_scale_free(boxes, *GENTLE_SALIENCY))
 
 
 def follow_all(
@@ -90,23 +90,30 @@ def follow_all(
 
     return {
         "uniform": list(
-            follow(inference.detecting(Uniform, SIZE, upsample_factor=2), frames, decode, gently)
+            follow(
+                inference.detector_system(Uniform, SIZE, upsample_factor=2),
+                frames,
+                decode,
+                gentle_warp,
+            )
         ),
-        "strong": adaptive(inference.towards),
-        "gentle": adaptive(gently),
-        "patient": adaptive(gently, patience=PATIENCE),
+        "strong": adaptive(inference.box_warp),
+        "gentle": adaptive(gentle_warp),
+        "patient": adaptive(gentle_warp, patience=PATIENCE),
         **{
-            f"drift {gain:g}": adaptive(gently, patience=PATIENCE, motion=constant_velocity(gain))
+            f"drift {gain:g}": adaptive(
+                gentle_warp, patience=PATIENCE, motion=constant_velocity(gain)
+            )
             for gain in gains
         },
-        "told, strong": _follow_ground_truth(scenes, inference.towards),
-        "told, gentle": _follow_ground_truth(scenes, gently),
+        "told, strong": _follow_ground_truth(scenes, inference.box_warp),
+        "told, gentle": _follow_ground_truth(scenes, gentle_warp),
     }
 
 
 def system() -> System:
     """Return LZU around the frozen detector, with outputs unzoomed on a grid twice as fine."""
-    return inference.detecting(LZU, SIZE, upsample_factor=2)
+    return inference.detector_system(LZU, SIZE, upsample_factor=2)
 
 
 def _follow_ground_truth(
@@ -117,7 +124,7 @@ def _follow_ground_truth(
     The first frame has no previous boxes.
     """
     lzu, decode = system(), inference.detector().decode
-    previous_boxes = [scenes[0].box[:0], *(scene.box for scene in scenes[:-1])]
+    previous_boxes = [scenes[0].boxes[:0], *(scene.boxes for scene in scenes[:-1])]
     results = []
     for boxes, scene in zip(previous_boxes, scenes, strict=True):
         warp = boxes_to_warp(boxes)
@@ -129,10 +136,10 @@ def _follow_ground_truth(
 def recall_of(scenes: list[Scene], results: list[FrameResult]) -> Record:
     """Return recall after the first frame, and how often the person is kept, lost and regained."""
     ious = [
-        inference.best_iou(result.detections, scene.box)[0]
+        inference.best_iou(result.detections, scene.boxes)[0]
         for result, scene in zip(results, scenes, strict=True)
     ]
-    hits = [iou >= inference.FOUND for iou in ious]
+    hits = [iou >= inference.MIN_IOU for iou in ious]
     pairs = list(pairwise(hits))
     return {
         "recall": round(sum(hits[1:]) / len(hits[1:]), 3),

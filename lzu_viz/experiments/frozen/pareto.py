@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 from ...geometry.check import Size
 from ..profiling import Cost, Setting, Stage, total
 from .pretrained_detector import SIZES, SOURCE
-from .results_store import Kept
+from .results_store import StoredResults
 
-Trade = Mapping[str, Mapping[int, tuple[Cost, float]]]
+AccuracyByCost = Mapping[str, Mapping[int, tuple[Cost, float]]]
 """For each system and number of input rows: the cost, and AP at IoU 0.5."""
 
 SYSTEMS: Mapping[str, tuple[str, str, int, Collection[Stage]]] = {
@@ -26,7 +26,9 @@ def settings() -> list[Setting]:
     return [_setting(size, *pair) for size in SIZES for pair in dict.fromkeys(pairs)]
 
 
-def trade(kept: Kept, costs: Mapping[Setting, Mapping[Stage, Cost]]) -> Trade:
+def accuracy_by_cost(
+    kept: StoredResults, costs: Mapping[Setting, Mapping[Stage, Cost]]
+) -> AccuracyByCost:
     """Return the cost and accuracy of each system.
 
     Args:

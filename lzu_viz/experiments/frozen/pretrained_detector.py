@@ -56,8 +56,8 @@ SETTINGS: dict[str, Any] = {
 def measure(seed: int) -> list[Record]:
     """Return the records of one scene in every system at every size; boxes in source pixels."""
     scene = scene_of(seed)
-    warp = inference.towards(scene.box)
-    records: list[Record] = [{"seed": seed, "system": "truth", "boxes": _in_pixels(scene.box)}]
+    warp = inference.box_warp(scene.boxes)
+    records: list[Record] = [{"seed": seed, "system": "truth", "boxes": _in_pixels(scene.boxes)}]
     for size in SIZES:
         for system, detections in detect_all(scene.image, warp, size).items():
             people = inference.people_in(detections)

@@ -26,17 +26,17 @@ HEIGHTS = (0.04, 0.6)
 STREET = (-0.2, 0.0, 0.9, 0.7)
 """Range of the centres of the persons: left, top, right, bottom in [-1, 1]."""
 
-LEARNT_FROM = range(20_000, 20_100)
+TRAINING_SCENES = range(20_000, 20_100)
 """Seeds of the scenes that the fixed saliency is computed from; none of them is evaluated."""
 
-EVEN = 0.25
+UNIFORM_WEIGHT = 0.25
 """Weight of the uniform map in edge and fixed saliency; box saliency has a floor of its own."""
 
 SETTINGS: dict[str, Any] = {
     "side": SIDE,
     "heights": HEIGHTS,
     "within": STREET,
-    "fixed from": [LEARNT_FROM.start, LEARNT_FROM.stop],
+    "fixed from": [TRAINING_SCENES.start, TRAINING_SCENES.stop],
 }
 
 
@@ -74,7 +74,7 @@ def warps_of(scene: Scene) -> dict[str, Warp]:
     }
     return {
         "uniform": Warp.identity((1, 1)),
-        "box": inference.towards(scene.box),
+        "box": inference.box_warp(scene.boxes),
         **{
             name: Warp.from_saliency(mix_uniform(saliency_map))
             for name, saliency_map in saliency_maps.items()
@@ -83,14 +83,16 @@ def warps_of(scene: Scene) -> dict[str, Warp]:
 
 
 def mix_uniform(saliency_map: Tensor) -> Tensor:
-    """Return a saliency map mixed with the uniform one, with weight `EVEN`."""
-    return saliency.mix(saliency.uniform(), saliency_map, weights=(EVEN, 1 - EVEN))
+    """Return a saliency map mixed with the uniform one, with weight `UNIFORM_WEIGHT`."""
+    return saliency.mix(
+        saliency.uniform(), saliency_map, weights=(UNIFORM_WEIGHT, 1 - UNIFORM_WEIGHT)
+    )
 
 
 @lru_cache(maxsize=1)
 def fixed_saliency() -> Tensor:
-    """Return the density of persons in the scenes `LEARNT_FROM`, as saliency `1 1 h w`."""
-    boxes = torch.cat([scene_of(seed).box for seed in LEARNT_FROM])
+    """Return the density of persons in the scenes `TRAINING_SCENES`, as saliency `1 1 h w`."""
+    boxes = torch.cat([scene_of(seed).boxes for seed in TRAINING_SCENES])
     return saliency.from_boxes_scale_free(
         boxes, amplitude=1.0, relative_sigma=inference.RELATIVE_SIGMA
     )

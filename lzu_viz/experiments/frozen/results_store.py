@@ -24,7 +24,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredResults:
     """Stored results of an evaluation.
 
     Attributes:
@@ -55,7 +55,7 @@ class Kept:
         return path
 
 
-def load(name: str, folder: Path = FOLDER) -> Kept:
+def load(name: str, folder: Path = FOLDER) -> StoredResults:
     """Return the stored results of an evaluation.
 
     Raises:
@@ -69,7 +69,7 @@ def load(name: str, folder: Path = FOLDER) -> Kept:
             f"run `python -m lzu_viz.experiments.frozen {name}`"
         )
     try:
-        return Kept(**json.loads(path.read_text(encoding="utf-8")))
+        return StoredResults(**json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{path.name} is damaged ({error}); "

@@ -42,8 +42,8 @@ def measure(seed: int) -> list[Record]:
     heights = inference.heights_in(scene)
     warps = {
         "uniform": Warp.identity((1, 1)),
-        "zoom": inference.towards(scene.box[:1]),
-        "zoom, both": inference.towards(scene.box),
+        "zoom": inference.box_warp(scene.boxes[:1]),
+        "zoom, both": inference.box_warp(scene.boxes),
     }
     detected, masks = {}, {}
     for system, warp in warps.items():
@@ -54,7 +54,8 @@ def measure(seed: int) -> list[Record]:
     masks["crop"] = segment_in_window(scene, SEGMENTER)
     ious_by_network = {
         "detector": {
-            name: inference.best_iou(detections, scene.box) for name, detections in detected.items()
+            name: inference.best_iou(detections, scene.boxes)
+            for name, detections in detected.items()
         },
         "segmenter": {name: inference.person_ious(mask, scene) for name, mask in masks.items()},
     }
@@ -99,7 +100,7 @@ def window(
 def detect_in_window(scene: Scene, size: tuple[int, int]) -> Detections:
     """Return the detections in the window around the target, in the frame of the whole source."""
     rows, columns = scene.image.shape[-2:]
-    left, top, right, bottom = window(scene.box[0], size, (rows, columns))
+    left, top, right, bottom = window(scene.boxes[0], size, (rows, columns))
     crop = scene.image[..., top:bottom, left:right]
     detections = inference.detect(Uniform, crop, Warp.identity((1, 1)), size)
     scale = torch.tensor([(right - left) / columns, (bottom - top) / rows]).repeat(2)
@@ -110,7 +111,7 @@ def detect_in_window(scene: Scene, size: tuple[int, int]) -> Detections:
 def segment_in_window(scene: Scene, size: tuple[int, int]) -> Tensor:
     """Return the mask of the whole source, segmented in the target's window and empty outside."""
     rows, columns = scene.image.shape[-2:]
-    left, top, right, bottom = window(scene.box[0], size, (rows, columns))
+    left, top, right, bottom = window(scene.boxes[0], size, (rows, columns))
     mask = torch.zeros_like(scene.mask)
     crop = scene.image[..., top:bottom, left:right]
     mask[..., top:bottom, left:right] = inference.segment(crop, None, size)

@@ -14,9 +14,9 @@ from ..training.trainer import channels_last, network_for
 from .results import Run
 
 SHIPPED = Path(__file__).parents[1] / "data" / "miniature"
-"""Folder of the networks in the package: core systems and `FURTHER`, quarter size, one seed."""
+"""Folder of the networks in the package: core systems and `EXTRA_SYSTEMS`, quarter size, seed 0."""
 
-FURTHER = ("lzu-adaptive", "lzu-cascaded", "lzu-destroyed")
+EXTRA_SYSTEMS = ("lzu-adaptive", "lzu-cascaded", "lzu-destroyed")
 """Systems whose detectors are in the package besides those of the core systems."""
 
 

@@ -12,13 +12,13 @@ from typing import Any
 from torch import Tensor
 
 from ..._extras import needs
-from ...datasets.streets import BEFORE, Streets, streets
+from ...datasets.streets import FRAME_SECONDS, Streets, streets
 from ...models.small.detector import Detector
 from ..training import policies
 from ..training.evaluation import evaluate_network, predict_boxes
 from ..training.trained_systems import SYSTEMS, TASKS, SmallNetwork, TrainedSystem, systems_of
 from ..training.trainer import Recipe, Training, input_size
-from ..training.video_eval import SURE, follow_clips, precision_on
+from ..training.video_eval import CONFIDENT_SCORE, follow_clips, precision_on
 from ..training.warped_dataset import WarpedDataset
 from . import checkpoints
 from .results import Run, RunResult
@@ -30,7 +30,7 @@ TRAINING, REPORTED = 1600, 300
 """Numbers of scenes for training and for evaluation."""
 
 FILMS, FRAMES = 20, 8
-"""Number of clips for the video evaluation, and of their frames, `BEFORE` seconds apart."""
+"""Number of clips for the video evaluation, and of their frames, `FRAME_SECONDS` seconds apart."""
 
 SHORT_TABLE_SCALE, CORE_SEEDS = 0.25, 3
 SCALES = (0.25, 0.5, 0.75)
@@ -83,7 +83,7 @@ class Scenes:
     def before_training(self) -> Streets:
         """The frames before those of the training scenes."""
         return streets(
-            "train", self.plan.scenes, self.preset, seconds=-BEFORE, previous_boxes=False
+            "train", self.plan.scenes, self.preset, seconds=-FRAME_SECONDS, previous_boxes=False
         )
 
     @cached_property
@@ -100,7 +100,7 @@ class Scenes:
     def films(self) -> list[Streets]:
         """Clips: for each time, the frame of every clip."""
         return [
-            streets(self.plan.split, self.plan.films, self.preset, seconds=BEFORE * frame)
+            streets(self.plan.split, self.plan.films, self.preset, seconds=FRAME_SECONDS * frame)
             for frame in range(FRAMES)
         ]
 
@@ -229,7 +229,8 @@ def _saliency_boxes(
     mean_saliency = policies.fixed_saliency(scenes.training.ground_truth)
     dataset = WarpedDataset("detection", lzu, previous_streets, size, mean_saliency)
     return [
-        detections.boxes[detections.scores > SURE] for detections in predict_boxes(network, dataset)
+        detections.boxes[detections.scores > CONFIDENT_SCORE]
+        for detections in predict_boxes(network, dataset)
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...datasets.driving import AREAS, CLASSES
+from ...datasets.driving import CLASSES, SEMANTIC_CLASSES
 from ...datasets.streets import GroundTruth, Streets
 from ...geometry.boxes import Detections, box_centres
 from ...geometry.warp import Warp
@@ -27,10 +27,10 @@ Metrics = dict[str, float]
 
 _AT_ONCE = 20
 
-ORIENTED = (0, 1)
+ORIENTED_CLASSES = (0, 1)
 """Classes whose orientation is evaluated; signs always face the road."""
 
-FINE = ("car", "pedestrian", "sign")
+FINE_CLASSES = ("car", "pedestrian", "sign")
 """Classes whose boundaries are evaluated."""
 
 
@@ -125,7 +125,7 @@ def evaluate_boxes_3d(
         detections,
         [(scene.boxes_3d, scene.labels) for scene in ground_truth],
         len(CLASSES),
-        ORIENTED,
+        ORIENTED_CLASSES,
     )
     summary = {name: value for name, value in metrics._asdict().items() if name != "per_class"}
     return summary | {f"ap_{name}": ap for name, ap in zip(CLASSES, metrics.per_class, strict=True)}
@@ -166,8 +166,8 @@ def predicted_depths(every: Sequence[Detections3D], streets: Streets, score: flo
 
 def evaluate_masks(network: Segmenter, dataset: WarpedDataset) -> Metrics:
     """Return mean IoU, the IoU of each class, and the boundary F-score."""
-    confusion = torch.zeros(len(AREAS), len(AREAS), dtype=torch.long)
-    fscores: dict[str, list[float]] = {name: [] for name in FINE}
+    confusion = torch.zeros(len(SEMANTIC_CLASSES), len(SEMANTIC_CLASSES), dtype=torch.long)
+    fscores: dict[str, list[float]] = {name: [] for name in FINE_CLASSES}
     scene = 0
     for batch, (outputs,) in outputs_of(network, dataset):
         if dataset.policy.unzooms_masks:
@@ -176,10 +176,11 @@ def evaluate_masks(network: Segmenter, dataset: WarpedDataset) -> Metrics:
         ground_truth = dataset.streets.area(range(scene, scene + len(semantic_mask))).long()
         scene += len(semantic_mask)
         confusion += torch.bincount(
-            (ground_truth * len(AREAS) + semantic_mask).flatten(), minlength=len(AREAS) ** 2
+            (ground_truth * len(SEMANTIC_CLASSES) + semantic_mask).flatten(),
+            minlength=len(SEMANTIC_CLASSES) ** 2,
         ).view_as(confusion)
-        for name in FINE:
-            label = AREAS.index(name)
+        for name in FINE_CLASSES:
+            label = SEMANTIC_CLASSES.index(name)
             present = (ground_truth == label).flatten(1).any(dim=1)
             fscore = boundary_f(
                 (semantic_mask == label)[present][:, None],
@@ -191,7 +192,9 @@ def evaluate_masks(network: Segmenter, dataset: WarpedDataset) -> Metrics:
     iou = intersection / (confusion.sum(0) + confusion.sum(1) - intersection)
     return {
         "miou": float(iou.mean()),
-        "miou_fine": float(np.mean([float(iou[AREAS.index(name)]) for name in FINE])),
+        "miou_fine": float(
+            np.mean([float(iou[SEMANTIC_CLASSES.index(name)]) for name in FINE_CLASSES])
+        ),
         "boundary_f": float(np.mean([np.mean(scores) for scores in fscores.values()])),
-        **{f"iou_{name}": float(value) for name, value in zip(AREAS, iou, strict=True)},
+        **{f"iou_{name}": float(value) for name, value in zip(SEMANTIC_CLASSES, iou, strict=True)},
     }

@@ -27,13 +27,13 @@ FWHM = (0.2, 0.4)
 SIGMA = 0.04
 """Standard deviation of the Gaussians in the fixed saliency, as a fraction of the frame side."""
 
-EVENLY: Mapping[str, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
+UNIFORM_WEIGHT: Mapping[str, float] = {"detection": 0.0, "segmentation": 0.5, "detection3d": 0.0}
 """Weight of the uniform map in the fixed saliency; masks are evaluated in the whole frame."""
 
 AMPLITUDE = 1.0
 """Weight of a box relative to the uniform floor in the box saliency."""
 
-SHARE = 0.5
+FIXED_WEIGHT = 0.5
 """Weight of the fixed saliency in the box saliency, so that new objects are still resolved."""
 
 FLOOR = 0.02
@@ -71,7 +71,7 @@ def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = SIGMA) ->
 
 def mix_uniform(fixed: Tensor, task: str) -> Tensor:
     """Return a fixed map mixed with the uniform one, `1 1 h w`, with the weight of the task."""
-    uniform_weight = EVENLY[task]
+    uniform_weight = UNIFORM_WEIGHT[task]
     return saliency.mix(
         saliency.uniform(NODES), fixed, weights=(uniform_weight, 1 - uniform_weight)
     )
@@ -82,7 +82,7 @@ def box_saliency(boxes: Sequence[Tensor], fixed: Tensor) -> Tensor:
     saliency_maps = [
         saliency.from_boxes_scale_free(image_boxes, AMPLITUDE, size=NODES) for image_boxes in boxes
     ]
-    return saliency.mix(torch.cat(saliency_maps), fixed, weights=(1 - SHARE, SHARE))
+    return saliency.mix(torch.cat(saliency_maps), fixed, weights=(1 - FIXED_WEIGHT, FIXED_WEIGHT))
 
 
 def jittered(boxes: Tensor, draw: torch.Generator) -> Tensor:

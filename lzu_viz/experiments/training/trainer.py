@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...datasets.driving import AREAS
+from ...datasets.driving import SEMANTIC_CLASSES
 from ...datasets.streets import Streets
 from ...geometry.check import Size
 from ...geometry.warp import Warp
@@ -38,7 +38,7 @@ class Recipe:
 def network_for(task: TrainingTask) -> SmallNetwork:
     """Return an untrained network for a task."""
     if task == "segmentation":
-        return Segmenter(len(AREAS))
+        return Segmenter(len(SEMANTIC_CLASSES))
     return Detector() if task == "detection" else Detector3D()
 
 

@@ -39,7 +39,7 @@ def reduced(streets: Streets, size: Size) -> Streets:
     return Streets(images, streets.semantic_mask, streets.ground_truth)
 
 
-def seen_heights(ground_truth: Sequence[GroundTruth], warp: Warp, rows: int) -> Tensor:
+def heights_in_input(ground_truth: Sequence[GroundTruth], warp: Warp, rows: int) -> Tensor:
     """Return the height of each object in pixels of a network's input.
 
     Args:
@@ -89,7 +89,7 @@ def match_targets(
     return torch.cat(found_by_scene)
 
 
-FEWEST = 10
+MIN_OBJECTS = 10
 """Minimum number of objects in a bin for its recall to be reported."""
 
 
@@ -104,7 +104,7 @@ def binned_recall(
         edges: `k + 1` ascending bin edges; lower or higher values fall in the first or last bin.
 
     Returns:
-        The recall `k`, NaN in bins of fewer than `FEWEST` objects, and the counts `k`.
+        The recall `k`, NaN in bins of fewer than `MIN_OBJECTS` objects, and the counts `k`.
 
     Example:
         >>> heights = torch.arange(40.0) / 10
@@ -114,7 +114,7 @@ def binned_recall(
     bins = torch.bucketize(heights, torch.tensor(edges[1:-1], dtype=heights.dtype), right=True)
     counts = torch.bincount(bins, minlength=len(edges) - 1)
     hits = torch.bincount(bins[detected], minlength=len(edges) - 1)
-    return (hits / counts).where(counts >= FEWEST, torch.nan), counts
+    return (hits / counts).where(counts >= MIN_OBJECTS, torch.nan), counts
 
 
 class SystemResult(NamedTuple):
@@ -131,7 +131,7 @@ class SystemResult(NamedTuple):
     detections: Detections
 
 
-def seen_by(
+def detect_by_network(
     networks: Mapping[str, Detector],
     streets: Streets,
     size: Size,

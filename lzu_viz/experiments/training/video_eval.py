@@ -14,7 +14,7 @@ from ...datasets.driving import PRESETS
 from ...datasets.driving.rendering import view_at
 from ...datasets.driving.scene import outline
 from ...datasets.driving.world import build
-from ...datasets.streets import BEFORE, FIRST_SEED, GroundTruth, Streets
+from ...datasets.streets import FIRST_SEED, FRAME_SECONDS, GroundTruth, Streets
 from ...geometry.boxes import Detections, box_centres
 from ...geometry.check import Size
 from ...models.small.detector import Detector
@@ -23,10 +23,10 @@ from .evaluation import evaluate_boxes, predict_boxes, predict_boxes_through
 from .trained_systems import TrainedSystem
 from .warped_dataset import WarpedDataset
 
-SURE = 0.3
+CONFIDENT_SCORE = 0.3
 """Score above which a detection in the previous frame contributes to the saliency."""
 
-COMPARED = ("uniform", "lzu", "lzu-adaptive", "lzu-cascaded")
+VIDEO_SYSTEMS = ("uniform", "lzu", "lzu-adaptive", "lzu-cascaded")
 """Systems that are compared on clips: two with static saliency, two with adaptive saliency."""
 
 # --- clips -------------------------------------------------------------------------------------
@@ -58,7 +58,8 @@ def follow_clips(
         results = [FrameResult(detections, warp, boxes) for (detections, warp), boxes in predicted]
         yield results
         previous_boxes = [
-            result.detections.boxes[result.detections.scores > SURE] for result in results
+            result.detections.boxes[result.detections.scores > CONFIDENT_SCORE]
+            for result in results
         ]
 
 
@@ -119,7 +120,7 @@ def boxes_at(seed: int, preset: str, size: Size, seconds: float) -> Tensor:
     """
     world = build(seed, PRESETS[preset])
     view = view_at(world, size, seconds)
-    boxes = torch.tensor([outline(thing.at(seconds), view) for thing in world.things])
+    boxes = torch.tensor([outline(obj.at(seconds), view) for obj in world.objects])
     boxes = boxes.reshape(-1, 4)
     return boxes.where(boxes.isfinite(), torch.nan).clamp(-1, 1)
 
@@ -135,7 +136,7 @@ def moved(streets: Streets, split: str = "report", preset: str = "far") -> list[
     moved_boxes = []
     for index, ground_truth in enumerate(streets.ground_truth):
         seed = FIRST_SEED[split] + index
-        before, now = (boxes_at(seed, preset, streets.size, time) for time in (-BEFORE, 0.0))
+        before, now = (boxes_at(seed, preset, streets.size, time) for time in (-FRAME_SECONDS, 0.0))
         distance = (ground_truth.previous_boxes[:, None] - before).abs().amax(-1).nan_to_num(4.0)
         nearest, object_index = distance.min(dim=1)
         if bool((nearest > 1e-4).any()):

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...datasets.driving import AREAS
+from ...datasets.driving import SEMANTIC_CLASSES
 from ...datasets.streets import GroundTruth, Streets
 from ...geometry.check import Size
 from ...geometry.warp import Warp
@@ -156,7 +156,9 @@ class WarpedDataset(nn.Module):
     def weights(self) -> Tensor:
         """Return loss weights of the classes: inverse square root of frequency, with mean 1."""
         masks = self.streets.area(range(min(100, len(self))))
-        frequency = torch.bincount(masks.flatten().int(), minlength=len(AREAS)) / masks.numel()
+        frequency = (
+            torch.bincount(masks.flatten().int(), minlength=len(SEMANTIC_CLASSES)) / masks.numel()
+        )
         weights = frequency.clamp(min=1e-4).rsqrt()
         return weights / weights.mean()
 
@@ -199,7 +201,7 @@ class WarpedDataset(nn.Module):
     def _in_frame(self, semantic_mask: Tensor, warp: Warp) -> Tensor:
         """Return the class at the centre of each pixel of the input, in the head's frame."""
         frame_warp = Warp.identity((1, 1)) if self.system.in_source else warp
-        classes = torch.arange(len(AREAS), dtype=torch.uint8)
+        classes = torch.arange(len(SEMANTIC_CLASSES), dtype=torch.uint8)
         one_hot = (semantic_mask[:, None] == classes[:, None, None]).float()
         # Equal to `argmax`, in a fifth of the time.
         return frame_warp.zoom(one_hot, self.size, antialias=False).max(dim=1).indices.byte()

@@ -18,13 +18,13 @@ from ...geometry.resampling import pixel_centres
 from ...geometry.warp import Warp
 from .pyramid import CHANNELS, Pyramid, append_coordinates, conv_gn_relu
 
-LONGEST = (8.0, 16.0)
+MAX_SIDES = (8.0, 16.0)
 """Maximum longer side of objects assigned to levels 0 and 1, in pixels of the network's input."""
 
-SIDE = 2.7
+REFERENCE_SIDE = 2.7
 """Reference side length, in strides of the level, encoded as 0."""
 
-NEAR = 0.4
+MIN_TARGET = 0.4
 """Cells where an object's Gaussian target exceeds this contribute to its regression loss."""
 
 _CANDIDATES = 150
@@ -39,14 +39,14 @@ class Targets(NamedTuple):
     Attributes:
         boxes: `n 4`, xyxy in [-1, 1].
         labels: `n`, class indices.
-        middles: `n 2`, (x, y) of the projected centre of each 3D box; used in 3D only.
-        numbers: `n 6`, encoded 3D boxes, see `encode_boxes_3d`; used in 3D only.
+        projected_centres: `n 2`, (x, y) of the projected centre of each 3D box; used in 3D only.
+        encoded_3d: `n 6`, encoded 3D boxes, see `encode_boxes_3d`; used in 3D only.
     """
 
     boxes: Tensor
     labels: Tensor
-    middles: Tensor
-    numbers: Tensor
+    projected_centres: Tensor
+    encoded_3d: Tensor
 
 
 class Peaks(NamedTuple):
@@ -129,7 +129,7 @@ class Detector(nn.Module):
                 heat, _heat(heat, heatmap, image_of_object[objects], all_targets.labels[objects])
             )
             # Regression is trained only in the few cells near an object's centre.
-            target, row, column = (heatmap > NEAR).nonzero(as_tuple=True)
+            target, row, column = (heatmap > MIN_TARGET).nonzero(as_tuple=True)
             near_objects = objects[target]
             regression_near = regression[image_of_object[near_objects], :, row, column]
             cell_targets = Targets(*(values[near_objects] for values in all_targets))
@@ -228,7 +228,7 @@ def gaussian_targets(
         contains the object's centre and decay around it.
     """
     longest = ((boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])).amax(dim=1)
-    objects = (torch.bucketize(longest, torch.tensor(LONGEST)) == level).nonzero()[:, 0]
+    objects = (torch.bucketize(longest, torch.tensor(MAX_SIDES)) == level).nonzero()[:, 0]
     boxes = boxes[objects]
     rows, columns = shape
     cell = torch.tensor([2 / columns, 2 / rows])
@@ -254,10 +254,10 @@ def encode_boxes(boxes: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
     """Return the regression targets `... 4` of boxes `... 4` for cells with centres `... 2`.
 
     The targets are the offset (x, y) of the box's centre in strides of the level, and
-    log(side / stride / `SIDE`) of width and height.
+    log(side / stride / `REFERENCE_SIDE`) of width and height.
     """
     box_centre = box_centres(boxes)
-    sides = ((boxes[..., 2:] - boxes[..., :2]) / strides / SIDE).clamp(min=1e-3).log()
+    sides = ((boxes[..., 2:] - boxes[..., :2]) / strides / REFERENCE_SIDE).clamp(min=1e-3).log()
     offset = (box_centre - centres) / strides
     return torch.cat([offset, sides.expand_as(offset)], dim=-1)
 
@@ -271,7 +271,7 @@ def decode_boxes(outputs: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
         strides: `... 2`, stride of their level.
     """
     box_centre = centres + outputs[..., :2] * strides
-    half = outputs[..., 2:].clamp(max=6).exp() * SIDE * strides / 2
+    half = outputs[..., 2:].clamp(max=6).exp() * REFERENCE_SIDE * strides / 2
     return torch.cat([box_centre - half, box_centre + half], dim=-1).clamp(-1, 1)
 
 

@@ -30,13 +30,13 @@ class RawDetections3D(NamedTuple):
 
     Attributes:
         detections: 2D boxes, in the outputs' frame.
-        middles: `n 2`, projected centres of the 3D boxes, (x, y) in the outputs' frame.
-        numbers: `n 6`, log depth, three log sizes, sine and cosine of the observation angle.
+        projected_centres: `n 2`, projected centres of the 3D boxes, (x, y) in the outputs' frame.
+        encoded_3d: `n 6`, log depth, three log sizes, sine and cosine of the observation angle.
     """
 
     detections: Detections
-    middles: Tensor
-    numbers: Tensor
+    projected_centres: Tensor
+    encoded_3d: Tensor
 
 
 class Detector3D(Detector):
@@ -54,7 +54,9 @@ class Detector3D(Detector):
     ) -> Tensor:
         """Return the smooth L1 loss of 2D and 3D regression outputs, `n`, summed per cell."""
         # Unlike the offset, the targets of depth, size and angle do not depend on the cell.
-        encoded = torch.cat([(targets.middles - centres) / strides, targets.numbers], dim=1)
+        encoded = torch.cat(
+            [(targets.projected_centres - centres) / strides, targets.encoded_3d], dim=1
+        )
         extra_loss = F.smooth_l1_loss(outputs[:, 4:], encoded, reduction="none", beta=0.1)
         return super().regression_loss(outputs, targets, centres, strides) + extra_loss.sum(dim=1)
 
@@ -98,12 +100,12 @@ def lift(raw: RawDetections3D, camera: Tensor, size: Size) -> Detections3D:
         camera: (focal length, x, y of the principal point), in pixels.
         size: (rows, columns) of the image in those pixels.
     """
-    numbers = raw.numbers
-    depth = DEPTH * numbers[:, 0].clamp(-4, 3).exp()
-    pixels = (raw.middles + 1) / 2 * torch.tensor([size[1], size[0]])
+    encoded = raw.encoded_3d
+    depth = DEPTH * encoded[:, 0].clamp(-4, 3).exp()
+    pixels = (raw.projected_centres + 1) / 2 * torch.tensor([size[1], size[0]])
     xy = (pixels - camera[1:]) / camera[0] * depth[:, None]
-    sizes = torch.tensor(SIZES)[raw.detections.labels] * numbers[:, 1:4].clamp(-2, 2).exp()
-    yaw = torch.atan2(numbers[:, 4], numbers[:, 5]) + torch.atan2(xy[:, 0], depth)
+    sizes = torch.tensor(SIZES)[raw.detections.labels] * encoded[:, 1:4].clamp(-2, 2).exp()
+    yaw = torch.atan2(encoded[:, 4], encoded[:, 5]) + torch.atan2(xy[:, 0], depth)
     yaw = (yaw + math.pi) % (2 * math.pi) - math.pi
     boxes = torch.cat([xy, depth[:, None], sizes, yaw[:, None]], dim=1)
     return Detections3D(boxes, raw.detections.labels, raw.detections.scores)
@@ -112,5 +114,7 @@ def lift(raw: RawDetections3D, camera: Tensor, size: Size) -> Detections3D:
 def to_source(raw: RawDetections3D, warp: Warp) -> RawDetections3D:
     """Map the boxes and projected centres of raw detections from zoomed to source frame."""
     boxes = warp.boxes_to_source(raw.detections.boxes)
-    middles = warp.to_source(raw.middles.clamp(-1, 1)[None])[0]
-    return raw._replace(detections=raw.detections._replace(boxes=boxes), middles=middles)
+    projected_centres = warp.to_source(raw.projected_centres.clamp(-1, 1)[None])[0]
+    return raw._replace(
+        detections=raw.detections._replace(boxes=boxes), projected_centres=projected_centres
+    )

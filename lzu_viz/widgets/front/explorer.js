@@ -152,8 +152,9 @@ export class Explorer {
       [this.colours.fold, "folded pieces"],
     ];
     if (this.panels.has("uniform") || this.panels.has("unzoomed")) {
-      entries.push([this.colours.answer, "the network's prediction"]);
-      if (this.model.get("_truth").box) entries.push([this.colours.truth, "the ground truth"]);
+      entries.push([this.colours.prediction, "the network's prediction"]);
+      if (this.model.get("_ground_truth").box)
+        entries.push([this.colours.ground_truth, "the ground truth"]);
     }
     for (const [colour, meaning] of entries) {
       const entry = element("span");
@@ -602,7 +603,7 @@ function readInput(input) {
  * @returns {Partial<State>}
  */
 function impliedChange(name, value) {
-  if (name === "separable" && value) return { nodes: [], hand: "saliency" };
-  if (name === "hand" && value === "nodes") return { separable: false };
+  if (name === "separable" && value) return { nodes: [], drag_target: "saliency" };
+  if (name === "drag_target" && value === "nodes") return { separable: false };
   return name === "pieces" ? { nodes: [] } : {};
 }

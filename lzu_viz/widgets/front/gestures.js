@@ -45,10 +45,10 @@ const MIN_MORPH = 0.05;
  * @param {State} state
  * @returns {?TargetKind}
  */
-export function targetKind({ hand, kind }) {
-  if (hand === "nodes") return "nodes";
-  if (kind === "foveas") return "foveas";
-  return kind.startsWith("boxes") ? "boxes" : null;
+export function targetKind({ drag_target, saliency_kind }) {
+  if (drag_target === "nodes") return "nodes";
+  if (saliency_kind === "foveas") return "foveas";
+  return saliency_kind.startsWith("boxes") ? "boxes" : null;
 }
 
 export class Gestures {

@@ -103,15 +103,15 @@ export function fromFoveas(size, foveas, strength) {
 }
 
 /**
- * One Gaussian a box; its standard deviation is `spread` times the side of the box.
+ * One Gaussian a box; its standard deviation is `relativeSigma` times the side of the box.
  *
  * @param {Size} size of the map.
  * @param {Edges[]} boxes
  * @param {number} amplitude mass of each Gaussian relative to the uniform map.
- * @param {number} spread
+ * @param {number} relativeSigma
  */
-export function fromBoxes(size, boxes, amplitude, spread) {
-  return fromBoxGaussians(size, boxes, amplitude, (side) => (spread * side) ** 2);
+export function fromBoxes(size, boxes, amplitude, relativeSigma) {
+  return fromBoxGaussians(size, boxes, amplitude, (side) => (relativeSigma * side) ** 2);
 }
 
 /**

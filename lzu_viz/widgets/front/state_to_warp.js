@@ -22,13 +22,13 @@ export function saliencyOf(state, size, imageSaliency) {
   const strength = state.strength / 100;
   const boxes = state.boxes.map(boxEdges);
   const amplitude = strength / (1 - strength) / boxes.length;
-  if (state.kind === "foveas") {
+  if (state.saliency_kind === "foveas") {
     const foveas = state.foveas.map(({ x, y, width }) => ({ x, y, width: width / 100 }));
     return { ...map, cells: fromFoveas(map, foveas, strength) };
   }
-  if (state.kind === "boxes")
-    return { ...map, cells: fromBoxes(map, boxes, amplitude, state.spread / 100) };
-  if (state.kind === "boxes in pixels") {
+  if (state.saliency_kind === "boxes")
+    return { ...map, cells: fromBoxes(map, boxes, amplitude, state.relative_sigma / 100) };
+  if (state.saliency_kind === "boxes in pixels") {
     const { bandwidth } = state;
     const cells = fromBoxesInPixels(map, boxes, amplitude, bandwidth, [size.height, size.width]);
     return { ...map, cells };

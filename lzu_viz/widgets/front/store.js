@@ -189,7 +189,7 @@ export class ExplorerStore {
     const { saliency, state } = this.model.get("_result");
     if (!saliency || !state) return;
     const cells = Float64Array.from(new Float32Array(copyBytes(saliency.cells)));
-    this.imageSaliency = { ...this.imageSaliency, [state.kind]: { ...saliency, cells } };
+    this.imageSaliency = { ...this.imageSaliency, [state.saliency_kind]: { ...saliency, cells } };
   }
 
   /** Adopt a state that was set in Python or in another page; ignore the echo of our own. */
@@ -222,7 +222,7 @@ export class ExplorerStore {
    */
   derive() {
     const { state, size } = this;
-    const imageSaliency = this.imageSaliency[state.kind] ?? null;
+    const imageSaliency = this.imageSaliency[state.saliency_kind] ?? null;
     const { cache } = this;
     if (cache?.state === state && cache.imageSaliency === imageSaliency) return cache;
     // Until the kernel has computed the saliency, the previous map stays.

@@ -88,15 +88,15 @@ export interface NodeState {
 }
 
 export interface State {
-  kind: string;
+  saliency_kind: string;
   /** What dragging moves: "saliency" (foveas or boxes) or "nodes". */
-  hand: string;
+  drag_target: string;
   foveas: FoveaState[];
   boxes: BoxState[];
   nodes: NodeState[];
   strength: number;
   /** The standard deviation of a box's Gaussian, in percent of the box's sides. */
-  spread: number;
+  relative_sigma: number;
   bandwidth: number;
   columns: number;
   pieces: number;
@@ -167,8 +167,8 @@ export interface Control {
 }
 
 export interface Colours {
-  answer: string;
-  truth: string;
+  prediction: string;
+  ground_truth: string;
   fold: string;
   fovea: string;
   grid: string;
@@ -182,7 +182,7 @@ export interface Traits {
   _state: State;
   _result: Result;
   _photo: BinaryData;
-  _truth: GroundTruth;
+  _ground_truth: GroundTruth;
   _views: View[];
   _controls: Control[];
   /** The minimum and the maximum number of entries of each list of the state. */

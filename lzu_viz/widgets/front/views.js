@@ -116,15 +116,15 @@ function drawSource(panel, explorer) {
   putCached(panel, mipmap, (data) => {
     if (mipmap) zoomPicture(mipmap, IDENTITY, canvas.height, canvas.width, true, data);
   });
-  const movesNodes = state.hand === "nodes";
+  const movesNodes = state.drag_target === "nodes";
   drawGrid(context, frame, warp, movesNodes ? Infinity : MAX_GRID_LINES, colours.grid, scale);
   if (movesNodes) {
     drawNodes(context, frame, warp, state.nodes, selected.node, colours, scale);
-  } else if (state.kind === "foveas") {
+  } else if (state.saliency_kind === "foveas") {
     state.foveas.forEach((fovea, index) =>
       drawFovea(context, frame, fovea, index === selected.foveas, colours, scale),
     );
-  } else if (state.kind === "boxes" || state.kind === "boxes in pixels") {
+  } else if (state.saliency_kind === "boxes" || state.saliency_kind === "boxes in pixels") {
     state.boxes.forEach((box, index) =>
       drawBox(context, frame, box, index === selected.boxes, colours, scale),
     );
@@ -184,11 +184,12 @@ function drawPrediction(panel, explorer, which) {
   context.globalAlpha = alpha;
   context.imageSmoothingEnabled = true;
   if (overlay) context.drawImage(overlay, 0, 0, canvas.width, canvas.height);
-  for (const [box] of boxes) drawRectangle(context, frame, box, colours.answer, scale);
+  for (const [box] of boxes) drawRectangle(context, frame, box, colours.prediction, scale);
   context.globalAlpha = 1;
   drawTruth(panel, explorer, prediction);
   context.globalAlpha = alpha; // labels are drawn after the inset, which would enlarge them
-  for (const [box, label] of boxes) drawLabel(context, frame, box, label, colours.answer, scale);
+  for (const [box, label] of boxes)
+    drawLabel(context, frame, box, label, colours.prediction, scale);
   context.globalAlpha = 1;
   if (!prediction) return;
   const note = isCurrent ? (prediction.found ? "" : "nothing found") : "outdated prediction";
@@ -203,13 +204,22 @@ function drawPrediction(panel, explorer, which) {
  * @param {Prediction} [prediction]
  */
 function drawTruth({ context, canvas, scale }, explorer, prediction) {
-  const truth = explorer.model.get("_truth");
-  if (!truth.box) return;
+  const groundTruth = explorer.model.get("_ground_truth");
+  if (!groundTruth.box) return;
   const outline =
-    prediction?.mask && truth.outline ? decodeMask(explorer, "truth", truth.outline) : null;
+    prediction?.mask && groundTruth.outline
+      ? decodeMask(explorer, "truth", groundTruth.outline)
+      : null;
   if (outline) context.drawImage(outline, 0, 0, canvas.width, canvas.height);
-  else drawRectangle(context, wholeFrame(canvas), truth.box, explorer.colours.truth, scale);
-  drawInset(context, wholeFrame(canvas), truth.box, scale);
+  else
+    drawRectangle(
+      context,
+      wholeFrame(canvas),
+      groundTruth.box,
+      explorer.colours.ground_truth,
+      scale,
+    );
+  drawInset(context, wholeFrame(canvas), groundTruth.box, scale);
 }
 
 /**
@@ -220,7 +230,7 @@ function drawTruth({ context, canvas, scale }, explorer, prediction) {
  * @param {string} text
  */
 function drawNote({ context, canvas, scale }, explorer, text) {
-  drawTag(context, text, 6 * scale, canvas.height - 8 * scale, explorer.colours.answer, scale);
+  drawTag(context, text, 6 * scale, canvas.height - 8 * scale, explorer.colours.prediction, scale);
 }
 
 /**
