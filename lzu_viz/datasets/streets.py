@@ -23,8 +23,8 @@ from .._extras import needs
 from . import driving as scenes
 from .driving import SIZE, driving
 
-FIRST_SEED = {"train": 0, "choose": 1_000_000, "report": 2_000_000}
-"""First seed of each of three disjoint splits: training, validation ("choose"), test ("report")."""
+FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+"""First seed of each of three disjoint splits: for training, validation and testing."""
 
 FRAME_SECONDS = 0.2
 """Seconds between a scene and its previous frame, for saliency based on earlier detections."""

@@ -56,7 +56,7 @@ NAMES = {
     "ap50": "AP at IoU 0.5",
     "small": "AP, small things",
     "medium": "AP, medium things",
-    "film_ap": "AP on films",
+    "clip_ap": "AP on films",
     "shifted_ap": "AP on other streets",
     "miou": "mean IoU",
     "miou_fine": "mean IoU of things",
@@ -77,7 +77,7 @@ MAIN = {"detection": "ap", "segmentation": "miou", "detection3d": "ap"}
 """Main metric of each task."""
 
 FIGURES = (
-    *(("detection", name) for name in ("ap", "ap50", "small", "medium", "film_ap", "shifted_ap")),
+    *(("detection", name) for name in ("ap", "ap50", "small", "medium", "clip_ap", "shifted_ap")),
     *(("segmentation", name) for name in ("miou", "miou_fine", "boundary_f")),
     *(("detection3d", name) for name in ("ap", "translation", "score")),
 )

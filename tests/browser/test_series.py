@@ -13,26 +13,30 @@ pytestmark = pytest.mark.browser
 FOLDER = Path(__file__).parents[2] / "notebooks"
 # The first page has a test of its own.
 PAGES = [path for path in sorted(FOLDER.glob("*.ipynb")) if not path.name.startswith("00")]
-SERIES = [path.name for path in PAGES if "Explorer(" in path.read_text(encoding="utf-8")]
+EXPLORERS = [path.name for path in PAGES if "Explorer(" in path.read_text(encoding="utf-8")]
 FIGURES = [path.name for path in PAGES if "InteractiveFigure(" in path.read_text(encoding="utf-8")]
 
 
 def test_every_page_has_something_to_move() -> None:
-    assert {*SERIES, *FIGURES} == {path.name for path in PAGES}
+    assert {*EXPLORERS, *FIGURES} == {path.name for path in PAGES}
 
 
-def run_through(lab: Lab, name: str) -> None:
-    """Open a page and run it from top to bottom."""
+@pytest.mark.parametrize("name", [path.name for path in PAGES])
+def test_a_page_runs_and_reacts(lab: Lab, name: str, screenshots: Path | None) -> None:
+    """It runs from top to bottom; its explorer reacts to keys, and so does its last figure."""
     lab.open(name)
     lab.run_all()
     assert all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in lab.prompts())
     assert lab.cell_errors() == []
+    if name in EXPLORERS:
+        move_the_explorer(lab, name, screenshots)
+    if name in FIGURES:
+        move_the_last_slider(lab, name, screenshots)
+    assert complaints(lab) == []
 
 
-@pytest.mark.parametrize("name", SERIES)
-def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) -> None:
-    """It runs from top to bottom; then its fovea or box is moved by the keyboard."""
-    run_through(lab, name)
+def move_the_explorer(lab: Lab, name: str, screenshots: Path | None) -> None:
+    """Move the fovea or box of the first explorer by keys."""
     page = lab.page
     source, zoomed = view(page, "source").first, view(page, "zoomed").first
     at_rest(source)
@@ -45,13 +49,10 @@ def test_a_page_runs_and_obeys(lab: Lab, name: str, screenshots: Path | None) ->
     settled(page)
     if screenshots:
         lab.screenshot(screenshots / f"{name[:2]}-moved.png")
-    assert complaints(lab) == []
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_obeys_its_slider(lab: Lab, name: str, screenshots: Path | None) -> None:
-    """It runs from top to bottom; then the first slider of its last figure is moved by a key."""
-    run_through(lab, name)
+def move_the_last_slider(lab: Lab, name: str, screenshots: Path | None) -> None:
+    """Move the first slider of the last figure by a key."""
     figure = lab.page.locator(".widget-vbox", has=lab.page.locator(".widget-slider")).last
     picture, slider = figure.locator("img.widget-image"), figure.locator(".noUi-handle").first
     lab.middle(slider)
@@ -63,4 +64,3 @@ def test_a_figure_obeys_its_slider(lab: Lab, name: str, screenshots: Path | None
     if screenshots:
         picture.scroll_into_view_if_needed()
         lab.screenshot(screenshots / f"{name[:2]}-figure-moved.png")
-    assert complaints(lab) == []

@@ -19,7 +19,7 @@ import torch
 
 from lzu_viz.datasets.streets import streets
 from lzu_viz.experiments.reproduce import __main__ as command
-from lzu_viz.experiments.reproduce import checkpoints
+from lzu_viz.experiments.reproduce import checkpoints, results
 from lzu_viz.experiments.reproduce.__main__ import parse, workers_for
 from lzu_viz.experiments.reproduce.results import (
     Run,
@@ -32,9 +32,9 @@ from lzu_viz.experiments.reproduce.results import (
     table,
 )
 from lzu_viz.experiments.reproduce.runner import (
-    FILMS,
-    REPORTED,
-    TRAINING,
+    CLIPS,
+    EVALUATION_SCENES,
+    TRAINING_SCENES,
     Plan,
     execute,
     full_runs,
@@ -44,9 +44,9 @@ from lzu_viz.experiments.training import Training, WarpedDataset, evaluate_netwo
 from lzu_viz.experiments.training.trained_systems import SYSTEMS, TASKS, TrainingTask
 from lzu_viz.experiments.training.trainer import Recipe, input_size, network_for
 
-TINY = Plan(scenes=8, reported=4, films=1, recipe=Recipe(steps=2, batch=2))
+TINY = Plan(training_scenes=8, evaluation_scenes=4, clips=1, recipe=Recipe(steps=2, batch=2))
 COMMAND = [sys.executable, "-m", "lzu_viz.experiments.reproduce"]
-ARGUMENTS = ["--scenes", "8", "--reported", "4", "--films", "1", "--steps", "2"]
+ARGUMENTS = ["--scenes", "8", "--evaluation-scenes", "4", "--clips", "1", "--steps", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -251,12 +251,12 @@ def test_processes_end_together(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "films"),
-    [([], 0), (["--full"], FILMS), (["--system", "lzu-adaptive"], FILMS), (["--films", "3"], 3),
-     (["--full", "--films", "0"], 0)],
+    ("arguments", "clips"),
+    [([], 0), (["--full"], CLIPS), (["--system", "lzu-adaptive"], CLIPS), (["--clips", "3"], 3),
+     (["--full", "--clips", "0"], 0)],
 )  # fmt: skip
-def test_films_are_for_whoever_asks_for_more(arguments: list[str], films: int) -> None:
-    assert parse(["detection", *arguments]).films == films
+def test_clips_are_for_whoever_asks_for_more(arguments: list[str], clips: int) -> None:
+    assert parse(["detection", *arguments]).clips == clips
 
 
 @pytest.mark.slow
@@ -264,7 +264,7 @@ def test_films_are_for_whoever_asks_for_more(arguments: list[str], films: int) -
     ("task", "preset", "left"), [("detection", "far", 1), ("detection", "near", 0),
                                  ("segmentation", "far", 0), ("detection3d", "far", 0)],
 )  # fmt: skip
-def test_only_who_would_be_judged_on_films_is_run_again_for_them(
+def test_only_who_would_be_judged_on_clips_is_run_again_for_them(
     task: str, preset: str, left: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "results.jsonl"
@@ -272,16 +272,16 @@ def test_only_who_would_be_judged_on_films_is_run_again_for_them(
     settings = command._plan(parse(short)).settings
     append(RunResult(task, "uniform", 0.25, 0, preset, {}, settings, {}, 1.0), file)
     options = parse([*short, "--system", "uniform"])
-    assert options.films > settings["films"]
+    assert options.clips > settings["clips"]
     assert len(command._missing_runs(file, options)) == left
     assert len(command._matching_results(file, options)) == 1  # a table shows it all the same
 
 
 @pytest.mark.slow
-def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
+def test_what_was_judged_on_clips_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
     common = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
-    few, more = [*ARGUMENTS[:4], *ARGUMENTS[6:], "--films", "0"], ARGUMENTS
+    few, more = [*ARGUMENTS[:4], *ARGUMENTS[6:], "--clips", "0"], ARGUMENTS
     file = tmp_path / "results.jsonl"
     lines = []
     for arguments in (few, more, few, more):
@@ -290,8 +290,8 @@ def test_what_was_judged_on_films_need_not_be_judged_on_less(cache: Path, tmp_pa
         lines.append(len(load(file)))
     assert lines == [1, 2, 2, 2]
     short, long = load(file)
-    assert "film_ap" not in short.metrics
-    assert {"film_ap", "shifted_ap"} <= long.metrics.keys()
+    assert "clip_ap" not in short.metrics
+    assert {"clip_ap", "shifted_ap"} <= long.metrics.keys()
     same = {name: long.metrics[name] for name in short.metrics}
     assert short.metrics == pytest.approx(same, abs=0, nan_ok=True)
     assert re.search(r"0\.25 uniform +1 ", done.stdout)  # one seed, not two
@@ -319,17 +319,17 @@ def test_what_was_run_on_another_machine_is_brought_over(
 ) -> None:
     file = tmp_path / "results.jsonl"
     local, remote = result("uniform", ap=0.2, large=math.nan), result("lzu", ap=0.3)
-    on_films = replace(local, settings={"films": 20}, metrics={"ap": 0.2, "film_ap": 0.1})
+    on_clips = replace(local, settings={"clips": 20}, metrics={"ap": 0.2, "clip_ap": 0.1})
     append(local, file)
     monkeypatch.setattr(command, "_run", lambda *_: None)
 
     def gather(gathered: list[Any], mine: list[Any]) -> None:
-        gathered[:] = [mine, [*mine, remote, on_films, remote] if mine else []]
+        gathered[:] = [mine, [*mine, remote, on_clips, remote] if mine else []]
 
     other_machine(gather)
     command._run_distributed(parse(["detection", "--out", str(tmp_path), "--table"]), file)
     assert [(stored.system, stored.settings) for stored in load(file)] == [
-        ("uniform", {}), ("lzu", {}), ("uniform", {"films": 20}),
+        ("uniform", {}), ("lzu", {}), ("uniform", {"clips": 20}),
     ]  # fmt: skip
 
 
@@ -412,7 +412,7 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
 def test_a_network_that_comes_along_gets_the_recorded_figure(task: TrainingTask, name: str) -> None:
     chosen = Run(task, name, 0.25, 0)
     network, mean_saliency = checkpoints.load(chosen), checkpoints.load_mean_saliency()
-    scenes = streets("report", REPORTED, quiet=True)
+    scenes = streets("test", EVALUATION_SCENES, quiet=True)
     dataset = WarpedDataset(
         task, SYSTEMS[name], scenes, input_size(scenes.size, 0.25), mean_saliency
     )
@@ -442,8 +442,8 @@ def test_all_core_runs_are_recorded_with_the_same_settings() -> None:
     assert {stored.run for stored in results} >= set(short_table_runs())
     assert len({stored.run for stored in results}) == len(results)
     for stored in results:
-        assert stored.settings["scenes"] == TRAINING
-        assert stored.settings["split"] == "report"
+        assert stored.settings["training_scenes"] == TRAINING_SCENES
+        assert stored.settings["split"] == "test"
 
 
 # --- training from scratch -------------------------------------------------------------------
@@ -451,7 +451,7 @@ def test_all_core_runs_are_recorded_with_the_same_settings() -> None:
 
 def test_trained_from_scratch_lzu_finds_more_than_uniform() -> None:
     """The smallest comparison, with heads on grids twice as fine."""
-    train, judged_on = streets("train", 400, quiet=True), streets("report", 80, quiet=True)
+    train, judged_on = streets("train", 400, quiet=True), streets("test", 80, quiet=True)
     figures = {}
     for name in ("uniform-fine", "lzu-fine"):
         run = Training("detection", SYSTEMS[name], 0.25, 1, train, Recipe(steps=150, batch=8))
@@ -464,3 +464,33 @@ def test_trained_from_scratch_lzu_finds_more_than_uniform() -> None:
     (plain, plain_loss), (zoomed, zoomed_loss) = figures.values()
     assert zoomed > 1.2 * plain
     assert zoomed_loss < 0.97 * plain_loss
+
+
+def test_the_command_prints_the_stored_results(capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["--table", "--out", str(results.RECORDED.parent)])
+    (ap,) = (
+        stored.metrics["ap"]
+        for stored in load()
+        if stored.run == Run("detection", "lzu-wrong", 0.25, 0)
+    )
+    printed = capsys.readouterr().out
+    assert "lzu-wrong" in printed and f"{ap:.3f}" in printed
+
+
+def test_results_of_the_first_version_are_read_under_todays_names(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    today = result("uniform", ap=0.2, clip_ap=0.3)
+    append(replace(today, settings=Plan().settings), file)
+    line = file.read_text()
+    for new, old in {
+        "learning_rate": "rate",
+        "training_scenes": "scenes",
+        "evaluation_scenes": "reported",
+        "clips": "films",
+        "clip_ap": "film_ap",
+        "test": "report",
+    }.items():
+        assert f'"{new}"' in line
+        line = line.replace(f'"{new}"', f'"{old}"')
+    (tmp_path / "old.jsonl").write_text(line)
+    assert load(tmp_path / "old.jsonl") == load(file)

@@ -31,6 +31,9 @@ from lzu_viz.geometry.boxes import Detections, iou
 from lzu_viz.geometry.resampling import pixel_centres
 from lzu_viz.metrics.detection3d import Detections3D
 from lzu_viz.models.small.detector import (
+    MAX_SIDES,
+    MIN_TARGET,
+    REFERENCE_SIDE,
     Detector,
     Targets,
     decode_boxes,
@@ -196,7 +199,7 @@ AT_THE_EDGE = torch.tensor(
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
 @pytest.mark.parametrize("size", [SMALL, (80, 48)])
-def test_bumps_stand_on_the_middles(factor, size):
+def test_gaussian_targets_stand_on_the_centres(factor, size):
     boxes = torch.cat([random_boxes(60, size), AT_THE_EDGE])
     pixels = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])
     levels = [sum(side > longest for longest in MAX_SIDES) for side in pixels.amax(1).tolist()]
@@ -313,7 +316,7 @@ def test_the_rim_of_a_peak_is_not_found():
 def test_loss_is_least_at_the_truth(network):
     targets = [things_of(apart(random_boxes(8))) for _ in range(2)]
     outputs = answers(targets, network, SMALL)
-    # Only middles count here, so that numbers of other cells may be anything.
+    # Only centres count here, so that outputs of other cells may be anything.
     best = network.loss(outputs, targets, SMALL)
     for channel in range(network.predict.out_channels):
         worse = [output.clone() for output in outputs]
@@ -333,7 +336,7 @@ def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
         image_targets._replace(
             projected_centres=image_targets.projected_centres
             + 0.1 * torch.randn(len(image_targets.boxes), 2),
-            numbers=torch.randn(len(image_targets.boxes), 6),
+            encoded_3d=torch.randn(len(image_targets.boxes), 6),
         )
         for image_targets in targets
     ]
@@ -398,9 +401,9 @@ CAMERA = torch.tensor([210.0, 152.0, 51.0])
 
 def test_boxes_in_space_are_lifted_back():
     boxes, labels = boxes_in_space(40)
-    middles = project_centres(boxes, CAMERA, LARGE)
+    centres = project_centres(boxes, CAMERA, LARGE)
     nothing = Detections(torch.zeros(40, 4), labels, torch.rand(40))
-    got = lift(RawDetections3D(nothing, middles, encode_boxes_3d(boxes, labels)), CAMERA, LARGE)
+    got = lift(RawDetections3D(nothing, centres, encode_boxes_3d(boxes, labels)), CAMERA, LARGE)
     torch.testing.assert_close(got.boxes[:, :6], boxes[:, :6], atol=1e-3, rtol=1e-4)
     turn = (got.boxes[:, 6] - boxes[:, 6]) / (2 * math.pi)
     torch.testing.assert_close(turn, turn.round(), atol=1e-5, rtol=0)
@@ -420,7 +423,7 @@ def test_numbers_are_those_of_the_view():
     torch.testing.assert_close(numbers, expected, atol=1e-6, rtol=0)
 
 
-def test_middles_are_seen_where_the_camera_shows_them():
+def test_projected_centres_are_where_the_camera_shows_them():
     centre, right = torch.tensor([[0.0, 0.0, 9.0], [3.0, 0.0, 9.0]])
     boxes = F.pad(torch.stack([centre, right]), (0, 4))
     x, y = project_centres(boxes, torch.tensor([90.0, 40.0, 30.0]), (60, 160)).T
@@ -431,18 +434,18 @@ def test_middles_are_seen_where_the_camera_shows_them():
 def test_what_was_seen_zoomed_goes_back_to_the_source():
     warp = dataset("detection", "fovea").warp
     boxes = random_boxes(30)
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     zoomed = warp.to_zoomed(boxes.reshape(1, -1, 2)).reshape(-1, 4)
     assert (zoomed - boxes).abs().max() > 0.1
     raw = RawDetections3D(
         Detections(zoomed, torch.zeros(30).long(), torch.ones(30)),
-        warp.to_zoomed(middles[None])[0],
+        warp.to_zoomed(centres[None])[0],
         torch.rand(30, 6),
     )
     back = to_source(raw, warp)
     torch.testing.assert_close(back.detections.boxes, boxes, atol=1e-4, rtol=0)
-    torch.testing.assert_close(back.middles, middles, atol=1e-4, rtol=0)
-    assert back.numbers is raw.encoded_3d
+    torch.testing.assert_close(back.projected_centres, centres, atol=1e-4, rtol=0)
+    assert back.encoded_3d is raw.encoded_3d
 
 
 # --- mirrored -----------------------------------------------------------------------------------
@@ -524,7 +527,7 @@ def test_the_truth_is_in_the_frame_of_the_head(task, name):
     for row, (scene, turn) in enumerate(zip(FOUR, TURNED, strict=True)):
         ground_truth = some().ground_truth[scene]
         ground_truth = mirror(ground_truth, LARGE[1]) if turn else ground_truth
-        boxes, middles = batch.targets[row].boxes, batch.targets[row].middles
+        boxes, centres = batch.targets[row].boxes, batch.targets[row].projected_centres
         if not SYSTEMS[name].in_source:
             # What expects outlines, untrained, looks nearly everywhere alike.
             assert (boxes - ground_truth.boxes).abs().max() > (
@@ -532,11 +535,11 @@ def test_the_truth_is_in_the_frame_of_the_head(task, name):
             )
             warp = batch.warp[0 if SYSTEMS[name].policy.is_static else row]
             boxes = warp.boxes_to_source(boxes)
-            middles = warp.to_source(middles.clamp(-1, 1)[None])[0]
+            centres = warp.to_source(centres.clamp(-1, 1)[None])[0]
         torch.testing.assert_close(boxes, ground_truth.boxes, atol=1e-4, rtol=0)
         expected = project_centres(ground_truth.boxes_3d, ground_truth.camera, LARGE)
         inside = (expected.abs() < 1).all(dim=1)
-        torch.testing.assert_close(middles[inside], expected[inside], atol=1e-4, rtol=0)
+        torch.testing.assert_close(centres[inside], expected[inside], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", [system.name for system in systems_of("segmentation")])
@@ -641,12 +644,12 @@ def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
         "detection", SYSTEMS["lzu-adaptive"], some(), SMALL, mean_saliency(), nothing
     )
     warp = data.batch(FOUR, TURNED, torch.Generator().manual_seed(0)).warp
-    middles = (
+    centres = (
         torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
         .unflatten(1, (2, 2))
         .mean(1)
     )
-    assert magnified_at(warp[0], middles).mean() > 1.1
+    assert magnified_at(warp[0], centres).mean() > 1.1
 
 
 @pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
@@ -675,12 +678,12 @@ def test_the_fixed_saliency_is_high_where_things_are():
     assert saliency_map.shape == (1, 1, *policies.NODES)
     assert torch.equal(saliency_map, saliency_map.flip(-1))
     assert saliency_map.sum().item() == pytest.approx(1, abs=1e-4)
-    middles = (
+    centres = (
         torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
         .unflatten(1, (2, 2))
         .mean(1)
     )
-    x, y = ((middles + 1) * 16).long().clamp(0, 31).T
+    x, y = ((centres + 1) * 16).long().clamp(0, 31).T
     assert saliency_map[0, 0, y, x].mean() > 4 * saliency_map.mean()
 
 
@@ -704,14 +707,14 @@ def test_a_small_thing_weighs_more_than_a_large_one():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_wrong_warp_shrinks_things(task):
-    middles = (
+    centres = (
         torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
         .unflatten(1, (2, 2))
         .mean(1)
     )
     right, wrong = (dataset(task, name).warp for name in ("lzu", "lzu-wrong"))
-    assert magnified_at(right, middles).mean() > 1.2
-    assert magnified_at(wrong, middles).mean() < 0.9
+    assert magnified_at(right, centres).mean() > 1.2
+    assert magnified_at(wrong, centres).mean() < 0.9
 
 
 def test_outlines_of_simple_masks():
@@ -837,27 +840,27 @@ def test_what_is_half_drawn_is_not_taken_for_whole(fresh, monkeypatch):
         patch.setattr(disk, "ProcessPoolExecutor", Ends)
         patch.setattr(disk, "_AT_ONCE", 2)  # else nine are too few for processes
         with pytest.raises(KeyboardInterrupt):
-            streets("choose", 9, size=TINY, quiet=True)
+            streets("val", 9, size=TINY, quiet=True)
         assert list(fresh.iterdir()) == []
         # A process that is killed cannot tidy up.
         patch.setattr(disk.shutil, "rmtree", lambda *args, **more: None)
         with pytest.raises(KeyboardInterrupt):
-            streets("choose", 9, size=TINY, quiet=True)
+            streets("val", 9, size=TINY, quiet=True)
     (left,) = fresh.iterdir()
-    whole = streets("choose", 9, size=TINY, quiet=True)
+    whole = streets("val", 9, size=TINY, quiet=True)
     assert len(whole) == 9
     assert (whole.images.reshape(9, -1).max(axis=1) > 0).all()
     assert len([path for path in fresh.iterdir() if path != left]) == 1
 
 
 def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
-    complete = streets("choose", 2, size=TINY, quiet=True)
+    complete = streets("val", 2, size=TINY, quiet=True)
 
     def never(*args):
         raise AssertionError("the frame before was drawn")
 
     monkeypatch.setattr(disk, "previous_boxes_of", never)
-    without = streets("choose", 2, size=TINY, previous_boxes=False, quiet=True)
+    without = streets("val", 2, size=TINY, previous_boxes=False, quiet=True)
     assert [len(ground_truth.previous_boxes) for ground_truth in without.ground_truth] == [0, 0]
     assert any(len(ground_truth.previous_boxes) for ground_truth in complete.ground_truth)
     assert np.array_equal(without.images, complete.images)
@@ -866,9 +869,9 @@ def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
 
 
 def test_who_comes_second_takes_what_is_there(fresh):
-    first = streets("choose", 1, size=TINY, quiet=True)
+    first = streets("val", 1, size=TINY, quiet=True)
     (folder,) = fresh.iterdir()
-    what = {"split": "choose", "count": 1, "preset": "far", "size": TINY, "seconds": 0.0,
+    what = {"split": "val", "count": 1, "preset": "far", "size": TINY, "seconds": 0.0,
             "before": True}  # fmt: skip
     disk._draw(folder, what, True)  # as if another process had been quicker
     assert list(fresh.iterdir()) == [folder]
@@ -891,10 +894,10 @@ def test_splits_share_no_scene(fresh, monkeypatch):
     assert np.diff(first).min() >= 1_000_000
 
 
-@pytest.mark.parametrize(("split", "count"), [("test", 3), ("train", 0), ("choose", -1)])
+@pytest.mark.parametrize(("split", "count"), [("report", 3), ("train", 0), ("val", -1)])
 def test_errors_say_which_splits_there_are(split, count):
     message = (
-        rf"a split of \['choose', 'report', 'train'\] and a count of at least 1, "
+        rf"a split of \['test', 'train', 'val'\] and a count of at least 1, "
         rf"got '{split}' and {count}"
     )
     with pytest.raises(ValueError, match=message):

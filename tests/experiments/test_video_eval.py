@@ -33,7 +33,7 @@ def kept(tmp_path_factory):
 @cache
 def clips():
     return [
-        streets("report", 2, size=FULL, seconds=FRAME_SECONDS * frame, quiet=True)
+        streets("test", 2, size=FULL, seconds=FRAME_SECONDS * frame, quiet=True)
         for frame in range(3)
     ]
 
@@ -136,7 +136,7 @@ def test_one_film_is_followed_as_among_all():
 
 
 def test_things_are_where_they_moved_to():
-    scenes = streets("report", 2, size=FULL, quiet=True)
+    scenes = streets("test", 2, size=FULL, quiet=True)
     before, now = scenes.ground_truth, video_eval.moved(scenes)
     for ground_truth, boxes in zip(before, now, strict=True):
         assert boxes.shape == ground_truth.previous_boxes.shape
@@ -149,8 +149,8 @@ def test_things_are_where_they_moved_to():
 
 @pytest.mark.slow
 def test_motion_is_that_of_each_identity():
-    scenes = streets("report", 1, size=FULL, quiet=True)
-    seed = video_eval.FIRST_SEED["report"]
+    scenes = streets("test", 1, size=FULL, quiet=True)
+    seed = video_eval.FIRST_SEED["test"]
     last, this = (driving(seed, size=FULL, seconds=seconds) for seconds in (-FRAME_SECONDS, 0.0))
     (now,) = video_eval.moved(scenes)
     compared = 0
@@ -166,7 +166,7 @@ def test_motion_is_that_of_each_identity():
 
 def test_streets_of_another_split_are_refused():
     with pytest.raises(ValueError, match="scene 0 does not match the street of seed"):
-        video_eval.moved(streets("report", 2, size=FULL, quiet=True), split="choose")
+        video_eval.moved(streets("test", 2, size=FULL, quiet=True), split="val")
 
 
 def test_told_boxes_move_by_a_part_and_keep_their_size():

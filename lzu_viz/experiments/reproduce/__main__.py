@@ -3,7 +3,7 @@
 Each run trains and evaluates one small network, and appends one line to `results.jsonl` in the
 output folder. Runs whose results are already in this file are skipped. The default, without
 `--full`, is the short table of each task: a few systems, a quarter of the size, three seeds.
-Without `--full`, `--system` or `--films` detectors are evaluated neither on video clips nor on
+Without `--full`, `--system` or `--clips` detectors are evaluated neither on video clips nor on
 streets of another kind.
 """
 
@@ -25,11 +25,11 @@ from ..training.trained_systems import SYSTEMS, TASKS
 from ..training.trainer import Recipe
 from .results import Run, RunResult, append, load, table
 from .runner import (
+    CLIPS,
     CORE_SEEDS,
-    FILMS,
-    REPORTED,
+    EVALUATION_SCENES,
     SHORT_TABLE_SCALE,
-    TRAINING,
+    TRAINING_SCENES,
     Plan,
     Scenes,
     execute,
@@ -68,17 +68,22 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, metavar="N",
                         help="number of processes (default: one per GPU, or about one per "
                         "core, for at most 8 cores)")  # fmt: skip
-    parser.add_argument("--scenes", type=int, default=TRAINING, help="number of training scenes")
     parser.add_argument(
-        "--reported", type=int, default=REPORTED, help="number of evaluation scenes"
+        "--scenes", type=int, default=TRAINING_SCENES, help="number of training scenes"
     )
-    parser.add_argument("--films", type=int, metavar="N",
+    parser.add_argument(
+        "--evaluation-scenes",
+        type=int,
+        default=EVALUATION_SCENES,
+        help="number of evaluation scenes",
+    )
+    parser.add_argument("--clips", type=int, metavar="N",
                         help="number of video clips that detectors are evaluated on; 0 also "
                         "omits the evaluation on streets of another kind "
-                        f"(default: {FILMS} with --full or --system, else 0)")  # fmt: skip
+                        f"(default: {CLIPS} with --full or --system, else 0)")  # fmt: skip
     parser.add_argument("--steps", type=int, default=Recipe.steps, help="number of training steps")
-    parser.add_argument("--choose", action="store_true",
-                        help="evaluate on the split for selecting settings")  # fmt: skip
+    parser.add_argument("--split", choices=("val", "test"), default="test",
+                        help="streets to evaluate on; settings are selected on val")  # fmt: skip
     parser.add_argument(
         "--table", action="store_true", help="print the stored results and run nothing"
     )
@@ -86,10 +91,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     if unknown := set(options.tasks) - set(TASKS):
         parser.error(f"unknown tasks {sorted(unknown)}: choose from {list(TASKS)}")
     options.tasks = options.tasks or list(TASKS)
-    if options.films is None:
-        options.films = FILMS if options.full or options.system else 0
-    if options.films < 0:
-        parser.error(f"--films must not be negative, got {options.films}")
+    if options.clips is None:
+        options.clips = CLIPS if options.full or options.system else 0
+    if options.clips < 0:
+        parser.error(f"--clips must not be negative, got {options.clips}")
     return options
 
 
@@ -161,15 +166,14 @@ def workers_for(runs: int, device: str) -> int:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    split = "choose" if options.choose else "report"
-    plan = Plan(options.scenes, options.reported, options.films, split)
+    plan = Plan(options.scenes, options.evaluation_scenes, options.clips, options.split)
     return replace(plan, recipe=replace(plan.recipe, steps=options.steps))
 
 
 def _matching_results(file: Path, options: argparse.Namespace) -> list[RunResult]:
     """Return the results of a file with the same settings, regardless of the number of clips."""
     settings = _plan(options).settings
-    del settings["films"]
+    del settings["clips"]
     matching = [
         result
         for result in load(file)
@@ -181,13 +185,13 @@ def _matching_results(file: Path, options: argparse.Namespace) -> list[RunResult
 
 def _missing_runs(file: Path, options: argparse.Namespace) -> list[Run]:
     """Return the requested runs that are missing, or evaluated on fewer clips than requested."""
-    films = {
-        result.run: result.settings.get("films", 0) for result in _matching_results(file, options)
+    clips = {
+        result.run: result.settings.get("clips", 0) for result in _matching_results(file, options)
     }
     return [
         run
         for run in wanted(options)
-        if run not in films or (has_video_eval(run) and films[run] < options.films)
+        if run not in clips or (has_video_eval(run) and clips[run] < options.clips)
     ]
 
 
@@ -196,9 +200,9 @@ def _render_scenes(runs: Sequence[Run], options: argparse.Namespace) -> None:
     for preset in dict.fromkeys(run.preset for run in runs):
         scenes = Scenes(_plan(options), preset)
         preset_runs = [run for run in runs if run.preset == preset]
-        _ = scenes.training, scenes.reported
-        if options.films and any(map(has_video_eval, preset_runs)):
-            _ = scenes.shifted, scenes.films
+        _ = scenes.training, scenes.evaluation
+        if options.clips and any(map(has_video_eval, preset_runs)):
+            _ = scenes.shifted, scenes.clips
         if any(SYSTEMS[run.system].policy.boxes == "detected" for run in preset_runs):
             _ = scenes.before_training
 

@@ -91,6 +91,8 @@ def load(path: Path = RECORDED) -> list[RunResult]:
             break
         try:
             values = json.loads(line)
+            values["settings"] = _migrated(values["settings"])
+            values["metrics"] = _migrated(values["metrics"])
             # JSON has no NaN; undefined metrics are stored as null.
             values["metrics"] = {
                 name: math.nan if value is None else value
@@ -103,6 +105,25 @@ def load(path: Path = RECORDED) -> list[RunResult]:
                 "run the command again"
             ) from error
     return results
+
+
+# Keys and values that version 0.1.0 stored under other names.
+_RENAMED = {
+    "rate": "learning_rate",
+    "scenes": "training_scenes",
+    "reported": "evaluation_scenes",
+    "films": "clips",
+    "film_ap": "clip_ap",
+}
+_RENAMED_SPLITS = {"choose": "val", "report": "test"}
+
+
+def _migrated(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return settings or metrics with the names of this version."""
+    named = {_RENAMED.get(key, key): value for key, value in stored.items()}
+    if named.get("split") in _RENAMED_SPLITS:
+        named["split"] = _RENAMED_SPLITS[named["split"]]
+    return named
 
 
 def _rounded(value: Any) -> Any:

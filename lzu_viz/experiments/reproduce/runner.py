@@ -26,10 +26,10 @@ from .results import Run, RunResult
 with needs("notebooks"):
     from tqdm import tqdm
 
-TRAINING, REPORTED = 1600, 300
+TRAINING_SCENES, EVALUATION_SCENES = 1600, 300
 """Numbers of scenes for training and for evaluation."""
 
-FILMS, FRAMES = 20, 8
+CLIPS, FRAMES = 20, 8
 """Number of clips for the video evaluation, and of their frames, `FRAME_SECONDS` seconds apart."""
 
 SHORT_TABLE_SCALE, CORE_SEEDS = 0.25, 3
@@ -41,18 +41,18 @@ class Plan:
     """Amounts of data and training of a run.
 
     Attributes:
-        scenes: number of training scenes.
-        reported: number of evaluation scenes.
-        films: number of clips for the video evaluation; 0 omits it, and also the evaluation on
+        training_scenes: number of training scenes.
+        evaluation_scenes: number of evaluation scenes.
+        clips: number of clips for the video evaluation; 0 omits it, and also the evaluation on
             streets of another kind.
-        split: "report" for reported results, "choose" to select settings.
+        split: "test" for reported results, "val" to select settings.
         recipe: hyperparameters of the training.
     """
 
-    scenes: int = TRAINING
-    reported: int = REPORTED
-    films: int = FILMS
-    split: str = "report"
+    training_scenes: int = TRAINING_SCENES
+    evaluation_scenes: int = EVALUATION_SCENES
+    clips: int = CLIPS
+    split: str = "test"
     recipe: Recipe = field(default_factory=Recipe)
 
     @property
@@ -77,30 +77,36 @@ class Scenes:
     @cached_property
     def training(self) -> Streets:
         """Training scenes."""
-        return streets("train", self.plan.scenes, self.preset, previous_boxes=False)
+        return streets("train", self.plan.training_scenes, self.preset, previous_boxes=False)
 
     @cached_property
     def before_training(self) -> Streets:
         """The frames before those of the training scenes."""
         return streets(
-            "train", self.plan.scenes, self.preset, seconds=-FRAME_SECONDS, previous_boxes=False
+            "train",
+            self.plan.training_scenes,
+            self.preset,
+            seconds=-FRAME_SECONDS,
+            previous_boxes=False,
         )
 
     @cached_property
-    def reported(self) -> Streets:
+    def evaluation(self) -> Streets:
         """Evaluation scenes."""
-        return streets(self.plan.split, self.plan.reported, self.preset)
+        return streets(self.plan.split, self.plan.evaluation_scenes, self.preset)
 
     @cached_property
     def shifted(self) -> Streets:
         """Evaluation scenes of another kind of streets, for distribution shift."""
-        return streets(self.plan.split, self.plan.reported, "shifted", previous_boxes=False)
+        return streets(
+            self.plan.split, self.plan.evaluation_scenes, "shifted", previous_boxes=False
+        )
 
     @cached_property
-    def films(self) -> list[Streets]:
+    def clips(self) -> list[Streets]:
         """Clips: for each time, the frame of every clip."""
         return [
-            streets(self.plan.split, self.plan.films, self.preset, seconds=FRAME_SECONDS * frame)
+            streets(self.plan.split, self.plan.clips, self.preset, seconds=FRAME_SECONDS * frame)
             for frame in range(FRAMES)
         ]
 
@@ -252,12 +258,12 @@ def evaluate_run(
     """
     dataset = _dataset_like(
         trained_on,
-        scenes.reported,
-        [scene.previous_boxes for scene in scenes.reported.ground_truth],
+        scenes.evaluation,
+        [scene.previous_boxes for scene in scenes.evaluation.ground_truth],
     )
     metrics = evaluate_network(network, dataset)
-    if scenes.plan.films and has_video_eval(run) and isinstance(network, Detector):
-        metrics["film_ap"] = evaluate_clips(network, trained_on, scenes)
+    if scenes.plan.clips and has_video_eval(run) and isinstance(network, Detector):
+        metrics["clip_ap"] = evaluate_clips(network, trained_on, scenes)
         if dataset.policy.is_static:
             shifted = _dataset_like(trained_on, scenes.shifted)
             metrics["shifted_ap"] = evaluate_network(network, shifted)["ap"]
@@ -267,9 +273,9 @@ def evaluate_run(
 def evaluate_clips(network: Detector, trained_on: WarpedDataset, scenes: Scenes) -> float:
     """Return average precision on clips, with saliency from detections in the previous frame."""
     results = follow_clips(
-        network, trained_on.system, scenes.films, trained_on.size, trained_on.mean_saliency
+        network, trained_on.system, scenes.clips, trained_on.size, trained_on.mean_saliency
     )
-    return precision_on(scenes.films, list(results))
+    return precision_on(scenes.clips, list(results))
 
 
 def _dataset_like(

@@ -61,8 +61,8 @@ def fixed_saliency(ground_truth: Sequence[GroundTruth], sigma: float = SIGMA) ->
         `1 1 h w`, symmetric under horizontal flips.
     """
     boxes = torch.cat([each.boxes for each in ground_truth])
-    middles = box_centres(boxes)
-    both = torch.cat([middles, middles * torch.tensor([-1.0, 1.0])])
+    centres = box_centres(boxes)
+    both = torch.cat([centres, centres * torch.tensor([-1.0, 1.0])])
     weight = 1 / (boxes[:, 3] - boxes[:, 1]).repeat(2)
     saliency_map = saliency.gaussian(both[None], sigma=sigma, weight=weight[None], size=NODES)
     # Restore the symmetry lost to rounding: a mirrored image must get the mirrored warp.

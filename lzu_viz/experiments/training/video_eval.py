@@ -125,7 +125,7 @@ def boxes_at(seed: int, preset: str, size: Size, seconds: float) -> Tensor:
     return boxes.where(boxes.isfinite(), torch.nan).clamp(-1, 1)
 
 
-def moved(streets: Streets, split: str = "report", preset: str = "far") -> list[Tensor]:
+def moved(streets: Streets, split: str = "test", preset: str = "far") -> list[Tensor]:
     """Return the current boxes of the objects in the previous frame: `m 4` for each scene.
 
     An object that is now behind the camera keeps its previous box.
@@ -195,8 +195,8 @@ def scale_boxes(boxes: Tensor, times: float) -> Tensor:
         >>> scale_boxes(torch.tensor([[0.0, 0, 0.2, 0.4]]), 2.0)
         tensor([[-0.1000, -0.2000,  0.3000,  0.6000]])
     """
-    middles = box_centres(boxes).repeat(1, 2)
-    return (middles + times * (boxes - middles)).clamp(-1, 1)
+    centres = box_centres(boxes).repeat(1, 2)
+    return (centres + times * (boxes - centres)).clamp(-1, 1)
 
 
 def paces(streets: Streets, now: Sequence[Tensor]) -> Tensor:
