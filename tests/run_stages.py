@@ -20,6 +20,7 @@ PYTHON = sys.executable
 OXLINT = str(Path(PYTHON).with_name("oxlint"))
 PYTEST = (PYTHON, "-m", "pytest")
 PARALLEL = ("-n", "2", "--dist", "loadfile")
+SLOWEST = "--durations=15"
 
 
 class Stage(NamedTuple):
@@ -74,8 +75,8 @@ STAGES = {
     ),
     "test": (
         *STATIC,
-        Stage("pytest", (*PYTEST, "-m", "not browser", *PARALLEL)),
-        Stage("browser tests", (*PYTEST, "-m", "browser")),
+        Stage("pytest", (*PYTEST, "-m", "not browser", *PARALLEL, SLOWEST)),
+        Stage("browser tests", (*PYTEST, "-m", "browser", SLOWEST)),
         Stage("notebooks", (*PYTEST, "--nbval-lax", *PARALLEL, "notebooks")),
     ),
 }

@@ -474,7 +474,8 @@ def test_the_command_prints_the_stored_results(capsys: pytest.CaptureFixture[str
         if stored.run == Run("detection", "lzu-wrong", 0.25, 0)
     )
     printed = capsys.readouterr().out
-    assert "lzu-wrong" in printed and f"{ap:.3f}" in printed
+    assert "lzu-wrong" in printed
+    assert f"{ap:.3f}" in printed
 
 
 def test_results_of_the_first_version_are_read_under_todays_names(tmp_path: Path) -> None:
