@@ -26,7 +26,7 @@ NEAR = (0.4, 0.9)
 SHIFTS = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Offsets of the saliency from the person, in frame widths."""
 
-WRONG_BOX = (-0.9, -0.7, 0.2, 0.0)
+OTHER_STREET = (-0.9, -0.7, 0.2, 0.0)
 """Range of box centres in shifted scenes: `pretrained_segmenter.STREET` flipped on both axes."""
 
 SETTINGS: dict[str, Any] = {
@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "far": FAR,
     "near": NEAR,
     "shifts": SHIFTS,
-    "elsewhere": WRONG_BOX,
+    "elsewhere": OTHER_STREET,
 }
 
 
@@ -57,7 +57,7 @@ def cases(seed: int) -> dict[str, tuple[Scene, dict[str, Warp]]]:
     far = controlled(seed, heights=FAR)
     pair = controlled(seed, persons=2, heights=FAR)
     street = controlled(seed, heights=FAR, within=pretrained_segmenter.STREET)
-    elsewhere = controlled(seed, heights=FAR, within=WRONG_BOX)
+    elsewhere = controlled(seed, heights=FAR, within=OTHER_STREET)
     near = controlled(seed, heights=NEAR)
     fixed = Warp.from_saliency(
         pretrained_segmenter.mix_uniform(pretrained_segmenter.fixed_saliency())

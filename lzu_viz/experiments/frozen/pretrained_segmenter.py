@@ -26,7 +26,7 @@ HEIGHTS = (0.04, 0.6)
 STREET = (-0.2, 0.0, 0.9, 0.7)
 """Range of the centres of the persons: left, top, right, bottom in [-1, 1]."""
 
-TRAINING_SCENES = range(20_000, 20_100)
+FIXED_SALIENCY_SEEDS = range(20_000, 20_100)
 """Seeds of the scenes that the fixed saliency is computed from; none of them is evaluated."""
 
 UNIFORM_WEIGHT = 0.25
@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
     "side": SIDE,
     "heights": HEIGHTS,
     "within": STREET,
-    "fixed from": [TRAINING_SCENES.start, TRAINING_SCENES.stop],
+    "fixed from": [FIXED_SALIENCY_SEEDS.start, FIXED_SALIENCY_SEEDS.stop],
 }
 
 
@@ -91,8 +91,8 @@ def mix_uniform(saliency_map: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def fixed_saliency() -> Tensor:
-    """Return the density of persons in the scenes `TRAINING_SCENES`, as saliency `1 1 h w`."""
-    boxes = torch.cat([scene_of(seed).boxes for seed in TRAINING_SCENES])
+    """Return the density of persons in the scenes `FIXED_SALIENCY_SEEDS`, as saliency `1 1 h w`."""
+    boxes = torch.cat([scene_of(seed).boxes for seed in FIXED_SALIENCY_SEEDS])
     return saliency.from_boxes_scale_free(
         boxes, amplitude=1.0, relative_sigma=inference.RELATIVE_SIGMA
     )
