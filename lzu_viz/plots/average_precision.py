@@ -44,9 +44,8 @@ def show_boxes(
         The rectangles of the detections.
     """
     show_image(ax, image, title)
-    draw_boxes(
-        ax, ground_truth, GROUND_TRUTH, width=4
-    )  # wider, to be visible around a matching box
+    # Wider, to be visible around a matching box.
+    draw_boxes(ax, ground_truth, GROUND_TRUTH, width=4)
     return draw_boxes(ax, detections, PREDICTION)
 
 

@@ -6,6 +6,7 @@ The page draws the warp itself; the kernel computes what needs a network.
 import base64
 import os
 import time
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,7 +25,7 @@ from ..plots.panels import Picture
 from .front import STYLE, module_source
 from .protocol import ground_truth_to_page, lines, result_to_page
 from .result import Result, explore
-from .state import Box, State, controls, lists
+from .state import RENAMED, Box, State, controls, lists
 from .views import DEFAULT_VIEWS, VIEWS, still
 
 MAX_PIXELS = 2e6
@@ -213,11 +214,26 @@ def _controls_to_page(names: Sequence[str] | None) -> list[dict[str, Any]]:
     """Return all controls in the page's format; those of the named fields, or all, are shown."""
     all_controls = [(control.name.split(".")[0], control) for control in controls()]
     if names is not None:
+        if not isinstance(names, str):
+            names = [_renamed(name) for name in names]
         _check_names("controls", names, [field for field, _ in all_controls], minimum=0)
     return [
         {**control._asdict(), "shown": names is None or field in names}
         for field, control in all_controls
     ]
+
+
+def _renamed(name: str) -> str:
+    """Return the name of a field, with a warning if it is an old one."""
+    if name not in RENAMED:
+        return name
+    warnings.warn(
+        f"the control {name!r} is now called {RENAMED[name]!r}; "
+        f"{name!r} will be removed in the next version",
+        DeprecationWarning,
+        stacklevel=4,
+    )
+    return RENAMED[name]
 
 
 def _check_names(

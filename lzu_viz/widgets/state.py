@@ -476,6 +476,7 @@ class State(_Checked):
         ),
     )
 
+    # Old names; see RENAMED.
     kind = renamed_attribute("kind", "saliency_kind")
     spread = renamed_attribute("spread", "relative_sigma")
     hand = renamed_attribute("hand", "drag_target")
@@ -544,10 +545,10 @@ class State(_Checked):
         return cls(**values)
 
 
-# The old keywords of the fields go on working for one version.
-State.__init__ = renamed_arguments(  # type: ignore[method-assign]
-    kind="saliency_kind", spread="relative_sigma", hand="drag_target"
-)(State.__init__)
+RENAMED = {"kind": "saliency_kind", "spread": "relative_sigma", "hand": "drag_target"}
+"""Old names of fields, which go on working for one version."""
+
+State.__init__ = renamed_arguments(**RENAMED)(State.__init__)  # type: ignore[method-assign]
 
 
 def lists() -> dict[str, tuple[type, int, int]]:

@@ -317,6 +317,9 @@ def test_controls_are_those_that_are_chosen(scene: Scene) -> None:
     assert shown == ["boxes.x", "boxes.y", "boxes.width", "boxes.height", "strength"]
     assert len(explorer._controls) == len(CONTROLS)  # gestures need the ranges of all
     assert not any(control["shown"] for control in Explorer(scene, controls=())._controls)
+    with pytest.warns(DeprecationWarning, match="the control 'kind' is now called"):
+        renamed = Explorer(scene, controls=("kind", "strength"))._controls
+    assert renamed == Explorer(scene, controls=("saliency_kind", "strength"))._controls
     with pytest.raises(ValueError, match="controls must be a sequence of at least 0"):
         Explorer(scene, controls=("zoominess",))
 
