@@ -6,10 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, ViewportSize, expect
 
 from lzu_viz.bench.browser.lab import Lab, LabServer, at_rest, wait_until
 
+VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
+SHARED_NOTEBOOK = "shared-explorer.ipynb"
+"""Its kernel is not shut down after each test: several tests of a file use the same page."""
 STALE = re.compile("lzu-stale")
 Place = tuple[float, float]
 Scope = Page | Locator | FrameLocator
@@ -25,10 +28,15 @@ def write_notebook(path: Path, *cells: str) -> None:
     nbformat.write(notebook, path)
 
 
-def open_cells(lab: Lab, server: LabServer, *cells: str) -> None:
+def open_cells(lab: Lab, server: LabServer, *cells: str, name: str = "explorer.ipynb") -> None:
     """Run cells in a new notebook, and wait until the first explorer shows its prediction."""
-    write_notebook(server.root / "explorer.ipynb", *cells)
-    lab.open("explorer.ipynb")
+    write_notebook(server.root / name, *cells)
+    lab.open(name)
+    run_cells(lab)
+
+
+def run_cells(lab: Lab) -> None:
+    """Run all cells again, and wait until the first explorer shows its prediction."""
     lab.run_all()
     expect(numbers(lab.page).first).to_contain_text("Peak magnification")
     settled(lab.page)

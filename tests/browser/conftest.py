@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from browser_helpers import SHARED_NOTEBOOK, VIEWPORT
 from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
 from requirements import needed
 
@@ -73,12 +74,12 @@ def lab(
     request: pytest.FixtureRequest,
 ) -> Iterator[Lab]:
     """Yield a new page of 1400 x 1000 pixels, with a new kernel."""
-    with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
+    with browser.new_context(viewport=VIEWPORT) as context:
         lab = Lab(context.new_page(), lab_server)
         yield lab
         if screenshots:
             lab.screenshot(screenshots / f"{request.node.name}-end.png")
-    lab_server.shut_down_kernels()
+    lab_server.shut_down_kernels(keep=[SHARED_NOTEBOOK])
 
 
 @pytest.fixture(scope="session")

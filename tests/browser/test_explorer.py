@@ -15,7 +15,9 @@ from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 
 from browser_helpers import (
+    SHARED_NOTEBOOK,
     STALE,
+    VIEWPORT,
     Place,
     answered,
     at_rest,
@@ -31,6 +33,7 @@ from browser_helpers import (
     numbers,
     on_screen,
     open_cells,
+    run_cells,
     settled,
     view,
     wait_until,
@@ -65,11 +68,28 @@ REDNESS = """canvas => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def explorer_page(browser: Browser, lab_server: LabServer) -> Iterator[Lab]:
+    """Yield a page with one explorer."""
+    with browser.new_context(viewport=VIEWPORT) as context:
+        lab = Lab(context.new_page(), lab_server)
+        open_cells(lab, lab_server, SCENE + "explorer", name=SHARED_NOTEBOOK)
+        yield lab
+    lab_server.shut_down_kernels()
+
+
 @pytest.fixture
-def shown(lab: Lab, lab_server: LabServer) -> Lab:
-    """Return a page with one explorer."""
-    open_cells(lab, lab_server, SCENE + "explorer")
-    return lab
+def shown(explorer_page: Lab) -> Lab:
+    """Return the page with one explorer, which is new: its cell is run again.
+
+    Starting JupyterLab and a kernel for each test would take much longer than the tests.
+    """
+    page = explorer_page.page
+    explorer_page.errors.clear()
+    page.mouse.up()
+    page.set_viewport_size(VIEWPORT)
+    run_cells(explorer_page)
+    return explorer_page
 
 
 def photograph(lab: Lab, screenshots: Path | None, name: str) -> None:
@@ -294,7 +314,7 @@ def test_touch(browser: Browser, lab_server: LabServer) -> None:
         expect_near(page, fovea_x=0, fovea_y=0.2)
         settled(page)
         assert complaints(lab) == []
-    lab_server.shut_down_kernels()
+    lab_server.shut_down_kernels(keep=[SHARED_NOTEBOOK])
 
 
 def touch(fingers: CDPSession, steps: list[list[Place]]) -> None:
@@ -461,9 +481,10 @@ CUT = """() => [...document.querySelectorAll('.lzu-label, .lzu output, .lzu butt
     .map(e => e.textContent)"""
 
 
-def test_dark_theme(shown: Lab, screenshots: Path | None) -> None:
+def test_dark_theme(lab: Lab, lab_server: LabServer, screenshots: Path | None) -> None:
     """All text has a contrast of at least 4.5 to 1 (WCAG), in the light and in the dark theme."""
-    page = shown.page
+    open_cells(lab, lab_server, SCENE + "explorer")
+    page = lab.page
     page.locator(".lzu-help summary").click()
     at_rest(view(page, "source"))
     expect_contrast(page)
@@ -473,7 +494,7 @@ def test_dark_theme(shown: Lab, screenshots: Path | None) -> None:
     entries.get_by_text("JupyterLab Dark", exact=True).click()
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
     at_rest(view(page, "source"))
-    photograph(shown, screenshots, "dark")
+    photograph(lab, screenshots, "dark")
     expect_contrast(page)
     drag(page, view(page, "source"), ON_HER, (0.0, 0.0))
     expect_near(page, fovea_x=0, fovea_y=0)
@@ -590,21 +611,22 @@ def test_six_explorers_on_one_page(lab: Lab, lab_server: LabServer) -> None:
     assert complaints(lab) == []
 
 
-def test_kernel_restarted_in_mid_drag(shown: Lab, lab_server: LabServer) -> None:
+def test_kernel_restarted_in_mid_drag(lab: Lab, lab_server: LabServer) -> None:
     """The picture still follows the pointer; only the kernel's results are missing."""
-    page = shown.page
+    open_cells(lab, lab_server, SCENE + "explorer")
+    page = lab.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
     with held(page, source, ON_HER, (0.0, 0.2)):
-        lab_server.restart_kernels()
+        lab_server.restart_kernel("explorer.ipynb")
         box = at_rest(source)
-        with changing(shown, zoomed):
+        with changing(lab, zoomed):
             page.mouse.move(*on_screen(box, (-0.5, 0.0)), steps=8)
     expect_near(page, fovea_x=-0.5, fovea_y=0)
-    with changing(shown, zoomed):
+    with changing(lab, zoomed):
         drag(page, source, (-0.5, 0.0), (0.5, 0.5))
     expect_near(page, fovea_x=0.5, fovea_y=0.5)
     expect(numbers(page)).to_have_class(STALE)
-    shown.run_all()  # a new run restores the explorer
+    lab.run_all()  # a new run restores the explorer
     settled(page)
     expect_value(page, fovea_x="0.2", fovea_y="0.4")
 

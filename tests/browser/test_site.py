@@ -9,11 +9,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
-from browser_helpers import control, drag, drawn, view, wait_until
+from browser_helpers import VIEWPORT, control, drag, drawn, view, wait_until
 from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.site import __main__ as site
 from lzu_viz.site import show, source
 from lzu_viz.widgets import State
+
+# Not all need a browser, but all read one site, which takes a minute to build.
+pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 FORMULA = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
@@ -64,7 +67,6 @@ class Links(HTMLParser):
             self.loaded.append(attributes.get("href") or "")
 
 
-@pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
     pages = list(built.rglob("*.html"))
     assert len(pages) > 30
@@ -78,7 +80,6 @@ def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
                 assert (page.parent / address.split("?")[0]).is_file(), (page, address)
 
 
-@pytest.mark.slow
 def test_the_explorer_stands_in_the_page(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count('class="lzu-explorer"') == 1
@@ -90,9 +91,8 @@ def test_the_explorer_stands_in_the_page(built: Path) -> None:
 PIXELS = "canvas => canvas.toDataURL()"
 
 
-@pytest.mark.browser
 def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -> None:
-    with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
+    with browser.new_context(viewport=VIEWPORT) as context:
         page = context.new_page()
         page.set_default_timeout(ACTION_MS)
         page.goto((built / "notebooks/00_page.html").as_uri())
@@ -111,7 +111,6 @@ def test_a_page_links_the_glossary(built: Path) -> None:
     assert (built / "notebooks/GLOSSARY.html").is_file()
 
 
-@pytest.mark.slow
 def test_formulas_are_drawn_by_the_browser(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count("<math") == 2

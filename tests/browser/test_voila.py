@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from browser_helpers import changing, drag, expect_near, numbers, settled, view, write_notebook
+from browser_helpers import (
+    VIEWPORT,
+    changing,
+    drag,
+    expect_near,
+    numbers,
+    settled,
+    view,
+    write_notebook,
+)
 from lzu_viz.bench.browser.lab import RUN_MS, Lab, Server
 
 pytestmark = pytest.mark.browser
@@ -56,7 +65,7 @@ def respond_with_nothing(route: Route) -> None:
 def test_the_explorer_in_an_app(
     voila: VoilaServer, browser: Browser, screenshots: Path | None
 ) -> None:
-    with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
+    with browser.new_context(viewport=VIEWPORT) as context:
         context.route(lambda url: not url.startswith(voila.url), respond_with_nothing)
         app = Lab(context.new_page(), voila)
         page = app.page

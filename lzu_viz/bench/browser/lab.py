@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.error import HTTPError
@@ -259,15 +259,21 @@ class LabServer(Server):
         if original.is_file():
             shutil.copyfile(original, self.root / notebook)
 
-    def shut_down_kernels(self) -> None:
-        """End all sessions, so that the next notebook starts with a new kernel."""
-        for session in json.loads(self._ask("GET", "/api/sessions")):
-            self._ask("DELETE", f"/api/sessions/{session['id']}")
+    def shut_down_kernels(self, keep: Collection[str] = ()) -> None:
+        """End all sessions, so that the next notebook starts with a new kernel.
 
-    def restart_kernels(self) -> None:
-        """Restart all kernels."""
+        Args:
+            keep: paths of notebooks whose kernels go on.
+        """
         for session in json.loads(self._ask("GET", "/api/sessions")):
-            self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
+            if session["path"] not in keep:
+                self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def restart_kernel(self, notebook: str) -> None:
+        """Restart the kernel of a notebook, a path in the folder."""
+        for session in json.loads(self._ask("GET", "/api/sessions")):
+            if session["path"] == notebook:
+                self._ask("POST", f"/api/kernels/{session['kernel']['id']}/restart")
 
 
 class Lab:
