@@ -32,7 +32,8 @@ TABLE = HERE / "table.jsonl"
 TARGETS = {"pytest": 0.95, "notebooks": 0.70}
 
 LONGEST = 900
-"""Timeout of a run in seconds; a run that exceeds it counts as failed."""
+"""Timeout of a command in seconds with a fault; a run that exceeds it counts as failed."""
+LONGEST_WITHOUT_FAULT = 3600
 
 LEFT_OUT = (
     "tests/browser",
@@ -161,11 +162,25 @@ def recorded(path: Path = TABLE) -> dict[tuple[str, str], dict[str, str]]:
 # --- running --------------------------------------------------------------------------------------
 
 
-def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
-    """Yield the commands of a run; for a planted fault, the likeliest tests come first."""
+def commands(copy: Path, fault: Fault | None, by: str, detected_by: str) -> Iterator[list[str]]:
+    """Yield the commands of a run; for a planted fault, the likeliest tests come first.
+
+    Args:
+        copy: copy of the project.
+        fault: the planted fault, or None.
+        by: kind of run.
+        detected_by: the test that detected the fault in an earlier run, or an empty string.
+    """
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
+    nbval = ["--nbval-lax"] if by == "notebooks" else []
+    earlier = detected_by.split("::")[0]
+    if earlier and (copy / earlier).is_file():
+        yield [*pytest, *nbval, earlier]
     if by == "notebooks":
-        yield [*pytest, "--nbval-lax", *likeliest(copy, fault.stem if fault else "")]
+        # One command for each: the timeout is that of one notebook.
+        for notebook in likeliest(copy, fault.stem if fault else ""):
+            if notebook != earlier:
+                yield [*pytest, *nbval, notebook]
         return
     left_out = [f"--ignore={name}" for name in LEFT_OUT]
     left_out += [f"--deselect={name}" for name in BOOKKEEPING]
@@ -189,8 +204,9 @@ def likeliest(copy: Path, module: str) -> list[str]:
     return [str(path.relative_to(copy)) for path in sorted(paths, key=mentions, reverse=True)]
 
 
-def run_on(copy: Path, fault: Fault | None, by: str) -> str:
+def run_on(copy: Path, fault: Fault | None, by: str, detected_by: str = "") -> str:
     """Run the commands until a test fails; return its name, or an empty string."""
+    timeout = LONGEST if fault else LONGEST_WITHOUT_FAULT
     environment = {
         **os.environ,
         "PYTHONPATH": str(copy),
@@ -198,7 +214,7 @@ def run_on(copy: Path, fault: Fault | None, by: str) -> str:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environment.pop("CI", None)
-    for command in commands(copy, fault, by):
+    for command in commands(copy, fault, by, detected_by):
         try:
             run = subprocess.run(
                 command,
@@ -206,11 +222,11 @@ def run_on(copy: Path, fault: Fault | None, by: str) -> str:
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=LONGEST,
+                timeout=timeout,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"timeout after {LONGEST} s"
+            return f"timeout after {timeout} s"
         if failed := re.search(r"^(?:FAILED|ERROR) (\S+::Cell \d+|\S+)", run.stdout, re.MULTILINE):
             return failed[1]
         if run.returncode:
@@ -286,6 +302,8 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
                 local.copy = copied(Path(tempfile.mkdtemp(dir=folder)))
             return local.copy
 
+        earlier = recorded()
+
         def run_one(fault: Fault | None, by: str) -> None:
             nonlocal done
             copy = of_this_thread()
@@ -297,7 +315,8 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
             original = path.read_text(encoding="utf-8")
             try:
                 path.write_text(fault.planted_in(original), encoding="utf-8")
-                detected_by = run_on(copy, fault, by)
+                line = earlier.get((fault.name, by), {"seen": ""})
+                detected_by = run_on(copy, fault, by, line["seen"])
             finally:
                 path.write_text(original, encoding="utf-8")
             key = tree.key(fault, by, detected_by)
