@@ -44,8 +44,8 @@ LEFT_OUT = (
     "tests/bench/test_run_notebooks.py",
 )
 BOOKKEEPING = (
-    "tests/experiments/test_frozen.py::test_the_kept_figures_were_made_by_this_code",
-    "tests/experiments/test_frozen.py::test_settings_and_scenes_are_those_kept",
+    "tests/experiments/test_frozen.py::test_stored_results_have_the_hash_of_the_current_code",
+    "tests/experiments/test_frozen.py::test_stored_settings_and_scenes_match_the_module",
 )
 
 
