@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 TABLE = HERE / "table.jsonl"
 TARGETS = {"pytest": 0.95, "notebooks": 0.70}
 
-LONGEST = 900
+TIMEOUT = 900
 """Timeout of a run in seconds; a run that exceeds it counts as failed."""
 
 LEFT_OUT = (
@@ -58,7 +58,7 @@ class Fault(NamedTuple):
     after: str
 
     @property
-    def room(self) -> str:
+    def subpackage(self) -> str:
         """Top-level folder of the file in the package."""
         return self.file.split("/")[0]
 
@@ -171,8 +171,8 @@ def commands(copy: Path, fault: Fault | None, by: str) -> Iterator[list[str]]:
     left_out += [f"--deselect={name}" for name in BOOKKEEPING]
     if fault:
         # Most faults are detected by doctests and tests of the module and of its folder.
-        room = f"tests/{fault.room}"
-        nearby = [f"lzu_viz/{fault.file}", f"{room}/test_{fault.stem}.py", room]
+        folder = f"tests/{fault.subpackage}"
+        nearby = [f"lzu_viz/{fault.file}", f"{folder}/test_{fault.stem}.py", folder]
         yield [*pytest, *(name for name in dict.fromkeys(nearby) if (copy / name).exists())]
     yield [*pytest, *left_out, "tests", "lzu_viz"]
 
@@ -206,15 +206,15 @@ def run_on(copy: Path, fault: Fault | None, by: str) -> str:
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=LONGEST,
+                timeout=TIMEOUT,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"timeout after {LONGEST} s"
+            return f"timeout after {TIMEOUT} s"
         if failed := re.search(r"^(?:FAILED|ERROR) (\S+::Cell \d+|\S+)", run.stdout, re.MULTILINE):
             return failed[1]
         if run.returncode:
-            # The run itself failed, so that it says nothing about the fault.
+            # The run itself failed, so that it is no result for the fault.
             raise RuntimeError(
                 f"{' '.join(command)} failed with exit status {run.returncode}: "
                 f"{run.stdout[-2000:]}"
