@@ -238,12 +238,12 @@ def test_size_of_returns_the_size_before_reduction(tmp_path):
 
 
 def test_size_of_does_not_decode_files(monkeypatch):
-    def refuse(image):
+    def raise_error(image):
         raise AssertionError(f"{image.format} was decoded")
 
     kinds = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", *AVIF)
     files = {kind: encoded(Image.new("RGB", (80, 60)), kind) for kind in kinds}
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", refuse)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", raise_error)
     for data in files.values():
         assert images.size_of(data) == (60, 80)
 

@@ -281,7 +281,7 @@ def test_detections_match_nearest_free_object_in_order_of_score() -> None:
 def test_object_at_the_threshold_distance_does_not_match() -> None:
     result = evaluate(predicted(box(x=0), box(x=0)), ground_truth(box(x=0), box(x=2)))
     half = (39 * 0.9 + 0.4) / 90 / 0.9
-    assert result.ap == pytest.approx((3 * half + 1) / 4)  # both are found at 4 m only
+    assert result.ap == pytest.approx((3 * half + 1) / 4)  # both match at 4 m only
 
 
 def test_errors_of_equal_scores_are_averaged() -> None:

@@ -391,7 +391,7 @@ def test_fold_keeps_the_last_result_and_changes_the_state(
     assert explorer.state == FOLDED
     assert "folded" in explorer._result["error"]
     assert explorer._result["zoom"] == before["zoom"]
-    assert explorer._result["state"] == before["state"]  # tells the page that it is stale
+    assert explorer._result["state"] == before["state"]  # the page marks it as stale
     assert explorer.result is result
     assert explorer.still().width > 500
     explorer.state = replace(FOLDED, nodes=())
