@@ -39,7 +39,7 @@ def run_cells(lab: Lab) -> None:
     """Run all cells again, and wait until the first explorer shows its prediction."""
     lab.run_all()
     expect(numbers(lab.page).first).to_contain_text("Peak magnification")
-    settled(lab.page)
+    wait_until_settled(lab.page)
 
 
 def view(page: Scope, name: str) -> Locator:
@@ -68,7 +68,7 @@ DRAWN = """roots => roots.length > 0 && roots.every((root) => {
 # Whether, in addition, the last result of the kernel belongs to this change.
 SETTLED = f"""roots => ({DRAWN})(roots)
     && roots.every((root) => !root.querySelector(".lzu-numbers.lzu-stale"))"""
-# Whether, in addition, the kernel has answered every message, even if only by an error.
+# Whether, in addition, the kernel has answered every message, if only by an error.
 ANSWERED = f"""roots => ({DRAWN})(roots)
     && roots.every((root) => root.querySelector(".lzu-numbers").ariaBusy === "false")"""
 
@@ -78,29 +78,29 @@ def _wait_for(page: Scope, condition: str, failure: str) -> None:
     wait_until(lambda: bool(roots.evaluate_all(condition)), failure)
 
 
-def drawn(page: Scope) -> None:
+def wait_until_drawn(page: Scope) -> None:
     """Wait until the last change is drawn, in every view of every explorer."""
     _wait_for(page, DRAWN, "a change was not drawn")
 
 
-def settled(page: Scope) -> None:
+def wait_until_settled(page: Scope) -> None:
     """Wait until the last change is drawn and the kernel has answered it, in every explorer."""
     _wait_for(page, SETTLED, "a change was not drawn and answered")
 
 
-def answered(page: Scope) -> None:
-    """Wait until the kernel has answered or refused the last change, in every explorer."""
+def wait_until_answered(page: Scope) -> None:
+    """Wait until the kernel has sent a result or an error, in every explorer."""
     _wait_for(page, ANSWERED, "a change was neither answered nor refused")
 
 
 @contextmanager
 def changing(lab: Lab, picture: Locator) -> Iterator[str]:
-    """Expect that the block changes a picture: wait until it is drawn before, and changes after.
+    """Wait until a picture is drawn before the block, and until it has changed after the block.
 
     Yields:
         The hash of the picture before.
     """
-    drawn(lab.page)
+    wait_until_drawn(lab.page)
     before = lab.picture_hash(picture)
     yield before
     lab.wait_for_change(picture, before)
@@ -113,7 +113,9 @@ def on_screen(box: dict[str, float], point: Place) -> Place:
 
 
 @contextmanager
-def held(page: Page, canvas: Locator, start: Place, end: Place, steps: int = 8) -> Iterator[None]:
+def dragging(
+    page: Page, canvas: Locator, start: Place, end: Place, steps: int = 8
+) -> Iterator[None]:
     """Drag from point to point of a canvas, and release the button at the end of the block."""
     box = at_rest(canvas)
     page.mouse.move(*on_screen(box, start))
@@ -124,7 +126,7 @@ def held(page: Page, canvas: Locator, start: Place, end: Place, steps: int = 8) 
 
 
 def drag(page: Page, canvas: Locator, start: Place, end: Place) -> None:
-    with held(page, canvas, start, end):
+    with dragging(page, canvas, start, end):
         pass
 
 
@@ -148,6 +150,6 @@ def _expect_near(slider: Locator, value: float, slack: float) -> None:
     )
 
 
-def complaints(lab: Lab) -> list[str]:
+def all_errors(lab: Lab) -> list[str]:
     """Return all errors so far, in cells and in the page."""
     return [*map(str, lab.cell_errors()), *lab.errors]

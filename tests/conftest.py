@@ -20,7 +20,7 @@ def _seed() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_figure_stays_open() -> Iterator[None]:
+def _close_figures() -> Iterator[None]:
     """Close all figures after each test; Matplotlib warns if there are more than 20."""
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):

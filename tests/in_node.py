@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from requirements import needed
+from requirements import require_program
 
 FRONT = Path(__file__).parents[1] / "lzu_viz" / "widgets" / "front"
 DRIVERS = Path(__file__).parent / "front"
@@ -12,7 +12,9 @@ DRIVERS = Path(__file__).parent / "front"
 
 def find_node() -> str:
     """Return the path of Node; skip the test if it is missing, but fail in CI."""
-    return needed(shutil.which("node"), "no node on PATH: the page's JavaScript cannot be tested")
+    return require_program(
+        shutil.which("node"), "no node on PATH: the page's JavaScript cannot be tested"
+    )
 
 
 def copy_front(folder: Path) -> None:

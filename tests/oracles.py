@@ -42,15 +42,15 @@ def invert_point(grid: Array, target: Array) -> Array | None:
     """Return the point that a control grid maps to `target`, by dividing pieces into quarters.
 
     A bilinear patch lies in the convex hull of its corners. Patches whose bounding box does not
-    hold the target are thrown away, the others are cut in four, until they are smaller than
-    rounding. No algebra.
+    contain the target are discarded and the others divided into four, until they are smaller than
+    rounding errors.
     """
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
     patches = [
         (column / columns * 2 - 1, row / rows * 2 - 1, 2 / columns, 2 / rows)
         for row in range(rows)
         for column in range(columns)
-        if _may_hold(grid[row : row + 2, column : column + 2].reshape(4, 2), target)
+        if _may_contain(grid[row : row + 2, column : column + 2].reshape(4, 2), target)
     ]
     for _ in range(40):
         patches = [
@@ -62,13 +62,13 @@ def invert_point(grid: Array, target: Array) -> Array | None:
                 (x, y + height / 2, width / 2, height / 2),
                 (x + width / 2, y + height / 2, width / 2, height / 2),
             )
-            if _may_hold(_corners(grid, *quarter), target)
+            if _may_contain(_corners(grid, *quarter), target)
         ]
     centres = [np.array([x + width / 2, y + height / 2]) for x, y, width, height in patches]
     return np.mean(centres, axis=0) if centres else None
 
 
-def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
+def pieces_containing(grid: Array, target: Array) -> list[tuple[int, int]]:
     """Return (row, column) of all pieces whose straight edges enclose or touch `target`."""
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
     pieces = []
@@ -88,7 +88,7 @@ def holds(grid: Array, target: Array) -> list[tuple[int, int]]:
 
 
 def _corners(grid: Array, x: float, y: float, width: float, height: float) -> Array:
-    # A hair inside the patch, so that the corners belong to its own piece.
+    # Slightly inside the patch, so that the corners belong to its own piece.
     low, high = 1e-15, 1 - 1e-15
     return np.stack(
         [
@@ -99,7 +99,7 @@ def _corners(grid: Array, x: float, y: float, width: float, height: float) -> Ar
     )
 
 
-def _may_hold(corners: Array, target: Array) -> bool:
+def _may_contain(corners: Array, target: Array) -> bool:
     slack = 1e-12
     return bool(
         (corners.min(axis=0) - slack <= target).all()
@@ -108,7 +108,7 @@ def _may_hold(corners: Array, target: Array) -> bool:
 
 
 def sample_point(image: Array, x: float, y: float) -> Array:
-    """Read an image `c h w` bilinearly at one point of [-1, 1], -1 and 1 its outer edges."""
+    """Interpolate an image `c h w` bilinearly at one point; -1 and 1 are its outer edges."""
     _, rows, columns = image.shape
     column = min(max((x + 1) / 2 * columns - 0.5, 0), columns - 1)
     row = min(max((y + 1) / 2 * rows - 0.5, 0), rows - 1)
@@ -126,7 +126,7 @@ def first_inside(
     yaw: float,
     depths: tuple[float, float],
 ) -> float:
-    """March along a ray until it is inside a solid; infinite if it never is.
+    """Return the depth at which a ray enters a solid; infinite if it never does.
 
     The ray is (x, y, 1) times the depth. `inside` takes points in the frame of the solid, whose
     origin is `place` and whose z axis points along (sin yaw, 0, cos yaw).
@@ -172,9 +172,10 @@ def area_mean(source: Array, edges_y: Array, edges_x: Array) -> Array:
 
 
 def pyramid(image: Array, top: int) -> list[tuple[Array, Array]]:
-    """Halve an image `b c h w` by 2x2 means, again and again; a side that is odd is repeated.
+    """Return the levels of a mipmap of an image `b c h w`, by repeated 2x2 means.
 
-    Each level comes with the part (x, y) of its extent that the first image takes up.
+    The last row or column of an odd side is repeated. Each level comes with the fraction (x, y) of
+    its extent that the original image covers.
     """
     extent = np.ones(2)
     levels = [(image, extent)]

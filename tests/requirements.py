@@ -5,10 +5,10 @@ import os
 import pytest
 
 
-def needed(program: str | None, what_for: str) -> str:
+def require_program(program: str | None, reason: str) -> str:
     """Return the path of a program; if it is None, skip the test, but fail in CI."""
     if program is None:
         if os.environ.get("CI"):
-            pytest.fail(what_for)
-        pytest.skip(what_for)
+            pytest.fail(reason)
+        pytest.skip(reason)
     return program

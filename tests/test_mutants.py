@@ -1,4 +1,4 @@
-"""The list of planted faults: can each be planted, and is it a fault?"""
+"""Tests of the planted faults and of the recorded table of which tests detect them."""
 
 import ast
 import json
@@ -11,20 +11,20 @@ from mutants import run
 ROOT = Path(__file__).parents[1]
 
 
-def test_there_are_enough_and_each_has_a_name_of_its_own():
+def test_there_are_at_least_40_faults_with_unique_names():
     names = [fault.name for fault in run.faults()]
     assert len(names) >= 40
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("fault", run.faults(), ids=lambda fault: fault.name)
-def test_each_can_be_planted(fault):
+def test_each_fault_can_be_planted(fault):
     source = (ROOT / "lzu_viz" / fault.file).read_text(encoding="utf-8")
     planted = ast.parse(fault.planted_in(source))
     assert ast.dump(planted) != ast.dump(ast.parse(source))
 
 
-def test_a_fault_that_stands_nowhere_or_twice_is_refused():
+def test_planting_raises_unless_the_code_occurs_once():
     fault = run.Fault("x", "warp.py", "a", "b")
     with pytest.raises(ValueError, match="0 times"):
         fault.planted_in("")
@@ -32,7 +32,7 @@ def test_a_fault_that_stands_nowhere_or_twice_is_refused():
         fault.planted_in("a a")
 
 
-def test_what_was_found_is_read_again(tmp_path):
+def test_recorded_returns_the_results_of_a_table(tmp_path):
     table = tmp_path / "table.jsonl"
     line = {"fault": "x", "by": "pytest", "seen": "tests/a.py::test", "key": "k"}
     table.write_text(json.dumps(line) + "\n")
@@ -41,7 +41,7 @@ def test_what_was_found_is_read_again(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_finding_lapses_with_what_it_rests_on(monkeypatch):
+def test_validity_of_a_result_depends_on_fault_and_files(monkeypatch):
     fault, other = run.faults()[:2]
     tree = run.Tree()
     this_file = Path(__file__).relative_to(ROOT).as_posix()
@@ -58,7 +58,7 @@ def test_a_finding_lapses_with_what_it_rests_on(monkeypatch):
     assert run.Tree().key(fault, "pytest", "") not in keys
 
 
-def test_the_recorded_table_is_of_these_faults():
+def test_recorded_table_covers_the_faults_and_meets_the_targets():
     names = {fault.name for fault in run.faults()}
     lines = run.recorded().values()
     assert {line["fault"] for line in lines} == names

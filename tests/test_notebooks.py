@@ -54,31 +54,31 @@ def python_of(cell: Cell) -> str:
     return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
 
 
-# --- the rules: each yields one sentence for each fault ----------------------------------------
+# --- the rules: each yields one sentence per violation -----------------------------------------
 
 
-def names_its_kernel(notebook: Notebook) -> Iterator[str]:
-    """Without a kernelspec JupyterLab asks the reader to choose a kernel."""
+def has_python3_kernel(notebook: Notebook) -> Iterator[str]:
+    """Check the kernelspec, without which JupyterLab asks the reader to choose a kernel."""
     if notebook["metadata"].get("kernelspec", {}).get("name") != "python3":
         yield "metadata.kernelspec.name is not python3"
 
 
-def stores_no_widget_state(notebook: Notebook) -> Iterator[str]:
-    """Stored widget state hides the stored picture in offline HTML."""
+def has_no_widget_state(notebook: Notebook) -> Iterator[str]:
+    """Check that no widget state is stored, which would hide the picture in offline HTML."""
     if "widgets" in notebook["metadata"]:
         yield "metadata.widgets is stored; run `make notebooks`"
 
 
 def has_short_cells(notebook: Notebook) -> Iterator[str]:
-    """A cell is read at a glance."""
+    """Check the number of lines of each code cell."""
     for index, cell in code_cells(notebook):
         count = sum(bool(line.strip()) for line in text(cell).splitlines())
         if not 1 <= count <= MAX_LINES:
             yield f"cell {index} has {count} lines of code, expected 1 to {MAX_LINES}"
 
 
-def defines_nothing(notebook: Notebook) -> Iterator[str]:
-    """Functions and classes live in the package; an exercise may ask for one."""
+def has_no_definitions(notebook: Notebook) -> Iterator[str]:
+    """Check that no functions or classes are defined, except in exercises."""
     for index, cell in code_cells(notebook):
         if "exercise" in tags(cell):
             continue
@@ -92,8 +92,8 @@ def defines_nothing(notebook: Notebook) -> Iterator[str]:
                 yield f"cell {index} defines {node.name}; move it to the package"
 
 
-def explains_before_it_runs(notebook: Notebook) -> Iterator[str]:
-    """Prose comes before code, and at most two code cells follow one another."""
+def has_text_before_code(notebook: Notebook) -> Iterator[str]:
+    """Check that text comes before code, and that at most two code cells are in a row."""
     code_since_prose = MAX_CODE_CELLS_IN_A_ROW
     for index, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] != "code":
@@ -105,8 +105,8 @@ def explains_before_it_runs(notebook: Notebook) -> Iterator[str]:
             yield f"cell {index} has no prose before it"
 
 
-def stores_what_it_checks(notebook: Notebook) -> Iterator[str]:
-    """A check cell without text to compare, or without its count, checks nothing in nbval."""
+def has_outputs_of_checked_cells(notebook: Notebook) -> Iterator[str]:
+    """Check that checked cells store text and a count, without which nbval compares nothing."""
     for index, cell in code_cells(notebook):
         if not is_checked(cell):
             continue
@@ -121,23 +121,23 @@ def stores_what_it_checks(notebook: Notebook) -> Iterator[str]:
             yield f"cell {index} checks its output but has no execution count"
 
 
-def ran_from_top_to_bottom(notebook: Notebook) -> Iterator[str]:
-    """What is stored came from one run, in order."""
+def has_consecutive_execution_counts(notebook: Notebook) -> Iterator[str]:
+    """Check that the stored outputs are those of one run, in order."""
     counts = [cell["execution_count"] for _, cell in code_cells(notebook)]
     if counts != list(range(1, len(counts) + 1)):
         yield f"execution counts are {counts}; run `make notebooks`"
 
 
-def ran_without_complaint(notebook: Notebook) -> Iterator[str]:
-    """No stored error or warning."""
+def has_no_errors_or_warnings(notebook: Notebook) -> Iterator[str]:
+    """Check that no error or warning is stored."""
     for index, cell in code_cells(notebook):
         for output in cell["outputs"]:
             if output["output_type"] == "error" or output.get("name") == "stderr":
                 yield f"cell {index} stores an error or a warning"
 
 
-def leaves_a_picture(notebook: Notebook) -> Iterator[str]:
-    """Where no kernel runs, the stored picture is all that is left of a widget."""
+def has_pictures_beside_widgets(notebook: Notebook) -> Iterator[str]:
+    """Check that each widget has a stored picture, which is shown where no kernel runs."""
     for index, cell in code_cells(notebook):
         for output in cell["outputs"]:
             mimes = set(output.get("data", {}))
@@ -145,15 +145,15 @@ def leaves_a_picture(notebook: Notebook) -> Iterator[str]:
                 yield f"cell {index} shows a widget without a picture beside it"
 
 
-def is_written_in_plain_characters(notebook: Notebook) -> Iterator[str]:
-    r"""A formula whose `\t` or `\b` became a tab or a backspace does not render."""
+def has_no_control_characters(notebook: Notebook) -> Iterator[str]:
+    r"""Check for formulas whose `\t` or `\b` became a tab or a backspace."""
     for index, cell in enumerate(notebook["cells"]):
         if any(ord(letter) < ord(" ") and letter != "\n" for letter in text(cell)):
             yield f"cell {index} holds a control character; a backslash was lost"
 
 
-def gives_exercises(notebook: Notebook) -> Iterator[str]:
-    """A page of the series ends with two exercises, each with a folded hint and a solution."""
+def has_two_exercises(notebook: Notebook) -> Iterator[str]:
+    """Check that a page has two exercises with folded hints, and a link to the solutions."""
     stubs = [index for index, cell in code_cells(notebook) if "exercise" in tags(cell)]
     if len(stubs) != 2:
         yield f"{len(stubs)} cells are tagged `exercise`, expected 2"
@@ -166,15 +166,15 @@ def gives_exercises(notebook: Notebook) -> Iterator[str]:
         yield "no link leads to the solutions"
 
 
-def links_the_glossary(notebook: Notebook) -> Iterator[str]:
-    """The introduction of a page of the series links the glossary."""
+def has_link_to_glossary(notebook: Notebook) -> Iterator[str]:
+    """Check that the introduction of a page links the glossary."""
     first = notebook["cells"][0]
     if first["cell_type"] != "markdown" or "](GLOSSARY.md)" not in text(first):
         yield "the first cell has no link to GLOSSARY.md"
 
 
-def solves_what_is_asked(notebook: Notebook) -> Iterator[str]:
-    """Solutions name both exercises, and each is checked."""
+def has_checked_solutions(notebook: Notebook) -> Iterator[str]:
+    """Check that the solutions name both exercises, and check an output of each."""
     parts: dict[str, int] = {}
     exercise = ""
     for cell in notebook["cells"]:
@@ -191,22 +191,22 @@ def solves_what_is_asked(notebook: Notebook) -> Iterator[str]:
 
 
 RULES: list[Rule] = [
-    names_its_kernel,
-    stores_no_widget_state,
+    has_python3_kernel,
+    has_no_widget_state,
     has_short_cells,
-    defines_nothing,
-    explains_before_it_runs,
-    stores_what_it_checks,
-    ran_from_top_to_bottom,
-    ran_without_complaint,
-    leaves_a_picture,
-    is_written_in_plain_characters,
+    has_no_definitions,
+    has_text_before_code,
+    has_outputs_of_checked_cells,
+    has_consecutive_execution_counts,
+    has_no_errors_or_warnings,
+    has_pictures_beside_widgets,
+    has_no_control_characters,
 ]
 
 # --- the notebooks ------------------------------------------------------------------------------
 
 
-def test_the_first_notebook_is_there() -> None:
+def test_first_notebook_exists() -> None:
     assert FOLDER / "00_start_here.ipynb" in NOTEBOOKS
 
 
@@ -222,15 +222,15 @@ SERIES = [path for path in NOTEBOOKS if path.parent == FOLDER]
 @pytest.mark.parametrize("path", SERIES, ids=lambda path: path.name)
 def test_each_page_has_exercises_with_solutions(path: Path) -> None:
     page = json.loads(path.read_text(encoding="utf-8"))
-    assert list(gives_exercises(page)) == []
+    assert list(has_two_exercises(page)) == []
     assert f"](solutions/{path.name})" in "".join(text(cell) for cell in page["cells"])
     solution = path.parent / "solutions" / path.name
-    assert list(solves_what_is_asked(json.loads(solution.read_text(encoding="utf-8")))) == []
+    assert list(has_checked_solutions(json.loads(solution.read_text(encoding="utf-8")))) == []
 
 
 @pytest.mark.parametrize("path", SERIES, ids=lambda path: path.name)
 def test_each_page_links_the_glossary(path: Path) -> None:
-    assert list(links_the_glossary(json.loads(path.read_text(encoding="utf-8")))) == []
+    assert list(has_link_to_glossary(json.loads(path.read_text(encoding="utf-8")))) == []
     assert (path.parent / "GLOSSARY.md").is_file()
 
 
@@ -239,22 +239,22 @@ def test_every_solution_has_its_page() -> None:
     assert solutions == {path.name for path in SERIES}
 
 
-MAP = (FOLDER / "README.md").read_text(encoding="utf-8")
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", SERIES, ids=lambda path: path.name)
-def test_the_map_shows_each_page_with_its_picture(path: Path) -> None:
-    (row,) = (line for line in MAP.splitlines() if f"]({path.name}) |" in line)
+def test_readme_lists_each_page_with_its_picture(path: Path) -> None:
+    (row,) = (line for line in README.splitlines() if f"]({path.name}) |" in line)
     assert re.search(r"\| \d+ min \|$", row)
     (picture,) = re.findall(r"!\[[^]]+\]\((pictures/[\w.]+)\)", row)
     assert picture == f"pictures/{path.stem}.jpg"
     assert (FOLDER / picture).is_file()
 
 
-def test_the_map_lists_all_twenty_questions() -> None:
-    numbers = re.findall(r"^\| (\d+) \|.*\S.*\|.*\S.*\|$", MAP, re.MULTILINE)
+def test_readme_lists_all_twenty_questions() -> None:
+    numbers = re.findall(r"^\| (\d+) \|.*\S.*\|.*\S.*\|$", README, re.MULTILINE)
     assert numbers == [str(number) for number in range(1, 21)]
-    questions = MAP.split("## Twenty questions")[1]
+    questions = README.split("## Twenty questions")[1]
     for stem in re.findall(r"\b(\d\d)\b(?=[^|]*\|$)", questions, re.MULTILINE):
         assert list(FOLDER.glob(f"{stem}_*.ipynb")), stem
 
@@ -284,7 +284,7 @@ def shown(*mimes: str) -> dict[str, Any]:
     return {"output_type": "display_data", "data": dict.fromkeys(mimes, ""), "metadata": {}}
 
 
-GOOD: Notebook = {
+VALID: Notebook = {
     "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
     "cells": [
         prose("# Why zoom?"),
@@ -299,7 +299,7 @@ GOOD: Notebook = {
 
 
 def with_cells(*cells: Cell) -> Notebook:
-    return {**copy.deepcopy(GOOD), "cells": list(cells)}
+    return {**copy.deepcopy(VALID), "cells": list(cells)}
 
 
 HINT = "**Exercise 1.** Do.\n\n<details><summary>Hint</summary>\n\nSo.\n</details>"
@@ -318,62 +318,65 @@ SOLVED = [
 ]
 
 
-def test_exercises_that_are_as_they_should_be_pass() -> None:
-    assert list(gives_exercises(with_cells(*EXERCISES))) == []
-    assert list(solves_what_is_asked(with_cells(*SOLVED))) == []
+def test_valid_exercises_and_solutions_pass() -> None:
+    assert list(has_two_exercises(with_cells(*EXERCISES))) == []
+    assert list(has_checked_solutions(with_cells(*SOLVED))) == []
 
 
 @pytest.mark.parametrize("missing", range(len(EXERCISES)))
-def test_a_missing_part_of_the_exercises_is_seen(missing: int) -> None:
+def test_missing_part_of_the_exercises_is_reported(missing: int) -> None:
     rest = [cell for index, cell in enumerate(EXERCISES) if index != missing]
-    assert list(gives_exercises(with_cells(*rest)))
+    assert list(has_two_exercises(with_cells(*rest)))
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3])
-def test_a_missing_part_of_the_solutions_is_seen(missing: int) -> None:
+def test_missing_part_of_the_solutions_is_reported(missing: int) -> None:
     rest = [cell for index, cell in enumerate(SOLVED) if index != missing]
-    assert list(solves_what_is_asked(with_cells(*rest)))
+    assert list(has_checked_solutions(with_cells(*rest)))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_a_good_notebook_passes(rule: Rule) -> None:
-    assert list(rule(GOOD)) == []
+def test_valid_notebook_passes(rule: Rule) -> None:
+    assert list(rule(VALID)) == []
 
 
-WIDGET_STATE = {"metadata": {**GOOD["metadata"], "widgets": {}}, "cells": []}
+WIDGET_STATE = {"metadata": {**VALID["metadata"], "widgets": {}}, "cells": []}
 CHECK = "# NBVAL_CHECK_OUTPUT\nprint(1)"
 
 
 @pytest.mark.parametrize(
     ("rule", "notebook"),
     [
-        (names_its_kernel, {"metadata": {}, "cells": []}),
-        (names_its_kernel, {"metadata": {"kernelspec": {"name": "ir"}}, "cells": []}),
-        (stores_no_widget_state, WIDGET_STATE),
+        (has_python3_kernel, {"metadata": {}, "cells": []}),
+        (has_python3_kernel, {"metadata": {"kernelspec": {"name": "ir"}}, "cells": []}),
+        (has_no_widget_state, WIDGET_STATE),
         (has_short_cells, with_cells(code("x = 1\n" * (MAX_LINES + 1), 1))),
         (has_short_cells, with_cells(code("\n", 1))),
-        (defines_nothing, with_cells(code("if True:\n    def f(): ...", 1))),
-        (defines_nothing, with_cells(code("class A: ...", 1))),
-        (defines_nothing, with_cells(code("async def f(): ...", 1))),
-        (defines_nothing, with_cells(code("x = = 1", 1))),
-        (explains_before_it_runs, with_cells(code("x", 1))),
-        (explains_before_it_runs, with_cells(prose(" \n"), code("x", 1))),
-        (explains_before_it_runs, with_cells(prose("a"), *(code("x", n) for n in (1, 2, 3)))),
-        (stores_what_it_checks, with_cells(code(CHECK, 1))),
-        (stores_what_it_checks, with_cells(code(CHECK, 1, shown("image/png")))),
-        (stores_what_it_checks, with_cells(code(CHECK, None, stream("stdout", "1")))),
-        (stores_what_it_checks, with_cells(code("print(1)", 1, tag="nbval-check-output"))),
-        (ran_from_top_to_bottom, with_cells(code("x", 2))),
-        (ran_from_top_to_bottom, with_cells(code("x", 2), code("x", 1))),
-        (ran_from_top_to_bottom, with_cells(code("x", 1), code("x", None))),
-        (ran_without_complaint, with_cells(code("x", 1, stream("stderr", "Warning")))),
-        (ran_without_complaint, with_cells(code("x", 1, {"output_type": "error"}))),
-        (is_written_in_plain_characters, with_cells(prose("$\theta$"))),
-        (links_the_glossary, with_cells(prose("# Why zoom?"), prose("[Glossary](GLOSSARY.md)"))),
-        (links_the_glossary, with_cells(code("'[Glossary](GLOSSARY.md)'", 1))),
-        (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW, "text/plain")))),
-        (leaves_a_picture, with_cells(code("w", 1, shown(WIDGET_VIEW), shown("image/png")))),
+        (has_no_definitions, with_cells(code("if True:\n    def f(): ...", 1))),
+        (has_no_definitions, with_cells(code("class A: ...", 1))),
+        (has_no_definitions, with_cells(code("async def f(): ...", 1))),
+        (has_no_definitions, with_cells(code("x = = 1", 1))),
+        (has_text_before_code, with_cells(code("x", 1))),
+        (has_text_before_code, with_cells(prose(" \n"), code("x", 1))),
+        (has_text_before_code, with_cells(prose("a"), *(code("x", n) for n in (1, 2, 3)))),
+        (has_outputs_of_checked_cells, with_cells(code(CHECK, 1))),
+        (has_outputs_of_checked_cells, with_cells(code(CHECK, 1, shown("image/png")))),
+        (has_outputs_of_checked_cells, with_cells(code(CHECK, None, stream("stdout", "1")))),
+        (has_outputs_of_checked_cells, with_cells(code("print(1)", 1, tag="nbval-check-output"))),
+        (has_consecutive_execution_counts, with_cells(code("x", 2))),
+        (has_consecutive_execution_counts, with_cells(code("x", 2), code("x", 1))),
+        (has_consecutive_execution_counts, with_cells(code("x", 1), code("x", None))),
+        (has_no_errors_or_warnings, with_cells(code("x", 1, stream("stderr", "Warning")))),
+        (has_no_errors_or_warnings, with_cells(code("x", 1, {"output_type": "error"}))),
+        (has_no_control_characters, with_cells(prose("$\theta$"))),
+        (has_link_to_glossary, with_cells(prose("# Why zoom?"), prose("[Glossary](GLOSSARY.md)"))),
+        (has_link_to_glossary, with_cells(code("'[Glossary](GLOSSARY.md)'", 1))),
+        (has_pictures_beside_widgets, with_cells(code("w", 1, shown(WIDGET_VIEW, "text/plain")))),
+        (
+            has_pictures_beside_widgets,
+            with_cells(code("w", 1, shown(WIDGET_VIEW), shown("image/png"))),
+        ),
     ],
 )
-def test_a_faulty_notebook_is_seen(rule: Rule, notebook: Notebook) -> None:
+def test_invalid_notebook_is_reported(rule: Rule, notebook: Notebook) -> None:
     assert list(rule(notebook))

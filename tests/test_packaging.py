@@ -1,4 +1,4 @@
-"""Contents of wheel and sdist, and the core package without extras."""
+"""Tests of the contents of wheel and sdist, and of the core package without extras."""
 
 import importlib.metadata
 import json
@@ -22,17 +22,17 @@ import lzu_viz
 ROOT = Path(__file__).parents[1]
 CORE = {"kornia", "numpy", "pillow", "safetensors", "torch"}
 NOT_CORE = ("IPython", "anywidget", "ipywidgets", "jupyterlab", "matplotlib", "pycocotools", "tqdm")
-# These rooms are of use without any extra; the others may ask for one.
-CORE_ROOMS = {"geometry", "systems", "models", "metrics", "datasets"}
+# These subpackages work without any extra; the others may require one.
+CORE_SUBPACKAGES = {"geometry", "systems", "models", "metrics", "datasets"}
 
-# Not this checkout, but what is installed.
+# Without PYTHONPATH, so that the installed package is tested and not this checkout.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 pytestmark = pytest.mark.slow
 
 
 def run(command: Sequence[object], folder: Path) -> str:
-    """Run a command in a folder and return what it prints; fail with all of it if it fails."""
+    """Run a command in a folder and return its output; fail with the output on an error."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False,
@@ -42,7 +42,7 @@ def run(command: Sequence[object], folder: Path) -> str:
 
 
 def built(source: Path, kind: str, folder: Path) -> Path:
-    """Build a wheel or an sdist with the installed hatchling, without a network."""
+    """Return a wheel or an sdist built with the installed hatchling, without a network."""
     run([sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder], source)
     (path,) = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return path
@@ -54,7 +54,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def requirements(metadata: str) -> list[Requirement]:
-    """Parse what a distribution requires without extras, in this environment."""
+    """Return the requirements of a distribution without extras, in this environment."""
     lines = Parser().parsestr(metadata).get_all("Requires-Dist") or []
     parsed = [Requirement(line) for line in lines]
     return [
@@ -117,7 +117,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_wheel_requires_the_core_alone(wheel: Path) -> None:
+def test_wheel_requires_only_the_core_dependencies(wheel: Path) -> None:
     assert {
         canonicalize_name(requirement.name) for requirement in requirements(metadata_of(wheel))
     } == CORE
@@ -137,7 +137,7 @@ def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
         assert sorted(first.namelist()) == sorted(second.namelist())
 
 
-def test_nothing_but_the_core_comes_along(python: Path, tmp_path: Path) -> None:
+def test_core_environment_contains_no_extras(python: Path, tmp_path: Path) -> None:
     code = (
         "import importlib.util, json, sys; "
         "print(json.dumps([m for m in sys.argv[1:] if importlib.util.find_spec(m)]))"
@@ -147,18 +147,18 @@ def test_nothing_but_the_core_comes_along(python: Path, tmp_path: Path) -> None:
     assert json.loads(run([sys.executable, "-c", code, *NOT_CORE], tmp_path)) == list(NOT_CORE)
 
 
-def test_readme_runs_with_the_core_alone(python: Path, tmp_path: Path) -> None:
+def test_readme_example_runs_with_the_core_alone(python: Path, tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.partition("## The library in ten lines")[2].partition("\n## ")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert "person" in run([python, "-c", code], tmp_path)
 
 
-def test_import_loads_little_more_than_kornia_does(python: Path, tmp_path: Path) -> None:
-    """Import time follows from the modules that are loaded; seconds depend on the machine.
+def test_import_loads_few_modules_in_addition_to_kornia(python: Path, tmp_path: Path) -> None:
+    """Check the loaded modules, on which import time depends; seconds depend on the machine.
 
-    Everything of torch that lzu_viz loads, kornia has loaded already, so that what is left is
-    Pillow, a few small modules and our own. `python -m lzu_viz.bench imports` measures seconds.
+    Kornia already loads all of torch that lzu_viz loads, so that Pillow, a few small modules and
+    those of lzu_viz are left. `python -m lzu_viz.bench imports` measures seconds.
     """
     code = (
         "import json, sys, kornia; before = set(sys.modules); import lzu_viz; "
@@ -167,12 +167,14 @@ def test_import_loads_little_more_than_kornia_does(python: Path, tmp_path: Path)
     loaded = json.loads(run([python, "-c", code], tmp_path))
     tops = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
     assert tops <= {"lzu_viz", "numpy", "PIL", "safetensors"}
-    rooms = {name.split(".")[1] for name in loaded if name.startswith("lzu_viz.")}
-    assert "geometry" in rooms
-    assert not rooms & {"metrics", "experiments", "plots", "widgets", "bench", "site"}
+    subpackages = {name.split(".")[1] for name in loaded if name.startswith("lzu_viz.")}
+    assert "geometry" in subpackages
+    assert not subpackages & {"metrics", "experiments", "plots", "widgets", "bench", "site"}
 
 
-def test_each_module_imports_or_names_its_extra(python: Path, tmp_path: Path) -> None:
+def test_each_module_is_importable_or_its_error_names_the_extra(
+    python: Path, tmp_path: Path
+) -> None:
     code = """
 import importlib, json, pkgutil, lzu_viz
 answers = {}
@@ -186,20 +188,22 @@ for info in pkgutil.walk_packages(lzu_viz.__path__, "lzu_viz.", onerror=lambda n
         answers[info.name] = f"{type(error).__name__}: {error}"
 print(json.dumps(answers))
 """
-    answers: dict[str, str] = json.loads(run([python, "-c", code], tmp_path))
-    assert "lzu_viz.geometry.warp" in answers
-    assert "lzu_viz.plots" in answers
+    messages: dict[str, str] = json.loads(run([python, "-c", code], tmp_path))
+    assert "lzu_viz.geometry.warp" in messages
+    assert "lzu_viz.plots" in messages
     readable = re.compile(
         r"ModuleNotFoundError: \w+ is not installed: pip install 'lzu_viz\[\w+\]'"
     )
-    failed = {name: answer for name, answer in answers.items() if answer}
-    assert not {name: answer for name, answer in failed.items() if not readable.fullmatch(answer)}
-    assert not [name for name in failed if name.split(".")[1] in CORE_ROOMS]
+    failed = {name: message for name, message in messages.items() if message}
+    assert not {
+        name: message for name, message in failed.items() if not readable.fullmatch(message)
+    }
+    assert not [name for name in failed if name.split(".")[1] in CORE_SUBPACKAGES]
     assert "lzu_viz[notebooks]" in failed["lzu_viz.plots"]
     assert "lzu_viz[notebooks]" in failed["lzu_viz.widgets"]
 
 
-def test_measuring_precision_names_its_extra(python: Path, tmp_path: Path) -> None:
+def test_average_precision_without_its_extra_names_it(python: Path, tmp_path: Path) -> None:
     code = """
 import torch
 from lzu_viz.geometry.boxes import Detections
@@ -212,11 +216,11 @@ try:
 except ModuleNotFoundError as error:
     print(error)
 """
-    answer = run([python, "-c", code], tmp_path).strip()
-    assert answer == "pycocotools is not installed: pip install 'lzu_viz[metrics]'"
+    message = run([python, "-c", code], tmp_path).strip()
+    assert message == "pycocotools is not installed: pip install 'lzu_viz[metrics]'"
 
 
-def test_a_benchmark_names_its_extra(python: Path, tmp_path: Path) -> None:
+def test_benchmark_without_its_extra_names_it(python: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [python, "-m", "lzu_viz.bench", "explorer"],
         cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False,

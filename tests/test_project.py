@@ -1,4 +1,4 @@
-"""Structure of the project: imports between folders, lists of requirements, metadata files."""
+"""Tests of the project: imports between subpackages, requirements, metadata files."""
 
 import ast
 import importlib
@@ -27,9 +27,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lzu_viz"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-# --- rooms: one idea each, imports only downwards ---------------------------------------------
+# --- subpackages: one topic each, imports only downwards ---------------------------------------
 
-ROOMS = (
+SUBPACKAGES = (
     "geometry",
     "metrics",
     "models",
@@ -54,9 +54,9 @@ MAY_IMPORT = {
     "nbclient": {"bench"},
     "sphinx": {"site"},
 }
-"""Packages that only some rooms may import."""
+"""Packages that only some subpackages may import."""
 
-SAME_IDEA = {
+SHARED_FILE_NAMES = {
     "attraction",  # the continuous warp, and its figures
     "explorer",  # the widget, and how fast it follows
     "features",
@@ -71,11 +71,11 @@ SAME_IDEA = {
     "video_eval",  # an evaluation, and its figures
     "zoom",
 }
-"""File names that may stand in several rooms, as they present one idea there."""
+"""File names that may occur in several subpackages, as they have one topic there."""
 
 
-SAME_MEANING = {
-    # Their object is that of their module.
+SHARED_NAMES = {
+    # Functions whose object is that of their module.
     "build",
     "draw",
     "execute",
@@ -94,10 +94,10 @@ SAME_MEANING = {
     "scene_of",  # of an evaluation
     "warp_of",  # a saliency, by two defaults
 }
-"""Public names that may stand in several modules, as they mean one thing there."""
+"""Public names that may occur in several modules, as they have one meaning there."""
 
 
-def room(path: Path) -> str:
+def subpackage_of(path: Path) -> str:
     """Return the folder of the package that a module is in; empty for the package itself."""
     parts = path.relative_to(PACKAGE).parts
     return parts[0] if len(parts) > 1 else ""
@@ -105,9 +105,13 @@ def room(path: Path) -> str:
 
 def forbidden_to(path: Path) -> set[str]:
     """Return what a module must not import: later folders, and packages of other folders."""
-    own_room = room(path)
-    after = ROOMS[ROOMS.index(own_room) + 1 :] if own_room else ROOMS[ROOMS.index("systems") + 1 :]
-    packages = {name for name, rooms in MAY_IMPORT.items() if own_room not in rooms}
+    own = subpackage_of(path)
+    after = (
+        SUBPACKAGES[SUBPACKAGES.index(own) + 1 :]
+        if own
+        else SUBPACKAGES[SUBPACKAGES.index("systems") + 1 :]
+    )
+    packages = {name for name, subpackages in MAY_IMPORT.items() if own not in subpackages}
     return {f"lzu_viz.{name}" for name in after} | packages
 
 
@@ -126,19 +130,19 @@ def imported_names(source: str, package: str) -> set[str]:
     return names
 
 
-def breaches(source: str, package: str, forbidden: set[str]) -> set[str]:
+def violations(source: str, package: str, forbidden: set[str]) -> set[str]:
     """Return the imported names that are in a forbidden package."""
     return {
         name
         for name in imported_names(source, package)
-        if any(name == wall or name.startswith(wall + ".") for wall in forbidden)
+        if any(name == prefix or name.startswith(prefix + ".") for prefix in forbidden)
     }
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_only_downwards(path: Path) -> None:
     package = ".".join(path.relative_to(ROOT).parent.parts)
-    assert not breaches(path.read_text(encoding="utf-8"), package, forbidden_to(path))
+    assert not violations(path.read_text(encoding="utf-8"), package, forbidden_to(path))
 
 
 @pytest.mark.parametrize(
@@ -156,8 +160,8 @@ def test_imports_only_downwards(path: Path) -> None:
         "from playwright.sync_api import Page",
     ],
 )
-def test_the_wall_is_seen(source: str) -> None:
-    assert breaches(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
+def test_forbidden_imports_are_detected(source: str) -> None:
+    assert violations(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
 
 
 @pytest.mark.parametrize(
@@ -167,23 +171,23 @@ def test_nothing_may_import_the_benchmarks(module: str) -> None:
     assert forbidden_to(PACKAGE / module) >= {"lzu_viz.bench", "lzu_viz.site", "playwright"}
 
 
-def test_the_wall_lets_neighbours_through() -> None:
+def test_allowed_imports_are_accepted() -> None:
     source = "import torch\nfrom ..geometry import boxes\nfrom lzu_viz.metrics import psnr\n"
-    assert not breaches(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
+    assert not violations(source, "lzu_viz.models", forbidden_to(PACKAGE / "models/__init__.py"))
 
 
-def test_the_package_holds_its_rooms_and_nothing_else() -> None:
+def test_package_contains_only_its_subpackages() -> None:
     entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
-    assert entries == {*ROOMS, "__init__.py", "_extras.py", "py.typed"}
+    assert entries == {*SUBPACKAGES, "__init__.py", "_extras.py", "py.typed"}
 
 
-def test_no_file_name_stands_for_two_ideas() -> None:
+def test_file_names_are_unique_unless_listed() -> None:
     homes: dict[str, set[str]] = {}
     for path in SOURCES:
         if not path.stem.startswith("__"):
             homes.setdefault(path.stem, set()).add(str(path.relative_to(PACKAGE).parent))
     repeated = {stem for stem, folders in homes.items() if len(folders) > 1}
-    assert repeated <= SAME_IDEA
+    assert repeated <= SHARED_FILE_NAMES
 
 
 def public_names(source: str) -> set[str]:
@@ -198,25 +202,25 @@ def public_names(source: str) -> set[str]:
     return {name for name in names if not name.startswith("_") and not name.isupper()}
 
 
-def test_no_public_name_has_two_meanings() -> None:
+def test_public_names_are_unique_unless_listed() -> None:
     homes: dict[str, set[Path]] = {}
     for path in SOURCES:
         if path.stem != "conf":
             for name in public_names(path.read_text(encoding="utf-8")):
                 homes.setdefault(name, set()).add(path)
     repeated = {name for name, paths in homes.items() if len(paths) > 1}
-    assert repeated == SAME_MEANING
+    assert repeated == SHARED_NAMES
 
 
-def test_public_names_are_those_that_a_module_defines() -> None:
+def test_public_names_excludes_imports_and_constants() -> None:
     source = "from x import y\nA = 1\n_b = 2\nC2d = int\nclass Dd: ...\ndef e(): f = 3\n"
     assert public_names(source) == {"C2d", "Dd", "e"}
 
 
-def test_tests_mirror_the_rooms() -> None:
+def test_tests_mirror_the_subpackages() -> None:
     tested = {path.name for path in (ROOT / "tests").iterdir() if list(path.glob("test_*.py"))}
-    assert tested - {"browser"} <= set(ROOMS)
-    assert {*ROOMS} - {"site"} <= tested  # the site is tested in a browser
+    assert tested - {"browser"} <= set(SUBPACKAGES)
+    assert {*SUBPACKAGES} - {"site"} <= tested  # the site is tested in a browser
     loose = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
     assert loose <= {
         "test_project",
@@ -230,7 +234,7 @@ def test_tests_mirror_the_rooms() -> None:
 
 
 @pytest.mark.slow
-def test_importing_the_package_draws_nothing() -> None:
+def test_import_loads_no_plotting_or_widget_packages() -> None:
     code = "import lzu_viz, json, sys; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -240,7 +244,7 @@ def test_importing_the_package_draws_nothing() -> None:
     assert not loaded & {"matplotlib", "ipywidgets", "IPython", "anywidget", "playwright"}
 
 
-# --- every room says what it is for ------------------------------------------------------------
+# --- docstrings of modules ---------------------------------------------------------------------
 
 
 def public_modules() -> list[str]:
@@ -250,13 +254,13 @@ def public_modules() -> list[str]:
 
 
 @pytest.mark.parametrize("name", public_modules())
-def test_module_says_what_it_is_for(name: str) -> None:
+def test_module_has_a_docstring(name: str) -> None:
     module: ModuleType = importlib.import_module(name)
     assert module.__doc__
     assert module.__doc__.strip()
 
 
-# --- the lists of packages agree ---------------------------------------------------------------
+# --- lists of requirements ---------------------------------------------------------------------
 
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -279,7 +283,7 @@ def with_extra(name: str) -> dict[str, SpecifierSet]:
     return required(PROJECT["optional-dependencies"][name])
 
 
-def test_extras_that_include_others_are_followed() -> None:
+def test_extras_contain_requirements_of_included_extras() -> None:
     assert {"jupyterlab", "pycocotools", "pytest"} <= set(with_extra("test"))
 
 
@@ -323,7 +327,7 @@ def test_constraints_pin_one_public_version_each() -> None:
         assert Version(pin.version).local is None, name
 
 
-def test_constraints_hold_what_pyproject_asks_for() -> None:
+def test_constraints_satisfy_pyproject() -> None:
     lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     pins = pinned()
     for name, spec in required(list(chain.from_iterable(lists))).items():
@@ -336,7 +340,7 @@ NEEDS = re.compile(r"\bneeds\(\"(\w+)\"\)")
 
 def extras_of(path: Path) -> set[str]:
     """Return the extras that a module may import from: those named in it or in its packages."""
-    if room(path) in ("bench", "site"):
+    if subpackage_of(path) in ("bench", "site"):
         return {"test"}
     around = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(PACKAGE)]
     files = [file for file in (path, *around) if file.is_file()]
@@ -344,7 +348,7 @@ def extras_of(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_everything_imported_is_asked_for(path: Path) -> None:
+def test_imported_packages_are_required(path: Path) -> None:
     included = {"lzu_viz", *sys.stdlib_module_names}
     # ipywidgets needs IPython itself
     distribution = {"PIL": "pillow", "IPython": "ipywidgets", "websocket": "websocket-client",
@@ -358,12 +362,12 @@ def test_everything_imported_is_asked_for(path: Path) -> None:
     assert {distribution.get(name, name) for name in imported} <= allowed
 
 
-def test_the_core_names_no_extra() -> None:
+def test_extras_of_core_and_plots() -> None:
     assert extras_of(PACKAGE / "geometry/warp.py") == set()
     assert extras_of(PACKAGE / "plots/figures.py") == {"notebooks"}
 
 
-# --- what is shipped ---------------------------------------------------------------------------
+# --- contents of wheel and repository ----------------------------------------------------------
 
 
 def repository_files() -> list[Path]:
@@ -379,7 +383,7 @@ def repository_files() -> list[Path]:
 
 
 @pytest.mark.slow
-def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+def test_wheel_contains_the_whole_package(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -396,27 +400,27 @@ LOCAL_PATH = re.compile(rb"(?<![\w+])/(?:" + LOCAL_FOLDERS + b")/")
 
 
 @pytest.mark.slow
-def test_no_path_of_one_machine_is_in_the_repository() -> None:
+def test_repository_contains_no_local_paths() -> None:
     files = repository_files()
     assert Path(__file__) in files
     assert not [str(path) for path in files if LOCAL_PATH.search(path.read_bytes())]
 
 
 @pytest.mark.parametrize("text", [b'File "/%s/me/x.py"', b"file:///%s/x", b"/%s/y"])
-def test_a_local_path_is_seen(text: bytes) -> None:
+def test_local_paths_are_detected(text: bytes) -> None:
     assert LOCAL_PATH.search(text % b"root")
     assert not LOCAL_PATH.search(text % b"roots")
 
 
-# --- papers ------------------------------------------------------------------------------------
+# --- metadata files ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["LICENSE", "NOTICE", *PROJECT["license-files"]])
-def test_paper_is_there(name: str) -> None:
+def test_licence_file_is_not_empty(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8").strip()
 
 
-def test_citation_names_us_and_the_paper() -> None:
+def test_citation_lists_authors_and_the_paper() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] == "1.2.0"
     assert citation["version"] == lzu_viz.__version__

@@ -1,4 +1,4 @@
-"""A new network, policy or system is one entry, which controls, costs and plots take up."""
+"""Tests of the registries: explorer, costs, tables and plots include new entries."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ from lzu_viz.widgets import Explorer, State, explore
 
 
 class ToyNetwork(nn.Module):
-    """A segmenter that finds what is bright."""
+    """A segmenter of bright pixels."""
 
     strides = (4,)
     classes = ("bright",)
@@ -85,7 +85,7 @@ def options_of(explorer: Explorer, name: str) -> tuple[str, ...]:
 
 
 @pytest.mark.usefixtures("toys")
-def test_the_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> None:
+def test_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> None:
     explorer = Explorer(scene)
     assert "toy" in options_of(explorer, "network")
     assert "toy" in options_of(explorer, "saliency_kind")
@@ -102,7 +102,7 @@ def test_the_explorer_offers_and_runs_a_new_network_and_policy(scene: Scene) -> 
     assert explorer._result["saliency"] is not None  # the page cannot compute this map by itself
 
 
-def test_without_it_the_explorer_offers_none(scene: Scene) -> None:
+def test_explorer_does_not_offer_unregistered_entries(scene: Scene) -> None:
     explorer = Explorer(scene)
     assert "toy" not in options_of(explorer, "network") + options_of(explorer, "saliency_kind")
     with pytest.raises(ValueError, match="network must be one of"):
@@ -110,7 +110,7 @@ def test_without_it_the_explorer_offers_none(scene: Scene) -> None:
 
 
 @pytest.mark.usefixtures("toys")
-def test_the_zoomed_network_sees_what_the_policy_says(scene: Scene) -> None:
+def test_zoomed_image_depends_on_a_new_policy(scene: Scene) -> None:
     toy, uniform = (
         explore(scene.image, State(network="toy", saliency_kind=kind), scene)
         for kind in ("toy", "foveas")
@@ -119,7 +119,7 @@ def test_the_zoomed_network_sees_what_the_policy_says(scene: Scene) -> None:
 
 
 @pytest.mark.usefixtures("toys")
-def test_costs_and_their_figures_hold_a_new_network_and_policy() -> None:
+def test_costs_and_their_plots_include_a_new_network_and_policy() -> None:
     setting = Setting("toy", (64, 96), source=(90, 160), saliency="toy")
     costs = profiling.measure([setting], rounds=1)
     assert all(costs[setting][stage].seconds > 0 for stage in STAGES)
@@ -130,7 +130,7 @@ def test_costs_and_their_figures_hold_a_new_network_and_policy() -> None:
 
 
 @pytest.mark.usefixtures("toys")
-def test_tables_commands_costs_and_plots_hold_a_new_system(
+def test_tables_command_costs_and_plots_include_a_new_system(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert SYSTEMS["toy"] in systems_of("detection")
@@ -153,7 +153,7 @@ def test_tables_commands_costs_and_plots_hold_a_new_system(
     assert "toy" in [label.get_text() for label in figure.axes[0].get_yticklabels()]
 
 
-def test_a_registry_refuses_what_it_does_not_know_and_what_it_knows_already() -> None:
+def test_registry_raises_for_unknown_and_duplicate_names() -> None:
     registry = Registry[int]("number")
     registry.register("one", 1)
     assert list(registry.items()) == [("one", 1)]

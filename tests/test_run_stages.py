@@ -1,4 +1,4 @@
-"""`make test` runs every stage and fails if any of them fails."""
+"""Tests of the stages of `make test` and `make check`, and of the Makefile."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def stage(name: str, code: str):
     return run_stages.Stage(name, (sys.executable, "-c", code))
 
 
-def test_a_failure_does_not_keep_later_stages_from_running(
+def test_later_stages_run_after_a_failure(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stages = (
@@ -45,7 +45,7 @@ def test_a_failure_does_not_keep_later_stages_from_running(
     ]
 
 
-def test_all_stages_passed(
+def test_exit_status_is_zero_if_all_stages_pass(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(run_stages.STAGES, "check", (stage("one", ""),))
@@ -54,7 +54,7 @@ def test_all_stages_passed(
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_ends_the_stage_and_leaves_out_the_others(name: str) -> None:
+def test_interrupt_ends_the_stage_and_skips_the_others(name: str) -> None:
     stop = f"import os, signal, time; os.kill(os.getppid(), signal.{name}); time.sleep(60)"
     code = (
         "import signal, sys, run_stages as r; "
@@ -78,8 +78,8 @@ def test_each_linter_is_in_both_targets(which: str) -> None:
     assert {"ruff check", "ruff format", "mypy", "oxlint"} <= names
 
 
-def test_together_the_stages_of_pytest_leave_no_test_out() -> None:
-    """What one stage deselects by marker, another selects."""
+def test_pytest_stages_select_all_tests() -> None:
+    """Check that each marker that one stage deselects is selected by another."""
     markers = {
         entry.command[entry.command.index("-m", 3) + 1]
         for entry in run_stages.STAGES["test"]
@@ -89,7 +89,7 @@ def test_together_the_stages_of_pytest_leave_no_test_out() -> None:
 
 
 @pytest.mark.slow
-def test_the_makefile_calls_it() -> None:
+def test_makefile_calls_run_stages() -> None:
     for which in run_stages.STAGES:
         run = subprocess.run(
             ["make", "--dry-run", "--always-make", which],
@@ -108,7 +108,7 @@ def test_the_makefile_calls_it() -> None:
         (["TORCH=default", "UV=/opt/uv"], ["/opt/uv pip install", " torch"], ["index-url"]),
     ],
 )
-def test_where_pytorch_comes_from(
+def test_makefile_installs_pytorch_from_the_selected_index(
     arguments: list[str], expected: list[str], unexpected: list[str]
 ) -> None:
     run = subprocess.run(
@@ -119,7 +119,7 @@ def test_where_pytorch_comes_from(
     assert not any(text in run.stdout for text in unexpected)
 
 
-def test_an_unknown_build_of_pytorch_is_refused() -> None:
+def test_unknown_build_of_pytorch_is_an_error() -> None:
     run = subprocess.run(
         ["make", "--dry-run", "lab", "TORCH=rocm"],
         cwd=ROOT, capture_output=True, text=True, check=False,

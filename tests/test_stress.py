@@ -1,4 +1,4 @@
-"""The stress command of the browser tests: what it reads, and what it leaves behind."""
+"""Tests of the stress command of the browser tests: reports and busy loops."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ REPORT = """\
 """
 
 
-def test_reads_passed_and_failed_tests_from_a_report(tmp_path: Path) -> None:
+def test_read_report_returns_passed_and_failed_tests(tmp_path: Path) -> None:
     path = tmp_path / "report.xml"
     path.write_text(REPORT)
     assert stress.read_report(path) == (1, ("test_a::test_bad",))
@@ -55,6 +55,6 @@ def test_a_busy_loop_ends_when_its_parent_was_killed() -> None:
 
 def _has_ended(process: psutil.Process) -> bool:
     try:
-        return process.status() == psutil.STATUS_ZOMBIE  # nobody may have waited for it yet
+        return process.status() == psutil.STATUS_ZOMBIE  # its parent may not have waited for it yet
     except psutil.NoSuchProcess:
         return True

@@ -1,4 +1,4 @@
-"""The benchmarks without a browser: figures, what they print, and what they say is missing."""
+"""Tests of the benchmarks without a browser: drags, reports, missing requirements."""
 
 import io
 import json
@@ -26,7 +26,7 @@ LEARNED = [[f"picture {k}"] for k in range(61)]
 
 
 def notes(latency: float, every: int = 1, answered: float | None = None) -> Notes:
-    """A drag whose pictures come `latency` after their movement; only each `every`th is drawn."""
+    """Return a drag with pictures `latency` after their movement; each `every`th is drawn."""
     moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
     drawn = range(every, 61, every)
     pictures = tuple(DrawnPicture(k * FRAME + latency, f"picture {k}") for k in drawn)
@@ -36,7 +36,7 @@ def notes(latency: float, every: int = 1, answered: float | None = None) -> Note
 # --- figures of a drag -------------------------------------------------------------------------
 
 
-def test_figures_of_a_page_that_keeps_up() -> None:
+def test_figures_of_a_drag_with_constant_latency() -> None:
     result = figures(notes(latency=20, answered=61 * FRAME + 80), XS, LEARNED)
     assert len(result.latencies) == 60
     assert all(latency == pytest.approx(20) for latency in result.latencies)
@@ -47,22 +47,22 @@ def test_figures_of_a_page_that_keeps_up() -> None:
     assert (result.known, result.whole) == (1, 1)
 
 
-def test_a_movement_that_was_left_out_waits_for_the_next_picture() -> None:
+def test_latency_of_a_skipped_movement_ends_at_the_next_picture() -> None:
     result = figures(notes(latency=20, every=3), XS, LEARNED)
     assert sorted({round(latency) for latency in result.latencies}) == [20, 37, 53]
     assert result.pictures_per_s == pytest.approx(20, abs=1.5)
 
 
 @pytest.mark.parametrize("behind", [3, 15])
-def test_a_backlog_is_seen(behind: int) -> None:
-    """Pictures come 60 a second, but each is that of some movements ago."""
+def test_constant_backlog_adds_to_the_latencies(behind: int) -> None:
+    """Check pictures at 60 per second, each of which is some movements late."""
     result = figures(notes(latency=behind * FRAME), XS, LEARNED)
     assert all(latency == pytest.approx(behind * FRAME) for latency in result.latencies)
     assert result.settled == pytest.approx((behind - 1) * FRAME)
 
 
-def test_a_growing_backlog_is_seen() -> None:
-    """Twenty pictures a second, none left out: the last is two seconds late."""
+def test_growing_backlog_adds_to_the_latencies() -> None:
+    """Check 20 pictures per second, none of them skipped: the last is two seconds late."""
     moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
     pictures = tuple(DrawnPicture(k * 50.0, f"picture {k}") for k in range(1, 61))
     result = figures(Notes(moves, pictures, up=61 * FRAME), XS, LEARNED)
@@ -71,15 +71,15 @@ def test_a_growing_backlog_is_seen() -> None:
     assert result.answer is None
 
 
-def test_places_that_look_the_same_are_not_waited_for() -> None:
+def test_movements_to_an_equal_picture_are_not_counted() -> None:
     learned = [*LEARNED[:30], LEARNED[29], *LEARNED[31:]]
     result = figures(notes(latency=20), XS, learned)
     assert len(result.latencies) == 59
     assert max(result.latencies) == pytest.approx(20)
 
 
-def test_an_unknown_picture_counts_for_no_place() -> None:
-    """What never stood during the slow way, as one half drawn, proves nothing."""
+def test_unknown_pictures_do_not_affect_the_latencies() -> None:
+    """Check pictures that were not recorded in the slow drag, for example half drawn ones."""
     sent = notes(latency=40)
     odd = tuple(
         DrawnPicture(picture.time - 30, "half drawn", whole=False) for picture in sent.pictures
@@ -90,7 +90,7 @@ def test_an_unknown_picture_counts_for_no_place() -> None:
     assert (result.known, result.whole) == (0.5, 0.5)
 
 
-def test_a_drag_that_shows_nothing_is_refused() -> None:
+def test_drag_without_last_picture_or_movements_raises() -> None:
     sent = notes(latency=20)
     with pytest.raises(RuntimeError, match="no picture of position 60"):
         figures(Notes(sent.moves, sent.pictures[:-1], sent.up), XS, LEARNED)
@@ -98,7 +98,7 @@ def test_a_drag_that_shows_nothing_is_refused() -> None:
         figures(Notes(sent.moves[:1], sent.pictures, sent.up), XS, LEARNED)
 
 
-def test_notes_of_the_page_are_read() -> None:
+def test_notes_are_parsed_from_a_message_of_the_page() -> None:
     page_message = {
         "moves": [[1.0, 100.0], [2.0, 103.0]],
         "pictures": [[3.0, "a", True]],
@@ -113,7 +113,7 @@ def test_notes_of_the_page_are_read() -> None:
         Notes.from_page({**page_message, "up": []})
 
 
-def test_a_row_holds_medians_over_the_drags() -> None:
+def test_row_contains_medians_over_the_drags() -> None:
     drags = [
         figures(notes(latency=latency, answered=latency + 1100), XS, LEARNED)
         for latency in (20, 30, 500)
@@ -125,11 +125,11 @@ def test_a_row_holds_medians_over_the_drags() -> None:
     assert (result["drags"], result["movements"]) == (3, 180)
 
 
-# --- what is printed and stored ----------------------------------------------------------------
+# --- reports -----------------------------------------------------------------------------------
 
 
-def planted_report(latency: float = 20) -> dict[str, object]:
-    """A report from planted drags."""
+def synthetic_report(latency: float = 20) -> dict[str, object]:
+    """Return a report of synthetic drags."""
     sent = {
         "explorer": notes(latency, answered=1100),
         "explorer_slow_link": notes(1.05 * latency, answered=1400),
@@ -156,8 +156,8 @@ def planted_report(latency: float = 20) -> dict[str, object]:
     )
 
 
-def test_report_has_the_shape_that_all_benchmarks_share(tmp_path: Path) -> None:
-    write(planted_report(), tmp_path / "figures.json")
+def test_report_has_the_common_format_of_benchmarks(tmp_path: Path) -> None:
+    write(synthetic_report(), tmp_path / "figures.json")
     read = json.loads((tmp_path / "figures.json").read_text())
     assert read["bench"] == "explorer"
     assert {
@@ -180,8 +180,8 @@ def test_report_has_the_shape_that_all_benchmarks_share(tmp_path: Path) -> None:
     assert rows["explorer_slow_link"]["latency_of_local"] == 1.05
 
 
-def test_table_says_what_is_wanted_and_whether_it_is_met() -> None:
-    printed = explorer.text(planted_report())
+def test_table_shows_targets_and_whether_they_are_met() -> None:
+    printed = explorer.text(synthetic_report())
     lines = printed.splitlines()
     for start, end in (
         ("latency, median, ms", "20.0  21.0  291.7  at most 35: met"),
@@ -193,17 +193,17 @@ def test_table_says_what_is_wanted_and_whether_it_is_met() -> None:
         assert re.sub(r" {2,}", "  ", line).endswith(end)
     assert "page 25.9 -> 26.1, kernel 598.9 -> 599.8" in lines[-2]
     assert "Other programs" not in printed
-    assert "Other programs used 75%" in explorer.text(planted_report() | {"others": 0.75})
-    slow = explorer.text(planted_report(latency=60))
+    assert "Other programs used 75%" in explorer.text(synthetic_report() | {"others": 0.75})
+    slow = explorer.text(synthetic_report(latency=60))
     assert "at most 35: MISSED" in slow
     assert "at most 50: met" in slow
 
 
-def test_table_sets_columns() -> None:
+def test_table_aligns_columns() -> None:
     assert table(["", "a"], [["x", "1.5"], ["long", "10"]]) == "        a\nx     1.5\nlong   10"
 
 
-def test_progress_says_each_step_once() -> None:
+def test_progress_prints_each_step_once() -> None:
     out = io.StringIO()
     progress = Progress(4, out)
     for what in ("open", "drag", "drag", "end"):
@@ -240,8 +240,8 @@ def test_notebooks_are_valid_and_their_code_is_python(tmp_path: Path) -> None:
         compile(cell, "cell", "exec")
 
 
-def test_load_counts_others_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In 10 s, two cores work for 10 s: we 2 s, our child 4 s, others 4 s."""
+def test_load_counts_other_processes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check 10 s of CPU time: 2 s of this process, 4 s of its child, 4 s of others."""
     now = {"clock": 0.0, "all": 100.0, "we": 5.0, "child": 1.0}
 
     class Process:
@@ -265,10 +265,10 @@ def test_load_counts_others_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load.others() == pytest.approx(0.2)
 
 
-# --- what may be missing -----------------------------------------------------------------------
+# --- missing requirements ----------------------------------------------------------------------
 
 
-def test_says_that_a_browser_is_missing(
+def test_missing_browser_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(browser_session, "CHROMIUM", None)
@@ -278,7 +278,7 @@ def test_says_that_a_browser_is_missing(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["playwright", "psutil", "websocket"])
-def test_says_what_to_install(name: str) -> None:
+def test_missing_package_is_reported_with_its_extra(name: str) -> None:
     code = (
         f"import sys; sys.modules[{name!r}] = None; from lzu_viz.bench.__main__ import main; "
         "sys.exit(main(['explorer']))"
@@ -291,7 +291,7 @@ def test_says_what_to_install(name: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["nothing"], ["explorer", "--drags", "0"]])
-def test_refuses_what_it_does_not_know(
+def test_invalid_arguments_exit_with_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as refused:

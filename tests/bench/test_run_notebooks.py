@@ -1,4 +1,4 @@
-"""Running the notebooks: what is stored, what is said, and what is left out."""
+"""Tests of running notebooks: stored outputs, measurements, thumbnails, failures."""
 
 from pathlib import Path
 
@@ -34,7 +34,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, run_notebooks.E
     return path, took
 
 
-def test_only_the_page_is_stored(ran: tuple[Path, run_notebooks.ExecutedNotebook]) -> None:
+def test_code_run_before_the_cells_is_not_stored(
+    ran: tuple[Path, run_notebooks.ExecutedNotebook],
+) -> None:
     notebook = nbformat.read(ran[0], as_version=4)
     assert len(notebook.cells) == 4
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -48,7 +50,7 @@ def test_time_and_memory_are_measured(ran: tuple[Path, run_notebooks.ExecutedNot
     assert 230 < ran[1].peak_mb < 1000
 
 
-def test_the_first_picture_stands_for_the_page(
+def test_thumbnail_is_the_first_picture(
     ran: tuple[Path, run_notebooks.ExecutedNotebook],
 ) -> None:
     with Image.open(ran[0].parent / "pictures/page.jpg") as picture:
@@ -57,12 +59,12 @@ def test_the_first_picture_stands_for_the_page(
     assert blue > 200 > 100 > red
 
 
-def test_a_page_without_a_folder_for_pictures_gets_none(tmp_path: Path) -> None:
+def test_no_thumbnail_is_drawn_without_a_folder_for_it(tmp_path: Path) -> None:
     run_notebooks.draw(new_notebook(), tmp_path / "pictures/page.jpg")
     assert not (tmp_path / "pictures").exists()
 
 
-def test_a_failing_page_is_told_and_not_stored(tmp_path: Path) -> None:
+def test_failing_notebook_raises_and_is_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "page.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
     before = path.read_bytes()

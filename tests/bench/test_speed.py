@@ -1,4 +1,4 @@
-"""The benchmarks of inverse and zoom: what they time, what they say, what they refuse to run."""
+"""Tests of the benchmarks of inverse and zoom: timing, official code, reports."""
 
 import io
 import json
@@ -47,7 +47,7 @@ class FixedGrid(RecasensSaliencyToGridMixin):
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A stand-in for the official repository: the same files, with the same needs."""
+    """Return a stand-in for the official repository: the same files and requirements."""
     (tmp_path / "lzu").mkdir()
     (tmp_path / "lzu" / "invert_grid.py").write_text(INVERT)
     (tmp_path / "lzu" / "fixed_grid.py").write_text(GRID)
@@ -60,10 +60,12 @@ def quiet() -> Progress:
     return Progress(1, io.StringIO())
 
 
-# --- taking turns -------------------------------------------------------------------------------
+# --- timing -------------------------------------------------------------------------------------
 
 
-def test_contenders_take_turns_and_slow_ones_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_medians_alternates_and_repeats_slow_functions_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     clock, order = [0.0], list[str]()
 
     def run(name: str, seconds: float) -> None:
@@ -84,7 +86,7 @@ def test_contenders_take_turns_and_slow_ones_fewer(monkeypatch: pytest.MonkeyPat
     assert [order.count(name) for name in ("quick", "long", "slow")] == [6, 4, 1]
 
 
-def test_what_is_quick_is_run_several_times_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_medians_repeats_quick_functions_within_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
 
     def run() -> None:
@@ -96,7 +98,7 @@ def test_what_is_quick_is_run_several_times_a_turn(monkeypatch: pytest.MonkeyPat
     assert clock[0] == pytest.approx(0.001 + 2 * timing.MIN_SAMPLE_SECONDS)
 
 
-def test_memory_is_what_a_run_needs_at_its_peak() -> None:
+def test_peak_mb_is_the_peak_memory_of_a_call() -> None:
     grown = timing.peak_mb(lambda: torch.ones(32 << 18))
     if grown is None:
         pytest.skip("this system does not report peak memory")
@@ -106,7 +108,7 @@ def test_memory_is_what_a_run_needs_at_its_peak() -> None:
 # --- the official code --------------------------------------------------------------------------
 
 
-def test_the_official_code_is_run_as_it_is(checkout: Path) -> None:
+def test_official_code_runs_unmodified(checkout: Path) -> None:
     official = Official(checkout)
     saliency_map = official.saliency()
     assert torch.equal(saliency_map, torch.linspace(1, 2, 27 * 48).view(1, 1, 27, 48))
@@ -117,7 +119,7 @@ def test_the_official_code_is_run_as_it_is(checkout: Path) -> None:
         __import__("mmdet3d")
 
 
-def test_a_pickle_is_not_run(checkout: Path) -> None:
+def test_code_in_a_pickle_is_not_executed(checkout: Path) -> None:
     mark = checkout / "ran"
 
     class Evil:
@@ -129,7 +131,9 @@ def test_a_pickle_is_not_run(checkout: Path) -> None:
     assert not mark.exists()
 
 
-def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_without_the_official_code_raises(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(CannotRun, match=r"no lzu/invert_grid.py.*expected a checkout"):
         Official(tmp_path)
     assert main(["zoom", "--official", str(tmp_path)]) == 1
@@ -140,7 +144,7 @@ def test_a_folder_without_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.slow
-def test_inverse_reports_ratios_and_draws_them(
+def test_inverse_benchmark_reports_and_plots_ratios(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -158,8 +162,8 @@ def test_inverse_reports_ratios_and_draws_them(
         for which in ("nuScenes", "strong") for separable in (True, False) for batch in (1, 2)
     }  # fmt: skip
     alone = next(r for r in result["rows"] if not r["separable"] and r["threads"] == 1)
-    everyone = {"ours", "official", "scipy", "scikit-image", "sample", "obvious"}
-    assert set(alone["seconds"]) == everyone
+    contenders = {"ours", "official", "scipy", "scikit-image", "sample", "obvious"}
+    assert set(alone["seconds"]) == contenders
     assert all(seconds > 0 for row in result["rows"] for seconds in row["seconds"].values())
     assert all(
         error["holes"] == 0 and error["worst, px"] < 1e-3 for error in result["error"].values()
@@ -171,7 +175,7 @@ def test_inverse_reports_ratios_and_draws_them(
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_zoom_and_models_report_every_contender_and_stage(
+def test_zoom_benchmark_reports_every_contender(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(zoom, "ZOOMS", (((64, 64), (16, 16)),))
@@ -191,7 +195,7 @@ def test_zoom_and_models_report_every_contender_and_stage(
         assert name in printed
 
 
-def test_busy_reports_both_times_and_ends_what_it_started(
+def test_busy_benchmark_reports_times_and_ends_its_processes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
@@ -210,7 +214,7 @@ def test_busy_reports_both_times_and_ends_what_it_started(
 
 
 @pytest.mark.slow
-def test_models_reports_each_stage_of_both_networks(
+def test_stages_benchmark_reports_stages_of_both_networks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(stages, "SIZES", {"detector": ((64, 96),), "segmenter": ((128, 128),)})
@@ -220,14 +224,14 @@ def test_models_reports_each_stage_of_both_networks(
         assert name in printed
 
 
-def test_the_inverse_is_made_anew_each_time() -> None:
-    """What is remembered would cost nothing, and be timed as nothing."""
+def test_timed_inverse_is_not_cached() -> None:
+    """Check that each call computes the inverse, as a cached one would take no time."""
     warp = Warp.from_grid(Warp.identity((3, 4)).grid)
     first = inverse._ours(warp, (6, 8))
     assert inverse._ours(warp, (6, 8)) is not first
 
 
-def test_times_are_drawn_once_a_grid_with_one_legend() -> None:
+def test_show_inverses_draws_one_plot_per_grid_and_one_legend() -> None:
     rows = [
         {"look": "a", "separable": separable, "batch": batch, "threads": 1, "size": [side, side],
          "seconds": {"ours": 1e-3 * side, "sample": 1e-2, "obvious": 1e3}}

@@ -1,4 +1,4 @@
-"""A JupyterLab and a browser for the tests in this folder."""
+"""Fixtures of the browser tests: JupyterLab, Chromium and pages."""
 
 import os
 from collections.abc import Generator, Iterator
@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from browser_helpers import SHARED_NOTEBOOK, VIEWPORT
 from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
-from requirements import needed
+from requirements import require_program
 
 ROOT = Path(__file__).parents[2]
 LOG = pytest.StashKey[LabServer]()
@@ -22,7 +22,7 @@ expect.set_options(timeout=ACTION_MS)
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of the browser; skip the test if there is none, except in CI."""
-    return needed(CHROMIUM, "no Chromium or Chrome on PATH: the browser tests cannot run")
+    return require_program(CHROMIUM, "no Chromium or Chrome on PATH: the browser tests cannot run")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The benchmark of the explorer measures a short drag of each design; values are not tested."""
+"""Test of the explorer's benchmark: a short drag of each design; values are not tested."""
 
 import math
 
@@ -9,7 +9,7 @@ from lzu_viz.bench import explorer
 pytestmark = pytest.mark.browser
 
 
-def test_measures_all_designs(chromium: str) -> None:
+def test_benchmark_measures_all_designs(chromium: str) -> None:
     result = explorer.run(drags=1, moves=20, updates=10)
     rows = {row["design"]: row for row in result["rows"]}
     assert list(rows) == ["explorer", "explorer_slow_link", "baseline"]

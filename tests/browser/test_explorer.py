@@ -1,4 +1,4 @@
-"""The explorer in a real JupyterLab, used by mouse, touch, wheel and keyboard."""
+"""Tests of the explorer in JupyterLab, by mouse, touch, wheel and keyboard."""
 
 import base64
 import io
@@ -19,24 +19,24 @@ from browser_helpers import (
     STALE,
     VIEWPORT,
     Place,
-    answered,
+    all_errors,
     at_rest,
     changing,
-    complaints,
     control,
     drag,
-    drawn,
+    dragging,
     expect_near,
     expect_value,
-    held,
     message,
     numbers,
     on_screen,
     open_cells,
     run_cells,
-    settled,
     view,
     wait_until,
+    wait_until_answered,
+    wait_until_drawn,
+    wait_until_settled,
 )
 from lzu_viz.bench.browser.lab import Lab, LabServer
 from lzu_viz.widgets.views import VIEWS
@@ -51,7 +51,7 @@ from lzu_viz.widgets.views import VIEWS
 scene = far_person(place=(0.2, 0.4), height=0.3, size=(427, 640))
 explorer = Explorer(scene)
 """
-ON_HER: Place = (0.2, 0.4)
+PERSON: Place = (0.2, 0.4)
 COLOURS = """canvas => {
     const { width, height } = canvas;
     const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
@@ -92,19 +92,19 @@ def shown(explorer_page: Lab) -> Lab:
     return explorer_page
 
 
-def photograph(lab: Lab, screenshots: Path | None, name: str) -> None:
+def take_screenshot(lab: Lab, screenshots: Path | None, name: str) -> None:
     if screenshots:
         lab.screenshot(screenshots / f"explorer-{name}.png")
 
 
-# --- every gesture -----------------------------------------------------------------------------
+# --- gestures ----------------------------------------------------------------------------------
 
 
 def test_foveas_are_dragged_added_widened_removed(shown: Lab) -> None:
     page = shown.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
     with changing(shown, zoomed) as before:
-        drag(page, source, ON_HER, (-0.4, 0.0))
+        drag(page, source, PERSON, (-0.4, 0.0))
     expect_near(page, fovea_x=-0.4, fovea_y=0)
     box = at_rest(source)
     page.mouse.dblclick(*on_screen(box, (0.6, -0.6)))
@@ -116,9 +116,9 @@ def test_foveas_are_dragged_added_widened_removed(shown: Lab) -> None:
     for _ in range(4):
         source.press("Control+z")
     expect_value(page, fovea_x="0.2", fovea_y="0.4", fovea_width="6")
-    settled(page)
+    wait_until_settled(page)
     shown.wait_for_hash(zoomed, before)
-    assert complaints(shown) == []
+    assert all_errors(shown) == []
 
 
 def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path | None) -> None:
@@ -128,7 +128,7 @@ def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path |
     expect_value(page, box_x="0.2", box_y="0.4")
     width = float(control(page, "box width").input_value())
     with changing(shown, zoomed):
-        drag(page, source, ON_HER, (0.0, 0.0))  # dragging its interior moves it
+        drag(page, source, PERSON, (0.0, 0.0))  # dragging its interior moves it
     expect_near(page, box_x=0, box_y=0)
     edge = width / 100
     drag(page, source, (edge, 0.0), (edge + 0.4, 0.0))  # dragging its right edge resizes it
@@ -137,55 +137,55 @@ def test_boxes_are_dragged_resized_drawn_removed(shown: Lab, screenshots: Path |
     drag(page, source, (-0.9, -0.9), (-0.5, -0.3))  # dragging elsewhere draws a new one
     expect_near(page, box_x=-0.7, box_y=-0.6)
     expect_near(page, 1, box_width=20, box_height=30)
-    photograph(shown, screenshots, "boxes")
+    take_screenshot(shown, screenshots, "boxes")
     source.press("Delete")
     expect_near(page, box_x=0.2)
-    settled(page)
-    assert complaints(shown) == []
+    wait_until_settled(page)
+    assert all_errors(shown) == []
 
 
-def test_a_grid_folded_by_hand_is_red_at_once_everywhere(
+def test_folded_grid_is_marked_red_in_every_view(
     lab: Lab, lab_server: LabServer, screenshots: Path | None
 ) -> None:
     start = "replace(explorer.state, drag_target='nodes', separable=False, pieces=8)"
     open_cells(lab, lab_server, SCENE + f"Explorer(scene, {start}, views=tuple(VIEWS))")
     page = lab.page
     source = view(page, "source")
-    calm = {name: view(page, name).evaluate(REDNESS) for name in VIEWS}
+    redness_before = {name: view(page, name).evaluate(REDNESS) for name in VIEWS}
     # Drag the node in the middle of the grid beyond its neighbours.
     source.focus()
     expect_value(page, node_row="4")
     node = [float(coordinate) for coordinate in page.evaluate(NODE_PLACE)]
-    with held(page, source, (node[0], node[1]), (node[0] + 0.5, node[1] + 0.3)):
+    with dragging(page, source, (node[0], node[1]), (node[0] + 0.5, node[1] + 0.3)):
         expect(message(page)).to_contain_text(re.compile(r"Folded or flat in \d+ pieces? \(red\)"))
-        drawn(page)
+        wait_until_drawn(page)
         for name in VIEWS:
-            assert view(page, name).evaluate(REDNESS) > calm[name] + 0.002, name
+            assert view(page, name).evaluate(REDNESS) > redness_before[name] + 0.002, name
         expect(page.locator(".lzu-folded")).to_have_count(len(VIEWS))
-        answered(page)  # the kernel has rejected it, and its last result stays
+        wait_until_answered(page)  # the kernel has rejected it, and its last result stays
         text = numbers(page).inner_text()
         assert "IoU" in text
-        photograph(lab, screenshots, "folded")
-    answered(page)
+        take_screenshot(lab, screenshots, "folded")
+    wait_until_answered(page)
     assert numbers(page).inner_text() == text
     expect(numbers(page)).to_have_class(STALE)
     page.get_by_role("button", name="Undo").click()
     expect(message(page)).to_have_text("")
     expect(page.locator(".lzu-folded")).to_have_count(0)
-    settled(page)
+    wait_until_settled(page)
     source.focus()
     source.press("ArrowRight")
     expect_value(page, node_shift_x="0.01")
     source.press("n")
     expect_value(page, node_column="5", node_shift_x="0")
     control(page, "node shift y").press("ArrowRight")
-    settled(page)
+    wait_until_settled(page)
     source.focus()
     source.press("Delete")
     expect_value(page, node_shift_y="0")
     control(page, "separable").check()
     expect(control(page, "node row")).to_be_hidden()
-    settled(page)
+    wait_until_settled(page)
     assert lab.errors == []
 
 
@@ -203,7 +203,7 @@ NODE_PLACE = """() => {
 }"""
 
 
-def test_keyboard_alone(shown: Lab) -> None:
+def test_explorer_by_keyboard(shown: Lab) -> None:
     page = shown.page
     source = view(page, "source")
     source.focus()
@@ -245,11 +245,11 @@ def test_keyboard_alone(shown: Lab) -> None:
     expect_value(page, strength="74")
     page.keyboard.press("Control+z")
     expect_value(page, strength="75")
-    settled(page)
-    assert complaints(shown) == []
+    wait_until_settled(page)
+    assert all_errors(shown) == []
 
 
-def test_every_control_is_obeyed(shown: Lab) -> None:
+def test_every_control_changes_the_views(shown: Lab) -> None:
     page = shown.page
     zoomed, unzoomed = view(page, "zoomed"), view(page, "unzoomed")
     for label, key in (
@@ -272,26 +272,26 @@ def test_every_control_is_obeyed(shown: Lab) -> None:
     for kind in ("boxes", "boxes in pixels", "edges", "network"):
         with changing(shown, zoomed):
             control(page, "saliency from").select_option(kind)
-        settled(page)
+        wait_until_settled(page)
     with changing(shown, unzoomed):
         control(page, "network").select_option("detector")
-    settled(page)
+    wait_until_settled(page)
     for label in ("mask from", "fovea x", "box x"):
         expect(control(page, label)).to_be_hidden()
     for label in ("boxes from", "feature stride", "spread"):
         expect(control(page, label)).to_be_visible()
     control(page, "network").select_option("none")
-    settled(page)
+    wait_until_settled(page)
     with changing(shown, zoomed):
         page.get_by_role("button", name="Play").click()
     page.get_by_role("button", name="Stop").click()
     expect_value(page, morph="1")
-    settled(page)
-    assert complaints(shown) == []
+    wait_until_settled(page)
+    assert all_errors(shown) == []
 
 
-def test_touch(browser: Browser, lab_server: LabServer) -> None:
-    """One finger drags a fovea, two fingers resize it, and elsewhere the page scrolls."""
+def test_explorer_by_touch(browser: Browser, lab_server: LabServer) -> None:
+    """Check that one finger drags a fovea, two resize it, and elsewhere the page scrolls."""
     size = {"width": 1000, "height": 800}
     with browser.new_context(viewport=size, has_touch=True) as context:
         lab = Lab(context.new_page(), lab_server)
@@ -300,7 +300,7 @@ def test_touch(browser: Browser, lab_server: LabServer) -> None:
         source = view(page, "source")
         box = at_rest(source)
         fingers = context.new_cdp_session(page)
-        touch(fingers, [[on_screen(box, ON_HER)], [on_screen(box, (0.0, 0.2))]])
+        touch(fingers, [[on_screen(box, PERSON)], [on_screen(box, (0.0, 0.2))]])
         expect_near(page, fovea_x=0, fovea_y=0.2)
         x, y = on_screen(box, (0.0, 0.2))
         touch(fingers, [[(x - 20, y), (x + 20, y)], [(x - 60, y), (x + 60, y)]])
@@ -312,8 +312,8 @@ def test_touch(browser: Browser, lab_server: LabServer) -> None:
         touch(fingers, [[(x, y - 40 * step)] for step in range(5)])
         wait_until(lambda: top_of(source) < before - 60, "the page did not scroll")
         expect_near(page, fovea_x=0, fovea_y=0.2)
-        settled(page)
-        assert complaints(lab) == []
+        wait_until_settled(page)
+        assert all_errors(lab) == []
     lab_server.shut_down_kernels(keep=[SHARED_NOTEBOOK])
 
 
@@ -333,7 +333,7 @@ def top_of(canvas: Locator) -> float:
     return float(box["y"])
 
 
-def test_the_wheel_scrolls_the_page_where_there_is_nothing_to_widen(shown: Lab) -> None:
+def test_wheel_outside_of_foveas_scrolls_the_page(shown: Lab) -> None:
     page = shown.page
     source = view(page, "source")
     box = at_rest(source)
@@ -343,10 +343,10 @@ def test_the_wheel_scrolls_the_page_where_there_is_nothing_to_widen(shown: Lab) 
     expect_value(page, fovea_width="6")
 
 
-# --- what is seen ------------------------------------------------------------------------------
+# --- appearance --------------------------------------------------------------------------------
 
 
-def test_all_views_show_something_and_are_linked(
+def test_views_are_not_blank_and_their_marks_are_linked(
     lab: Lab, lab_server: LabServer, screenshots: Path | None
 ) -> None:
     state = "replace(explorer.state, network='detector', input_size=320)"
@@ -358,18 +358,18 @@ def test_all_views_show_something_and_are_linked(
     expect(marks).to_have_count(len(VIEWS))
     # Pointing at a place in the source marks the same place in every view and frame.
     box = at_rest(view(page, "source"))
-    page.mouse.move(*on_screen(box, ON_HER))
-    expect_mark(page, "source", ON_HER)
+    page.mouse.move(*on_screen(box, PERSON))
+    expect_mark(page, "source", PERSON)
     places = {name: mark_of(page, name) for name in VIEWS}
     assert places["saliency"] == pytest.approx(places["source"], abs=0.02)
     assert places["approximation"] == pytest.approx(places["zoomed"], abs=0.02)
     assert abs(places["zoomed"][0] - places["source"][0]) > 0.02
     expect(page.locator(".lzu-read", has_text="here")).to_have_count(6)
-    photograph(lab, screenshots, "views")
+    take_screenshot(lab, screenshots, "views")
     zoomed = at_rest(view(page, "zoomed"))
     page.mouse.move(*on_screen(zoomed, places["zoomed"]))
-    expect_mark(page, "source", ON_HER)
-    assert complaints(lab) == []
+    expect_mark(page, "source", PERSON)
+    assert all_errors(lab) == []
 
 
 def expect_mark(page: Page, name: str, place: Place) -> None:
@@ -397,11 +397,11 @@ def view_in_frame(page: Page, name: str) -> Locator:
 
 
 FRAMES = 10
-"""The test inspects more frames of the screencast than this."""
+"""Number of frames of the screencast that the test must exceed."""
 
 
-def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
-    """No blank frame in a screencast, and no layout shift, during a drag."""
+def test_drag_has_no_blank_frames_or_layout_shifts(shown: Lab) -> None:
+    """Check a screencast for blank frames and the page for layout shifts during a drag."""
     page = shown.page
     source = view(page, "source")
     box = at_rest(source)
@@ -419,7 +419,7 @@ def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
 
     cast.on("Page.screencastFrame", keep)
     cast.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1})
-    page.mouse.move(*on_screen(box, ON_HER))
+    page.mouse.move(*on_screen(box, PERSON))
     page.mouse.down()
     # A slow machine records fewer frames per second: drag to and fro until there are enough.
     for step in range(3000):
@@ -429,7 +429,7 @@ def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
         if step >= 60 and len(frames) > FRAMES:
             break
     page.mouse.up()
-    settled(page)
+    wait_until_settled(page)
     cast.send("Page.stopScreencast")
     # A jump by one line of text would be a thousand times as large.
     assert sum(page.evaluate("() => shifts")) < 1e-4
@@ -438,7 +438,7 @@ def test_nothing_flickers_or_jumps_in_a_drag(shown: Lab) -> None:
         for panel in panels:
             assert panel is not None
             assert contrast_of(frame, panel) > 15
-    assert complaints(shown) == []
+    assert all_errors(shown) == []
 
 
 def contrast_of(frame: str, box: Any) -> float:
@@ -466,8 +466,8 @@ def test_nothing_is_cropped_in_a_narrow_window(shown: Lab, screenshots: Path | N
             lambda: f"cropped: {explorer.evaluate(WIDTHS)}",
         )
         wait_until(lambda: page.evaluate(CUT) == [], lambda: f"cropped: {page.evaluate(CUT)}")
-        photograph(shown, screenshots, f"narrow-{width}")
-    drag(page, source, ON_HER, (0.0, 0.0))
+        take_screenshot(shown, screenshots, f"narrow-{width}")
+    drag(page, source, PERSON, (0.0, 0.0))
     expect_near(page, fovea_x=0, fovea_y=0)
 
 
@@ -481,8 +481,10 @@ CUT = """() => [...document.querySelectorAll('.lzu-label, .lzu output, .lzu butt
     .map(e => e.textContent)"""
 
 
-def test_dark_theme(lab: Lab, lab_server: LabServer, screenshots: Path | None) -> None:
-    """All text has a contrast of at least 4.5 to 1 (WCAG), in the light and in the dark theme."""
+def test_contrast_of_text_in_light_and_dark_theme(
+    lab: Lab, lab_server: LabServer, screenshots: Path | None
+) -> None:
+    """Check that all text has a contrast of at least 4.5 to 1 (WCAG)."""
     open_cells(lab, lab_server, SCENE + "explorer")
     page = lab.page
     page.locator(".lzu-help summary").click()
@@ -494,9 +496,9 @@ def test_dark_theme(lab: Lab, lab_server: LabServer, screenshots: Path | None) -
     entries.get_by_text("JupyterLab Dark", exact=True).click()
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
     at_rest(view(page, "source"))
-    photograph(lab, screenshots, "dark")
+    take_screenshot(lab, screenshots, "dark")
     expect_contrast(page)
-    drag(page, view(page, "source"), ON_HER, (0.0, 0.0))
+    drag(page, view(page, "source"), PERSON, (0.0, 0.0))
     expect_near(page, fovea_x=0, fovea_y=0)
 
 
@@ -546,36 +548,36 @@ def test_two_views_of_one_explorer(lab: Lab, lab_server: LabServer) -> None:
     page = lab.page
     first, second = page.locator(".lzu").all()
     with changing(lab, view(second, "zoomed")) as before:
-        drag(page, view(first, "source"), ON_HER, (0.0, 0.0))
+        drag(page, view(first, "source"), PERSON, (0.0, 0.0))
         for explorer in (first, second):
             expect_near(explorer, fovea_x=0, fovea_y=0)
     second.get_by_role("button", name="Undo").click()
     for explorer in (first, second):
         expect_value(explorer, fovea_x="0.2", fovea_y="0.4")
-    settled(page)
+    wait_until_settled(page)
     lab.wait_for_hash(view(second, "zoomed"), before)
-    assert complaints(lab) == []
+    assert all_errors(lab) == []
 
 
-def test_python_and_the_page_say_the_same(lab: Lab, lab_server: LabServer) -> None:
-    """A cell reads what was dragged; a cell that sets the state moves the controls."""
+def test_state_is_synchronised_between_python_and_page(lab: Lab, lab_server: LabServer) -> None:
+    """Check that a cell reads the dragged state, and that setting the state moves the controls."""
     print_state = "print(explorer.state.foveas, explorer.result.state == explorer.state)"
     set_state = "explorer.state = replace(explorer.state, strength=20)"
     open_cells(lab, lab_server, SCENE + "explorer", print_state, set_state)
     page = lab.page
     expect_value(page, strength="20")
-    drag(page, view(page, "source"), ON_HER, (-0.5, 0.5))
-    settled(page)
+    drag(page, view(page, "source"), PERSON, (-0.5, 0.5))
+    wait_until_settled(page)
     run_cell(lab, 1)
     expect(lab.cells.nth(1)).to_contain_text(
         re.compile(r"x=-0.[45]\d?, y=0.[45]\d?, width=6\),\) True")
     )
     control(page, "strength").press("Home")
-    settled(page)
+    wait_until_settled(page)
     run_cell(lab, 2)
     expect_value(page, strength="20")
     expect_near(page, fovea_x=-0.5)
-    assert complaints(lab) == []
+    assert all_errors(lab) == []
 
 
 def run_cell(lab: Lab, index: int) -> None:
@@ -607,16 +609,16 @@ def test_six_explorers_on_one_page(lab: Lab, lab_server: LabServer) -> None:
     drag(page, view(last, "source"), (0.0, 0.0), (0.5, 0.5))
     expect_near(last, fovea_x=0.5, fovea_y=0.5)
     expect_value(explorers.nth(4), fovea_x="0", fovea_y="0")
-    settled(page)
-    assert complaints(lab) == []
+    wait_until_settled(page)
+    assert all_errors(lab) == []
 
 
-def test_kernel_restarted_in_mid_drag(lab: Lab, lab_server: LabServer) -> None:
-    """The picture still follows the pointer; only the kernel's results are missing."""
+def test_drag_continues_after_a_kernel_restart(lab: Lab, lab_server: LabServer) -> None:
+    """Check that the picture still follows the pointer; only the kernel's results are missing."""
     open_cells(lab, lab_server, SCENE + "explorer")
     page = lab.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
-    with held(page, source, ON_HER, (0.0, 0.2)):
+    with dragging(page, source, PERSON, (0.0, 0.2)):
         lab_server.restart_kernel("explorer.ipynb")
         box = at_rest(source)
         with changing(lab, zoomed):
@@ -627,13 +629,13 @@ def test_kernel_restarted_in_mid_drag(lab: Lab, lab_server: LabServer) -> None:
     expect_near(page, fovea_x=0.5, fovea_y=0.5)
     expect(numbers(page)).to_have_class(STALE)
     lab.run_all()  # a new run restores the explorer
-    settled(page)
+    wait_until_settled(page)
     expect_value(page, fovea_x="0.2", fovea_y="0.4")
 
 
-def test_a_busy_kernel_is_seen_to_be_busy(lab: Lab, lab_server: LabServer) -> None:
-    """A result that takes more than a second is announced by a progress bar."""
-    # The first run ends at once, the second when the test says so.
+def test_progress_bar_while_kernel_is_busy(lab: Lab, lab_server: LabServer) -> None:
+    """Check that a progress bar is shown while a result takes more than a second."""
+    # The first run ends at once, the second when the test creates a file.
     stop = lab_server.root / "stop"
     stop.touch()
     wait = "import pathlib, time\nwhile not pathlib.Path('stop').exists(): time.sleep(0.1)"
@@ -644,12 +646,12 @@ def test_a_busy_kernel_is_seen_to_be_busy(lab: Lab, lab_server: LabServer) -> No
     expect(progress).to_be_hidden()
     lab.cells.nth(1).locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
-    drag(page, view(page, "source"), ON_HER, (0.0, 0.0))
+    drag(page, view(page, "source"), PERSON, (0.0, 0.0))
     expect(progress).to_be_visible()
     stop.touch()
-    settled(page)
+    wait_until_settled(page)
     expect(progress).to_be_hidden()
-    assert complaints(lab) == []
+    assert all_errors(lab) == []
 
 
 # --- photos of the user ----------------------------------------------------------------
@@ -682,7 +684,7 @@ def bad_photos(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
+def test_uploaded_photos_are_shown_or_rejected(shown: Lab, tmp_path: Path) -> None:
     page = shown.page
     source, chooser = view(page, "source"), page.locator('.lzu input[type="file"]')
     before, text = shown.picture_hash(source), numbers(page).inner_text()
@@ -700,10 +702,10 @@ def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
         re.compile(r"Your photo: 8660 x 5773 pixels, explored at 17\d\d x 11\d\d"), timeout=60_000
     )
     shown.wait_for_change(source, before)
-    settled(page)
-    drag(page, source, ON_HER, (0.0, 0.0))
+    wait_until_settled(page)
+    drag(page, source, PERSON, (0.0, 0.0))
     expect_near(page, fovea_x=0, fovea_y=0)
-    settled(page)
+    wait_until_settled(page)
     # A truncated file is shown as far as the browser can decode it, or rejected with a message.
     uploaded = shown.picture_hash(source)
     cut = tmp_path / "cut.jpg"
@@ -713,15 +715,15 @@ def test_photos_of_the_readers_own(shown: Lab, tmp_path: Path) -> None:
         lambda: "cut.jpg" in message(page).inner_text() or shown.picture_hash(source) != uploaded,
         "the truncated photo was neither shown nor rejected",
     )
-    settled(page)
-    assert complaints(shown) == []
+    wait_until_settled(page)
+    assert all_errors(shown) == []
 
 
-# --- in the long run ---------------------------------------------------------------------------
+# --- memory ------------------------------------------------------------------------------------
 
 
 def test_memory_does_not_grow(lab: Lab, lab_server: LabServer) -> None:
-    """2000 updates leave no memory behind, in the page or in the kernel."""
+    """Check the memory of the page and of the kernel before and after 2000 updates."""
     resident = "import psutil; print(psutil.Process().memory_info().rss >> 20)"
     open_cells(lab, lab_server, SCENE + "explorer", resident)
     page = lab.page
@@ -730,7 +732,7 @@ def test_memory_does_not_grow(lab: Lab, lab_server: LabServer) -> None:
     probe = page.context.new_cdp_session(page)
 
     def measure() -> tuple[float, int]:
-        settled(page)
+        wait_until_settled(page)
         probe.send("HeapProfiler.collectGarbage")
         heap = probe.send("Runtime.getHeapUsage")["usedSize"] / 2**20
         run_cell(lab, 1)
@@ -748,7 +750,7 @@ def test_memory_does_not_grow(lab: Lab, lab_server: LabServer) -> None:
     print(f"heap {before[0]:.1f} -> {after[0]:.1f} MB, kernel {before[1]} -> {after[1]} MB")
     assert after[0] < before[0] + 3
     assert after[1] < before[1] + 40
-    assert complaints(lab) == []
+    assert all_errors(lab) == []
 
 
 # Drag the fovea to and fro, one step per frame, by events like those of the browser. The drag is

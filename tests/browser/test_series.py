@@ -1,29 +1,29 @@
-"""The whole series in a real JupyterLab: each page opens, runs, and reacts to keys."""
+"""Tests of the notebooks in JupyterLab: each opens, runs, and reacts to keys."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from browser_helpers import at_rest, changing, complaints, settled, view
+from browser_helpers import all_errors, at_rest, changing, view, wait_until_settled
 from lzu_viz.bench.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-# The first page has a test of its own.
+# The first notebook is tested in test_start_here.py.
 PAGES = [path for path in sorted(FOLDER.glob("*.ipynb")) if not path.name.startswith("00")]
 EXPLORERS = [path.name for path in PAGES if "Explorer(" in path.read_text(encoding="utf-8")]
 FIGURES = [path.name for path in PAGES if "InteractiveFigure(" in path.read_text(encoding="utf-8")]
 
 
-def test_every_page_has_something_to_move() -> None:
+def test_every_notebook_is_interactive() -> None:
     assert {*EXPLORERS, *FIGURES} == {path.name for path in PAGES}
 
 
 @pytest.mark.parametrize("name", [path.name for path in PAGES])
-def test_a_page_runs_and_reacts(lab: Lab, name: str, screenshots: Path | None) -> None:
-    """It runs from top to bottom; its explorer reacts to keys, and so does its last figure."""
+def test_notebook_runs_and_reacts_to_keys(lab: Lab, name: str, screenshots: Path | None) -> None:
+    """Check that it runs without errors, and that explorer and last figure react to keys."""
     lab.open(name)
     lab.run_all()
     assert all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in lab.prompts())
@@ -32,7 +32,7 @@ def test_a_page_runs_and_reacts(lab: Lab, name: str, screenshots: Path | None) -
         move_the_explorer(lab, name, screenshots)
     if name in FIGURES:
         move_the_last_slider(lab, name, screenshots)
-    assert complaints(lab) == []
+    assert all_errors(lab) == []
 
 
 def move_the_explorer(lab: Lab, name: str, screenshots: Path | None) -> None:
@@ -40,13 +40,13 @@ def move_the_explorer(lab: Lab, name: str, screenshots: Path | None) -> None:
     page = lab.page
     source, zoomed = view(page, "source").first, view(page, "zoomed").first
     at_rest(source)
-    settled(page)
+    wait_until_settled(page)
     if screenshots:
         lab.screenshot(screenshots / f"{name[:2]}.png")
     with changing(lab, zoomed):
         for _ in range(4):
             source.press("Shift+ArrowLeft")
-    settled(page)
+    wait_until_settled(page)
     if screenshots:
         lab.screenshot(screenshots / f"{name[:2]}-moved.png")
 

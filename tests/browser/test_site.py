@@ -1,4 +1,4 @@
-"""The site: it builds offline and without warnings, and its explorers work."""
+"""Tests of the site: offline build without warnings, explorers, pages of the API."""
 
 import re
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
-from browser_helpers import VIEWPORT, control, drag, drawn, view, wait_until
+from browser_helpers import VIEWPORT, control, drag, view, wait_until, wait_until_drawn
 from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.site import __main__ as site
 from lzu_viz.site import show, source
@@ -53,7 +53,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Links(HTMLParser):
-    """Collects the addresses of what a page loads."""
+    """Parser that collects the addresses of the resources that a page loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Links(HTMLParser):
             self.loaded.append(attributes.get("href") or "")
 
 
-def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
+def test_pages_load_local_resources_only(built: Path) -> None:
     pages = list(built.rglob("*.html"))
     assert len(pages) > 30
     for page in pages:
@@ -80,7 +80,7 @@ def test_no_page_loads_anything_from_elsewhere(built: Path) -> None:
                 assert (page.parent / address.split("?")[0]).is_file(), (page, address)
 
 
-def test_the_explorer_stands_in_the_page(built: Path) -> None:
+def test_page_of_a_notebook_contains_its_explorer(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count('class="lzu-explorer"') == 1
     explorer = (built / "notebooks/_explorers/00_page-1.html").read_text(encoding="utf-8")
@@ -91,14 +91,14 @@ def test_the_explorer_stands_in_the_page(built: Path) -> None:
 PIXELS = "canvas => canvas.toDataURL()"
 
 
-def test_the_explorer_is_dragged_with_no_kernel(built: Path, browser: Browser) -> None:
+def test_explorer_can_be_dragged_without_a_kernel(built: Path, browser: Browser) -> None:
     with browser.new_context(viewport=VIEWPORT) as context:
         page = context.new_page()
         page.set_default_timeout(ACTION_MS)
         page.goto((built / "notebooks/00_page.html").as_uri())
         frame = page.frame_locator("iframe.lzu-explorer")
         zoomed, across = view(frame, "zoomed"), control(frame, "fovea x")
-        drawn(frame)
+        wait_until_drawn(frame)
         before, place = zoomed.evaluate(PIXELS), across.input_value()
         drag(page, view(frame, "source"), (0.0, 0.0), (-0.6, 0.4))
         expect(across).not_to_have_value(place)
@@ -111,14 +111,14 @@ def test_a_page_links_the_glossary(built: Path) -> None:
     assert (built / "notebooks/GLOSSARY.html").is_file()
 
 
-def test_formulas_are_drawn_by_the_browser(built: Path) -> None:
+def test_formulas_are_written_in_mathml(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count("<math") == 2
     assert 'display="block"' in page
     assert "<mfrac>" in page
 
 
-def test_the_launch_button_leads_to_the_notebook(built: Path) -> None:
+def test_launch_button_links_the_notebook_on_binder(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     address = "https://mybinder.org/v2/gh/someone/lzu_viz/HEAD?urlpath=lab/tree/notebooks/00_page"
     assert address in page
@@ -138,7 +138,7 @@ def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
     assert "Return features resampled to the source frame" in page
 
 
-def test_an_explorer_at_any_state_has_states_to_show() -> None:
+def test_states_of_varies_the_strength() -> None:
     for state in (State(), State(strength=0), State(strength=1)):
         assert {shown.strength for shown in show.states_of(state).values()} == {
             state.strength,
@@ -156,7 +156,7 @@ def test_an_explorer_at_any_state_has_states_to_show() -> None:
         ("", ""),
     ],
 )
-def test_the_repository_is_read_from_git(
+def test_repository_is_read_from_the_git_remote(
     monkeypatch: pytest.MonkeyPatch, origin: str, name: str
 ) -> None:
     process = type("Run", (), {"stdout": origin + "\n"})()

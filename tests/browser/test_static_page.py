@@ -1,4 +1,4 @@
-"""The explorer as a self-contained file, opened from disk without a server or a kernel."""
+"""Tests of the explorer as a self-contained file, without a server or a kernel."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from browser_helpers import control, drag, drawn, expect_near, message, numbers, settled, view
+from browser_helpers import (
+    control,
+    drag,
+    expect_near,
+    message,
+    numbers,
+    view,
+    wait_until_drawn,
+    wait_until_settled,
+)
 from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import VIEWS, Explorer, State, to_html
@@ -37,7 +46,7 @@ def opened(
         assert errors == []
 
 
-def test_follows_a_drag_and_answers_for_prepared_states(
+def test_drag_changes_views_and_prepared_states_show_results(
     browser: Browser, tmp_path: Path, screenshots: Path | None
 ) -> None:
     start = Explorer(SCENE).state
@@ -50,7 +59,7 @@ def test_follows_a_drag_and_answers_for_prepared_states(
     with opened(browser, tmp_path / "page.html", **states) as page:
         source, zoomed = view(page, "source"), view(page, "zoomed")
         expect(numbers(page)).to_contain_text("IoU with the ground truth")
-        settled(page)
+        wait_until_settled(page)
         before, first = zoomed.evaluate(HASH), numbers(page).inner_text()
         if screenshots:
             page.screenshot(path=screenshots / "static_page.png", full_page=True)
@@ -60,12 +69,12 @@ def test_follows_a_drag_and_answers_for_prepared_states(
         expect_other_picture(zoomed, before)
         page.get_by_role("button", name="uniform").click()
         expect(numbers(page)).to_contain_text("Peak magnification: 1.0 times")
-        settled(page)
+        wait_until_settled(page)
         still = zoomed.evaluate(HASH)
         # The prepared result holds the kernel's saliency; the page applies the strength itself.
         page.get_by_role("button", name="edges").click()
         expect_other_picture(zoomed, before, still)
-        settled(page)
+        wait_until_settled(page)
         expect(numbers(page)).to_contain_text("IoU with the ground truth")
         edges = zoomed.evaluate(HASH)
         control(page, "strength").press("ArrowRight")
@@ -75,18 +84,18 @@ def test_follows_a_drag_and_answers_for_prepared_states(
         expect(numbers(page)).to_contain_text("320 x 320")
         page.get_by_role("button", name="person").click()
         expect(numbers(page)).to_have_text(first, use_inner_text=True)
-        drawn(page)
+        wait_until_drawn(page)
         assert zoomed.evaluate(HASH) == before
         expect(page.get_by_role("button", name="Photo")).to_have_count(0)
 
 
 def expect_other_picture(picture: Locator, *others: str) -> None:
     """Wait until the last change is drawn, and expect a picture other than these."""
-    drawn(picture.page)
+    wait_until_drawn(picture.page)
     assert picture.evaluate(HASH) not in others
 
 
-def test_a_grid_can_be_folded_and_mended(browser: Browser, tmp_path: Path) -> None:
+def test_fold_is_marked_until_it_is_undone(browser: Browser, tmp_path: Path) -> None:
     start = replace(Explorer(SCENE).state, separable=False, drag_target="nodes", pieces=8)
     with opened(browser, tmp_path / "page.html", nodes=start) as page:
         expect(control(page, "node row")).to_have_value("4")
@@ -98,7 +107,9 @@ def test_a_grid_can_be_folded_and_mended(browser: Browser, tmp_path: Path) -> No
         expect(page.locator(".lzu-folded")).to_have_count(0)
 
 
-def test_is_drawn_sharper_on_a_fine_screen_once_it_rests(browser: Browser, tmp_path: Path) -> None:
+def test_high_density_screen_is_drawn_sharply_after_a_drag(
+    browser: Browser, tmp_path: Path
+) -> None:
     start = Explorer(SCENE).state
     with opened(browser, tmp_path / "page.html", scale=2, start=start) as page:
         page.wait_for_function(FINE)
@@ -125,7 +136,7 @@ NOTE_SIZES = """() => {
 }"""
 
 
-def test_says_what_an_old_browser_lacks(browser: Browser, tmp_path: Path) -> None:
+def test_old_browser_shows_a_message(browser: Browser, tmp_path: Path) -> None:
     init = "delete globalThis.OffscreenCanvas"
     with opened(browser, tmp_path / "page.html", init=init, start=State()) as page:
         expect(page.get_by_text("needs a newer browser")).to_be_visible()

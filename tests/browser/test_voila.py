@@ -1,4 +1,4 @@
-"""The explorer in Voila, which serves a notebook without its code and without JupyterLab."""
+"""Test of the explorer in Voila, which serves a notebook without code or JupyterLab."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +12,8 @@ from browser_helpers import (
     drag,
     expect_near,
     numbers,
-    settled,
     view,
+    wait_until_settled,
     write_notebook,
 )
 from lzu_viz.bench.browser.lab import RUN_MS, Lab, Server
@@ -62,7 +62,7 @@ def respond_with_nothing(route: Route) -> None:
     route.fulfill(status=200, body="")
 
 
-def test_the_explorer_in_an_app(
+def test_explorer_runs_in_voila(
     voila: VoilaServer, browser: Browser, screenshots: Path | None
 ) -> None:
     with browser.new_context(viewport=VIEWPORT) as context:
@@ -71,7 +71,7 @@ def test_the_explorer_in_an_app(
         page = app.page
         page.goto(voila.address, timeout=RUN_MS)
         expect(numbers(page)).to_contain_text("IoU with the ground truth", timeout=RUN_MS)
-        settled(page)
+        wait_until_settled(page)
         for name in ("source", "zoomed", "uniform", "unzoomed"):
             expect(view(page, name)).to_be_visible()
             assert view(page, name).evaluate(COLOURS) > 500  # no blank picture
@@ -86,7 +86,7 @@ def test_the_explorer_in_an_app(
                 1, 1
             )  # otherwise the place under the pointer stays marked in every view
         expect_near(page, fovea_x=-0.4, fovea_y=0)
-        settled(page)
+        wait_until_settled(page)
         expect(numbers(page)).not_to_have_text(text, use_inner_text=True)
         expect(numbers(page)).to_have_css("opacity", "1")  # no longer grey
         if screenshots:

@@ -1,4 +1,4 @@
-"""Driving scenes: is what a street says true of its picture, and of how it moves?"""
+"""Tests of driving scenes: images, ground truth, solids, flow, presets."""
 
 import ast
 import math
@@ -40,7 +40,7 @@ from oracles import first_inside
 
 SMALL, MIDDLE, LARGE = (48, 160), (96, 320), (192, 640)
 SEEDS = range(8)
-FILMS = [(preset, seed) for preset in PRESETS for seed in (1, 4)]
+CLIPS = [(preset, seed) for preset in PRESETS for seed in (1, 4)]
 
 street = cache(partial(driving, size=MIDDLE))
 
@@ -74,7 +74,7 @@ def test_shapes_and_ranges():
     assert scene.flow is None
 
 
-def test_all_classes_occur_everywhere_and_are_named():
+def test_all_classes_occur():
     scenes = [street(seed) for seed in SEEDS]
     assert set(torch.cat([scene.labels for scene in scenes]).tolist()) == set(range(len(CLASSES)))
     areas = set(torch.cat([scene.semantic_mask.unique() for scene in scenes]).tolist())
@@ -82,7 +82,7 @@ def test_all_classes_occur_everywhere_and_are_named():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_seed_gives_its_street(preset):
+def test_seed_and_time_determine_the_street(preset):
     first, again, other = (driving(seed, preset, size=SMALL) for seed in (5, 5, 6))
     assert torch.equal(first.image, again.image)
     assert torch.equal(first.boxes_3d, again.boxes_3d)
@@ -93,7 +93,7 @@ def test_a_seed_gives_its_street(preset):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_film_shows_what_single_pictures_show(preset):
+def test_frames_of_a_clip_match_single_scenes(preset):
     for index, frame in enumerate(clip(preset, 1)):
         still = driving(1, preset, size=MIDDLE, seconds=index / 10)
         for name in (
@@ -115,7 +115,7 @@ def by_identity(scene):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_size_shows_the_same(preset):
+def test_content_does_not_depend_on_the_size(preset):
     for seed in SEEDS:
         small, large = (driving(seed, preset, size=size) for size in (SMALL, MIDDLE))
         mean = torch.nn.functional.avg_pool2d(large.image, 2)
@@ -126,7 +126,7 @@ def test_every_size_shows_the_same(preset):
 
 
 @pytest.mark.slow
-def test_few_things_are_just_visible_enough_at_one_size():
+def test_few_objects_are_listed_at_one_size_only():
     common, alone = 0, 0
     for seed, preset in product(SEEDS, PRESETS):
         few, many = (by_identity(driving(seed, preset, size=size)) for size in (SMALL, MIDDLE))
@@ -177,7 +177,7 @@ POSES = [
 
 
 def lattice(pose, count=40):
-    """Rays that pass the solid on every side."""
+    """Return rays through a solid and past it on every side."""
     x, y, z = pose.place
     return Rays(
         np.linspace(x / z - 0.45, x / z + 0.45, count, dtype=np.float32),
@@ -186,7 +186,7 @@ def lattice(pose, count=40):
 
 
 @cache
-def marched(name, index):
+def reference_depths(name, index):
     pose = POSES[index]
     rays = lattice(pose)
     depths = (pose.place[2] - 3.5, pose.place[2] + 3.5)
@@ -205,24 +205,24 @@ poses = pytest.mark.parametrize("index", range(len(POSES)))
 @pytest.mark.slow
 @solids
 @poses
-def test_rays_meet_a_solid_where_marching_does(name, index):
-    expected = marched(name, index)
+def test_hit_matches_ray_marching(name, index):
+    expected = reference_depths(name, index)
     rays = lattice(POSES[index])
     depth, face = SOLIDS[name][0].hit(local(rays, POSES[index]))
     both = np.isfinite(expected) & np.isfinite(depth)
     assert both.sum() > 20
     assert abs(depth[both] - expected[both]).max() < 2e-3
-    # A ray that only grazes may be told either way.
+    # Rays that only graze the solid may differ.
     assert (np.isfinite(expected) != np.isfinite(depth)).sum() <= 1 + 0.01 * both.sum()
     assert (face is None) == (name == "ellipsoid")
 
 
 @solids
 @poses
-def test_bounds_are_tight_about_the_picture(name, index):
+def test_bounds_tightly_enclose_the_projection(name, index):
     rays, pose = lattice(POSES[index]), POSES[index]
     left, top, right, bottom = SOLIDS[name][0].bounds(pose)
-    rows, columns = np.isfinite(marched(name, index)).nonzero()
+    rows, columns = np.isfinite(reference_depths(name, index)).nonzero()
     slack = 1e-5
     for sides, row, low, high in ((rays.x, columns, left, right), (rays.y, rows, top, bottom)):
         step = float(sides[1] - sides[0])
@@ -250,7 +250,7 @@ def test_normals_point_outwards(name, index):
 
 
 @solids
-def test_extents_hold_what_is_inside_and_no_more(name):
+def test_extent_matches_the_interior(name):
     solid, inside = SOLIDS[name]
     axes = [np.linspace(-3, 3, 121) for _ in range(3)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
@@ -260,7 +260,7 @@ def test_extents_hold_what_is_inside_and_no_more(name):
 
 
 @solids
-def test_what_is_behind_the_camera_is_not_seen(name):
+def test_solids_behind_the_camera_are_not_hit(name):
     solid, _ = SOLIDS[name]
     behind, around = Pose((0.0, 1.6, -8.0), 0.3), Pose((0.0, 1.0, NEAR), 0.0)
     assert solid.bounds(behind) is None
@@ -268,7 +268,7 @@ def test_what_is_behind_the_camera_is_not_seen(name):
     assert np.isinf(solid.bounds(around)).all()
 
 
-def test_a_pose_and_its_inverse():
+def test_in_camera_inverts_local():
     pose = Pose((1.0, 2.0, 9.0), 0.7)
     local_rays = local(Rays(np.zeros(1, np.float32), np.zeros(1, np.float32)), pose)
     assert in_camera(np.array([local_rays.origin]), pose) == pytest.approx(np.zeros((1, 3)))
@@ -276,7 +276,7 @@ def test_a_pose_and_its_inverse():
     assert ahead[0] == pytest.approx((math.sin(0.7), 0, math.cos(0.7)))
 
 
-# --- the picture and its truth ----------------------------------------------------------------
+# --- images and ground truth ------------------------------------------------------------------
 
 
 def pixels(boxes, size):
@@ -285,13 +285,13 @@ def pixels(boxes, size):
 
 
 def around(mask):
-    """The box of a mask's pixels, edges included."""
+    """Return the box around a mask's pixels, edges included."""
     rows, columns = mask.nonzero(as_tuple=True)
     return torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
 
 def alone(seed, preset, identity, size):
-    """Which pixels are a obj's when nothing else is in the world."""
+    """Return the mask of an object that is rendered alone."""
     world = build(seed, PRESETS[preset])
     frame = render(replace(world, objects=(world.objects[identity],)), view_at(world, size))
     return torch.from_numpy(frame.object_index == 0)
@@ -299,7 +299,7 @@ def alone(seed, preset, identity, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
-def test_masks_lie_in_their_boxes_and_fill_them_when_nothing_hides_them(preset):
+def test_boxes_tightly_enclose_unoccluded_masks(preset):
     bare = 0
     for seed in SEEDS:
         scene = street(seed, preset)
@@ -309,18 +309,18 @@ def test_masks_lie_in_their_boxes_and_fill_them_when_nothing_hides_them(preset):
             assert mask.sum() > 0.3 * whole.sum()
             assert (mask <= whole).all()
             outside = around(mask) - sides
-            assert outside[:2].min() > -0.51  # middles of pixels are inside
+            assert outside[:2].min() > -0.51  # pixel centres are inside
             assert outside[2:].max() < 0.51
             cut, minimum = scene.boxes[index].abs().max() == 1, (sides[2:] - sides[:2]).min()
             if torch.equal(mask, whole) and not cut and minimum > 3:
                 bare += 1
-                # A tip, as of a triangle or a foot, may pass between the middles of two pixels.
+                # A tip, as of a triangle or a foot, may lie between two pixel centres.
                 assert outside.abs().max() < (1.0 if scene.labels[index] == 0 else 1.5)
     assert bare > 10
 
 
 def corners(boxes_3d):
-    """The eight corners `n 8 3` of boxes."""
+    """Return the eight corners `n 8 3` of boxes."""
     x, y, z, width, height, length, yaw = (part[:, None] for part in boxes_3d.T)
     sides = torch.tensor([(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)]) / 2
     across, up, ahead = width * sides[:, 0], height * sides[:, 1], length * sides[:, 2]
@@ -335,13 +335,13 @@ def corners(boxes_3d):
 
 
 def projected(camera, points):
-    """From points `n 3` to places `n 2` in [-1, 1]."""
+    """Return the projections `n 2`, in [-1, 1], of points `n 3`."""
     size = torch.stack([camera.width, camera.height], dim=-1)
     return 2 * camera.project(points[None])[0] / size - 1
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_three_dimensional_boxes_hold_what_is_seen(preset):
+def test_projected_3d_boxes_enclose_2d_boxes(preset):
     for seed in SEEDS:
         scene = street(seed, preset)
         assert scene.boxes_3d[:, 6].abs().max() <= math.pi + 1e-6
@@ -358,7 +358,7 @@ def test_three_dimensional_boxes_hold_what_is_seen(preset):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_depth_and_class_of_an_instance_are_those_of_its_box(preset):
+def test_depth_and_class_of_instances_match_their_3d_boxes(preset):
     for seed in SEEDS:
         scene = street(seed, preset)
         depths = corners(scene.boxes_3d)[..., 2]
@@ -372,7 +372,7 @@ def test_depth_and_class_of_an_instance_are_those_of_its_box(preset):
 
 
 @pytest.mark.parametrize("label", range(len(CLASSES)))
-def test_three_dimensional_boxes_are_as_large_as_such_things_are(label):
+def test_3d_boxes_have_realistic_sizes(label):
     minimum, maximum = [((1.6, 1.3, 3.8), (2.1, 2.1, 4.8)), ((0.4, 1.5, 0.2), (0.8, 2, 0.8)),
                    ((0.6, 0.6, 0.05), (1.2, 1.2, 0.15))][label]  # fmt: skip
     sizes = torch.cat([street(seed).boxes_3d[street(seed).labels == label, 3:6] for seed in SEEDS])
@@ -381,7 +381,7 @@ def test_three_dimensional_boxes_are_as_large_as_such_things_are(label):
     assert (sizes <= torch.tensor(maximum)).all()
 
 
-def test_what_stands_in_front_hides_a_thing_and_takes_it_off_the_list():
+def test_occlusion_reduces_the_visible_fraction():
     world = build(0, PRESETS["far"])
     car = next(obj for obj in world.objects if obj.label == 0)
     shape = box(6, 3, 0.2)
@@ -397,7 +397,7 @@ def test_what_stands_in_front_hides_a_thing_and_takes_it_off_the_list():
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("size", [SMALL, (100, 200)])
-def test_the_ground_is_flat_and_as_far_below_as_the_camera_is_high(preset, size):
+def test_ground_lies_at_the_height_of_the_camera(preset, size):
     for seed in SEEDS[:3]:
         scene = driving(seed, preset, size=size)
         focal, middle = (float(scene.camera.intrinsics[0, 1, column]) for column in (1, 2))
@@ -410,7 +410,7 @@ def test_the_ground_is_flat_and_as_far_below_as_the_camera_is_high(preset, size)
         assert (below[ground] - PRESETS[preset].height).abs().max() < 1e-3
 
 
-def test_only_the_sky_is_endlessly_far():
+def test_depth_is_infinite_only_for_the_sky():
     for seed in SEEDS:
         scene = street(seed)
         assert torch.equal(scene.depth[0].isinf(), scene.semantic_mask == SemanticClass.SKY)
@@ -421,13 +421,13 @@ def test_only_the_sky_is_endlessly_far():
 
 
 def moved(scene):
-    """Where each pixel is in the next frame, and whether that is in view."""
+    """Return the position of each pixel in the next frame, and whether it is in view."""
     places = pixel_centres(MIDDLE) + scene.flow.permute(0, 2, 3, 1)
     return places, (places.abs() < 1).all(dim=-1)
 
 
-@pytest.mark.parametrize(("preset", "seed"), FILMS)
-def test_flow_leads_to_the_same_thing_in_the_next_frame(preset, seed):
+@pytest.mark.parametrize(("preset", "seed"), CLIPS)
+def test_next_frame_warped_by_flow_matches_the_frame(preset, seed):
     for now, then in pairwise(clip(preset, seed)):
         places, inside = moved(now)
         assert inside.float().mean() > 0.6
@@ -437,27 +437,27 @@ def test_flow_leads_to_the_same_thing_in_the_next_frame(preset, seed):
 
 
 def unprojected(scene):
-    """The points `h w 3` that pixels show, before the camera."""
+    """Return the points `h w 3` of all pixels, in camera coordinates."""
     middles = (pixel_centres(MIDDLE) + 1) / 2 * torch.tensor([MIDDLE[1], MIDDLE[0]])
     depth = scene.depth[0, 0].reshape(1, -1, 1)
     return scene.camera.unproject(middles.reshape(1, -1, 2), depth).view(*MIDDLE, 3)
 
 
-@pytest.mark.parametrize(("preset", "seed"), FILMS)
-def test_flow_of_what_stands_still_is_the_cameras(preset, seed):
+@pytest.mark.parametrize(("preset", "seed"), CLIPS)
+def test_flow_of_static_points_follows_the_camera_motion(preset, seed):
     now, then, _ = clip(preset, seed)
     speed = build(seed, PRESETS[preset]).speed
     still = (now.semantic_mask[0] <= SemanticClass.BUILDING) & (now.depth[0, 0] > 1.2 * speed / 10)
     points = unprojected(now)[still] - torch.tensor([0, 0, speed / 10])
     expected = projected(then.camera, points)
     places, _ = moved(now)
-    # Farther outside of the frame a float32 tells less.
+    # Far outside of the frame, float32 is less precise.
     near = expected.abs().amax(dim=-1) < 3
     torch.testing.assert_close(places[0][still][near], expected[near], atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize(("preset", "seed"), FILMS)
-def test_flow_of_a_thing_is_that_of_its_box(preset, seed):
+@pytest.mark.parametrize(("preset", "seed"), CLIPS)
+def test_flow_of_objects_follows_their_3d_boxes(preset, seed):
     now, then, _ = clip(preset, seed)
     places, _ = moved(now)
     after = dict(zip(then.identities.tolist(), then.boxes_3d, strict=True))
@@ -472,7 +472,7 @@ def test_flow_of_a_thing_is_that_of_its_box(preset, seed):
     assert checked > 0
 
 
-def test_flow_of_the_sky_is_the_turning_of_the_camera():
+def test_flow_of_the_sky_follows_the_camera_rotation():
     now, then, _ = clip("far", 1)
     turn = (then.camera.intrinsics - now.camera.intrinsics)[0, :2, 2]
     flow = now.flow[0][:, now.semantic_mask[0] == SemanticClass.SKY]
@@ -481,7 +481,7 @@ def test_flow_of_the_sky_is_the_turning_of_the_camera():
     torch.testing.assert_close(flow, expected, atol=1e-5, rtol=0)
 
 
-def test_what_passes_behind_the_camera_has_no_flow():
+def test_flow_is_nan_for_points_that_pass_the_camera():
     scene = next(driving_clip(3, "near", rate=0.5, size=MIDDLE))
     speed = build(3, PRESETS["near"]).speed
     lost = scene.flow.isnan().all(dim=1)[0]
@@ -490,8 +490,8 @@ def test_what_passes_behind_the_camera_has_no_flow():
     assert torch.equal(lost[ground], (scene.depth[0, 0] <= speed / 0.5)[ground])
 
 
-@pytest.mark.parametrize(("preset", "seed"), FILMS)
-def test_identities_last(preset, seed):
+@pytest.mark.parametrize(("preset", "seed"), CLIPS)
+def test_identities_persist_between_frames(preset, seed):
     for now, then in pairwise(clip(preset, seed)):
         assert len(now.identities.unique()) == len(now.identities)
         rows = {indices: row for row, indices in enumerate(then.identities.tolist())}
@@ -501,7 +501,7 @@ def test_identities_last(preset, seed):
         assert torch.equal(now.labels[a], then.labels[b])
         torch.testing.assert_close(now.boxes_3d[a, 3:], then.boxes_3d[b, 3:])
         steps = (now.boxes_3d[a, :3] - then.boxes_3d[b, :3]).norm(dim=-1)
-        assert steps.max() <= (14 + 13) / 10 + 0.01  # two that meet at their fastest
+        assert steps.max() <= (14 + 13) / 10 + 0.01  # two objects at top speed
 
 
 # --- presets and errors -----------------------------------------------------------------------
@@ -511,7 +511,7 @@ def all_boxes(preset):
     return torch.cat([street(seed, preset).boxes for seed in SEEDS])
 
 
-def test_presets_differ_as_they_say():
+def test_presets_differ_in_size_and_position_of_objects():
     heights = {name: (all_boxes(name)[:, 3] - all_boxes(name)[:, 1]).median() for name in PRESETS}
     assert heights["near"] > 2 * heights["far"]
     middles = {name: (all_boxes(name)[:, :2] + all_boxes(name)[:, 2:]).mean(0) / 2
@@ -521,13 +521,13 @@ def test_presets_differ_as_they_say():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_road_vanishes_where_the_preset_says(preset):
+def test_vanishing_point_matches_the_preset(preset):
     ends = torch.stack([street(seed, preset).camera.intrinsics[0, :2, 2] for seed in SEEDS])
     x, y = (2 * ends / torch.tensor([MIDDLE[1], MIDDLE[0]]) - 1).mean(dim=0).tolist()
     assert (x, y) == pytest.approx(PRESETS[preset].horizon, abs=0.1)
 
 
-def test_a_preset_of_ones_own():
+def test_custom_preset_without_objects():
     preset = replace(PRESETS["near"], objects=(0, 0), others=(0, 0))
     scene = driving(0, preset, size=SMALL)
     assert scene.boxes.shape == (0, 4)
@@ -535,7 +535,7 @@ def test_a_preset_of_ones_own():
     assert (scene.instances == -1).all()
 
 
-def test_errors_say_what_came_and_what_is_wanted():
+def test_invalid_preset_or_size_raises():
     for make in (driving, lambda *args, **more: next(driving_clip(*args, **more))):
         with pytest.raises(
             ValueError, match=r"unknown preset 'nearby', expected one of \['far', 'near', 'shif"
@@ -553,19 +553,19 @@ def test_errors_say_what_came_and_what_is_wanted():
     ("frames", "rate", "got"), [(0, 10, "0 and 10"), (4, 0, "4 and 0"), (4, -2.5, "4 and -2.5"),
                                 (1, math.nan, "1 and nan")],
 )  # fmt: skip
-def test_a_film_needs_frames_and_a_rate(frames, rate, got):
+def test_invalid_frames_or_rate_raise(frames, rate, got):
     with pytest.raises(ValueError, match=f"frames and rate must be positive, got {got}"):
         next(driving_clip(0, frames=frames, rate=rate))
 
 
-# --- what it is built on ----------------------------------------------------------------------
+# --- imports ----------------------------------------------------------------------------------
 
 FILES = sorted(Path(package.__file__).parent.glob("*.py"))
 ALLOWED = {"numpy", "torch", "kornia", *sys.stdlib_module_names}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_stands_on_few_things(path):
+def test_package_imports_only_allowed_modules(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             assert {name.name.split(".")[0] for name in node.names} <= ALLOWED

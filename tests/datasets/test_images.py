@@ -1,4 +1,4 @@
-"""Loading of images: every kind of source, and every kind of rubbish."""
+"""Tests of image loading: kinds of source, sizes, large images, invalid input."""
 
 import contextlib
 import re
@@ -37,31 +37,31 @@ def encoded(image, kind, **options):
     return stream.getvalue()
 
 
-def turned(orientation):
-    """The tag that says so."""
+def exif_of(orientation):
+    """Return EXIF data with this orientation."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif
 
 
 def chunk(kind, body):
-    """A piece of a PNG."""
+    """Return a chunk of a PNG."""
     checksum = struct.pack(">I", zlib.crc32(kind + body))
     return struct.pack(">I", len(body)) + kind + body + checksum
 
 
 def with_chunk(png, kind, body, before):
-    """A PNG with one more piece, before the first of another kind."""
+    """Return a PNG with one more chunk, before the first of another kind."""
     place = png.index(before) - 4
     return png[:place] + chunk(kind, body) + png[place:]
 
 
 def deep(array):
-    """The same picture with 16 bits a pixel."""
+    """Return the image with 16 bits per pixel."""
     return Image.fromarray(array.astype(np.uint16) * 257)
 
 
-# --- what comes with the package -------------------------------------------------------------
+# --- shipped photographs ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", images.photos())
@@ -158,7 +158,7 @@ def test_grey_arrays():
 @pytest.mark.parametrize(
     "through", [Image.fromarray, np.asarray, lambda a: encoded(Image.fromarray(a), "PNG")]
 )
-def test_alpha_is_laid_on_white(through):
+def test_alpha_is_composited_on_white(through):
     array = np.zeros((2, 3, 4), dtype=np.uint8)
     array[..., 0] = 200
     array[:, :, 3] = [0, 51, 255]
@@ -179,7 +179,7 @@ UNDO = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transposition that a vi
 
 
 def stored(upright, orientation):
-    """An image as a camera that was held otherwise stores it."""
+    """Return an image as a camera in this orientation stores it."""
     return upright.transpose(Image.Transpose(UNDO[orientation])) if orientation > 1 else upright
 
 
@@ -192,7 +192,7 @@ def test_exif_rotation(orientation, kind, scale):
     image = stored(upright, orientation)
     if "16" in kind:
         image = deep(np.asarray(image)[..., 0])
-    data = encoded(image, kind.split(",")[0], exif=turned(orientation))
+    data = encoded(image, kind.split(",")[0], exif=exif_of(orientation))
     loaded = images.load(data, max_pixels=48 * 32)
     assert loaded.shape == (1, 3, 32, 48)
     assert loaded[0, 0, 4:12, 4:12].min() > 0.9
@@ -202,23 +202,23 @@ def test_exif_rotation(orientation, kind, scale):
     assert images.size_of(Image.open(BytesIO(data))) == (32 * scale, 48 * scale)
 
 
-def test_tags_that_are_nonsense_do_not_hide_the_picture():
+def test_invalid_exif_data_is_ignored():
     image = Image.fromarray(SMOOTH)
-    for exif in (b"Exif\0\0", b"Exif\0\0nonsense", b"Exif\0\0" + bytes(40), turned(99).tobytes()):
+    for exif in (b"Exif\0\0", b"Exif\0\0nonsense", b"Exif\0\0" + bytes(40), exif_of(99).tobytes()):
         data = encoded(image, "PNG", exif=exif)
         assert torch.equal(images.load(data), as_tensor(SMOOTH))
         assert images.size_of(data) == (60, 80)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_is_taken(kind):
+def test_first_frame_of_an_animation_is_loaded(kind):
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("white", "black", "red")]
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     assert (images.load(data) == 1).all()
 
 
-def test_a_cmyk_file():
+def test_cmyk_files():
     for kind in ("JPEG", "TIFF"):
         loaded = images.load(encoded(Image.fromarray(SMOOTH).convert("CMYK"), kind))
         assert (loaded - as_tensor(SMOOTH)).abs().mean() < 0.02
@@ -227,9 +227,9 @@ def test_a_cmyk_file():
 # --- size ------------------------------------------------------------------------------------
 
 
-def test_size_is_known_before_reduction(tmp_path):
+def test_size_of_returns_the_size_before_reduction(tmp_path):
     path = tmp_path / "a.jpg"
-    Image.new("RGB", (1600, 1200)).save(path, exif=turned(6))
+    Image.new("RGB", (1600, 1200)).save(path, exif=exif_of(6))
     assert images.size_of(path) == images.size_of(str(path)) == (1600, 1200)
     assert images.load(path, max_pixels=4800).shape == (1, 3, 80, 60)
     assert images.size_of("china") == tuple(images.load("china").shape[-2:])
@@ -237,20 +237,20 @@ def test_size_is_known_before_reduction(tmp_path):
     assert images.size_of(as_tensor(SMOOTH)) == images.size_of(as_tensor(SMOOTH)[0]) == (60, 80)
 
 
-def test_for_its_size_a_file_is_not_decoded(monkeypatch):
-    def refuse(image):
+def test_size_of_does_not_decode_files(monkeypatch):
+    def raise_error(image):
         raise AssertionError(f"{image.format} was decoded")
 
     kinds = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", *AVIF)
     files = {kind: encoded(Image.new("RGB", (80, 60)), kind) for kind in kinds}
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", refuse)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", raise_error)
     for data in files.values():
         assert images.size_of(data) == (60, 80)
 
 
-def test_a_png_that_says_last_how_it_is_turned():
+def test_png_with_exif_data_after_the_pixels():
     plain = encoded(Image.fromarray(SMOOTH), "PNG")
-    late = with_chunk(plain, b"eXIf", turned(6).tobytes()[6:], before=b"IEND")
+    late = with_chunk(plain, b"eXIf", exif_of(6).tobytes()[6:], before=b"IEND")
     assert images.size_of(late) == tuple(images.load(late).shape[-2:]) == (80, 60)
     with Image.open(BytesIO(late)) as image:
         assert images.size_of(image) == (80, 60)
@@ -271,14 +271,14 @@ def test_large_images_are_reduced():
         assert images.load(source, max_pixels=80 * 60).shape == (1, 3, 60, 80)
 
 
-def test_a_given_pillow_image_is_left_alone():
+def test_pillow_image_is_not_modified():
     image = Image.open(BytesIO(encoded(Image.fromarray(SMOOTH), "JPEG")))
     images.load(image, max_pixels=100)
     assert image.size == (80, 60)
     assert image.mode == "RGB"
 
 
-def test_reduced_size_keeps_the_limit_and_the_shape():
+def test_reduced_size_respects_limit_and_aspect_ratio():
     for size in ((1000, 3000), (999, 1001), (2, 100_000)):
         image = images.load(torch.zeros(3, *size, dtype=torch.uint8), max_pixels=50_000)
         rows, columns = image.shape[-2:]
@@ -288,7 +288,7 @@ def test_reduced_size_keeps_the_limit_and_the_shape():
             assert rows / columns == pytest.approx(size[0] / size[1], rel=0.02)
 
 
-def test_a_jpeg_is_decoded_small(monkeypatch):
+def test_jpeg_is_decoded_at_reduced_size(monkeypatch):
     sizes = []
     real = image_io._converted
     monkeypatch.setattr(
@@ -298,7 +298,7 @@ def test_a_jpeg_is_decoded_small(monkeypatch):
     assert sizes == [(200, 200)]
 
 
-def test_all_kinds_of_file_are_reduced_to_the_same_picture():
+def test_all_file_formats_are_reduced_to_the_same_image():
     # A JPEG of this size, decoded at 1/8, ends in the middle of a pixel.
     picture = Image.fromarray(SMOOTH).resize((1603, 1205))
     expected = as_tensor(np.asarray(picture.resize((81, 61), Image.Resampling.BICUBIC)))
@@ -309,7 +309,7 @@ def test_all_kinds_of_file_are_reduced_to_the_same_picture():
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "I;16"])
-def test_what_is_converted_strip_by_strip_is_what_it_was(mode, monkeypatch):
+def test_conversion_in_strips_matches_conversion_of_the_whole(mode, monkeypatch):
     monkeypatch.setattr(image_io, "_STRIP", 3000)
     grey = Image.fromarray(SMOOTH[..., 0]).resize((401, 303))
     if mode == "I;16":
@@ -322,16 +322,16 @@ def test_what_is_converted_strip_by_strip_is_what_it_was(mode, monkeypatch):
     assert (loaded - as_tensor(np.asarray(expected))).abs().max() < 2.01 / 255
 
 
-def test_what_is_transparent_lends_no_colour_to_its_neighbours():
+def test_transparent_pixels_do_not_affect_their_neighbours():
     array = np.zeros((64, 64, 4), np.uint8)
-    array[:, ::2] = [255, 0, 0, 255]  # red beside a black that is not seen
+    array[:, ::2] = [255, 0, 0, 255]  # red beside transparent black
     loaded = images.load(Image.fromarray(array), max_pixels=16 * 16)
     assert (loaded[0, :, 8, 8] - torch.tensor([1, 0.5, 0.5])).abs().max() < 0.01
 
 
 @pytest.mark.parametrize("limit", [3000, 1000, 300, 40])
 @pytest.mark.parametrize("kind", ["uint8", "float64", "tensor", "alpha", "grey"])
-def test_large_arrays_are_reduced_as_a_whole_would_be(kind, limit, monkeypatch):
+def test_reduction_in_strips_matches_reduction_of_the_whole(kind, limit, monkeypatch):
     monkeypatch.setattr(images, "_STRIP", 1000)
     array = SMOOTH[:57, :75]
     whole = as_tensor(array)
@@ -349,7 +349,7 @@ def test_large_arrays_are_reduced_as_a_whole_would_be(kind, limit, monkeypatch):
     torch.testing.assert_close(loaded, resize(whole, loaded.shape[-2:]), atol=2e-6, rtol=0)
 
 
-def test_a_large_tensor_keeps_its_gradient(monkeypatch):
+def test_reduction_of_a_large_tensor_is_differentiable(monkeypatch):
     monkeypatch.setattr(images, "_STRIP", 1000)
     source = as_tensor(SMOOTH).requires_grad_()
     images.load(source, max_pixels=300).sum().backward()
@@ -357,7 +357,7 @@ def test_a_large_tensor_keeps_its_gradient(monkeypatch):
     assert source.grad.sum() == pytest.approx(3 * 20 * 15, rel=0.02)
 
 
-def test_a_bad_value_anywhere_in_a_large_array_is_found(monkeypatch):
+def test_nan_anywhere_in_a_large_array_raises(monkeypatch):
     monkeypatch.setattr(images, "_STRIP", 1000)
     for row in (0, 31, 59):
         array = SMOOTH / 255
@@ -366,7 +366,7 @@ def test_a_bad_value_anywhere_in_a_large_array_is_found(monkeypatch):
             images.load(array, max_pixels=300)
 
 
-def test_very_slender_images_keep_the_limit_too():
+def test_very_narrow_images_respect_the_limit():
     for size in ((2, 5000), (5000, 2), (3, 40_000)):
         for source in (np.zeros(size, np.uint8), Image.new("L", size)):
             rows, columns = images.load(source, max_pixels=2500).shape[-2:]
@@ -392,7 +392,7 @@ for kind in (numpy.uint8, numpy.float32):  # read but never written, zeros take 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak so")
-def test_a_photo_of_50_megapixels_does_not_fill_the_memory(tmp_path):
+def test_peak_memory_for_a_photo_of_50_megapixels(tmp_path):
     path = tmp_path / "large.png"
     image = Image.new("P", (8660, 5773), 3)
     image.putpalette([10, 20, 30] * 256)
@@ -408,36 +408,36 @@ def test_a_photo_of_50_megapixels_does_not_fill_the_memory(tmp_path):
 
 
 def bomb(width, height):
-    """The start of a PNG that claims a size and holds nothing."""
+    """Return a PNG whose header declares a size, but without pixels."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("side", [10_001, 60_000])
-def test_decompression_bombs(side):
+def test_decompression_bombs_raise(side):
     with pytest.raises(ValueError, match=r"too large.*downsample it first"):
         images.load(bomb(side, side))
 
 
-def test_large_but_allowed_headers_are_not_called_too_large():
+def test_large_allowed_size_is_not_reported_as_too_large():
     with pytest.raises(ValueError, match="damaged or truncated"):
-        images.load(bomb(9_900, 9_900))  # more than Pillow warns of
+        images.load(bomb(9_900, 9_900))  # above the size at which Pillow warns
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
 @pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
-def test_words_that_would_fill_the_memory(kind, before):
+def test_compressed_text_of_excessive_size_raises(kind, before):
     body = b"name\0\0" + zlib.compress(bytes(20_000_000))
     data = with_chunk(encoded(Image.fromarray(SMOOTH), "PNG"), kind, body, before)
     with pytest.raises(ValueError, match=r"(not a readable image|damaged).*too large"):
         images.load(data)
 
 
-# --- rubbish ---------------------------------------------------------------------------------
+# --- invalid input ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
-def test_damaged_files(kind, tmp_path):
+def test_damaged_files_raise(kind, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     path = tmp_path / "holiday.img"
@@ -447,7 +447,7 @@ def test_damaged_files(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", *AVIF])
-def test_a_file_cut_anywhere(kind):
+def test_truncated_files_raise_or_load_completely(kind):
     picture = Image.fromarray(SMOOTH).rotate(30)
     data = encoded(picture, kind)
     whole = images.load(data)
@@ -456,14 +456,14 @@ def test_a_file_cut_anywhere(kind):
             loaded = images.load(data[:cut])
         except ValueError:
             loaded = None
-        if loaded is not None:  # nothing but the mark of the end was missing
+        if loaded is not None:  # only the end marker was missing
             assert cut > 0.9 * len(data)
             assert torch.equal(loaded, whole)
         with contextlib.suppress(ValueError):
             assert images.size_of(data[:cut]) == (60, 80)
 
 
-NO_IMAGES = {
+INVALID_DATA = {
     "empty": b"",
     "text": b"hello",
     "zeros": bytes(100),
@@ -476,10 +476,10 @@ NO_IMAGES = {
 }
 
 
-@pytest.mark.parametrize("name", NO_IMAGES)
+@pytest.mark.parametrize("name", INVALID_DATA)
 @pytest.mark.parametrize("function", [images.load, images.size_of])
-def test_not_an_image(name, function, tmp_path):
-    data = NO_IMAGES[name]
+def test_data_that_is_not_an_image_raises(name, function, tmp_path):
+    data = INVALID_DATA[name]
     message = "is not a readable image.*; convert it to JPEG or PNG"
     with pytest.raises(ValueError, match=rf"the data \({len(data)} bytes\) {message}") as raised:
         function(data)
@@ -490,13 +490,13 @@ def test_not_an_image(name, function, tmp_path):
         function(path)
 
 
-def test_lab_colours():
+def test_lab_colours_raise():
     with pytest.raises(ValueError, match="Lab colours, which are not supported; convert it to RGB"):
         images.load(encoded(Image.new("LAB", (8, 8)), "TIFF"))
 
 
-def test_warnings_stay_inside():
-    """Of Pillow, about a palette, and of numpy, about a number that is too large for float32."""
+def test_warnings_are_suppressed():
+    """Check warnings of Pillow about a palette, and of numpy about an overflow in float32."""
     image = Image.new("P", (4, 4), 0)
     image.info["transparency"] = bytes(4)
     assert images.load(image).shape == (1, 3, 4, 4)
@@ -504,12 +504,12 @@ def test_warnings_stay_inside():
         images.load(np.full((8, 8), 1e300))
 
 
-def test_missing_files(tmp_path):
+def test_missing_files_raise(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no image file at 'nowhere\.png'.*astronaut"):
         images.load("nowhere.png")
     with pytest.raises(FileNotFoundError, match="no image file at"):
         images.load(tmp_path)
-    # What is no path at all: a picture as text, for example.
+    # Text that cannot be a path, for example a data URL.
     with pytest.raises(
         FileNotFoundError, match=r"'data:image/png;base64,AAA.*\(10024 characters\)"
     ):
@@ -543,12 +543,12 @@ def test_missing_files(tmp_path):
         (None, "cannot load an image from NoneType"),
     ],
 )
-def test_refused_sources(source, message):
+def test_invalid_sources_raise(source, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         images.load(source)
 
 
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
-def test_refused_limits(limit):
+def test_invalid_limits_raise(limit):
     with pytest.raises(ValueError, match="max_pixels"):
         images.load(SMOOTH, max_pixels=limit)

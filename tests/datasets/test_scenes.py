@@ -1,4 +1,4 @@
-"""The far person: is what the scene says true of its image?"""
+"""Tests of scenes with persons: boxes, masks, cut-out, controlled and moving scenes."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ def test_box_is_tight_about_the_mask(place):
 
 
 @pytest.mark.parametrize("height", [0.05, 0.15, 0.5, 1.0])
-def test_place_and_height_are_kept(height):
+def test_box_has_the_given_place_and_height(height):
     place = (0.1, -0.05) if height < 1 else (0.1, 0.0)
     left, top, right, bottom = far_person(GREEN, place, height, (240, 360)).boxes[0].tolist()
     assert (bottom - top) / 2 == pytest.approx(height, abs=1.5 / 240)
@@ -67,12 +67,12 @@ def test_the_person_is_within_the_mask_and_the_background_outside():
     changed = (scene.image - GREEN[..., :1, :1]).abs().amax(dim=1, keepdim=True)
     near = torch.nn.functional.max_pool2d(scene.mask.float(), 9, stride=1, padding=4) > 0
     assert (changed[~near] < 0.01).all()
-    # She wears no pure green, so a pixel within the mask is more hers than the background's.
+    # The person wears no pure green, so that pixels within the mask differ from the background.
     assert (changed[scene.mask] > 0.1).all()
 
 
 @pytest.mark.parametrize("height", [0.05, 0.2])
-def test_no_seam_dark_or_bright(height):
+def test_compositing_leaves_no_dark_or_bright_seam(height):
     white = torch.ones(1, 3, 60, 90)
     scene = far_person(white, (0.0, 0.0), height, (240, 360))
     assert scene.image.max() < 1 + 1e-5
@@ -84,14 +84,14 @@ def test_no_seam_dark_or_bright(height):
     torch.testing.assert_close(means, expected, atol=0.02, rtol=0)
 
 
-def test_background_keeps_its_shape():
+def test_background_keeps_its_aspect_ratio():
     wide = torch.zeros(1, 3, 40, 120)
     wide[..., 40:80] = 1  # a white square in the middle
     scene = far_person(wide, (-0.9, -0.9), 0.1, (80, 80))
     assert (scene.image[..., 20:, 20:] > 0.9).all()
 
 
-def test_partly_outside_and_wholly_outside():
+def test_person_partly_or_entirely_outside_the_frame():
     inside = far_person(GREEN, (0.0, 0.0), 0.4, SIZE).mask.sum()
     cut = far_person(GREEN, (1.0, 0.0), 0.4, SIZE)
     assert 0.3 < cut.mask.sum() / inside < 0.7
@@ -101,14 +101,14 @@ def test_partly_outside_and_wholly_outside():
             far_person(GREEN, place, 0.2, SIZE)
 
 
-def test_too_low():
+def test_too_small_height_raises():
     assert far_person(GREEN, height=4 / 120, size=SIZE).mask.any()
     for height in (3 / 120, 0.0, -1.0):
         with pytest.raises(ValueError, match="must be at least 4 rows high"):
             far_person(GREEN, height=height, size=SIZE)
 
 
-def test_the_cut_out_can_be_made_again(segmenter):
+def test_cutout_is_reproducible(segmenter):
     frozen, again = load_cutout(), make_cutout(images.load("astronaut"), segmenter)
     assert again.shape == frozen.shape
     # The frozen file is rounded to 8 bits, and rounding elsewhere may move a few edge pixels.
@@ -116,7 +116,7 @@ def test_the_cut_out_can_be_made_again(segmenter):
     assert (again - frozen).abs().mean() < 0.003
 
 
-def test_nobody_to_cut_out(segmenter):
+def test_make_cutout_raises_without_a_person(segmenter):
     with pytest.raises(ValueError, match="detects no person"):
         make_cutout(torch.full((1, 3, 64, 64), 0.5), segmenter)
 
@@ -128,7 +128,7 @@ def iou_of(scene, segmenter, warp):
 
 
 @torch.no_grad()
-def test_what_the_fixed_scenes_are_there_to_show(segmenter):
+def test_iou_of_uniform_and_zoomed_input_on_the_fixed_scenes(segmenter):
     assert list(SCENES) == ["temple", "launch", "cup"]
     results = {}
     for name, make in SCENES.items():
@@ -148,33 +148,33 @@ def test_what_the_fixed_scenes_are_there_to_show(segmenter):
     assert max(results["cup"]) < 0.2
 
 
-def test_segmenting_the_scene_plainly_is_the_uniform_system(segmenter):
+def test_segment_matches_uniform_downsampling(segmenter):
     scene = SCENES["launch"]()
     plain = segmenter.segment(scene.image)
     same = resize(segmenter.decode(segmenter(resize(scene.image, (256, 256)))), (854, 1280))
     torch.testing.assert_close(plain, same.detach())
 
 
-def test_people_stand_in_front_of_one_another():
+def test_later_persons_occlude_earlier_ones():
     behind, before = Person((0.0, 0.0), 0.6), Person((0.25, 0.0), 0.6)
     scene = people(GREEN, [behind, before], SIZE)
     alone = [far_person(GREEN, person.place, person.height, SIZE) for person in (behind, before)]
     assert scene.boxes.shape == (2, 4)
     assert torch.equal(scene.boxes[1], alone[1].boxes[0])
-    assert scene.boxes[0, 2] < alone[0].boxes[0, 2]  # her right side is covered
+    assert scene.boxes[0, 2] < alone[0].boxes[0, 2]  # the right side is occluded
     assert torch.equal(scene.mask, alone[0].mask | alone[1].mask)
     mirrored = people(GREEN, [behind._replace(mirrored=True)], SIZE)
     assert torch.equal(mirrored.mask.flip(-1), alone[0].mask)
 
 
-def test_nobody_and_the_hidden_are_refused():
+def test_no_persons_or_occluded_persons_raise():
     with pytest.raises(ValueError, match="at least one"):
         people(GREEN, [], SIZE)
     with pytest.raises(ValueError, match="entirely occluded by later persons"):
         people(GREEN, [Person(height=0.1), Person(height=0.9)], SIZE)
 
 
-def test_controlled_scenes_are_as_they_are_asked_for():
+def test_controlled_scenes_have_the_given_persons_and_heights():
     scenes = [controlled(seed, persons=2, size=SIZE, heights=(0.1, 0.4)) for seed in range(20)]
     again = controlled(7, persons=2, size=SIZE, heights=(0.1, 0.4))
     assert torch.equal(again.image, scenes[7].image)
@@ -190,14 +190,14 @@ def test_controlled_scenes_are_as_they_are_asked_for():
     assert min(places) < -0.5 < 0.3 < max(places)
 
 
-def test_controlled_scenes_refuse_what_cannot_be():
+def test_impossible_controlled_scenes_raise():
     with pytest.raises(ValueError, match="heights must satisfy"):
         controlled(0, heights=(0.5, 0.2))
     with pytest.raises(ValueError, match="no free position"):
         controlled(0, persons=9, heights=(0.9, 0.95))
 
 
-def test_controlled_scenes_keep_to_their_place():
+def test_controlled_scenes_respect_the_given_region():
     within = (0.0, 0.2, 0.7, 0.6)
     places = []
     for seed in range(20):
@@ -214,12 +214,12 @@ def test_controlled_scenes_keep_to_their_place():
 
 
 @pytest.mark.parametrize(("speed", "pan"), [(0.0, 0.0), (0.03, 0.0), (0.0, 0.04), (0.03, 0.04)])
-def test_moving_scenes_move_as_asked(speed, pan):
+def test_moving_scenes_have_the_given_speed_and_pan(speed, pan):
     size = (240, 360)
     for seed in range(4):
         frames = list(moving(seed, frames=40, speed=speed, pan=pan, size=size))
         boxes = torch.cat([scene.boxes for scene in frames])
-        assert len(boxes) == 40  # one person a frame, wholly in view
+        assert len(boxes) == 40  # one person per frame, entirely in view
         assert boxes.abs().max() < 1
         sides = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([360, 240])
         assert (sides.amax(dim=0) - sides.amin(dim=0)).max() <= 1
@@ -236,7 +236,7 @@ def test_moving_scenes_move_as_asked(speed, pan):
             assert torch.equal(frames[0].image, frames[-1].image)
 
 
-def test_the_background_moves_against_the_camera_as_the_person_does():
+def test_background_and_person_shift_equally_in_a_pan():
     first, second = moving(1, frames=2, speed=0.0, pan=0.03, size=(240, 360))
     shift = (
         ((second.boxes - first.boxes)[0, :2] / 2 * torch.tensor([360, 240])).round().int().tolist()
@@ -246,7 +246,7 @@ def test_the_background_moves_against_the_camera_as_the_person_does():
     assert (inner.amax(dim=1) < 1e-3).float().mean() > 0.95
 
 
-def test_moving_scenes_refuse_what_cannot_be():
+def test_invalid_moving_scenes_raise():
     with pytest.raises(ValueError, match="heights"):
         next(moving(0, heights=(0.2, 0.5)))
     with pytest.raises(ValueError, match="frames"):
@@ -255,7 +255,7 @@ def test_moving_scenes_refuse_what_cannot_be():
         next(moving(0, speed=-1))
 
 
-def test_the_old_name_of_the_boxes_works_with_a_warning() -> None:
+def test_old_name_of_boxes_warns_and_works() -> None:
     scene = far_person(GREEN, size=(240, 360))
     with pytest.warns(DeprecationWarning, match="Scene.boxes"):
         assert scene.box is scene.boxes

@@ -1,4 +1,4 @@
-"""Stored networks: loading them again, checking them, and measuring them again."""
+"""Tests of checkpoints: saving and loading, checksums, recorded metrics."""
 
 import json
 from hashlib import sha256
@@ -21,7 +21,7 @@ from lzu_viz.experiments.training.trainer import input_size, network_for
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_network_comes_back_as_it_was_judged(task: str, tmp_path: Path) -> None:
+def test_load_restores_the_saved_network(task: str, tmp_path: Path) -> None:
     chosen = Run(task, "lzu", 0.25, 7)
     network = network_for(next(candidate for candidate in TASKS if candidate == task))
     checkpoints.round_to_float16(network)
@@ -32,7 +32,7 @@ def test_a_network_comes_back_as_it_was_judged(task: str, tmp_path: Path) -> Non
         assert torch.equal(back.state_dict()[name], tensor), name
 
 
-def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
+def test_damaged_missing_or_unknown_checkpoints_raise(tmp_path: Path) -> None:
     chosen = Run("detection", "lzu", 0.25, 7)
     path = checkpoints.save(network_for("detection"), chosen, tmp_path)
     checkpoints.write_checksums(tmp_path)
@@ -47,22 +47,22 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
-def test_a_network_that_comes_along_gets_the_recorded_figure(task: TrainingTask, name: str) -> None:
+def test_shipped_networks_reproduce_the_recorded_metrics(task: TrainingTask, name: str) -> None:
     chosen = Run(task, name, 0.25, 0)
     network, mean_saliency = checkpoints.load(chosen), checkpoints.load_mean_saliency()
     scenes = streets("test", EVALUATION_SCENES, quiet=True)
     dataset = WarpedDataset(
         task, SYSTEMS[name], scenes, input_size(scenes.size, 0.25), mean_saliency
     )
-    figure = "miou" if task == "segmentation" else "ap"
+    metric = "miou" if task == "segmentation" else "ap"
     (recorded,) = select_results(load(), **chosen._asdict())
-    # What was recorded was rounded to bfloat16; a scene or a class too many moves it by more.
-    assert evaluate_network(network, dataset)[figure] == pytest.approx(
-        recorded.metrics[figure], abs=0.005
+    # Recorded runs used bfloat16 products; one scene or class too many makes a larger difference.
+    assert evaluate_network(network, dataset)[metric] == pytest.approx(
+        recorded.metrics[metric], abs=0.005
     )
 
 
-def test_all_that_comes_along_is_whole_and_small() -> None:
+def test_shipped_files_match_their_checksums_and_are_small() -> None:
     sums = json.loads((checkpoints.SHIPPED / "checksums.json").read_text())
     files = {path.name: path for path in checkpoints.SHIPPED.glob("*.safetensors")}
     assert files.keys() == sums.keys()

@@ -1,4 +1,4 @@
-"""Evaluations of frozen networks: stored results match the code, and their statistics are right."""
+"""Tests of evaluations of frozen networks: stored results, hashes, statistics."""
 
 import importlib
 import json
@@ -29,7 +29,7 @@ from lzu_viz.metrics.detection import average_precision
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)
-def test_the_kept_figures_were_made_by_this_code(name):
+def test_stored_results_have_the_hash_of_the_current_code(name):
     assert load(name).source == results_store.source_hash(EVALUATIONS[name]), (
         "the code has changed since; make them anew with "
         f"`python -m lzu_viz.experiments.frozen {name}`"
@@ -37,7 +37,7 @@ def test_the_kept_figures_were_made_by_this_code(name):
 
 
 @pytest.mark.parametrize("name", EVALUATIONS)
-def test_settings_and_scenes_are_those_kept(name):
+def test_stored_settings_and_scenes_match_the_module(name):
     module, stored = (
         importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}"),
         load(name),
@@ -49,18 +49,18 @@ def test_settings_and_scenes_are_those_kept(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sizes", "detector", "segmenter", "limits"])
-def test_a_part_made_again_is_what_was_kept(name):
+def test_recomputed_records_match_the_stored_ones(name):
     module = importlib.import_module(f"lzu_viz.experiments.frozen.{EVALUATIONS[name]}")
     stored = load(name).records
     seeds = {record["seed"] for record in stored}
     for seed in (min(seeds), max(seeds)):
-        # Processors differ in the last digits, which may tip a box or a pixel over a threshold.
+        # Processors differ in the last digits, which may move a box or a pixel over a threshold.
         assert not differing(
             stored, module.measure(seed), tolerance=0.02 if name != "detector" else 1
         )
 
 
-def test_the_summary_of_the_detector_follows_from_its_records():
+def test_summary_of_the_detector_matches_its_records():
     stored = load("detector")
     first = stored.summary[0]
     detections, ground_truth = pretrained_detector.detections_and_ground_truth(
@@ -74,19 +74,19 @@ def test_the_summary_of_the_detector_follows_from_its_records():
         assert row["ap low"] <= row["ap"] <= row["ap high"]
 
 
-# --- keeping --------------------------------------------------------------------------------------
+# --- storage --------------------------------------------------------------------------------------
 
 STORED = StoredResults(
     "x", "abc", {"scenes": 2}, [{"seed": 0, "iou": 0.5}, {"seed": 1, "iou": 0.25}], []
 )
 
 
-def test_what_is_kept_can_be_loaded(tmp_path):
+def test_load_inverts_write(tmp_path):
     assert STORED.write(tmp_path) == tmp_path / "x.json"
     assert load("x", tmp_path) == STORED
 
 
-def test_missing_and_damaged_files_are_told(tmp_path):
+def test_missing_or_damaged_files_raise(tmp_path):
     with pytest.raises(ValueError, match="no stored results of evaluation 'y'"):
         load("y", tmp_path)
     path = STORED.write(tmp_path)
@@ -96,7 +96,7 @@ def test_missing_and_damaged_files_are_told(tmp_path):
             load("x", tmp_path)
 
 
-def test_differences_are_seen():
+def test_differing_returns_changes_beyond_the_tolerance():
     rows = [{"seed": 3, "system": "a", "boxes": [[1.0, 2.0]], "first": True}]
     other = {"seed": 4, "system": "a", "boxes": [], "first": True}
     assert not differing([other, *rows], rows, 0.0)
@@ -113,27 +113,27 @@ def test_differences_are_seen():
     assert differing([], rows, 0.1)
 
 
-def test_intervals_draw_scenes_not_records():
+def test_intervals_resample_scenes_and_not_records():
     draw = np.random.default_rng(0)
     values = draw.normal(size=50)
     once = [{"seed": seed, "v": value} for seed, value in enumerate(values)]
     often = [record for record in once for _ in range(10)]
     mean, low, high = mean_interval(once, "v")
     assert mean == pytest.approx(values.mean())
-    # As wide as the normal approximation says, whatever the number of records a scene.
+    # As wide as the normal approximation, for any number of records per scene.
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 50**0.5, rel=0.15)
     assert mean_interval(often, "v") == pytest.approx((mean, low, high))
     with pytest.raises(ValueError, match="no records"):
         mean_interval([], "v")
 
 
-def test_select_compares_and_asks():
+def test_select_accepts_values_and_predicates():
     rows = [{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 2, "b": 3}]
     assert select(rows, a=1, b=lambda b: b > 2) == [rows[1]]
     assert select(rows) == rows
 
 
-def test_words_do_not_change_the_hash():
+def test_hash_ignores_comments_and_docstrings():
     code = 'X = "#"\n\n\ndef f(a):\n    return a  # why\n'
     worded = f'"""What it is."""\n# more\n{code}"""An attribute\n\ndocumented."""\n'
     assert without_words(code) == without_words(worded)
@@ -141,7 +141,7 @@ def test_words_do_not_change_the_hash():
     assert without_words(code) != without_words(code.replace('"#"', '"##"'))
 
 
-def test_the_hash_rests_on_what_is_imported():
+def test_hash_covers_imported_modules():
     files = {
         path.name
         for path in results_store._dependencies(
@@ -152,10 +152,10 @@ def test_the_hash_rests_on_what_is_imported():
     assert not files & {"figures.py", "explorer.py", "video.py"}
 
 
-# --- what is measured -----------------------------------------------------------------------------
+# --- measurements ---------------------------------------------------------------------------------
 
 
-def test_a_window_keeps_to_its_size_and_to_the_source():
+def test_window_has_the_given_size_and_lies_in_the_source():
     source, size = (640, 960), (192, 288)
     middle = torch.tensor([-0.05, -0.05, 0.05, 0.05])
     assert sizes.window(middle, size, source) == (336, 224, 624, 416)
@@ -169,7 +169,7 @@ def test_a_window_keeps_to_its_size_and_to_the_source():
     assert sizes.window(torch.tensor([-1.0, -1.0, 1.0, 1.0]), size, source) == (0, 0, 960, 640)
 
 
-def test_boxes_come_back_from_a_window(monkeypatch):
+def test_boxes_in_a_window_are_mapped_to_the_source(monkeypatch):
     scene = far_person("china", place=(0.5, -0.3), height=0.1, size=(640, 960))
     left, top, right, bottom = sizes.window(scene.boxes[0], (192, 288), (640, 960))
     whole = Detections(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]), torch.tensor([0]), torch.ones(1))
@@ -179,10 +179,10 @@ def test_boxes_come_back_from_a_window(monkeypatch):
     assert pixels[0].tolist() == pytest.approx([left, top, right, bottom], abs=1e-3)
 
 
-def test_masks_are_compared_about_each_person():
+def test_person_ious_compare_masks_near_each_person():
     scene = far_person("china", place=(0.5, -0.3), height=0.1, size=(320, 480))
     elsewhere = scene.mask.clone()
-    elsewhere[..., :10, :10] = True  # far from her: not held against her
+    elsewhere[..., :10, :10] = True  # far from the person: ignored
     assert inference.person_ious(elsewhere, scene) == [1.0]
     assert inference.person_ious(~scene.mask, scene) == [0.0]
 
@@ -192,7 +192,7 @@ def test_heights_are_in_source_pixels():
     assert inference.heights_in(scene) == [64]
 
 
-def test_saliency_is_shifted_by_as_much_as_asked():
+def test_shifted_moves_boxes_by_the_given_distance():
     box = torch.tensor([[0.7, -0.9, 0.9, -0.7]])
     for seed in range(20):
         moved = limits.shifted(box, 0.2, seed)
@@ -204,7 +204,7 @@ def test_saliency_is_shifted_by_as_much_as_asked():
     assert step.norm().item() == pytest.approx(192, abs=0.1)
 
 
-def test_hits_and_losses_are_counted(monkeypatch):
+def test_recall_of_counts_kept_lost_and_regained_frames(monkeypatch):
     hits = iter([[0.6], [0.4], [0.7], [0.8], [0.0]])
     monkeypatch.setattr(moving_saliency.inference, "best_iou", lambda *_: next(hits))
     scenes = [far_person(size=(80, 120), height=0.3)] * 5
@@ -219,7 +219,7 @@ def test_hits_and_losses_are_counted(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, capsys):
+def test_command_measures_and_stores_every_scene(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sizes, "SCENES", 2)
     monkeypatch.setattr(sizes, "measure", lambda seed: [{"seed": seed, "iou": seed / 2}])
     monkeypatch.setattr(results_store.StoredResults.write, "__defaults__", (tmp_path,))
@@ -232,7 +232,7 @@ def test_the_command_measures_every_scene_and_keeps_all(monkeypatch, tmp_path, c
     assert "sizes.json" in capsys.readouterr().out
 
 
-def test_the_command_refuses_what_there_is_not(monkeypatch, capsys):
+def test_command_exits_for_an_unknown_evaluation(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["evaluation", "sizes", "colours"])
     with pytest.raises(SystemExit):
         command.main()

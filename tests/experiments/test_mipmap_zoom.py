@@ -1,4 +1,4 @@
-"""The zoom of the recorded runs."""
+"""Tests of the mipmap zoom, which the recorded runs used."""
 
 import pytest
 import torch
@@ -19,12 +19,12 @@ def image() -> torch.Tensor:
 def test_separable_warps_are_antialiased_by_a_mipmap(image: torch.Tensor) -> None:
     warp = Warp.from_saliency(saliency.gaussian(torch.tensor([[[0.2, -0.3]]]), 0.3), separable=True)
     zoomed = zoom_by_mipmap(image, warp, SIZE)
-    # What the warp of equal nodes does that is not known to be separable.
+    # Equal to the zoom of a warp with the same nodes that is not marked as separable.
     torch.testing.assert_close(zoomed, Warp.from_grid(warp.grid).zoom(image, SIZE))
     assert (zoomed - warp.zoom(image, SIZE)).abs().mean() > 0.01
 
 
-def test_resized_noise_is_grey_as_of_exact_means(image: torch.Tensor) -> None:
+def test_resize_by_mipmap_averages_noise(image: torch.Tensor) -> None:
     resized = resize_by_mipmap(image, SIZE)
     assert resized.shape == (1, 3, *SIZE)
     assert (resized.mean() - image.mean()).abs() < 0.01

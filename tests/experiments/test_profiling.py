@@ -1,4 +1,4 @@
-"""What systems cost: counted operations against a count by hand, and how time is taken."""
+"""Tests of costs: FLOPs against a count by hand, order of timing, costs of stages."""
 
 import random
 
@@ -23,7 +23,7 @@ def costs(*runs):
 
 
 def by_hand(task, image):
-    """Two operations a weight and place, over all convolutions of a network."""
+    """Return the FLOPs of all convolutions of a network, two per weight and output position."""
     network, counted = network_for(task).eval(), [0]
 
     def count(layer, _, output):
@@ -38,14 +38,14 @@ def by_hand(task, image):
 
 
 @pytest.mark.parametrize("task", ["detection", "segmentation", "detection3d"])
-def test_operations_are_those_of_the_convolutions(task):
+def test_flops_match_the_convolutions(task):
     run = UNIFORM._replace(task=task)
     (cost,) = costs(run).values()
     assert cost.flops == by_hand(task, torch.zeros(1, 3, 48, 160))
     assert cost.seconds > 0
 
 
-def test_warps_cost_no_counted_operations_but_finer_grids_do():
+def test_warps_add_no_flops_but_upsampling_does():
     names = ("uniform", "lzu", "fovea", "lzu-full", "lzu-adaptive", "lzu-fine", "uniform-fine")
     flops = {
         run.system: cost.flops
@@ -53,16 +53,16 @@ def test_warps_cost_no_counted_operations_but_finer_grids_do():
     }
     assert len({flops[name] for name in names[:4]}) == 1
     assert flops["uniform-fine"] == flops["lzu-fine"] > 1.5 * flops["lzu"]
-    # Its warp is made anew for every picture; in operations that is next to nothing.
+    # Its warp is computed for every image, which adds almost no FLOPs.
     assert flops["lzu"] <= flops["lzu-adaptive"] < 1.01 * flops["lzu"]
 
 
-def test_four_times_the_pixels_are_four_times_the_operations():
+def test_flops_are_proportional_to_the_pixels():
     small, large = costs(UNIFORM, UNIFORM._replace(scale=0.5)).values()
     assert large.flops == 4 * small.flops
 
 
-def test_all_take_turns():
+def test_runs_are_timed_in_turns():
     turns = []
 
     def bar(runs, total):
@@ -76,13 +76,13 @@ def test_all_take_turns():
     assert turns == runs * 3
 
 
-def test_outlines_have_no_cost():
+def test_cost_of_the_edge_system_raises():
     with pytest.raises(ValueError, match="cannot measure the cost of 'edge'"):
         costs(Run("segmentation", "edge", 0.25, 0))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_frontier_is_what_nothing_else_beats(seed):
+def test_pareto_front_matches_reference(seed):
     draw = random.Random(seed)
     points = [(draw.randint(0, 5), draw.randint(0, 5) / 10) for _ in range(12)]
     best = pareto_front(points)
@@ -99,7 +99,7 @@ def test_the_frontier_is_what_nothing_else_beats(seed):
 SMALL = Setting("detector", (64, 96), source=(90, 160))
 
 
-def test_a_fixed_saliency_is_paid_for_once():
+def test_fixed_saliency_has_no_cost_per_frame():
     (fixed,) = stagewise.measure([SMALL], rounds=1).values()
     assert tuple(fixed) == STAGES
     assert [stage for stage in STAGES if fixed[stage].seconds == 0] == [
@@ -116,7 +116,7 @@ def test_a_fixed_saliency_is_paid_for_once():
             assert all(cost[stage].seconds > 0 for stage in STAGES), setting
 
 
-def test_operations_are_the_networks_and_resampling_counts_as_none():
+def test_flops_are_of_the_network_and_not_of_resampling():
     (cost,) = stagewise.measure([SMALL], rounds=1).values()
     assert cost["zoom"].flops == cost["unzoom"].flops == 0
     network, image = NanoDet(), torch.rand(1, 3, 64, 96)
@@ -126,7 +126,7 @@ def test_operations_are_the_networks_and_resampling_counts_as_none():
 
 
 @pytest.mark.parametrize("network", ["detector", "segmenter"])
-def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
+def test_upsampled_features_add_flops_of_the_head_only(network):
     size = (128, 128)  # the segmenter's own shape
     base = SMALL._replace(network=network, size=size, unzoom="features")
     settings = [
@@ -140,7 +140,7 @@ def test_finer_features_cost_the_head_and_finer_outputs_do_not(network):
     assert features["network"].flops == plain["network"].flops == outputs["network"].flops
 
 
-def test_a_look_or_network_that_is_none_is_refused():
+def test_unknown_saliency_or_network_raises():
     with pytest.raises(
         ValueError, match=r"unknown saliency policy 'learnt', expected one of .*'boxes'"
     ):

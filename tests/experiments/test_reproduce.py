@@ -1,4 +1,4 @@
-"""The reproduction: what is run, resumed, shared and kept."""
+"""Tests of the reproduction: results, selection of runs, execution, resuming."""
 
 import json
 import math
@@ -66,7 +66,7 @@ def run(*arguments: str | Path, timeout: float = 300) -> subprocess.CompletedPro
 # --- results ---------------------------------------------------------------------------------
 
 
-def test_a_line_holds_what_was_run(tmp_path: Path) -> None:
+def test_load_inverts_append(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     append(result(ap=0.25, large=math.nan), file)
     (line,) = file.read_text().splitlines()
@@ -79,7 +79,7 @@ def test_a_line_holds_what_was_run(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
+def test_truncated_line_is_ignored(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     for seed in range(2):
         append(result(seed=seed, ap=0.2), file)
@@ -87,14 +87,14 @@ def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
     assert [stored.seed for stored in load(file)] == [0]
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+def test_invalid_line_raises_with_its_number(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     file.write_text('{"task": 1}\n')
     with pytest.raises(ValueError, match=r"line 1 of .* is not a valid result"):
         load(file)
 
 
-def test_no_file_is_no_results(tmp_path: Path) -> None:
+def test_missing_file_has_no_results(tmp_path: Path) -> None:
     assert load(tmp_path / "nothing.jsonl") == []
 
 
@@ -109,7 +109,7 @@ def test_spread_and_gain_are_over_seeds() -> None:
     assert math.isnan(spread(results, "miou").mean)
 
 
-def test_gain_compares_like_with_like() -> None:
+def test_gain_pairs_equal_seeds_and_scales() -> None:
     results = [result("uniform", 0, 0.25, ap=0.1), result("lzu", 1, 0.25, ap=0.9)]
     results += [result("lzu", 0, 0.5, ap=0.9), result("lzu", 0, 0.25, ap=0.3)]
     assert gain(results, "lzu", "uniform", "ap") == pytest.approx((0.2, 0.2, 0.2, 1))
@@ -130,10 +130,10 @@ def test_a_table_has_a_row_for_each_scale_and_system() -> None:
     assert "0.150 [0.100 0.200]" in lines[1]
 
 
-# --- what is run -----------------------------------------------------------------------------
+# --- selection of runs -----------------------------------------------------------------------
 
 
-def test_the_core_has_three_seeds_of_the_systems_that_the_paper_compares() -> None:
+def test_short_table_has_three_seeds_of_the_compared_systems() -> None:
     runs = short_table_runs()
     for task in TASKS:
         systems = {run.system for run in runs if run.task == task}
@@ -170,20 +170,18 @@ def test_the_full_table_has_every_system_at_every_scale() -> None:
         ),
     ],
 )
-def test_the_command_line_chooses(arguments: list[str], expected: list[Run]) -> None:
+def test_command_line_selects_runs(arguments: list[str], expected: list[Run]) -> None:
     assert command.wanted(command.parse(arguments)) == expected
 
 
 @pytest.mark.parametrize("arguments", [["flow"], ["--system", "crop"], ["--preset", "moon"]])
-def test_what_is_not_there_is_refused(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_arguments_exit(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.parse(arguments)
     assert arguments[-1] in capsys.readouterr().err
 
 
-# --- running ---------------------------------------------------------------------------------
+# --- execution -------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -191,7 +189,9 @@ def test_what_is_not_there_is_refused(
     "chosen",
     [Run("detection", "lzu-cascaded", 0.25, 0), Run("segmentation", "edge-expected", 0.25, 0)],
 )
-def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: Path) -> None:
+def test_execute_returns_metrics_and_stores_a_network(
+    chosen: Run, cache: Path, tmp_path: Path
+) -> None:
     finished = execute(chosen, TINY, folder=tmp_path, quiet=True)
     assert finished.run == chosen
     assert finished.settings["steps"] == 2
@@ -203,14 +203,16 @@ def test_a_run_gives_figures_and_a_network(chosen: Run, cache: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_the_same_run_gives_the_same_figures(cache: Path) -> None:
+def test_execute_is_deterministic(cache: Path) -> None:
     chosen = Run("detection3d", "fovea", 0.25, 3)
     first, again = (execute(chosen, TINY, quiet=True) for _ in range(2))
     assert first.metrics == pytest.approx(again.metrics, abs=0, nan_ok=True)
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_path: Path) -> None:
+def test_two_processes_share_runs_and_finished_runs_are_skipped(
+    cache: Path, tmp_path: Path
+) -> None:
     arguments = ["detection", "--system", "uniform", "lzu", "fovea", "--seeds", "0", *ARGUMENTS]
     done = run(*arguments, "--out", tmp_path, "--workers", "2")
     assert done.returncode == 0, done.stderr
@@ -219,7 +221,7 @@ def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_p
     assert {stored.system for stored in load(file)} == {"uniform", "lzu", "fovea"}
     assert len(before.splitlines()) == 3
     assert "uniform" in done.stdout
-    # Again: nothing is left to do. One more seed: only that is run, with the same figures as alone.
+    # Repeated, no runs are left. A run in a folder of its own has the same metrics.
     again = run(*arguments, "--out", tmp_path, "--workers", "2")
     assert again.returncode == 0
     assert file.read_text() == before
@@ -237,7 +239,7 @@ def test_two_processes_share_the_runs_and_the_rest_is_resumed(cache: Path, tmp_p
     ("runs", "cores", "processes"),
     [(9, 2, 3), (8, 2, 2), (27, 2, 3), (9, 4, 5), (9, 8, 9), (3, 1, 1), (1, 8, 8)],
 )
-def test_processes_end_together(
+def test_number_of_workers_for_runs_and_cores(
     monkeypatch: pytest.MonkeyPatch, runs: int, cores: int, processes: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
@@ -249,7 +251,7 @@ def test_processes_end_together(
     [([], 0), (["--full"], CLIPS), (["--system", "lzu-adaptive"], CLIPS), (["--clips", "3"], 3),
      (["--full", "--clips", "0"], 0)],
 )  # fmt: skip
-def test_clips_are_for_whoever_asks_for_more(arguments: list[str], clips: int) -> None:
+def test_default_number_of_clips(arguments: list[str], clips: int) -> None:
     assert parse(["detection", *arguments]).clips == clips
 
 
@@ -258,7 +260,7 @@ def test_clips_are_for_whoever_asks_for_more(arguments: list[str], clips: int) -
     ("task", "preset", "left"), [("detection", "far", 1), ("detection", "near", 0),
                                  ("segmentation", "far", 0), ("detection3d", "far", 0)],
 )  # fmt: skip
-def test_only_who_would_be_judged_on_clips_is_run_again_for_them(
+def test_only_runs_that_are_evaluated_on_clips_are_repeated(
     task: str, preset: str, left: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "results.jsonl"
@@ -268,11 +270,11 @@ def test_only_who_would_be_judged_on_clips_is_run_again_for_them(
     options = parse([*short, "--system", "uniform"])
     assert options.clips > settings["clips"]
     assert len(command._missing_runs(file, options)) == left
-    assert len(command._matching_results(file, options)) == 1  # a table shows it all the same
+    assert len(command._matching_results(file, options)) == 1  # but it is in the table
 
 
 @pytest.mark.slow
-def test_what_was_judged_on_clips_need_not_be_judged_on_less(cache: Path, tmp_path: Path) -> None:
+def test_runs_with_clips_are_not_repeated_without_clips(cache: Path, tmp_path: Path) -> None:
     common = ["detection", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
     few, more = [*ARGUMENTS[:4], *ARGUMENTS[6:], "--clips", "0"], ARGUMENTS
@@ -296,19 +298,19 @@ Gather = Callable[[list[Any], list[Any]], None]
 
 @pytest.fixture
 def other_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Gather], None]:
-    """Let this be the first of two machines that share no disk; the test says what they gather."""
+    """Simulate two machines without a shared disk; return a function that sets what they gather."""
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setattr(command.dist, "get_rank", lambda: 0)
     monkeypatch.setattr(command.dist, "get_world_size", lambda: 2)
     monkeypatch.setattr(command.dist, "barrier", lambda: None)
 
-    def gathers(gather: Gather) -> None:
+    def set_gather(gather: Gather) -> None:
         monkeypatch.setattr(command.dist, "all_gather_object", gather)
 
-    return gathers
+    return set_gather
 
 
-def test_what_was_run_on_another_machine_is_brought_over(
+def test_results_of_another_machine_are_collected(
     other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "results.jsonl"
@@ -327,14 +329,14 @@ def test_what_was_run_on_another_machine_is_brought_over(
     ]  # fmt: skip
 
 
-def test_what_one_machine_has_is_run_by_none(
+def test_runs_finished_on_one_machine_are_not_repeated(
     other_machine: Callable[[Gather], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     executed: list[Run] = []
     monkeypatch.setattr(command, "_run", lambda runs, *_: executed.extend(runs))
 
     def gather(gathered: list[Any], mine: list[Any]) -> None:
-        gathered[:] = [mine, mine[1:]]  # it has run the first
+        gathered[:] = [mine, mine[1:]]  # the other machine has run the first
 
     other_machine(gather)
     options = parse(["detection", "--out", str(tmp_path)])
@@ -343,7 +345,7 @@ def test_what_one_machine_has_is_run_by_none(
 
 
 @pytest.mark.slow
-def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
+def test_runs_with_other_settings_are_separate(cache: Path, tmp_path: Path) -> None:
     arguments = ["segmentation", "--system", "uniform", "--seeds", "0", "--out", tmp_path,
               "--workers", "1"]  # fmt: skip
     assert run(*arguments, *ARGUMENTS).returncode == 0
@@ -352,21 +354,21 @@ def test_other_settings_are_other_runs(cache: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> None:
+def test_interrupt_keeps_the_finished_runs(cache: Path, tmp_path: Path) -> None:
     arguments = ["detection", "--system", "uniform", "--seeds", "0", "1", *ARGUMENTS[:-1], "400"]
     file = tmp_path / "results.jsonl"
-    # The first seed is there already; the second is interrupted in the middle.
+    # The first seed is finished already; the second is interrupted in its training.
     assert run(*arguments[:4], "0", *ARGUMENTS, "--out", tmp_path, "--workers", "1").returncode == 0
     before = file.read_text()
     command_line = [*COMMAND, *arguments, "--out", str(tmp_path), "--workers", "1"]
-    # A shell lets what it starts in the background ignore the key, and all that is started there.
+    # Processes that a shell starts in the background ignore SIGINT, and so do their children.
     restore_interrupt = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
         command_line, stderr=subprocess.PIPE, preexec_fn=restore_interrupt
     ) as process:
         assert process.stderr is not None
         output = b""
-        while b"/400" not in output:  # of the progress bar: it is training now
+        while b"/400" not in output:  # in the progress bar: the training has begun
             output += process.stderr.read(20)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
@@ -376,7 +378,7 @@ def test_an_interrupted_run_loses_only_itself(cache: Path, tmp_path: Path) -> No
 # --- stored results --------------------------------------------------------------------------
 
 
-def test_the_command_prints_the_stored_results(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_the_stored_results(capsys: pytest.CaptureFixture[str]) -> None:
     command.main(["--table", "--out", str(results.RECORDED.parent)])
     (ap,) = (
         stored.metrics["ap"]
@@ -388,10 +390,10 @@ def test_the_command_prints_the_stored_results(capsys: pytest.CaptureFixture[str
     assert f"{ap:.3f}" in printed
 
 
-def test_results_of_the_first_version_are_read_under_todays_names(tmp_path: Path) -> None:
+def test_results_of_version_0_1_are_read_under_new_names(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
-    today = result("uniform", ap=0.2, clip_ap=0.3)
-    append(replace(today, settings=Plan().settings), file)
+    current = result("uniform", ap=0.2, clip_ap=0.3)
+    append(replace(current, settings=Plan().settings), file)
     line = file.read_text()
     for new, old in {
         "learning_rate": "rate",

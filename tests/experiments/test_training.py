@@ -1,4 +1,4 @@
-"""Training of small networks: their datasets, losses, and metrics of perfect predictions."""
+"""Tests of the training of small networks: datasets, losses, metrics of perfect predictions."""
 
 import itertools
 import math
@@ -58,13 +58,13 @@ from oracles import evaluate_point
 
 LARGE, SMALL = (96, 320), (48, 160)
 STATIC = [name for name, system in SYSTEMS.items() if system.policy.is_static]
-EVERY = [(task, system.name) for task in TASKS for system in systems_of(task)]
-TURNED = np.array([False, True, True, False])
-FOUR = np.array([3, 0, 5, 3])
+TASKS_AND_SYSTEMS = [(task, system.name) for task in TASKS for system in systems_of(task)]
+MIRRORED = np.array([False, True, True, False])
+SCENES = np.array([3, 0, 5, 3])
 
 
-class Here:
-    """Draw in this process."""
+class SerialExecutor:
+    """An executor that runs in this process."""
 
     def __init__(self, *args):
         pass
@@ -79,33 +79,33 @@ class Here:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def kept(tmp_path_factory):
+def cache_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LZU_VIZ_CACHE", str(folder))
         yield folder
-    some.cache_clear()
+    samples.cache_clear()
     dataset.cache_clear()
 
 
 @cache
-def some():
+def samples():
     return streets("train", 10, size=LARGE, quiet=True)
 
 
 def mean_saliency():
-    return policies.fixed_saliency(some().ground_truth)
+    return policies.fixed_saliency(samples().ground_truth)
 
 
-def last_boxes():
-    return [ground_truth.previous_boxes for ground_truth in some().ground_truth]
+def previous_boxes():
+    return [ground_truth.previous_boxes for ground_truth in samples().ground_truth]
 
 
 @cache
 def dataset(task, name):
     """Return a shared dataset, for tests that do not change it."""
-    boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
-    data = WarpedDataset(task, SYSTEMS[name], some(), SMALL, mean_saliency(), boxes)
+    boxes = previous_boxes() if SYSTEMS[name].policy.boxes else None
+    data = WarpedDataset(task, SYSTEMS[name], samples(), SMALL, mean_saliency(), boxes)
     data.eval()
     return data
 
@@ -121,7 +121,7 @@ def test_networks_are_small(task):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("size", [SMALL, (64, 96), (16, 48)])
 @pytest.mark.parametrize("factor", [1, 2, 3])
-def test_heads_answer_on_every_grid(task, size, factor):
+def test_output_shapes_of_heads_on_upsampled_grids(task, size, factor):
     network = network_for(task).eval()
     levels = network.features(torch.rand(2, 3, *size))
     alone = isinstance(levels, torch.Tensor)
@@ -139,7 +139,7 @@ def test_heads_answer_on_every_grid(task, size, factor):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_an_image_is_answered_by_itself(task):
+def test_outputs_do_not_depend_on_the_rest_of_the_batch(task):
     network = network_for(task).eval()
     images = torch.rand(2, 3, *SMALL)
     both, alone = network(images), network(images[1:])
@@ -153,7 +153,7 @@ def test_input_sizes_are_multiples_of_16():
     assert input_size(LARGE, 0.01) == (16, 16)
 
 
-# --- what detectors are taught ------------------------------------------------------------------
+# --- targets and losses of detectors ------------------------------------------------------------
 
 
 def random_boxes(count, size=SMALL, minimum=5.0, maximum=44.0):
@@ -165,14 +165,14 @@ def random_boxes(count, size=SMALL, minimum=5.0, maximum=44.0):
     return torch.cat([low, low + sides], dim=1)
 
 
-def things_of(boxes, labels=None):
+def make_targets(boxes, labels=None):
     labels = torch.arange(len(boxes)) % 3 if labels is None else labels
     return Targets(boxes, labels, (boxes[:, :2] + boxes[:, 2:]) / 2, torch.zeros(len(boxes), 6))
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("shape", [(12, 40), (7, 31)])
-def test_numbers_give_the_box_from_every_cell(level, shape):
+def test_decode_boxes_inverts_encode_boxes(level, shape):
     boxes = random_boxes(9)
     places, step = pixel_centres(shape), stride(level, SMALL)
     numbers = encode_boxes(boxes[:, None, None], places, step)
@@ -181,7 +181,7 @@ def test_numbers_give_the_box_from_every_cell(level, shape):
     torch.testing.assert_close(again, expected, atol=1e-5, rtol=0)
 
 
-def test_numbers_are_in_strides_of_the_level():
+def test_encoded_boxes_are_in_strides_of_the_level():
     step = 2 * Pyramid.strides[1]
     assert stride(1, SMALL).tolist() == pytest.approx([step / 160, step / 48])
     box, place = torch.tensor([0.2, -0.5, 0.4, 0.1]), torch.tensor([0.275, -0.2])
@@ -192,15 +192,15 @@ def test_numbers_are_in_strides_of_the_level():
     )
 
 
-AT_THE_EDGE = torch.tensor(
+EDGE_BOXES = torch.tensor(
     [[0.913, 0.837, 1.0, 1.0], [-1.0, -1.0, -0.99, -0.9], [1.0, 1.0, 1.0, 1.0], [-1, -1, -1, -1]]
 )
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
 @pytest.mark.parametrize("size", [SMALL, (80, 48)])
-def test_gaussian_targets_stand_on_the_centres(factor, size):
-    boxes = torch.cat([random_boxes(60, size), AT_THE_EDGE])
+def test_gaussian_targets_peak_at_the_centres(factor, size):
+    boxes = torch.cat([random_boxes(60, size), EDGE_BOXES])
     pixels = (boxes[:, 2:] - boxes[:, :2]) / 2 * torch.tensor([size[1], size[0]])
     levels = [sum(side > longest for longest in MAX_SIDES) for side in pixels.amax(1).tolist()]
     assert set(levels) == {0, 1, 2}
@@ -219,28 +219,28 @@ def test_gaussian_targets_stand_on_the_centres(factor, size):
     assert owners == Counter(range(len(boxes)))
 
 
-def test_a_bump_is_as_wide_as_its_thing():
+def test_gaussian_targets_are_as_wide_as_their_boxes():
     wide = torch.tensor([[-0.8, -0.2, 0.8, 0.2]])
     _, heatmap = gaussian_targets(wide, 2, (24, 80), SMALL)
     row, column = divmod(int(heatmap.argmax()), 80)
     assert heatmap[0, row, column + 5] > 10 * heatmap[0, row + 5, column]
 
 
-def test_focal_loss_is_that_of_a_loop():
+def test_focal_loss_matches_reference():
     logits, target = 3 * torch.randn(2, 3, 4, 5), 0.98 * torch.rand(2, 3, 4, 5)
     target[torch.rand(target.shape) < 0.1] = 1
     assert (target == 1).any()
     total = 0.0
-    for logit, truth in zip(logits.flatten().tolist(), target.flatten().tolist(), strict=True):
+    for logit, value in zip(logits.flatten().tolist(), target.flatten().tolist(), strict=True):
         p = 1 / (1 + math.exp(-logit))
-        if truth == 1:
+        if value == 1:
             total -= (1 - p) ** 2 * math.log(p)
         else:
-            total -= (1 - truth) ** 4 * p**2 * math.log(1 - p)
+            total -= (1 - value) ** 4 * p**2 * math.log(1 - p)
     assert focal(logits, target).item() == pytest.approx(total, rel=1e-4)
 
 
-def answers(targets, network, size, upsample_factor=1):
+def target_outputs(targets, network, size, upsample_factor=1):
     """Return outputs that equal the targets, each object only in the cell of its centre."""
     outputs = []
     for level, step in enumerate(Pyramid.strides):
@@ -263,16 +263,16 @@ def answers(targets, network, size, upsample_factor=1):
     return outputs
 
 
-def apart(boxes):
-    """Those that no earlier one overlaps."""
+def disjoint(boxes):
+    """Return the boxes that no earlier box overlaps."""
     return boxes[iou(boxes, boxes).triu(1).sum(dim=0) == 0]
 
 
 @pytest.mark.parametrize("factor", [1, 2])
-def test_what_says_the_truth_is_decoded_to_it(factor):
+def test_decoded_target_outputs_match_the_ground_truth(factor):
     network = Detector()
-    targets = [things_of(apart(random_boxes(count))) for count in (12, 30, 0)]
-    decoded = network.decode(answers(targets, network, SMALL, factor), size=SMALL)
+    targets = [make_targets(disjoint(random_boxes(count))) for count in (12, 30, 0)]
+    decoded = network.decode(target_outputs(targets, network, SMALL, factor), size=SMALL)
     assert len(decoded) == 3
     for got, expected in zip(decoded, targets, strict=True):
         assert len(got.boxes) == len(expected.boxes)
@@ -284,39 +284,41 @@ def test_what_says_the_truth_is_decoded_to_it(factor):
             assert torch.equal(got.labels, expected.labels[which])
 
 
-def test_what_finds_a_thing_again_is_suppressed_but_not_other_classes():
+def test_duplicate_detections_are_suppressed_within_a_class():
     network = Detector()
     box = torch.tensor([[-0.1, -0.3, 0.15, 0.2]])
-    both = things_of(box.repeat(2, 1), torch.tensor([0, 1]))
-    outputs = answers([both], network, SMALL)
+    both = make_targets(box.repeat(2, 1), torch.tensor([0, 1]))
+    outputs = target_outputs([both], network, SMALL)
     level = next(index for index, output in enumerate(outputs) if output[0, 0].max() > 0)
     row, column = divmod(int(outputs[level][0, 0].argmax()), outputs[level].shape[-1])
     place = pixel_centres(outputs[level].shape[-2:])[0, row, column + 3]
     again = encode_boxes(box[0], place, stride(level, SMALL))
-    outputs[level][0, 0, row, column + 3] = 5  # a less sure peak of the same box
+    outputs[level][0, 0, row, column + 3] = 5  # a lower peak of the same box
     outputs[level][0, 3:7, row, column + 3] = again
     (got,) = network.decode(outputs, size=SMALL)
     assert sorted(got.labels.tolist()) == [0, 1]
     assert got.scores.min() > 0.999
 
 
-def test_the_rim_of_a_peak_is_not_found():
+def test_only_local_maxima_are_decoded():
     network = Detector()
-    outputs = answers([things_of(torch.tensor([[-0.1, -0.3, 0.15, 0.2]]))], network, SMALL)
+    outputs = target_outputs(
+        [make_targets(torch.tensor([[-0.1, -0.3, 0.15, 0.2]]))], network, SMALL
+    )
     level = next(index for index, output in enumerate(outputs) if output[0, 0].max() > 0)
     row, column = divmod(int(outputs[level][0, 0].argmax()), outputs[level].shape[-1])
     outputs[level][0, 0, row, column + 1] = 5
-    outputs[level][0, 3, row, column + 1] = 9  # as if of another thing, far to the right
+    outputs[level][0, 3, row, column + 1] = 9  # as of another object, far to the right
     (got,) = network.decode(outputs, size=SMALL)
     assert len(got.boxes) == 1
     assert got.scores.item() > 0.999
 
 
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
-def test_loss_is_least_at_the_truth(network):
-    targets = [things_of(apart(random_boxes(8))) for _ in range(2)]
-    outputs = answers(targets, network, SMALL)
-    # Only centres count here, so that outputs of other cells may be anything.
+def test_loss_is_minimal_at_the_target_outputs(network):
+    targets = [make_targets(disjoint(random_boxes(8))) for _ in range(2)]
+    outputs = target_outputs(targets, network, SMALL)
+    # Outputs are changed at the centres only, as those of other cells are arbitrary.
     best = network.loss(outputs, targets, SMALL)
     for channel in range(network.predict.out_channels):
         worse = [output.clone() for output in outputs]
@@ -330,8 +332,8 @@ def test_loss_is_least_at_the_truth(network):
 
 @pytest.mark.parametrize("factor", [1, 2])
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
-def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
-    targets = [things_of(random_boxes(count)) for count in (7, 0, 12)]
+def test_loss_matches_reference(network, factor):
+    targets = [make_targets(random_boxes(count)) for count in (7, 0, 12)]
     targets = [
         image_targets._replace(
             projected_centres=image_targets.projected_centres
@@ -341,7 +343,7 @@ def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
         for image_targets in targets
     ]
     outputs = [
-        0.5 * torch.randn_like(output) for output in answers(targets, network, SMALL, factor)
+        0.5 * torch.randn_like(output) for output in target_outputs(targets, network, SMALL, factor)
     ]
     total = 0.0
     for level, output in enumerate(outputs):
@@ -375,8 +377,8 @@ def test_loss_is_that_of_a_loop_over_things_and_cells(network, factor):
 
 
 @pytest.mark.parametrize("network", [Detector(), Detector3D()], ids=["2d", "3d"])
-def test_loss_without_any_thing(network):
-    nothing = things_of(torch.zeros(0, 4))
+def test_loss_without_objects_is_finite(network):
+    nothing = make_targets(torch.zeros(0, 4))
     loss = network.loss(network(torch.rand(2, 3, *SMALL)), [nothing] * 2, SMALL)
     loss.backward()
     assert loss.isfinite()
@@ -387,7 +389,7 @@ def test_loss_without_any_thing(network):
 # --- 3D -----------------------------------------------------------------------------------------
 
 
-def boxes_in_space(count):
+def random_boxes_3d(count):
     depth = torch.empty(count).uniform_(2, 150)
     labels = torch.arange(count) % 3
     sizes = torch.tensor(SIZES)[labels] * torch.empty(count, 3).uniform_(0.5, 2)
@@ -399,8 +401,8 @@ def boxes_in_space(count):
 CAMERA = torch.tensor([210.0, 152.0, 51.0])
 
 
-def test_boxes_in_space_are_lifted_back():
-    boxes, labels = boxes_in_space(40)
+def test_lift_inverts_projection_and_encoding():
+    boxes, labels = random_boxes_3d(40)
     centres = project_centres(boxes, CAMERA, LARGE)
     nothing = Detections(torch.zeros(40, 4), labels, torch.rand(40))
     got = lift(RawDetections3D(nothing, centres, encode_boxes_3d(boxes, labels)), CAMERA, LARGE)
@@ -412,8 +414,8 @@ def test_boxes_in_space_are_lifted_back():
     assert torch.equal(got.scores, nothing.scores)
 
 
-def test_numbers_are_those_of_the_view():
-    """A car that drives along its own ray looks the same, wherever it is."""
+def test_3d_encoding_is_relative_to_the_viewing_ray():
+    """Check that a car whose yaw follows its viewing ray has the same encoding everywhere."""
     typical = torch.tensor(SIZES[0])
     places = torch.tensor([[0.0, 1.0, DEPTH], [15.0, 1.0, DEPTH], [-20.0, 1.0, DEPTH]])
     yaw = torch.atan2(places[:, 0], places[:, 2])
@@ -423,7 +425,7 @@ def test_numbers_are_those_of_the_view():
     torch.testing.assert_close(numbers, expected, atol=1e-6, rtol=0)
 
 
-def test_projected_centres_are_where_the_camera_shows_them():
+def test_project_centres_of_a_known_camera():
     centre, right = torch.tensor([[0.0, 0.0, 9.0], [3.0, 0.0, 9.0]])
     boxes = F.pad(torch.stack([centre, right]), (0, 4))
     x, y = project_centres(boxes, torch.tensor([90.0, 40.0, 30.0]), (60, 160)).T
@@ -431,7 +433,7 @@ def test_projected_centres_are_where_the_camera_shows_them():
     assert y.tolist() == pytest.approx([0, 0], abs=1e-6)
 
 
-def test_what_was_seen_zoomed_goes_back_to_the_source():
+def test_to_source_maps_raw_detections_by_the_warp():
     warp = dataset("detection", "fovea").warp
     boxes = random_boxes(30)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -448,16 +450,16 @@ def test_what_was_seen_zoomed_goes_back_to_the_source():
     assert back.encoded_3d is raw.encoded_3d
 
 
-# --- mirrored -----------------------------------------------------------------------------------
+# --- mirroring ----------------------------------------------------------------------------------
 
 
-def test_mirrored_twice_is_the_same():
-    for ground_truth in some().ground_truth:
+def test_mirroring_twice_is_the_identity():
+    for ground_truth in samples().ground_truth:
         for got, expected in zip(mirror(mirror(ground_truth, 320), 320), ground_truth, strict=True):
             torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
 
 
-def test_a_mirrored_box_is_that_of_the_mirrored_picture():
+def test_mirrored_box_matches_the_mirrored_image():
     image = torch.zeros(40, 100)
     image[10:14, 70:95] = 1
     box = torch.tensor([[0.4, -0.5, 0.9, -0.3]])
@@ -467,8 +469,8 @@ def test_a_mirrored_box_is_that_of_the_mirrored_picture():
     assert image.sum() == 4 * 25
 
 
-def test_mirrored_space_agrees_with_the_mirrored_picture():
-    for ground_truth in some().ground_truth:
+def test_mirrored_3d_boxes_match_the_mirrored_image():
+    for ground_truth in samples().ground_truth:
         turned = mirror(ground_truth, 320)
         expected = project_centres(
             ground_truth.boxes_3d, ground_truth.camera, LARGE
@@ -482,23 +484,25 @@ def test_mirrored_space_agrees_with_the_mirrored_picture():
         assert torch.equal(turned.previous_boxes, mirror_boxes(ground_truth.previous_boxes))
 
 
-@pytest.mark.parametrize(("task", "name"), [pair for pair in EVERY if pair[1] in STATIC])
-def test_a_still_warp_is_its_own_mirror_image(task, name):
+@pytest.mark.parametrize(
+    ("task", "name"), [pair for pair in TASKS_AND_SYSTEMS if pair[1] in STATIC]
+)
+def test_static_warps_are_symmetric(task, name):
     warp = dataset(task, name).warp
     other = warp.grid.flip(2) * torch.tensor([-1.0, 1.0])
     torch.testing.assert_close(warp.grid, other, atol=1e-5, rtol=0)
     assert warp.separable == SYSTEMS[name].separable
-    image = some().image([0, 4])
+    image = samples().image([0, 4])
     zoomed = warp.zoom(image, SMALL).flip(-1)
     torch.testing.assert_close(warp.zoom(image.flip(-1), SMALL), zoomed, atol=1e-3, rtol=0)
 
 
-# --- feeding ------------------------------------------------------------------------------------
+# --- batches ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("task", "name"), EVERY)
-def test_batches_have_their_shapes(task, name):
-    batch = dataset(task, name).batch(FOUR, TURNED)
+@pytest.mark.parametrize(("task", "name"), TASKS_AND_SYSTEMS)
+def test_shapes_and_ranges_of_batches(task, name):
+    batch = dataset(task, name).batch(SCENES, MIRRORED)
     assert batch.zoomed.shape == (4, 3, *SMALL)
     assert batch.zoomed.dtype == torch.float32
     assert 0 <= batch.zoomed.min() < batch.zoomed.max() <= 1 + 1e-6
@@ -513,23 +517,23 @@ def test_batches_have_their_shapes(task, name):
     else:
         assert len(batch.semantic_mask) == 0
     assert len(batch.targets) == 4
-    for targets, scene in zip(batch.targets, FOUR, strict=True):
+    for targets, scene in zip(batch.targets, SCENES, strict=True):
         assert all(tensor.isfinite().all() for tensor in targets)
-        assert torch.equal(targets.labels, some().ground_truth[scene].labels)
+        assert torch.equal(targets.labels, samples().ground_truth[scene].labels)
         assert targets.boxes.abs().max() <= 1 + 1e-6
         assert (targets.boxes[:, 2:] > targets.boxes[:, :2]).all()
     assert torch.equal(batch.zoomed[0], batch.zoomed[3])  # the same scene twice
 
 
-@pytest.mark.parametrize(("task", "name"), EVERY)
-def test_the_truth_is_in_the_frame_of_the_head(task, name):
-    batch = dataset(task, name).batch(FOUR, TURNED)
-    for row, (scene, turn) in enumerate(zip(FOUR, TURNED, strict=True)):
-        ground_truth = some().ground_truth[scene]
+@pytest.mark.parametrize(("task", "name"), TASKS_AND_SYSTEMS)
+def test_targets_are_in_the_frame_of_the_head(task, name):
+    batch = dataset(task, name).batch(SCENES, MIRRORED)
+    for row, (scene, turn) in enumerate(zip(SCENES, MIRRORED, strict=True)):
+        ground_truth = samples().ground_truth[scene]
         ground_truth = mirror(ground_truth, LARGE[1]) if turn else ground_truth
         boxes, centres = batch.targets[row].boxes, batch.targets[row].projected_centres
         if not SYSTEMS[name].in_source:
-            # What expects outlines, untrained, looks nearly everywhere alike.
+            # The saliency of an untrained edge predictor is almost uniform.
             assert (boxes - ground_truth.boxes).abs().max() > (
                 0.02 if name != "edge-expected" else 1e-4
             )
@@ -543,17 +547,17 @@ def test_the_truth_is_in_the_frame_of_the_head(task, name):
 
 
 @pytest.mark.parametrize("name", [system.name for system in systems_of("segmentation")])
-def test_the_masks_are_in_the_frame_of_the_head(name):
-    batch = dataset("segmentation", name).batch(FOUR, TURNED)
+def test_masks_are_in_the_frame_of_the_head(name):
+    batch = dataset("segmentation", name).batch(SCENES, MIRRORED)
     rows, columns = SMALL
     for row in (0, 1):
-        full = some().semantic_mask[FOUR[row]]
-        full = full[:, ::-1] if TURNED[row] else full
+        full = samples().semantic_mask[SCENES[row]]
+        full = full[:, ::-1] if MIRRORED[row] else full
         got, agree = batch.semantic_mask[row].numpy(), 0
         warp = batch.warp[0 if SYSTEMS[name].policy.is_static else row].grid[0].double().numpy()
         for y, x in itertools.product(range(rows), range(columns)):
             if SYSTEMS[name].in_source:
-                # Of 2x2 pixels as many as of any other class.
+                # No other class has more of the 2x2 pixels.
                 four = Counter(full[2 * y : 2 * y + 2, 2 * x : 2 * x + 2].flatten().tolist())
                 agree += four[got[y, x]] == max(four.values())
             else:
@@ -563,29 +567,30 @@ def test_the_masks_are_in_the_frame_of_the_head(name):
 
 
 @pytest.mark.parametrize("name", [*STATIC, "edge"])
-def test_what_is_stored_is_what_would_be_made(name):
+def test_cached_batches_match_recomputed_ones(name):
     data = dataset("segmentation" if name != "fovea" else "detection", name)
-    batch, turned = data.batch(FOUR, TURNED), torch.from_numpy(TURNED)
-    fresh = zoom_by_mipmap(data.image(FOUR, turned), batch.warp, SMALL)
+    batch, turned = data.batch(SCENES, MIRRORED), torch.from_numpy(MIRRORED)
+    fresh = zoom_by_mipmap(data.image(SCENES, turned), batch.warp, SMALL)
     torch.testing.assert_close(batch.zoomed, fresh, atol=0.51 / 255 + 1e-3, rtol=0)
     assert (batch.zoomed - fresh).abs().mean() < 0.3 / 255
     if name != "fovea":
-        full = some().area(FOUR)
+        full = samples().area(SCENES)
         full = torch.where(turned[:, None, None], full.flip(-1), full)
         # Ties between classes may be broken in another way.
         assert (data._in_frame(full, batch.warp) != batch.semantic_mask).float().mean() < 0.006
-    assert torch.equal(data.batch(FOUR, TURNED).zoomed, batch.zoomed)  # nothing was turned in place
+    # Nothing was mirrored in place.
+    assert torch.equal(data.batch(SCENES, MIRRORED).zoomed, batch.zoomed)
 
 
-def test_true_outlines_are_looked_at_and_turn_with_the_picture():
+def test_edge_saliency_is_mirrored_with_the_image():
     data = dataset("segmentation", "edge")
-    turned = torch.from_numpy(TURNED)
-    full = some().area(FOUR)
+    turned = torch.from_numpy(MIRRORED)
+    full = samples().area(SCENES)
     expected = policies.warp_of(policies.edge_saliency(full)).grid
     # Left and right change places, and the sign of x.
     mirrored = expected.flip(2) * torch.tensor([-1.0, 1.0])
     expected = torch.where(turned[:, None, None, None], mirrored, expected)
-    torch.testing.assert_close(data.batch(FOUR, TURNED).warp.grid, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(data.batch(SCENES, MIRRORED).warp.grid, expected, atol=1e-5, rtol=0)
 
 
 def checkerboard():
@@ -593,11 +598,11 @@ def checkerboard():
     rows, columns = np.indices(LARGE)
     pattern = (100 + 50 * ((rows + columns) % 2)).astype(np.uint8)
     images = np.broadcast_to(pattern[..., None], (2, *LARGE, 3))
-    return Streets(images, some().semantic_mask[:2], some().ground_truth[:2])
+    return Streets(images, samples().semantic_mask[:2], samples().ground_truth[:2])
 
 
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
-def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
+def test_predownsampled_source_has_no_detail(name):
     for system in (SYSTEMS[name], SYSTEMS[f"{name}-destroyed"]):
         data = WarpedDataset("detection", system, checkerboard(), SMALL, mean_saliency())
         contrast = data.batch(np.arange(2), np.zeros(2, bool)).zoomed.flatten(1).std(dim=1)
@@ -608,60 +613,60 @@ def test_a_destroyed_source_has_no_detail_to_zoom_at(name):
 
 
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
-def test_a_destroyed_source_is_a_small_one(name):
-    small = resize_by_mipmap(some().image(FOUR), SMALL)
+def test_predownsampled_source_matches_explicit_resizing(name):
+    small = resize_by_mipmap(samples().image(SCENES), SMALL)
     data = dataset("detection", f"{name}-destroyed")
     expected = zoom_by_mipmap(resize_by_mipmap(small, LARGE), data.warp, SMALL)
-    got = data.batch(FOUR, np.zeros(4, bool)).zoomed
+    got = data.batch(SCENES, np.zeros(4, bool)).zoomed
     torch.testing.assert_close(got, expected, atol=0.6 / 255, rtol=0)
 
 
-def magnified_at(warp, points):
+def magnification_at(warp, points):
     places = warp.to_zoomed(points[None])
     return torch.linalg.det(warp.jacobian(places))[0].abs().rsqrt()
 
 
 @pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
 @pytest.mark.parametrize("jitter", [None, 0])
-def test_where_boxes_are_is_magnified(name, jitter):
+def test_adaptive_warps_magnify_previous_boxes(name, jitter):
     left = torch.tensor([[-0.75, 0.3, -0.65, 0.5]])
     data = WarpedDataset(
-        "detection", SYSTEMS[name], some(), SMALL, mean_saliency(), [left] * len(some())
+        "detection", SYSTEMS[name], samples(), SMALL, mean_saliency(), [left] * len(samples())
     )
     draw = None if jitter is None else torch.Generator().manual_seed(jitter)
-    warp = data.batch(FOUR, TURNED, draw).warp
+    warp = data.batch(SCENES, MIRRORED, draw).warp
     places = torch.tensor([[-0.7, 0.4], [0.7, 0.4]])
-    for row, turn in enumerate(TURNED):
-        at_box, elsewhere = magnified_at(warp[row], places.flip(0) if turn else places)
+    for row, turn in enumerate(MIRRORED):
+        at_box, elsewhere = magnification_at(warp[row], places.flip(0) if turn else places)
         assert at_box > 1.15 * elsewhere
     same = torch.equal(warp.grid[0], warp.grid[3])  # one scene twice
     assert same == (jitter is None)
 
 
-def test_without_a_box_to_look_at_it_looks_where_things_usually_are():
-    nothing = [torch.zeros(0, 4)] * len(some())
+def test_lzu_adaptive_without_boxes_uses_fixed_saliency():
+    nothing = [torch.zeros(0, 4)] * len(samples())
     data = WarpedDataset(
-        "detection", SYSTEMS["lzu-adaptive"], some(), SMALL, mean_saliency(), nothing
+        "detection", SYSTEMS["lzu-adaptive"], samples(), SMALL, mean_saliency(), nothing
     )
-    warp = data.batch(FOUR, TURNED, torch.Generator().manual_seed(0)).warp
+    warp = data.batch(SCENES, MIRRORED, torch.Generator().manual_seed(0)).warp
     centres = (
-        torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
+        torch.cat([ground_truth.boxes for ground_truth in samples().ground_truth])
         .unflatten(1, (2, 2))
         .mean(1)
     )
-    assert magnified_at(warp[0], centres).mean() > 1.1
+    assert magnification_at(warp[0], centres).mean() > 1.1
 
 
 @pytest.mark.parametrize("name", ["lzu-adaptive", "lzu-cascaded"])
-def test_boxes_to_look_at_have_to_be_given(name):
-    data = WarpedDataset("detection", SYSTEMS[name], some(), SMALL, mean_saliency())
+def test_adaptive_systems_raise_without_previous_boxes(name):
+    data = WarpedDataset("detection", SYSTEMS[name], samples(), SMALL, mean_saliency())
     with pytest.raises(ValueError, match=f"system '{name}' computes its saliency from boxes"):
-        data.batch(FOUR, TURNED)
+        data.batch(SCENES, MIRRORED)
 
 
-def test_rare_classes_weigh_more():
+def test_class_weights_fall_with_the_root_of_the_frequency():
     weights = dataset("segmentation", "uniform").weights()
-    often = np.bincount(some().semantic_mask.ravel(), minlength=len(SEMANTIC_CLASSES))
+    often = np.bincount(samples().semantic_mask.ravel(), minlength=len(SEMANTIC_CLASSES))
     assert weights.argsort().tolist() == (-often).argsort(kind="stable").tolist()
     assert weights.mean().item() == pytest.approx(1)
     maximum, minimum = often.max(), often.min()
@@ -670,16 +675,16 @@ def test_rare_classes_weigh_more():
     )
 
 
-# --- where systems look -------------------------------------------------------------------------
+# --- saliency policies --------------------------------------------------------------------------
 
 
-def test_the_fixed_saliency_is_high_where_things_are():
-    saliency_map = policies.fixed_saliency(some().ground_truth)
+def test_fixed_saliency_is_high_at_objects():
+    saliency_map = policies.fixed_saliency(samples().ground_truth)
     assert saliency_map.shape == (1, 1, *policies.NODES)
     assert torch.equal(saliency_map, saliency_map.flip(-1))
     assert saliency_map.sum().item() == pytest.approx(1, abs=1e-4)
     centres = (
-        torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
+        torch.cat([ground_truth.boxes for ground_truth in samples().ground_truth])
         .unflatten(1, (2, 2))
         .mean(1)
     )
@@ -688,7 +693,7 @@ def test_the_fixed_saliency_is_high_where_things_are():
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_part_of_the_look_may_go_everywhere(task):
+def test_mix_uniform_adds_a_uniform_fraction(task):
     share = policies.UNIFORM_WEIGHT[task]
     expected = share / mean_saliency().numel() + (1 - share) * mean_saliency()
     torch.testing.assert_close(
@@ -696,9 +701,9 @@ def test_a_part_of_the_look_may_go_everywhere(task):
     )
 
 
-def test_a_small_thing_weighs_more_than_a_large_one():
+def test_fixed_saliency_of_a_box_is_inverse_to_its_size():
     boxes = torch.tensor([[0.70, -0.55, 0.80, -0.45], [0.3, 0.3, 0.7, 0.7]])
-    ground_truth = some().ground_truth[0]._replace(boxes=boxes)
+    ground_truth = samples().ground_truth[0]._replace(boxes=boxes)
     saliency_map = policies.fixed_saliency([ground_truth])[0, 0]
     top, bottom = saliency_map[:16, 16:].sum(), saliency_map[16:, 16:].sum()
     assert (top / bottom).item() == pytest.approx(0.4 / 0.1, rel=0.01)
@@ -706,15 +711,15 @@ def test_a_small_thing_weighs_more_than_a_large_one():
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_wrong_warp_shrinks_things(task):
+def test_wrong_warp_shrinks_objects(task):
     centres = (
-        torch.cat([ground_truth.boxes for ground_truth in some().ground_truth])
+        torch.cat([ground_truth.boxes for ground_truth in samples().ground_truth])
         .unflatten(1, (2, 2))
         .mean(1)
     )
     right, wrong = (dataset(task, name).warp for name in ("lzu", "lzu-wrong"))
-    assert magnified_at(right, centres).mean() > 1.2
-    assert magnified_at(wrong, centres).mean() < 0.9
+    assert magnification_at(right, centres).mean() > 1.2
+    assert magnification_at(wrong, centres).mean() < 0.9
 
 
 def test_outlines_of_simple_masks():
@@ -733,11 +738,11 @@ def test_outlines_of_simple_masks():
     assert corner[:16].sum() == corner[:, :16].sum() == 0
 
 
-def test_true_outlines_are_magnified():
+def test_edge_saliency_magnifies_outlines():
     semantic_mask = torch.zeros(1, *LARGE, dtype=torch.uint8)
     semantic_mask[:, 30:34, 200:210] = 1
     warp = policies.warp_of(policies.edge_saliency(semantic_mask))
-    at_outline, elsewhere = magnified_at(warp, torch.tensor([[0.28, -0.33], [-0.5, 0.6]]))
+    at_outline, elsewhere = magnification_at(warp, torch.tensor([[0.28, -0.33], [-0.5, 0.6]]))
     assert at_outline > 1.1 > elsewhere
 
 
@@ -752,8 +757,8 @@ def test_jitter_is_unbiased():
     assert edge.abs().max() <= 1
 
 
-def test_expected_outlines_are_learnt():
-    image, semantic_mask = some().image(range(4)), some().area(range(4))
+def test_training_lowers_the_loss_of_the_edge_predictor():
+    image, semantic_mask = samples().image(range(4)), samples().area(range(4))
     network = policies.EdgePredictor(SMALL)
     optimiser = torch.optim.Adam(network.parameters(), 0.02)
     losses = []
@@ -772,13 +777,13 @@ def test_expected_outlines_are_learnt():
 # --- scenes on disk -----------------------------------------------------------------------------
 
 
-def test_what_is_kept_is_what_was_drawn():
+def test_stored_streets_match_rendered_ones():
     for index in (0, 9):
         street = driving(FIRST_SEED["train"] + index, size=LARGE)
-        ground_truth = some().ground_truth[index]
-        image = some().image([index])
+        ground_truth = samples().ground_truth[index]
+        image = samples().image([index])
         torch.testing.assert_close(image, street.image, atol=0.51 / 255, rtol=0)
-        assert torch.equal(some().area([index]), street.semantic_mask)
+        assert torch.equal(samples().area([index]), street.semantic_mask)
         assert torch.equal(ground_truth.boxes, street.boxes)
         assert torch.equal(ground_truth.labels, street.labels)
         assert torch.equal(ground_truth.boxes_3d, street.boxes_3d)
@@ -787,16 +792,16 @@ def test_what_is_kept_is_what_was_drawn():
         assert torch.equal(intrinsics[[0, 0, 1], [0, 2, 2]], torch.stack([focal_length, x, y]))
         before = driving(index, size=(24, 80), seconds=-0.2).boxes
         assert torch.equal(ground_truth.previous_boxes, before)
-    assert len(some()) == 10
-    assert some().size == LARGE
+    assert len(samples()) == 10
+    assert samples().size == LARGE
     assert any(
         len(ground_truth.previous_boxes) != len(ground_truth.boxes)
-        for ground_truth in some().ground_truth
+        for ground_truth in samples().ground_truth
     )
 
 
-def test_scenes_are_drawn_once(monkeypatch):
-    first = some()
+def test_streets_are_cached_by_settings_and_source(monkeypatch):
+    first = samples()
 
     def never(*args):
         raise AssertionError("drawn again")
@@ -820,29 +825,29 @@ def test_scenes_are_drawn_once(monkeypatch):
 
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
-    """An empty cache, and no processes."""
+    """Return an empty cache folder, with rendering in this process."""
     monkeypatch.setenv("LZU_VIZ_CACHE", str(tmp_path))
-    monkeypatch.setattr(disk, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(disk, "ProcessPoolExecutor", SerialExecutor)
     return tmp_path
 
 
 TINY = (64, 128)
 
 
-def test_what_is_half_drawn_is_not_taken_for_whole(fresh, monkeypatch):
-    class Ends(Here):
+def test_incomplete_streets_are_not_used(fresh, monkeypatch):
+    class InterruptedExecutor(SerialExecutor):
         @staticmethod
         def map(draw, starts):
             yield draw(next(iter(starts)))
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(disk, "ProcessPoolExecutor", Ends)
-        patch.setattr(disk, "_AT_ONCE", 2)  # else nine are too few for processes
+        patch.setattr(disk, "ProcessPoolExecutor", InterruptedExecutor)
+        patch.setattr(disk, "_AT_ONCE", 2)  # otherwise nine are too few for processes
         with pytest.raises(KeyboardInterrupt):
             streets("val", 9, size=TINY, quiet=True)
         assert list(fresh.iterdir()) == []
-        # A process that is killed cannot tidy up.
+        # A killed process leaves its temporary folder.
         patch.setattr(disk.shutil, "rmtree", lambda *args, **more: None)
         with pytest.raises(KeyboardInterrupt):
             streets("val", 9, size=TINY, quiet=True)
@@ -853,7 +858,7 @@ def test_what_is_half_drawn_is_not_taken_for_whole(fresh, monkeypatch):
     assert len([path for path in fresh.iterdir() if path != left]) == 1
 
 
-def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
+def test_previous_frames_are_rendered_only_on_request(fresh, monkeypatch):
     complete = streets("val", 2, size=TINY, quiet=True)
 
     def never(*args):
@@ -868,12 +873,12 @@ def test_frames_before_are_only_drawn_where_asked_for(fresh, monkeypatch):
         assert torch.equal(first.boxes, other.boxes)
 
 
-def test_who_comes_second_takes_what_is_there(fresh):
+def test_second_process_reuses_the_cache(fresh):
     first = streets("val", 1, size=TINY, quiet=True)
     (folder,) = fresh.iterdir()
     what = {"split": "val", "count": 1, "preset": "far", "size": TINY, "seconds": 0.0,
             "before": True}  # fmt: skip
-    disk._draw(folder, what, True)  # as if another process had been quicker
+    disk._draw(folder, what, True)  # as if another process had finished first
     assert list(fresh.iterdir()) == [folder]
     assert np.array_equal(np.load(folder / "images.npy"), first.images)
 
@@ -895,7 +900,7 @@ def test_splits_share_no_scene(fresh, monkeypatch):
 
 
 @pytest.mark.parametrize(("split", "count"), [("report", 3), ("train", 0), ("val", -1)])
-def test_errors_say_which_splits_there_are(split, count):
+def test_invalid_split_or_count_raises(split, count):
     message = (
         rf"a split of \['test', 'train', 'val'\] and a count of at least 1, "
         rf"got '{split}' and {count}"
@@ -904,7 +909,7 @@ def test_errors_say_which_splits_there_are(split, count):
         streets(split, count)
 
 
-def test_the_cache_is_where_one_says(monkeypatch, tmp_path):
+def test_cache_folder_follows_environment_variables(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("LZU_VIZ_CACHE", str(tmp_path / "mine"))
     assert disk.folder() == tmp_path / "mine"
@@ -919,9 +924,9 @@ def test_the_cache_is_where_one_says(monkeypatch, tmp_path):
 
 
 def training(task, name, seed=0, steps=3, batch=2, learning_rate=8e-3):
-    boxes = last_boxes() if SYSTEMS[name].policy.boxes else None
+    boxes = previous_boxes() if SYSTEMS[name].policy.boxes else None
     return Training(
-        task, SYSTEMS[name], 0.5, seed, some(), Recipe(steps, batch, learning_rate), boxes
+        task, SYSTEMS[name], 0.5, seed, samples(), Recipe(steps, batch, learning_rate), boxes
     )
 
 
@@ -930,10 +935,10 @@ def training(task, name, seed=0, steps=3, batch=2, learning_rate=8e-3):
     ("task", "name"),
     [("detection", "lzu-adaptive"), ("detection3d", "fovea"), ("segmentation", "edge-expected")],
 )
-def test_a_seed_gives_its_network(task, name):
+def test_training_is_deterministic_for_a_seed(task, name):
     def losses(seed):
         run = training(task, name, seed)
-        return [loss for loss in run if torch.rand(1) >= 0]  # others draw numbers as well
+        return [loss for loss in run if torch.rand(1) >= 0]  # other code draws numbers, too
 
     first = losses(0)
     assert losses(0) == first
@@ -955,7 +960,7 @@ def test_training_lowers_the_loss(task, name):
     assert not run.dataset.training
 
 
-def test_the_network_of_outlines_is_trained_too():
+def test_edge_predictor_is_trained_with_the_network():
     run = training("segmentation", "edge-expected", steps=2)
     before = [parameter.clone() for parameter in run.dataset.policy.parameters()]
     list(run)
@@ -967,7 +972,7 @@ def test_the_network_of_outlines_is_trained_too():
     ("task", "name"), [("segmentation", "fovea"), ("segmentation", "lzu-adaptive"),
                        ("detection", "edge"), ("detection3d", "edge-expected")],
 )  # fmt: skip
-def test_a_system_may_not_be_made_for_a_task(task, name):
+def test_system_without_support_for_the_task_raises(task, name):
     with pytest.raises(ValueError, match=rf"'{name}' does not support task '{task}', only \["):
         training(task, name)
 
@@ -980,35 +985,35 @@ def test_systems_are_named_and_listed():
         assert all(system in systems_of(task) for system in short)
 
 
-# --- judging ------------------------------------------------------------------------------------
+# --- evaluation ---------------------------------------------------------------------------------
 
 
 def perfect():
     return [
         Detections(ground_truth.boxes, ground_truth.labels, torch.ones(len(ground_truth.labels)))
-        for ground_truth in some().ground_truth
+        for ground_truth in samples().ground_truth
     ]
 
 
-def test_perfect_boxes_are_judged_perfect():
-    metrics = evaluate_boxes(perfect(), some())
+def test_perfect_boxes_score_one():
+    metrics = evaluate_boxes(perfect(), samples())
     assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
     assert [metrics["ap"], metrics["ap50"], metrics["small"]] == pytest.approx([1] * 3)
-    assert math.isnan(metrics["large"])  # in so small a picture nothing is
+    assert math.isnan(metrics["large"])  # images of this size contain no large objects
     nothing = [Detections(*(values[:0] for values in detections)) for detections in perfect()]
-    assert evaluate_boxes(nothing, some())["ap"] == 0
+    assert evaluate_boxes(nothing, samples())["ap"] == 0
     others = [detections._replace(labels=(detections.labels + 1) % 3) for detections in perfect()]
-    assert evaluate_boxes(others, some())["ap"] < 0.1
+    assert evaluate_boxes(others, samples())["ap"] < 0.1
 
 
-def test_perfect_boxes_in_space_are_judged_perfect():
+def test_perfect_3d_boxes_score_one():
     predicted = [
         Detections3D(
             ground_truth.boxes_3d, ground_truth.labels, torch.ones(len(ground_truth.labels))
         )
-        for ground_truth in some().ground_truth
+        for ground_truth in samples().ground_truth
     ]
-    metrics = evaluate_boxes_3d(predicted, some().ground_truth)
+    metrics = evaluate_boxes_3d(predicted, samples().ground_truth)
     assert [metrics["ap"], metrics["score"]] == pytest.approx([1, 1])
     assert [metrics[f"ap_{name}"] for name in CLASSES] == pytest.approx([1] * 3)
     assert metrics["translation"] == pytest.approx(0, abs=1e-6)
@@ -1017,21 +1022,21 @@ def test_perfect_boxes_in_space_are_judged_perfect():
         detections._replace(boxes=detections.boxes + turned * (detections.labels == 2)[:, None])
         for detections in predicted
     ]
-    assert evaluate_boxes_3d(signs, some().ground_truth)["orientation"] == pytest.approx(
+    assert evaluate_boxes_3d(signs, samples().ground_truth)["orientation"] == pytest.approx(
         0, abs=1e-3
     )
     cars = [detections._replace(boxes=detections.boxes + turned) for detections in predicted]
-    assert evaluate_boxes_3d(cars, some().ground_truth)["orientation"] == pytest.approx(
+    assert evaluate_boxes_3d(cars, samples().ground_truth)["orientation"] == pytest.approx(
         0.3, abs=1e-3
     )
 
 
-def changed_truth(*changes):
+def changed_ground_truth(*changes):
     """Return the ground truth of the first scene with changes (row, column, value), as detections.
 
     Scores rise from 0.5 to 0.9.
     """
-    ground_truth = some().ground_truth[0]
+    ground_truth = samples().ground_truth[0]
     boxes = ground_truth.boxes_3d.clone()
     for row, column, value in changes:
         boxes[row, column] = value
@@ -1040,41 +1045,41 @@ def changed_truth(*changes):
 
 @pytest.fixture
 def first():
-    """The first scene alone."""
-    return Streets(some().images[:1], some().semantic_mask[:1], some().ground_truth[:1])
+    """Return the first scene alone."""
+    return Streets(samples().images[:1], samples().semantic_mask[:1], samples().ground_truth[:1])
 
 
-def test_true_depths_are_found():
+def test_predicted_depths_of_ground_truth_boxes_are_exact():
     predicted = [
         Detections3D(
             ground_truth.boxes_3d, ground_truth.labels, torch.ones(len(ground_truth.labels))
         )
-        for ground_truth in some().ground_truth
+        for ground_truth in samples().ground_truth
     ]
-    depths = torch.cat([ground_truth.boxes_3d[:, 2] for ground_truth in some().ground_truth])
-    # The middle of a box that the frame cuts may be seen outside it.
-    found = ~predicted_depths(predicted, some()).isnan()
+    depths = torch.cat([ground_truth.boxes_3d[:, 2] for ground_truth in samples().ground_truth])
+    # The centre of a box that the frame cuts may lie outside the frame.
+    found = ~predicted_depths(predicted, samples()).isnan()
     assert found.float().mean() > 0.95
-    assert torch.equal(predicted_depths(predicted, some())[found], depths[found])
+    assert torch.equal(predicted_depths(predicted, samples())[found], depths[found])
 
 
-def test_a_depth_may_be_wrong_but_not_the_place_in_the_picture(first):
+def test_predicted_depths_require_matching_position_and_class(first):
     ground_truth = first.ground_truth[0]
     row = int(ground_truth.boxes_3d[:, 0].abs().argmax())
-    stretched = changed_truth()
+    stretched = changed_ground_truth()
     stretched.boxes[:, :3] *= 3  # along the rays
     torch.testing.assert_close(
         predicted_depths([stretched], first), ground_truth.boxes_3d[:, 2] * 3
     )
-    aside = changed_truth((row, 0, -ground_truth.boxes_3d[row, 0]))
+    aside = changed_ground_truth((row, 0, -ground_truth.boxes_3d[row, 0]))
     assert predicted_depths([aside], first).isnan().nonzero().flatten().tolist() == [row]
-    other = changed_truth()._replace(labels=(ground_truth.labels + 1) % 3)
+    other = changed_ground_truth()._replace(labels=(ground_truth.labels + 1) % 3)
     assert predicted_depths([other], first).isnan().sum() >= len(ground_truth.labels) - 1
 
 
-def test_the_surest_depth_counts_once(first):
+def test_predicted_depth_is_that_of_the_highest_score(first):
     ground_truth = first.ground_truth[0]
-    true, doubled = changed_truth(), changed_truth()
+    true, doubled = changed_ground_truth(), changed_ground_truth()
     doubled.boxes[:, :3] *= 2
     both = Detections3D(
         torch.cat([true.boxes, doubled.boxes]),
@@ -1087,10 +1092,10 @@ def test_the_surest_depth_counts_once(first):
     assert predicted_depths([unsure], first, score=0.95).isnan().all()
 
 
-def knowing(kind, dataset):
+def perfect_detector(kind, dataset):
     """Return a detector whose outputs are the targets of the dataset."""
 
-    class Knows(kind):
+    class PerfectDetector(kind):
         n_seen = 0
 
         def features(self, image):
@@ -1102,50 +1107,54 @@ def knowing(kind, dataset):
             self.n_seen += len(scenes)
             factor = levels[0].shape[-1] * Pyramid.strides[0] // dataset.size[1]
             targets = dataset.batch(scenes, np.zeros(len(scenes), bool)).targets
-            return answers(targets, self, dataset.size, factor)
+            return target_outputs(targets, self, dataset.size, factor)
 
-    return Knows()
+    return PerfectDetector()
 
 
-AT_BEST = 0.9
+MIN_PERFECT_AP = 0.9
 """Minimum AP of perfect outputs: of several objects in one cell, the head detects only one."""
 
-FRAMES = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
+EVALUATED_SYSTEMS = ["uniform", "fovea", "lzu", "lzu-fine", "lzu-adaptive"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FRAMES)
-def test_boxes_are_judged_in_the_source_frame(name, monkeypatch):
+@pytest.mark.parametrize("name", EVALUATED_SYSTEMS)
+def test_boxes_are_evaluated_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
     data = dataset("detection", name)
-    every = predict_boxes(knowing(Detector, data), data)
-    assert len(every) == len(some())
-    metrics = evaluate_boxes(every, some())
-    assert metrics["ap"] > AT_BEST
-    assert evaluate_network(knowing(Detector, data), data) == pytest.approx(metrics, nan_ok=True)
+    every = predict_boxes(perfect_detector(Detector, data), data)
+    assert len(every) == len(samples())
+    metrics = evaluate_boxes(every, samples())
+    assert metrics["ap"] > MIN_PERFECT_AP
+    assert evaluate_network(perfect_detector(Detector, data), data) == pytest.approx(
+        metrics, nan_ok=True
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FRAMES)
-def test_boxes_in_space_are_judged_in_the_source_frame(name, monkeypatch):
+@pytest.mark.parametrize("name", EVALUATED_SYSTEMS)
+def test_3d_boxes_are_evaluated_in_the_source_frame(name, monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
     data = dataset("detection3d", name)
-    metrics = evaluate_network(knowing(Detector3D, data), data)
-    assert metrics["ap"] > AT_BEST
+    metrics = evaluate_network(perfect_detector(Detector3D, data), data)
+    assert metrics["ap"] > MIN_PERFECT_AP
     assert metrics["translation"] < 0.05
     assert metrics["orientation"] < 0.05
 
 
 @pytest.mark.slow
-def test_without_a_way_back_boxes_are_elsewhere():
+def test_boxes_of_lz_are_not_in_the_source_frame():
     data = dataset("detection", "lz")
-    assert evaluate_boxes(predict_boxes(knowing(Detector, data), data), some())["ap"] < 0.5
+    assert (
+        evaluate_boxes(predict_boxes(perfect_detector(Detector, data), data), samples())["ap"] < 0.5
+    )
     data = dataset("detection3d", "lz")
-    every = predict_boxes_3d(knowing(Detector3D, data), data)
-    assert evaluate_boxes_3d(every, some().ground_truth)["ap"] < 0.7
+    every = predict_boxes_3d(perfect_detector(Detector3D, data), data)
+    assert evaluate_boxes_3d(every, samples().ground_truth)["ap"] < 0.7
 
 
-class Says(Segmenter):
+class FixedSegmenter(Segmenter):
     """A segmenter that returns masks `n h w`, zoomed if there are warps."""
 
     def __init__(self, masks, warp_of=None):
@@ -1164,10 +1173,10 @@ class Says(Segmenter):
         return features
 
 
-def test_perfect_masks_are_judged_perfect(monkeypatch):
+def test_perfect_masks_score_one(monkeypatch):
     monkeypatch.setattr("lzu_viz.experiments.training.evaluation._AT_ONCE", 4)
     data = dataset("segmentation", "uniform")
-    metrics = evaluate_network(Says(some().area(range(10))), data)
+    metrics = evaluate_network(FixedSegmenter(samples().area(range(10))), data)
     assert {round(value, 6) for value in metrics.values()} == {1}
     assert metrics.keys() == {
         "miou",
@@ -1179,13 +1188,13 @@ def test_perfect_masks_are_judged_perfect(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["lz", "lzu", "edge"])
-def test_masks_are_judged_in_the_source_frame(name):
+def test_masks_are_evaluated_in_the_source_frame(name):
     data = dataset("segmentation", name)
 
     def warps(scenes):
         return data.batch(scenes, np.zeros(len(scenes), bool)).warp
 
-    metrics = evaluate_masks(Says(some().area(range(10)), warps), data)
+    metrics = evaluate_masks(FixedSegmenter(samples().area(range(10)), warps), data)
     if name == "lz":
         assert metrics["miou"] < 0.7
     else:
@@ -1193,17 +1202,17 @@ def test_masks_are_judged_in_the_source_frame(name):
         assert metrics["iou_road"] > 0.95
 
 
-def test_iou_is_that_of_a_slow_count():
+def test_iou_matches_a_count_of_pixels():
     size = (16, 32)
-    # Of few classes many pixels, so that each occurs and figures differ.
+    # Unequal frequencies, so that each class occurs and metrics differ.
     ground_truth, predicted = torch.distributions.Categorical(torch.arange(1.0, 10)).sample(
         (2, 3, *size)
     )
     scenes = Streets(
-        np.zeros((3, *size, 3), np.uint8), ground_truth.byte().numpy(), some().ground_truth[:3]
+        np.zeros((3, *size, 3), np.uint8), ground_truth.byte().numpy(), samples().ground_truth[:3]
     )
     data = WarpedDataset("segmentation", SYSTEMS["uniform"], scenes, size, mean_saliency())
-    metrics = evaluate_masks(Says(predicted), data)
+    metrics = evaluate_masks(FixedSegmenter(predicted), data)
     for label, name in enumerate(SEMANTIC_CLASSES):
         both = either = 0
         for a, b in zip(ground_truth.flatten().tolist(), predicted.flatten().tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Evaluation on clips: saliency from previous detections, or from extrapolated ground truth."""
+"""Tests of evaluation on clips, with saliency from detections or extrapolated ground truth."""
 
 from functools import cache
 
@@ -23,7 +23,7 @@ FULL, SIZE = (96, 320), (48, 160)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def kept(tmp_path_factory):
+def cache_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LZU_VIZ_CACHE", str(tmp_path_factory.mktemp("scenes")))
         yield
@@ -52,15 +52,15 @@ class ConstantDetector(Detector):
         return [detections] * len(outputs[0])
 
 
-def seen(name="lzu-adaptive"):
+def follow(name="lzu-adaptive"):
     return list(
         video_eval.follow_clips(ConstantDetector(), SYSTEMS[name], clips(), SIZE, mean_saliency())
     )
 
 
 @pytest.mark.slow
-def test_sure_boxes_of_the_last_frame_are_looked_at():
-    first, *rest = seen()
+def test_saliency_follows_confident_boxes_of_the_previous_frame():
+    first, *rest = follow()
     assert all(len(result.expected) == 0 for result in first)
     for frame in rest:
         for result in frame:
@@ -72,14 +72,14 @@ def test_sure_boxes_of_the_last_frame_are_looked_at():
     assert not torch.allclose(first[0].warp.grid, rest[0][0].warp.grid, atol=1e-3)
 
 
-def test_a_fixed_look_does_not_follow():
-    grids = [result.warp.grid for frame in seen("lzu") for result in frame]
+def test_fixed_saliency_is_constant_over_a_clip():
+    grids = [result.warp.grid for frame in follow("lzu") for result in frame]
     assert all(torch.equal(grid, grids[0]) for grid in grids)
 
 
 @pytest.mark.slow
-def test_films_are_judged_frame_by_frame():
-    """The result equals a loop that passes the detections of each frame to the next one."""
+def test_follow_clips_matches_an_explicit_loop():
+    """Compare with a loop that passes the detections of each frame to the next one."""
     network = checkpoints.load(Run("detection", "lzu-adaptive", 0.25, 0))
     system = SYSTEMS["lzu-adaptive"]
     boxes, expected, ground_truth = [scene.boxes[:0] for scene in clips()[0].ground_truth], [], []
@@ -100,13 +100,13 @@ def test_films_are_judged_frame_by_frame():
     assert video_eval.precision_on(clips(), run) == evaluate_boxes(expected, whole)["ap"]
 
 
-def test_precision_leaves_the_first_frame_out():
+def test_precision_ignores_the_first_frame():
     predicted = [[ConstantDetector().decode([torch.zeros(1)])[0]] * 2 for _ in clips()]
     runs = [
         [video_eval.FrameResult(detections, None, detections.boxes) for detections in now]
         for now in predicted
     ]
-    # Right only in the first frame.
+    # Correct only in the first frame.
     right = [
         Detections(ground_truth.boxes, ground_truth.labels, torch.ones(len(ground_truth.labels)))
         for ground_truth in clips()[0].ground_truth
@@ -126,21 +126,21 @@ def test_precision_leaves_the_first_frame_out():
 
 
 @pytest.mark.slow
-def test_one_film_is_followed_as_among_all():
+def test_single_followed_clip_matches_follow_clips():
     networks = {"a": (ConstantDetector(), SYSTEMS["lzu-adaptive"])}
     followed = video_eval.Followed(networks, clips(), SIZE, mean_saliency())
     assert [result.detections.boxes.tolist() for result in followed.seen("a", 1)] == [
-        frame[1].detections.boxes.tolist() for frame in seen()
+        frame[1].detections.boxes.tolist() for frame in follow()
     ]
     assert followed.seen("a", 1) is followed.seen("a", 1)
 
 
-def test_things_are_where_they_moved_to():
+def test_moved_boxes_match_the_current_ground_truth():
     scenes = streets("test", 2, size=FULL, quiet=True)
     before, now = scenes.ground_truth, video_eval.moved(scenes)
     for ground_truth, boxes in zip(before, now, strict=True):
         assert boxes.shape == ground_truth.previous_boxes.shape
-        # Whatever was and still is labelled has its box there.
+        # An object that is labelled in both frames has its box there.
         distance = (boxes[:, None] - ground_truth.boxes).abs().amax(-1).min(dim=1).values
         assert (distance < 1e-4).float().mean() > 0.5
     moved = [(a - b.previous_boxes).abs().max() for a, b in zip(now, before, strict=True)]
@@ -148,7 +148,7 @@ def test_things_are_where_they_moved_to():
 
 
 @pytest.mark.slow
-def test_motion_is_that_of_each_identity():
+def test_moved_boxes_follow_identities():
     scenes = streets("test", 1, size=FULL, quiet=True)
     seed = video_eval.FIRST_SEED["test"]
     last, this = (driving(seed, size=FULL, seconds=seconds) for seconds in (-FRAME_SECONDS, 0.0))
@@ -156,7 +156,7 @@ def test_motion_is_that_of_each_identity():
     compared = 0
     for identity, box in zip(last.identities.tolist(), last.boxes, strict=True):
         distance = (scenes.ground_truth[0].previous_boxes - box).abs().amax(-1)
-        # What is barely seen may be left out of the boxes of the frame before.
+        # Barely visible objects may be missing from the previous boxes.
         if identity in this.identities.tolist() and distance.min() < 1e-4:
             expected = this.boxes[this.identities.tolist().index(identity)]
             assert (now[distance.argmin()] - expected).abs().max() < 1e-4
@@ -164,12 +164,12 @@ def test_motion_is_that_of_each_identity():
     assert compared > 5
 
 
-def test_streets_of_another_split_are_refused():
+def test_streets_of_another_split_raise():
     with pytest.raises(ValueError, match="scene 0 does not match the street of seed"):
         video_eval.moved(streets("test", 2, size=FULL, quiet=True), split="val")
 
 
-def test_told_boxes_move_by_a_part_and_keep_their_size():
+def test_extrapolated_boxes_move_by_a_fraction_and_keep_their_size():
     before = torch.tensor([[-0.2, -0.2, 0.0, 0.0]])
     now = torch.tensor([[0.0, -0.3, 0.4, 0.1]])
     assert video_eval.extrapolate_boxes(before, now, 0.5)[0] == pytest.approx(
@@ -178,7 +178,7 @@ def test_told_boxes_move_by_a_part_and_keep_their_size():
     assert torch.equal(video_eval.extrapolate_boxes(before, now, 0.0), before)
 
 
-def test_precision_is_that_of_a_feed():
+def test_precision_of_matches_evaluate_boxes():
     scenes, network = clips()[1], Detector().eval()
     boxes = [ground_truth.previous_boxes for ground_truth in scenes.ground_truth]
     system = SYSTEMS["lzu-adaptive"]
@@ -189,7 +189,7 @@ def test_precision_is_that_of_a_feed():
 
 
 @pytest.mark.slow
-def test_a_frame_is_shown_with_what_was_expected():
+def test_show_followed_draws_the_expected_boxes():
     networks = {
         "a": (ConstantDetector(), SYSTEMS["lzu-adaptive"]),
         "b": (ConstantDetector(), SYSTEMS["lzu"]),
@@ -200,7 +200,8 @@ def test_a_frame_is_shown_with_what_was_expected():
         figure = Figure()
         show_followed(figure, 1, frame, name, followed=followed)
         above, below = figure.axes
-        assert len(above.patches) == len(clips()[frame].ground_truth[1].boxes) + 1  # one sure box
+        # One confident box in addition to the ground truth.
+        assert len(above.patches) == len(clips()[frame].ground_truth[1].boxes) + 1
         figures[name, frame] = below
     assert [len(ax.patches) for ax in figures.values()] == [0, 1, 0]
     (dashed,) = figures["a", 1].patches

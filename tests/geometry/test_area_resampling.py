@@ -1,4 +1,4 @@
-"""Means over rectangles: against a slow loop, against samples, and their derivatives."""
+"""Tests of area resampling: means over rectangles and their derivatives."""
 
 import warnings
 
@@ -22,7 +22,7 @@ def plan(size: tuple[int, int], rows: Tensor, columns: Tensor) -> MeanPlan:
 
 
 def edges(count: int, batch: int = 1) -> Tensor:
-    """Return rising edges of `count` pixels that leave the frame a little at both ends."""
+    """Return rising edges of `count` pixels that extend slightly beyond the frame at both ends."""
     steps = torch.rand(batch, count, dtype=torch.float64) ** 3 + 0.02
     ends = torch.cat([torch.zeros(batch, 1), steps.cumsum(-1)], dim=-1)
     return ends / ends[:, -1:] * 2.3 - 1.1
@@ -35,9 +35,7 @@ def fovea(dtype: torch.dtype = torch.float32, **more: bool) -> Warp:
 
 @pytest.mark.parametrize("size", [(9, 7), (20, 13), (1, 5), (2, 40)])
 @pytest.mark.parametrize("zoomed_size", [(5, 6), (35, 1), (2, 37)])
-def test_means_are_those_of_the_slow_version(
-    size: tuple[int, int], zoomed_size: tuple[int, int]
-) -> None:
+def test_area_means_match_reference(size: tuple[int, int], zoomed_size: tuple[int, int]) -> None:
     image = torch.rand(1, 2, *size, dtype=torch.float64)
     rows, columns = edges(zoomed_size[0]), edges(zoomed_size[1])
     got = area_means(image, plan(size, rows, columns))
@@ -50,7 +48,7 @@ def test_means_are_those_of_the_slow_version(
 
 @pytest.mark.parametrize("shape", ["rows", "channels last"])
 @pytest.mark.parametrize("channels", [1, 3, 20])
-def test_any_layout_and_number_of_channels(shape: str, channels: int) -> None:
+def test_area_means_do_not_depend_on_layout_or_channel_count(shape: str, channels: int) -> None:
     image = torch.rand(2, channels, 12, 15, dtype=torch.float64)
     mean_plan = plan((12, 15), edges(4), edges(40))
     expected = torch.cat(
@@ -61,7 +59,7 @@ def test_any_layout_and_number_of_channels(shape: str, channels: int) -> None:
     assert torch.allclose(area_means(image, mean_plan).flatten(0, 1), expected[:, 0], atol=1e-12)
 
 
-def test_where_pixels_are_small_it_is_bilinear_reading() -> None:
+def test_small_pixels_are_bilinearly_interpolated() -> None:
     image = torch.rand(1, 2, 6, 8, dtype=torch.float64)
     rows, columns = torch.linspace(-1.2, 0.3, 21)[None], torch.linspace(0.1, 1.3, 31)[None]
     rows, columns = rows.double(), columns.double()
@@ -71,7 +69,7 @@ def test_where_pixels_are_small_it_is_bilinear_reading() -> None:
     assert torch.allclose(got, sample(image, points), atol=1e-12)
 
 
-def test_it_is_continuous_where_a_pixel_is_one_pixel_wide() -> None:
+def test_area_means_are_continuous_at_width_of_one_pixel() -> None:
     image = torch.rand(1, 1, 1, 9, dtype=torch.float64)
     one = torch.tensor([[-1.0, 1.0]], dtype=torch.float64)
     below, above = (
@@ -83,7 +81,7 @@ def test_it_is_continuous_where_a_pixel_is_one_pixel_wide() -> None:
     assert (below - above).abs().max() < 2e-5
 
 
-def test_the_identity_returns_the_image_itself() -> None:
+def test_identity_warp_returns_the_image_exactly() -> None:
     for size in ((90, 160), (37, 1024), (3, 2)):
         image = torch.rand(1, 3, *size)
         for pieces in ((7, 13), (32, 64), (1, 1)):
@@ -91,7 +89,7 @@ def test_the_identity_returns_the_image_itself() -> None:
         assert torch.equal(resize(image, size), image)
 
 
-def test_the_mean_is_kept_and_constant_images_stay_constant() -> None:
+def test_mean_and_constant_images_are_preserved() -> None:
     image = torch.rand(1, 3, 61, 47, dtype=torch.float64)
     small = resize(image, (13, 20))
     assert torch.allclose(small.mean(dim=(-2, -1)), image.mean(dim=(-2, -1)), atol=1e-12)
@@ -100,7 +98,7 @@ def test_the_mean_is_kept_and_constant_images_stay_constant() -> None:
             assert (warp.zoom(torch.full((1, 1, 50, 80), 0.7), size) - 0.7).abs().max() < 1e-6
 
 
-def test_beyond_the_frame_the_border_continues() -> None:
+def test_border_pixels_are_replicated_outside_the_frame() -> None:
     image = torch.rand(1, 1, 4, 5, dtype=torch.float64)
     columns = torch.tensor([[-3.0, -2.0, -1.0, 1.0, 1.1, 9.0]], dtype=torch.float64)
     got = area_means(image, plan((4, 5), axis_edges(4)[None], columns))
@@ -108,7 +106,7 @@ def test_beyond_the_frame_the_border_continues() -> None:
     assert torch.allclose(got, torch.stack(expected, dim=-1), atol=1e-12)
 
 
-def test_a_mirrored_axis_gives_the_mirrored_image() -> None:
+def test_mirrored_axis_mirrors_the_image() -> None:
     image = torch.rand(1, 2, 12, 15, dtype=torch.float64)
     rows, columns = edges(5), edges(6)
     straight = area_means(image, plan((12, 15), rows, columns))
@@ -116,9 +114,9 @@ def test_a_mirrored_axis_gives_the_mirrored_image() -> None:
     assert torch.allclose(mirrored, straight.flip(-1), atol=1e-12)
 
 
-def test_batches_of_warps_and_images_serve_each_other() -> None:
-    looks = torch.rand(3, 1, 9, 12) + 0.2
-    many, images = Warp.from_saliency(looks), torch.rand(3, 2, 40, 50)
+def test_batches_of_warps_and_images_broadcast() -> None:
+    saliency_maps = torch.rand(3, 1, 9, 12) + 0.2
+    many, images = Warp.from_saliency(saliency_maps), torch.rand(3, 2, 40, 50)
     zoomed = many.zoom(images, (15, 60))
     one_image, one_warp = many.zoom(images[:1], (15, 60)), many[1].zoom(images, (15, 60))
     for index in range(3):
@@ -144,7 +142,7 @@ def test_first_and_second_derivatives(images: int, plans: int) -> None:
     assert torch.autograd.gradcheck(lambda i: area_means(i, still), (image,))
 
 
-def test_the_gradient_reaches_the_saliency() -> None:
+def test_zoom_is_differentiable_in_saliency() -> None:
     saliency_map = (torch.rand(1, 1, 6, 8, dtype=torch.float64) + 0.5).requires_grad_()
     image = torch.rand(2, 1, 30, 40, dtype=torch.float64)
 
@@ -154,8 +152,8 @@ def test_the_gradient_reaches_the_saliency() -> None:
     assert torch.autograd.gradcheck(zoom, (saliency_map,))
 
 
-def test_blocks_and_bags_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a GPU does in place of a sparse product."""
+def test_dense_blocks_match_sparse_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the dense products, which other devices than the CPU use."""
     image, mean_plan = torch.rand(2, 3, 80, 90), plan((80, 90), edges(70), edges(65))
     sparse = area_means(image, mean_plan)
     monkeypatch.setattr(area_resampling, "_sparse_product", None)
@@ -172,7 +170,7 @@ def test_images_keep_their_dtype(dtype: torch.dtype) -> None:
     assert (zoomed.double() - warp.zoom(image, (20, 90))).abs().max() < max(maximum, 1e-12)
 
 
-def test_autocast_does_not_round() -> None:
+def test_zoom_is_unaffected_by_autocast() -> None:
     image, warp = torch.rand(1, 3, 50, 60), fovea()
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(warp.zoom(image, (20, 30)), fovea().zoom(image, (20, 30)))
@@ -182,7 +180,7 @@ def test_autocast_does_not_round() -> None:
 
 @pytest.mark.parametrize("anti_crop", [True, False])
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_any_pixel_that_is_not_finite_is_found(bad: float, anti_crop: bool) -> None:
+def test_non_finite_pixel_raises(bad: float, anti_crop: bool) -> None:
     warp = fovea(anti_crop=anti_crop)
     for row, column in [(0, 0), (36, 52), (20, 0), (0, 30), (18, 30)]:
         image = torch.rand(1, 2, 37, 53)
@@ -193,7 +191,7 @@ def test_any_pixel_that_is_not_finite_is_found(bad: float, anti_crop: bool) -> N
     assert warp.zoom(large, (9, 12)).isfinite().all()
 
 
-def test_a_zone_plate_is_as_from_many_samples() -> None:
+def test_zone_plate_matches_supersampling() -> None:
     plate, warp = zone_plate(512), fovea()
     expected = torch.nn.functional.avg_pool2d(warp.zoom(plate, (2048, 2048), antialias=False), 16)
     error = (warp.zoom(plate, (128, 128)) - expected).square().mean().sqrt()
@@ -201,7 +199,7 @@ def test_a_zone_plate_is_as_from_many_samples() -> None:
     assert error < 0.01 < 0.15 < plain
 
 
-def test_users_see_no_warning() -> None:
+def test_zoom_emits_no_warnings() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fovea().zoom(torch.rand(1, 3, 30, 40, requires_grad=True), (10, 50)).sum().backward()

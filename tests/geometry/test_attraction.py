@@ -1,4 +1,4 @@
-"""The continuous map: Recasens' sums, its fixed edges, and why it cannot fold."""
+"""Tests of `attract`, the continuous map: sums, fixed edges, folds, gradients."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def _random_map(seed: int, size: tuple[int, int] = (6, 9)) -> torch.Tensor:
 
 @pytest.mark.parametrize("anti_crop", [True, False])
 @pytest.mark.parametrize("fwhm", [(0.3, 0.3), (0.21, 0.6)])
-def test_is_the_quotient_of_sums(anti_crop: bool, fwhm: tuple[float, float]) -> None:
+def test_attract_matches_reference(anti_crop: bool, fwhm: tuple[float, float]) -> None:
     saliency_map = _random_map(0)
     points = torch.rand(1, 20, 2, dtype=torch.float64) * 2 - 1
     got = attract(points, saliency_map, fwhm, separable=False, anti_crop=anti_crop)
@@ -59,7 +59,7 @@ def test_without_anti_crop_a_central_fovea_crops() -> None:
 
 @pytest.mark.parametrize("separable", [True, False])
 @pytest.mark.parametrize("anti_crop", [True, False])
-def test_uniform_saliency_changes_nothing(separable: bool, anti_crop: bool) -> None:
+def test_uniform_saliency_gives_the_identity(separable: bool, anti_crop: bool) -> None:
     points = torch.rand(2, 50, 2, dtype=torch.float64) * 2 - 1
     mapped = attract(points, saliency.uniform().double(), 0.25, separable, anti_crop)
     assert torch.allclose(mapped, points, atol=1e-9)
@@ -67,7 +67,7 @@ def test_uniform_saliency_changes_nothing(separable: bool, anti_crop: bool) -> N
 
 @pytest.mark.parametrize("separable", [True, False])
 @pytest.mark.parametrize("anti_crop", [True, False])
-def test_never_folds(separable: bool, anti_crop: bool) -> None:
+def test_warps_from_random_saliency_have_no_folds(separable: bool, anti_crop: bool) -> None:
     for seed in range(25):
         saliency_map = _random_map(seed, (16, 16))
         warp = Warp.from_saliency(saliency_map, (40, 40), 0.15 + 0.02 * seed, separable, anti_crop)
@@ -75,7 +75,7 @@ def test_never_folds(separable: bool, anti_crop: bool) -> None:
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_points_and_grid_agree(separable: bool) -> None:
+def test_attract_at_nodes_matches_grid_of_warp(separable: bool) -> None:
     saliency_map = torch.cat([_random_map(2), _random_map(3)])
     warp = Warp.from_saliency(saliency_map, (4, 6), (0.2, 0.4), separable)
     nodes = Warp.identity((4, 6), dtype=torch.float64).grid.flatten(1, 2)
@@ -88,20 +88,20 @@ def test_points_and_grid_agree(separable: bool) -> None:
 @pytest.mark.parametrize("separable", [True, False])
 def test_gradients(separable: bool) -> None:
     points = (torch.rand(1, 5, 2, dtype=torch.float64) * 1.8 - 0.9).requires_grad_()
-    # Far enough from 0 for the finite differences.
+    # The finite differences need values well above 0.
     saliency_map = torch.rand(1, 1, 4, 5, dtype=torch.float64).add(0.1).requires_grad_()
     assert torch.autograd.gradcheck(
         lambda p, s: attract(p, s, 0.3, separable), (points, saliency_map)
     )
 
 
-def test_narrow_kernel_stays_finite() -> None:
+def test_narrow_kernel_gives_finite_points() -> None:
     points = torch.rand(1, 100, 2) * 2 - 1
     assert attract(points, saliency.uniform(), 1e-3).isfinite().all()
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_the_fixed_edges_keep_their_gradient(separable: bool) -> None:
+def test_gradient_at_fixed_edges_matches_finite_difference(separable: bool) -> None:
     saliency_map = torch.rand(1, 1, 4, 5, dtype=torch.float64) + 0.1
     edge = torch.tensor([[[1.0, -1.0]]], dtype=torch.float64, requires_grad=True)
     attract(edge, saliency_map, 0.3, separable)[..., 0].sum().backward()
@@ -112,28 +112,28 @@ def test_the_fixed_edges_keep_their_gradient(separable: bool) -> None:
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_autocast_leaves_coordinates_alone(separable: bool) -> None:
+def test_attract_is_unaffected_by_autocast(separable: bool) -> None:
     centres = torch.tensor([[[0.4, -0.2]]])
     points = torch.rand(1, 50, 2) * 2 - 1
 
-    def places() -> torch.Tensor:
+    def mapped_points() -> torch.Tensor:
         saliency_map = saliency.gaussian(centres, 0.05)
         return attract(points, saliency_map, 0.3, separable)
 
-    plain = places()
+    plain = mapped_points()
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(places(), plain)
+        assert torch.equal(mapped_points(), plain)
         saliency_map = saliency.gaussian(centres, 0.05)
         grid = Warp.from_saliency(saliency_map, separable=separable).grid
     assert torch.equal(grid, Warp.from_saliency(saliency_map, separable=separable).grid)
 
 
-def test_mixed_dtypes_take_the_better_one() -> None:
+def test_mixed_dtypes_are_promoted_to_float64() -> None:
     mapped = attract(torch.zeros(1, 1, 2), saliency.uniform().double())
     assert mapped.dtype == torch.float64
 
 
-def test_bad_input_is_refused() -> None:
+def test_invalid_input_raises() -> None:
     points = torch.zeros(1, 1, 2)
     with pytest.raises(ValueError, match="divide a length in pixels or nodes"):
         attract(points, saliency.uniform(), fwhm=10)

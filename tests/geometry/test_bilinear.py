@@ -1,4 +1,4 @@
-"""Piecewise bilinear maps: against the slow version, and what is known of a piece."""
+"""Tests of piecewise bilinear maps: values, derivatives, determinants."""
 
 import numpy as np
 import torch
@@ -13,13 +13,13 @@ def random_grid(rows: int = 3, columns: int = 4) -> torch.Tensor:
     return identity + 0.15 * torch.randn_like(identity)
 
 
-def test_values_are_those_of_the_slow_version() -> None:
+def test_evaluate_matches_reference() -> None:
     grid, points = random_grid(), torch.rand(1, 200, 2, dtype=torch.float64) * 2 - 1
     expected = [evaluate_point(grid[0].numpy(), x, y) for x, y in points[0].tolist()]
     assert np.allclose(bilinear.evaluate(grid, points)[0].numpy(), expected, atol=1e-12)
 
 
-def test_one_axis_is_the_same_map_without_the_other() -> None:
+def test_evaluate_axis_matches_evaluate_on_separable_grid() -> None:
     nodes = torch.randn(2, 6)
     points = torch.rand(1, 50) * 2 - 1
     grid = nodes[:, None, :, None].expand(2, 2, 6, 2)
@@ -29,7 +29,7 @@ def test_one_axis_is_the_same_map_without_the_other() -> None:
     )
 
 
-def test_nodes_and_ends_are_met_exactly() -> None:
+def test_evaluate_at_nodes_returns_the_grid() -> None:
     grid = random_grid().float()
     nodes = Warp.identity((3, 4)).grid.flatten(1, 2)
     assert torch.equal(
@@ -38,7 +38,7 @@ def test_nodes_and_ends_are_met_exactly() -> None:
     assert torch.allclose(bilinear.evaluate(grid, nodes), grid.flatten(1, 2), atol=1e-6)
 
 
-def test_points_on_a_product_of_axes_are_the_same_points() -> None:
+def test_evaluate_on_grid_matches_evaluate_and_determinant() -> None:
     grid = torch.cat([random_grid(), random_grid()])
     x, y = (torch.rand(count, dtype=torch.float64) * 2 - 1 for count in (7, 5))
     points = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1).flatten(0, 1)[None]
@@ -48,7 +48,7 @@ def test_points_on_a_product_of_axes_are_the_same_points() -> None:
     assert torch.allclose(area, expected, rtol=1e-12)
 
 
-def test_slopes_of_an_axis_are_its_derivative() -> None:
+def test_differentiate_axis_matches_autograd() -> None:
     nodes, points = torch.randn(2, 6, dtype=torch.float64), torch.rand(9, dtype=torch.float64)
     points = points.requires_grad_()
     for row in range(2):
@@ -57,7 +57,7 @@ def test_slopes_of_an_axis_are_its_derivative() -> None:
         assert torch.allclose(bilinear.differentiate_axis(nodes, points.detach())[row], expected)
 
 
-def test_locate_and_delocate_are_a_pair() -> None:
+def test_to_frame_inverts_locate() -> None:
     points = torch.rand(2, 100, 2, dtype=torch.float64) * 2 - 1
     place = bilinear.locate(points, 5, 7)
     assert place.u.min() >= 0
@@ -65,7 +65,7 @@ def test_locate_and_delocate_are_a_pair() -> None:
     assert torch.allclose(bilinear.to_frame(place, 5, 7), points)
 
 
-def test_least_determinant_is_that_of_all_places_in_the_piece() -> None:
+def test_min_determinant_bounds_sampled_determinants_per_piece() -> None:
     grid, (rows, columns) = random_grid(), (3, 4)
     line = (torch.arange(columns * 20, dtype=torch.float64) + 0.5) / (columns * 10) - 1
     down = (torch.arange(rows * 20, dtype=torch.float64) + 0.5) / (rows * 10) - 1

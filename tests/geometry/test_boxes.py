@@ -1,4 +1,4 @@
-"""Boxes: frames, pixels, overlap."""
+"""Tests of boxes: pixel coordinates, IoU, areas, centres, sides in the source frame."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from lzu_viz import boxes, saliency
 from lzu_viz.geometry.warp import Warp
 
 
-def test_pixels_and_back() -> None:
+def test_from_pixels_inverts_to_pixels() -> None:
     box = torch.tensor([[-1.0, -1.0, 1.0, 1.0], [-0.5, 0.0, 0.5, 0.25]])
     pixels = boxes.to_pixels(box, (100, 200))
     assert pixels.tolist() == [[0, 0, 200, 100], [50, 50, 150, 62.5]]
@@ -16,7 +16,7 @@ def test_pixels_and_back() -> None:
         boxes.to_pixels(box[:, :3], (100, 200))
 
 
-def test_overlap() -> None:
+def test_iou() -> None:
     first = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
     second = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.5, 0.5, 1.5, 1.5], [2.0, 2.0, 3.0, 3.0]])
     overlap = boxes.iou(first, second)
@@ -35,7 +35,7 @@ def test_centres() -> None:
     assert torch.allclose(boxes.box_centres(box), torch.tensor([[[-0.5, 0.0]], [[0.3, 0.5]]]))
 
 
-def test_sides_without_a_warp_lie_at_their_distances() -> None:
+def test_sides_to_source_with_identity_warp_keeps_distances() -> None:
     points, distances = torch.tensor([[[0.1, -0.2]]]), torch.tensor([[[0.3, 0.2, 0.1, 0.4]]])
     reached, low, high = boxes.sides_to_source(Warp.identity((4, 4)), points, distances)
     assert reached.all()
@@ -43,7 +43,7 @@ def test_sides_without_a_warp_lie_at_their_distances() -> None:
     assert torch.allclose(high, torch.tensor([[[0.2, 0.2]]]), atol=1e-6)
 
 
-def test_sides_are_where_the_warp_takes_points_beside_the_centre() -> None:
+def test_sides_to_source_maps_points_beside_the_centre() -> None:
     fovea = saliency.gaussian(torch.tensor([[[0.2, 0.1]]]), 0.2)
     warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea))
     points, distances = torch.tensor([[[0.2, 0.1]]]), torch.tensor([[[0.3, 0.2, 0.1, 0.4]]])

@@ -1,4 +1,4 @@
-"""Old names: do they still work, and does the warning name the new one and the caller's line?"""
+"""Tests of deprecated names, whose warnings contain the new name and the caller's line."""
 
 import inspect
 import types
@@ -34,7 +34,7 @@ def test_old_names_warn_and_work() -> None:
     assert {warning.filename for warning in caught} == {__file__}
 
 
-def test_both_names_are_refused() -> None:
+def test_old_and_new_name_together_raise() -> None:
     with pytest.raises(TypeError, match="got both 'width' and 'sigma'"):
         gaussian(1, width=0.5, sigma=0.5)  # type: ignore[call-arg]
     with (
@@ -44,12 +44,12 @@ def test_both_names_are_refused() -> None:
         gaussian(1, 0.5, width=0.5)  # type: ignore[call-arg]
 
 
-def test_the_signature_stays() -> None:
+def test_decorator_preserves_the_signature() -> None:
     assert list(inspect.signature(gaussian).parameters) == ["centres", "sigma", "fill_value"]
     assert (gaussian.__name__, gaussian.__doc__) == ("gaussian", "Return what it was given.")
 
 
-def test_functions_of_a_module() -> None:
+def test_old_names_in_a_module_warn_and_work() -> None:
     module = types.ModuleType("module")
     module.pareto_front = lambda: "front"  # type: ignore[attr-defined]
     module.__getattr__ = renamed_names(  # type: ignore[method-assign]
@@ -85,7 +85,7 @@ class Module(nn.Module):
         return self.layer(image) * self.upsample_factor
 
 
-def test_attributes() -> None:
+def test_old_attributes_warn_and_work() -> None:
     assert Result._fields == ("detections",)
     with pytest.warns(DeprecationWarning, match=r"Result\.found is now called Result\.detections"):
         assert Result(3).found == 3

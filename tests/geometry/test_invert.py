@@ -1,4 +1,4 @@
-"""The warp backwards: against the slow version, over random grids, with its gradients."""
+"""Tests of the inverse of a warp: random grids, reference implementation, gradients."""
 
 import pytest
 import torch
@@ -10,48 +10,48 @@ from lzu_viz.geometry.inverse.invert import invert_axis, invert_pieces, invert_p
 from oracles import invert_point
 
 SOURCE = (256, 512)
-GRIDS_A_KIND = 400
-"""With five kinds, 2000 grids."""
+GRIDS_PER_KIND = 400
+"""Number of random grids of each kind; with five kinds, 2000 in all."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_holes_and_no_errors_on_random_grids(kind: str) -> None:
-    """Every source pixel has an inverse that maps forward to less than 1e-3 px from its centre."""
+    """Check that each source pixel has an inverse that maps to within 1e-3 px of its centre."""
     worst, holes = 0.0, 0
-    for seed in range(GRIDS_A_KIND):
+    for seed in range(GRIDS_PER_KIND):
         warp = random_warp(kind, seed)
         (zoomed,) = invert_pixels(warp.grid, [SOURCE])
         holes += int(zoomed.isnan().any(dim=-1).sum())
-        worst = max(worst, missed(warp, zoomed))
-    print(f"{kind}: {GRIDS_A_KIND} grids, {holes} holes, worst {worst:.1e} px")
+        worst = max(worst, max_error(warp, zoomed))
+    print(f"{kind}: {GRIDS_PER_KIND} grids, {holes} holes, worst {worst:.1e} px")
     assert holes == 0
     assert worst < 1e-3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_points_have_the_inverses_of_pixels(kind: str) -> None:
-    """Searched for, one by one, they are the same."""
+def test_to_zoomed_at_pixel_centres_matches_zoomed_map(kind: str) -> None:
+    """Check that the inverses of single points equal those of the dense map."""
     for seed in range(5):
         warp = random_warp(kind, seed)
         dense = warp.zoomed_map(SOURCE)
         centres = Warp.identity((1, 1)).source_map(SOURCE).flatten(1, 2)
         zoomed = warp.to_zoomed(centres).view_as(dense)
-        assert missed(warp, zoomed) < 1e-3
+        assert max_error(warp, zoomed) < 1e-3
         assert (zoomed - dense).abs().max() < 1e-5
 
 
-def missed(warp: Warp, zoomed: Tensor) -> float:
-    """Return by how many source pixels the worst of dense answers misses, mapped forward."""
+def max_error(warp: Warp, zoomed: Tensor) -> float:
+    """Return the largest distance, in source pixels, of mapped inverses from pixel centres."""
     centres = Warp.identity((1, 1), dtype=torch.float64).source_map(SOURCE).flatten(1, 2)
     exact = warp.to(dtype=torch.float64).to_source(zoomed.double().flatten(1, 2))
     half_pixels = torch.tensor([SOURCE[1] / 2, SOURCE[0] / 2])
     return float(((exact - centres) * half_pixels).abs().nan_to_num(0).max())
 
 
-def test_pixels_of_awkward_grids() -> None:
-    """Turned, cropped, with a piece that is nearly a triangle; in a batch, in both dtypes."""
+def test_zoomed_map_of_cropped_rotated_and_ill_shaped_grids() -> None:
+    """Check a batch of a cropped grid, a rotated one and one with a nearly triangular piece."""
     saliency_map = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2)
     cropped = Warp.from_saliency(saliency_map, (6, 7), 0.3, separable=False, anti_crop=False).grid
     turned = Warp.identity((6, 7)).grid @ torch.tensor([[0.8, 0.6], [-0.6, 0.7]])
@@ -69,8 +69,8 @@ def test_pixels_of_awkward_grids() -> None:
         assert back.abs().nan_to_num(0).max() < 2e-6
 
 
-def test_a_pixel_under_two_sheets_has_one_of_their_inverses() -> None:
-    """A grid may overlap itself as a whole with no piece folded."""
+def test_self_overlapping_grid_gives_one_valid_inverse_per_pixel() -> None:
+    """Check a spiral, a grid that overlaps itself although no piece is folded."""
     angle, radius = torch.linspace(0, 2.5 * torch.pi, 41), torch.linspace(0.9, 0.3, 4)[:, None]
     spiral = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)[None]
     warp = Warp.from_grid(spiral)
@@ -83,7 +83,7 @@ def test_a_pixel_under_two_sheets_has_one_of_their_inverses() -> None:
     assert back.abs().nan_to_num(0).max() < 4e-6
 
 
-def test_all_levels_at_once_are_those_one_by_one() -> None:
+def test_zoomed_maps_match_zoomed_map_per_size() -> None:
     warp = random_warp("strong", 1)
     sizes = [(64, 128), (32, 64), (15, 31), (1, 1)]
     for size, level in zip(sizes, warp.zoomed_maps(sizes), strict=True):
@@ -92,7 +92,7 @@ def test_all_levels_at_once_are_those_one_by_one() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_agrees_with_the_slow_version(kind: str) -> None:
+def test_to_zoomed_matches_reference(kind: str) -> None:
     warp = random_warp(kind, seed=500, pieces=(7, 9)).to(dtype=torch.float64)
     points = torch.rand(1, 12, 2, dtype=torch.float64) * 2 - 1
     grid = warp.grid[0].numpy()
@@ -103,7 +103,7 @@ def test_agrees_with_the_slow_version(kind: str) -> None:
 
 
 @pytest.mark.slow
-def test_agrees_with_the_slow_version_where_there_is_no_inverse() -> None:
+def test_to_zoomed_is_nan_where_reference_finds_no_inverse() -> None:
     saliency_map = saliency.gaussian(torch.tensor([[[0.2, -0.1]]]), 0.2).double()
     warp = Warp.from_saliency(saliency_map, (6, 6), 0.3, separable=False, anti_crop=False)
     points = torch.rand(1, 200, 2, dtype=torch.float64) * 2 - 1
@@ -126,7 +126,7 @@ def test_round_trip_both_ways(separable: bool, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("separable", [True, False])
 def test_corners_and_edges_of_the_frame_have_an_inverse(separable: bool) -> None:
-    """Border points are where an eps below float32's resolution leaves holes."""
+    """Check border points, where an eps below float32's resolution would leave holes."""
     saliency_map = saliency.gaussian(torch.tensor([[[0.9, -0.9]]]), 0.05)
     warp = Warp.from_saliency(saliency_map, (27, 48), (0.37, 0.21), separable)
     line = torch.linspace(-1, 1, 501)
@@ -137,8 +137,8 @@ def test_corners_and_edges_of_the_frame_have_an_inverse(separable: bool) -> None
     assert (warp.to_source(zoomed) - points).abs().max() < 2e-6
 
 
-def test_parallelograms_are_solved() -> None:
-    """There the quadratic is linear; with the wrong sign of its root, an identity has holes."""
+def test_inverse_of_parallelogram_pieces() -> None:
+    """Check pieces whose quadratic is linear; a wrong sign of its root would leave holes."""
     grid = Warp.identity((5, 7)).grid @ torch.tensor([[0.8, 0.1], [-0.2, 0.7]])
     warp = Warp.from_grid(grid)
     points = torch.rand(1, 1000, 2) * 2 - 1
@@ -163,7 +163,7 @@ def test_gradients(separable: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradients_in_float32_are_those_in_float64(kind: str) -> None:
+def test_gradients_in_float32_match_float64(kind: str) -> None:
     grid = random_warp(kind, 3).grid
     gradients = []
     for dtype in (torch.float32, torch.float64):
@@ -176,7 +176,7 @@ def test_gradients_in_float32_are_those_in_float64(kind: str) -> None:
     assert (gradients[0] - gradients[1]).norm() / gradients[1].norm() < 1e-4
 
 
-def test_gradients_of_dense_maps_and_of_gradients() -> None:
+def test_gradients_of_dense_maps_and_second_derivatives() -> None:
     saliency_map = saliency.gaussian(
         torch.tensor([[[0.3, -0.3]]], dtype=torch.float64), 0.2, size=(6, 6)
     )
@@ -192,7 +192,7 @@ def test_gradients_of_dense_maps_and_of_gradients() -> None:
     assert torch.autograd.gradgradcheck(invert_pieces, (grid, points))
 
 
-def test_axis_that_is_steep_at_its_end() -> None:
+def test_invert_axis_with_nearly_flat_last_segment() -> None:
     nodes = torch.tensor([[-1.0, 0.999, 1.0]])
     points = torch.tensor([[-1.0, 0.0, 0.999, 0.9995, 1.0]])
     assert invert_axis(nodes, points)[0].tolist() == pytest.approx(
@@ -200,7 +200,7 @@ def test_axis_that_is_steep_at_its_end() -> None:
     )
 
 
-def test_gradients_stay_finite_where_there_is_no_inverse() -> None:
+def test_gradients_are_finite_where_there_is_no_inverse() -> None:
     nodes = [[[-0.25, -0.5], [0.25, -0.5]], [[-0.5, 0.5], [0.5, 0.5]]]
     grid = torch.tensor([nodes], requires_grad=True)
     Warp.from_grid(grid).unzoom(torch.rand(1, 1, 8, 8), (8, 8)).sum().backward()
@@ -221,8 +221,8 @@ def test_pieces_that_are_nearly_triangles_have_no_holes() -> None:
     assert (back - points).abs().max() < 4e-6
 
 
-def test_points_on_the_edge_between_ill_shaped_pieces() -> None:
-    """A last step that trusts the derivative would leave the piece, and miss by 8e-3 px."""
+def test_inverse_on_the_edge_between_ill_shaped_pieces() -> None:
+    """Check a point where an unguarded last Newton step would leave the piece, by 8e-3 px."""
     grid = Warp.identity((2, 2)).grid.clone()
     grid[0, 0, 1, 0], grid[0, 1, 0, 1] = -0.1, 0.26
     grid[0, 1, 1] = torch.tensor([0.88, -0.65])
@@ -232,7 +232,7 @@ def test_points_on_the_edge_between_ill_shaped_pieces() -> None:
     assert (warp.to_source(warp.to_zoomed(points)) - points).abs().max() < 4e-6
 
 
-def test_a_large_frame_has_no_holes_either() -> None:
+def test_large_grid_covers_all_pixels() -> None:
     warp = Warp.from_grid(Warp.identity((8, 8)).grid * 100)
     assert warp.coverage((64, 64)).all()
 

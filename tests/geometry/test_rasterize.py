@@ -1,4 +1,4 @@
-"""Which piece holds each pixel: against asking every piece, on grids of all shapes."""
+"""Tests of rasterisation: the piece under each pixel, for grids of many shapes."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from grids import KINDS, random_warp
 from lzu_viz import Warp, saliency
 from lzu_viz.geometry.inverse.rasterize import pieces_under
 from lzu_viz.geometry.resampling import pixel_centres
-from oracles import holds
+from oracles import pieces_containing
 
 TURN = torch.tensor([[0.6, 0.5], [-0.7, 0.6]], dtype=torch.float64)
 
@@ -19,7 +19,7 @@ def cropped() -> Tensor:
 
 
 def bulging() -> Tensor:
-    """Lines of nodes that rise and fall: a row of pixels crosses one of them several times."""
+    """Return a grid with wavy lines of nodes: a row of pixels crosses one several times."""
     grid = Warp.identity((9, 8)).grid.clone()
     grid[..., 1] += 0.35 * torch.sin(3 * grid[..., 0]) * (1 - grid[..., 1] ** 2)
     grid[..., 0] += 0.5 * torch.sin(5 * grid[..., 1])
@@ -40,20 +40,20 @@ GRIDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GRIDS)
-def test_each_pixel_is_in_its_piece(name: str) -> None:
+def test_piece_under_each_pixel_matches_reference(name: str) -> None:
     grid, size = GRIDS[name], (13, 17)
     columns = grid.shape[2] - 1
     nodes = grid[0].double().numpy()
     centres = pixel_centres(size, dtype=torch.float64)[0].flatten(0, 1).numpy()
     for piece, centre in zip(pieces_under(grid, [size])[0].tolist(), centres, strict=True):
-        containing = holds(nodes, centre)
+        containing = pieces_containing(nodes, centre)
         if piece < 0:
             assert not containing, f"{centre} lies in {containing}"
         else:
             assert divmod(piece, columns) in containing
 
 
-def test_what_no_piece_covers_is_known() -> None:
+def test_fraction_of_pixels_covered_by_pieces() -> None:
     covered = {name: float((pieces_under(grid, [(40, 40)]) >= 0).float().mean())
                for name, grid in GRIDS.items()}  # fmt: skip
     assert covered["beside the frame"] == 0
@@ -63,7 +63,7 @@ def test_what_no_piece_covers_is_known() -> None:
     assert all(covered[kind] == 1 for kind in KINDS)
 
 
-def test_sizes_and_images_do_not_mix() -> None:
+def test_batch_and_several_sizes_match_single_calls() -> None:
     grids = torch.cat([random_warp(kind, 3, (8, 5)).grid for kind in ("sharp", "strong")])
     sizes = [(9, 16), (1, 1), (5, 8), (3, 2)]
     together = pieces_under(grids, sizes)
@@ -73,8 +73,8 @@ def test_sizes_and_images_do_not_mix() -> None:
         assert torch.equal(together[image], torch.cat(alone))
 
 
-def test_a_grid_that_overlaps_itself_gives_pieces_that_exist() -> None:
-    """Once round and a quarter: no piece is folded, but some lie on others."""
+def test_self_overlapping_grid_gives_valid_piece_indices() -> None:
+    """Check a spiral of 1.25 turns, whose pieces overlap although none is folded."""
     angle = torch.linspace(0, 2.5 * torch.pi, 41)
     radius = torch.linspace(0.9, 0.3, 4)[:, None]
     spiral = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)[None]

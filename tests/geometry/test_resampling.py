@@ -1,4 +1,4 @@
-"""Resampling and its one pixel convention. First of all: the identity gives the image back."""
+"""Tests of resampling and its pixel convention."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from oracles import pyramid, sample_point
 @pytest.mark.parametrize("separable", [True, False])
 @pytest.mark.parametrize(("dtype", "maximum"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
 @pytest.mark.parametrize("antialias", [True, False])
-def test_identity_gives_the_image_back(
+def test_identity_warp_preserves_the_image(
     separable: bool, dtype: torch.dtype, maximum: float, antialias: bool
 ) -> None:
     image = torch.rand(2, 3, 90, 160, dtype=dtype)
@@ -23,12 +23,12 @@ def test_identity_gives_the_image_back(
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 4)])
-def test_identity_gives_small_features_back(size: tuple[int, int]) -> None:
+def test_identity_warp_preserves_small_features(size: tuple[int, int]) -> None:
     features = torch.rand(1, 8, *size)
     assert torch.allclose(Warp.identity().unzoom(features, size), features, atol=1e-5)
 
 
-def test_samples_are_those_of_the_slow_version() -> None:
+def test_sample_matches_reference() -> None:
     image, points = (
         torch.rand(1, 2, 5, 7, dtype=torch.float64),
         torch.rand(1, 1, 200, 2) * 2.4 - 1.2,
@@ -45,7 +45,7 @@ def test_pixel_centres_are_half_a_pixel_from_the_edges() -> None:
     assert centres[0, :, 0, 1].tolist() == [-0.5, 0.5]
 
 
-def test_unknown_points_are_filled_and_leave_gradients_clean() -> None:
+def test_nan_points_are_filled_and_gradients_are_finite() -> None:
     image = torch.rand(1, 1, 4, 4, requires_grad=True)
     points = torch.tensor([[[[0.0, 0.0], [torch.nan, 0.0]]]], requires_grad=True)
     values = sample(image, points, fill_value=-7)
@@ -57,7 +57,7 @@ def test_unknown_points_are_filled_and_leave_gradients_clean() -> None:
     assert points.grad.isfinite().all()
 
 
-def test_a_batch_of_one_serves_any_batch() -> None:
+def test_batch_of_one_broadcasts_and_unequal_batches_raise() -> None:
     image, points = torch.rand(3, 2, 6, 6), pixel_centres((4, 4))
     assert torch.equal(sample(image, points)[1:2], sample(image[1:2], points))
     assert sample(image[:1], points.expand(3, -1, -1, -1)).shape == (3, 2, 4, 4)
@@ -65,7 +65,7 @@ def test_a_batch_of_one_serves_any_batch() -> None:
         sample(image, points.expand(2, -1, -1, -1))
 
 
-def test_a_quarter_of_the_size_is_the_mean_of_four_by_four() -> None:
+def test_resize_to_a_quarter_matches_average_pooling() -> None:
     image = torch.rand(1, 3, 64, 96, dtype=torch.float64)
     means = torch.nn.functional.avg_pool2d(image, 4)
     assert torch.allclose(resize(image, (16, 24)), means, atol=1e-10)
@@ -74,7 +74,7 @@ def test_a_quarter_of_the_size_is_the_mean_of_four_by_four() -> None:
 
 @pytest.mark.parametrize("size", [(89, 161), (90, 160), (37, 53)])
 def test_antialiasing_does_not_shift(size: tuple[int, int]) -> None:
-    """A ramp of flat pixels stays one, up to what is cut off of a pixel at an interval's ends."""
+    """Check that a ramp stays one, up to the parts of pixels cut off at an interval's ends."""
     ramp = pixel_centres(size, dtype=torch.float64).permute(0, 3, 1, 2)
     small = resize(ramp, (11, 19))
     expected = pixel_centres((11, 19), dtype=torch.float64).permute(0, 3, 1, 2)
@@ -84,7 +84,7 @@ def test_antialiasing_does_not_shift(size: tuple[int, int]) -> None:
     assert (small.mean(dim=(-2, -1)) - ramp.mean(dim=(-2, -1))).abs().max() < 1e-12
 
 
-def test_antialiasing_takes_away_what_the_small_image_cannot_hold() -> None:
+def test_antialiasing_removes_frequencies_above_nyquist() -> None:
     stripes = (torch.arange(256) % 2).double().expand(1, 1, 256, 256)
     assert resize(stripes, (60, 60)).sub(0.5).abs().max() < 0.07
     assert resize(stripes, (60, 60), antialias=False).sub(0.5).abs().max() > 0.3
@@ -98,7 +98,7 @@ def test_half_precision_images_keep_their_dtype(dtype: torch.dtype) -> None:
     assert (small.float() - resize(image, (20, 30))).abs().max() < 0.02
 
 
-def test_bad_images_are_refused() -> None:
+def test_invalid_images_raise() -> None:
     with pytest.raises(ValueError, match=r"\(b, c, h, w\), got \(3, 8, 8\)"):
         resize(torch.rand(3, 8, 8), (4, 4))
     with pytest.raises(ValueError, match=r"floating point, got torch.uint8"):
@@ -108,7 +108,7 @@ def test_bad_images_are_refused() -> None:
 
 
 def trilinear(image: torch.Tensor, points: torch.Tensor, sides: torch.Tensor) -> torch.Tensor:
-    """Read every level of the pyramid at every point, and weigh them: what a plan does shorter."""
+    """Return the trilinear interpolation of a mipmap, computed from all levels at all points."""
     level = sides.clamp(1.0, 2.0 ** (min(image.shape[-2:]).bit_length() - 1)).log2()
     total = torch.zeros(())
     for index, (floor, extent) in enumerate(pyramid(image.numpy(), int(level.max().ceil()))):
@@ -120,7 +120,7 @@ def trilinear(image: torch.Tensor, points: torch.Tensor, sides: torch.Tensor) ->
 
 @pytest.mark.parametrize("size", [(64, 96), (37, 53), (5, 40), (2, 2)])
 @pytest.mark.parametrize("widest", [0.5, 2.0, 3.9, 30.0])
-def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float) -> None:
+def test_sample_mipmap_matches_trilinear_reference(size: tuple[int, int], widest: float) -> None:
     image = torch.rand(2, 3, *size, dtype=torch.float64)
     points = torch.rand(1, 9, 11, 2, dtype=torch.float64) * 2 - 1
     sides = torch.rand(1, 9, 11, dtype=torch.float64) * widest
@@ -130,7 +130,7 @@ def test_areas_are_read_as_from_every_level(size: tuple[int, int], widest: float
 
 @pytest.mark.parametrize("size", [(40, 60), (37, 53)])
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_any_pixel_that_is_not_finite_is_found(size: tuple[int, int], bad: float) -> None:
+def test_non_finite_pixel_raises(size: tuple[int, int], bad: float) -> None:
     points = pixel_centres((5, 7))
     plan = plan_mipmap(size, points, torch.full((1, 5, 7), 8.0))
     for row, column in [(0, 0), (size[0] - 1, size[1] - 1), (20, 0), (0, 30)]:
@@ -141,13 +141,13 @@ def test_any_pixel_that_is_not_finite_is_found(size: tuple[int, int], bad: float
             sample_mipmap(image, plan, finite=True)
 
 
-def test_large_values_are_not_taken_for_infinite() -> None:
+def test_largest_float16_values_count_as_finite() -> None:
     plan = plan_mipmap((8, 8), pixel_centres((2, 2)), torch.full((1, 2, 2), 4.0))
     image = torch.full((1, 1, 8, 8), torch.finfo(torch.float16).max, dtype=torch.float16)
     assert sample_mipmap(image, plan, finite=True).isfinite().all()
 
 
-def test_no_level_is_read_that_counts_nowhere() -> None:
+def test_plan_mipmap_skips_levels_of_zero_weight() -> None:
     points = pixel_centres((4, 4))
     near = plan_mipmap((64, 64), points, torch.ones(1, 4, 4)).readings
     assert [reading.from_atlas for reading in near] == [False]
@@ -156,7 +156,7 @@ def test_no_level_is_read_that_counts_nowhere() -> None:
     assert bool((far[0].weight == 1).all())
 
 
-def test_areas_are_differentiable() -> None:
+def test_sample_mipmap_is_differentiable() -> None:
     image = torch.rand(1, 1, 12, 9, dtype=torch.float64, requires_grad=True)
     points = (torch.rand(1, 2, 3, 2, dtype=torch.float64) * 1.4 - 0.7).requires_grad_()
     sides = (torch.rand(1, 2, 3, dtype=torch.float64) * 3 + 0.5).requires_grad_()
@@ -169,7 +169,7 @@ def test_areas_are_differentiable() -> None:
     )
 
 
-def test_many_channels_are_read_alike_in_any_layout() -> None:
+def test_sample_does_not_depend_on_memory_layout() -> None:
     features, points = torch.rand(2, 32, 6, 8), pixel_centres((24, 32))
     other = features.contiguous(memory_format=torch.channels_last)
     one_by_one = torch.cat([sample(features[:, [k]], points) for k in range(32)], dim=1)
@@ -177,7 +177,7 @@ def test_many_channels_are_read_alike_in_any_layout() -> None:
     assert torch.allclose(sample(other, points), one_by_one, atol=1e-6)
 
 
-def test_a_plan_made_in_inference_mode_serves_training() -> None:
+def test_plan_cached_in_inference_mode_allows_backward() -> None:
     image = torch.rand(1, 1, 33, 35, requires_grad=True)
     with torch.inference_mode():
         resize(image.detach(), (7, 9))

@@ -1,4 +1,4 @@
-"""Saliency maps: positive, summing to 1, looking where they were told to."""
+"""Tests of saliency maps: sign, sum, position and width of their maxima, gradients."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def _mean_and_deviation(saliency_map: Tensor) -> tuple[list[float], list[float]]
     return mean, [float(deviation) for deviation in deviations]
 
 
-def test_gaussian_has_the_place_and_the_width_asked_for() -> None:
+def test_gaussian_has_the_given_centre_and_sigma() -> None:
     saliency_map = saliency.gaussian(torch.tensor([[[0.3, -0.2]]]), (0.08, 0.05), size=(128, 256))
     mean, deviation = _mean_and_deviation(saliency_map)
     assert mean == pytest.approx([0.3, -0.2], abs=2e-3)
@@ -57,13 +57,13 @@ def test_narrow_gaussian_between_two_cells_does_not_vanish() -> None:
     assert middle.sum() > 0.9
 
 
-def test_weights_share_out_the_mass() -> None:
+def test_gaussian_weights_distribute_the_mass() -> None:
     centres, weight = torch.tensor([[[-0.5, 0.0], [0.5, 0.0]]]), torch.tensor([[1.0, 3.0]])
     saliency_map = saliency.gaussian(centres, 0.05, weight)
     assert saliency_map[..., :32].sum().item() == pytest.approx(0.25, abs=1e-3)
 
 
-def test_pixel_bandwidth_depends_on_the_frame_and_the_scale_free_one_does_not() -> None:
+def test_bandwidth_is_in_pixels_and_relative_sigma_in_box_sides() -> None:
     box = torch.tensor([[-0.2, -0.2, 0.2, 0.2]])
     small = saliency.from_boxes(box, amplitude=1e3, frame=(300, 480), size=(128, 128))
     large = saliency.from_boxes(box, amplitude=1e3, frame=(1200, 1920), size=(128, 128))
@@ -78,14 +78,14 @@ def test_pixel_bandwidth_depends_on_the_frame_and_the_scale_free_one_does_not() 
     assert relative == pytest.approx([0.2, 0.2], rel=0.05)
 
 
-def test_amplitude_weighs_boxes_against_the_floor() -> None:
+def test_amplitude_weights_boxes_against_uniform_saliency() -> None:
     flat = saliency.from_boxes(BOXES, amplitude=0.0, frame=(600, 960))
     assert torch.allclose(flat, saliency.uniform())
     one = saliency.from_boxes_scale_free(BOXES[:1], amplitude=1.0, relative_sigma=0.05)
     assert one[0, 0, 8:16, 16:24].sum().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_edges_are_where_the_image_changes() -> None:
+def test_from_edges_peaks_at_an_image_edge() -> None:
     image = torch.zeros(1, 3, 64, 128)
     image[..., 64:] = 1
     saliency_map = saliency.from_edges(image)[0, 0].sum(0)
@@ -93,7 +93,7 @@ def test_edges_are_where_the_image_changes() -> None:
     assert torch.allclose(saliency.from_edges(torch.full((1, 3, 64, 128), 0.5)), saliency.uniform())
 
 
-def test_the_outline_of_a_small_thing_outweighs_all_that_is_flat() -> None:
+def test_from_edges_concentrates_on_outline_of_small_object() -> None:
     mask = torch.zeros(1, 1, 640, 960)
     mask[..., 400:420, 200:220] = 1
     saliency_map = saliency.from_edges(mask)[0, 0]
@@ -108,7 +108,7 @@ def test_mix_is_the_weighted_mean() -> None:
     assert saliency.mix(fovea.expand(4, -1, -1, -1), saliency.uniform()).shape == (4, 1, *SIZE)
 
 
-def test_maps_are_differentiable_in_what_makes_them() -> None:
+def test_gaussian_and_from_edges_are_differentiable() -> None:
     centres = torch.tensor([[[0.1, 0.2], [-0.4, 0.5]]], dtype=torch.float64, requires_grad=True)
     weight = torch.tensor([[1.0, 2.0]], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
@@ -119,14 +119,14 @@ def test_maps_are_differentiable_in_what_makes_them() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_has_a_floor_all_the_same(dtype: torch.dtype) -> None:
+def test_half_precision_input_gives_positive_float32_map(dtype: torch.dtype) -> None:
     saliency_map = saliency.gaussian(torch.tensor([[[0.4, -0.2]]], dtype=dtype), 0.05)
     assert saliency_map.dtype == torch.float32
     assert saliency_map.amin() > 0
     assert saliency.normalise(torch.rand(1, 1, 4, 4).to(dtype)).dtype == torch.float32
 
 
-def test_bad_input_is_refused() -> None:
+def test_invalid_input_raises() -> None:
     with pytest.raises(ValueError, match="fraction of the frame's side"):
         saliency.gaussian(torch.zeros(1, 1, 2), sigma=0)
     with pytest.raises(ValueError, match=r"centres must be floating point of shape \(b, n, 2\)"):

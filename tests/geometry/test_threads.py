@@ -1,4 +1,4 @@
-"""The number of threads within a block, and what the inverse uses of it."""
+"""Tests of `threads`, which sets the number of threads, and of its use by the inverse."""
 
 import threading
 
@@ -10,7 +10,7 @@ from lzu_viz.geometry import warp as module
 from lzu_viz.geometry.threads import threads
 
 
-def test_the_number_is_restored() -> None:
+def test_thread_count_is_restored() -> None:
     with threads(2):
         with threads(1):
             assert torch.get_num_threads() == 1
@@ -20,7 +20,7 @@ def test_the_number_is_restored() -> None:
         assert torch.get_num_threads() == 2
 
 
-def test_another_thread_keeps_its_number() -> None:
+def test_other_threads_keep_their_thread_count() -> None:
     counts: list[int] = []
     started, changed = threading.Event(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""The warp: zoom and unzoom, boxes, magnification, coverage, folds, and what it refuses."""
+"""Tests of `Warp`: zoom, unzoom, boxes, magnification, coverage, folds, invalid input."""
 
 import copy
 import pickle
@@ -25,12 +25,12 @@ def fovea_warp(separable: bool = True, pieces: tuple[int, int] = (32, 64), **opt
 
 
 def coordinates(size: tuple[int, int]) -> Tensor:
-    """Return an image whose two channels are the place of each pixel: a linear ramp."""
+    """Return an image whose two channels are the coordinates of each pixel, a linear ramp."""
     return pixel_centres(size).permute(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_zoom_then_unzoom_returns_a_ramp(separable: bool) -> None:
+def test_unzoom_inverts_zoom_on_a_ramp(separable: bool) -> None:
     size = (128, 256)
     warp, ramp = fovea_warp(separable), coordinates((256, 512))
     back = warp.unzoom(warp.zoom(ramp, size, antialias=False), size)
@@ -41,8 +41,8 @@ def test_zoom_then_unzoom_returns_a_ramp(separable: bool) -> None:
 
 @pytest.mark.parametrize("separable", [True, False])
 @pytest.mark.parametrize("stride", [4, 8, 16, 32])
-def test_one_warp_is_right_at_every_stride(separable: bool, stride: int) -> None:
-    """Features that hold their own place, at a stride, are unzoomed to that place."""
+def test_unzoomed_features_are_aligned_at_every_stride(separable: bool, stride: int) -> None:
+    """Check that features that encode coordinates are unzoomed to these coordinates."""
     size, source = (256, 512), (512, 1024)
     warp = fovea_warp(separable)
     features = F.avg_pool2d(warp.zoom(coordinates(source), size, antialias=False), stride)
@@ -51,8 +51,8 @@ def test_one_warp_is_right_at_every_stride(separable: bool, stride: int) -> None
     assert drift < {4: 2e-4, 8: 5e-4, 16: 2e-3, 32: 8e-3}[stride]
 
 
-def test_corner_alignment_drifts_where_pixel_areas_do_not() -> None:
-    """The official convention: -1 and 1 are the centres of the corner pixels."""
+def test_align_corners_drifts_more_than_pixel_area_convention() -> None:
+    """Compare with the official convention: -1 and 1 are the centres of the corner pixels."""
     stride, size, source = 8, (256, 512), (512, 1024)
     warp, grid = fovea_warp(), (32, 64)
 
@@ -81,14 +81,14 @@ def test_corner_alignment_drifts_where_pixel_areas_do_not() -> None:
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_nodes_are_those_of_the_continuous_map_and_pieces_are_bilinear(separable: bool) -> None:
+def test_to_source_matches_bilinear_reference(separable: bool) -> None:
     warp = fovea_warp(separable, (5, 9)).to(dtype=torch.float64)
     points = torch.rand(1, 100, 2, dtype=torch.float64) * 2 - 1
     expected = [evaluate_point(warp.grid[0].numpy(), x, y) for x, y in points[0].tolist()]
     assert np.allclose(warp.to_source(points)[0].numpy(), expected, atol=1e-12)
 
 
-def test_more_pieces_come_nearer_to_the_continuous_map() -> None:
+def test_approximation_error_is_quadratic_in_size_of_pieces() -> None:
     saliency_map = saliency.mix(
         saliency.uniform(), saliency.gaussian(torch.tensor([[[0.4, -0.2]]]), 0.08)
     )
@@ -103,7 +103,7 @@ def test_more_pieces_come_nearer_to_the_continuous_map() -> None:
         )
         for k in (8, 16, 32, 64)
     ]
-    # Each doubling takes away about three quarters: the error falls as the square of the piece.
+    # Each doubling divides the error by about four: it is quadratic in the size of a piece.
     assert all(3 < coarse / fine < 5 for coarse, fine in pairwise(error[1:]))
 
 
@@ -120,7 +120,7 @@ def test_jacobian_is_the_derivative(separable: bool) -> None:
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_magnification_is_zoomed_over_source(separable: bool) -> None:
+def test_magnification_peaks_at_fovea_and_its_mean_square_is_one(separable: bool) -> None:
     assert torch.allclose(Warp.identity().magnification((8, 8)), torch.ones(1, 8, 8), atol=1e-5)
     magnification = fovea_warp(separable).magnification((200, 400))[0]
     row, column = divmod(int(magnification.argmax()), 400)
@@ -130,7 +130,7 @@ def test_magnification_is_zoomed_over_source(separable: bool) -> None:
     assert magnification.square().mean().item() == pytest.approx(1, abs=0.01)
 
 
-def test_a_stretched_axis_magnifies_by_what_is_drawn() -> None:
+def test_magnification_of_a_stretched_axis() -> None:
     # The right half of the zoomed frame shows the last tenth of the source.
     warp = Warp.from_axes(torch.tensor([[-1.0, 0.8, 1.0]]), torch.tensor([[-1.0, 1.0]]))
     right = warp.magnification((1, 100))[0, 0, 95]
@@ -138,7 +138,7 @@ def test_a_stretched_axis_magnifies_by_what_is_drawn() -> None:
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_without_anti_crop_the_rest_is_masked_and_never_invented(separable: bool) -> None:
+def test_pixels_out_of_view_are_filled_and_not_covered(separable: bool) -> None:
     warp = fovea_warp(separable, anti_crop=False)
     coverage = warp.coverage((100, 200))[0]
     assert coverage.dtype == torch.bool
@@ -185,7 +185,7 @@ def folded() -> Warp:
     return Warp.from_grid(grid)
 
 
-def test_a_fold_is_found_and_refused_by_name() -> None:
+def test_folds_are_listed_and_inverse_raises() -> None:
     warp = folded()
     assert warp.folds().tolist() == [[0, 1, 3], [0, 2, 3]]
     assert Warp.identity().folds().shape == (0, 3)
@@ -200,20 +200,20 @@ def test_a_fold_is_found_and_refused_by_name() -> None:
     assert warp.zoom(torch.rand(1, 3, 8, 8), (8, 8)).isfinite().all()
 
 
-def test_mirrored_axes_are_folded_and_not_silently_unknown() -> None:
+def test_mirrored_axes_are_folds() -> None:
     half_turn = Warp.from_axes(torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[1.0, -1.0]]))
     assert len(half_turn.folds()) == 2
     with pytest.raises(ValueError, match="2 of 2 pieces"):
         half_turn.coverage((3, 3))
 
 
-def test_a_flat_segment_is_refused_and_not_nan() -> None:
+def test_flat_segment_raises() -> None:
     flat = Warp.from_axes(torch.tensor([[-1.0, 1.0, 1.0]]), torch.tensor([[-1.0, 1.0]]))
     with pytest.raises(ValueError, match="folded or flat in 1 of 2 pieces"):
         flat.unzoom(torch.rand(1, 1, 8, 8), (8, 8))
 
 
-def test_zoom_is_differentiable_in_image_saliency_and_grid() -> None:
+def test_round_trip_is_differentiable_in_image_and_saliency() -> None:
     image = torch.rand(1, 1, 6, 8, dtype=torch.float64, requires_grad=True)
     saliency_map = (torch.rand(1, 1, 4, 4, dtype=torch.float64) + 0.5).requires_grad_()
 
@@ -224,11 +224,11 @@ def test_zoom_is_differentiable_in_image_saliency_and_grid() -> None:
     assert torch.autograd.gradcheck(round_trip, (image, saliency_map))
 
 
-def test_is_immutable_and_travels() -> None:
+def test_warp_is_immutable_and_can_be_copied_and_pickled() -> None:
     warp = fovea_warp()
     light = len(pickle.dumps(warp))
     warp.zoomed_map((200, 200))
-    assert len(pickle.dumps(warp)) == light  # what is remembered stays behind
+    assert len(pickle.dumps(warp)) == light  # the cache is not pickled
     with pytest.raises(FrozenInstanceError):
         warp.grid = torch.zeros(1)  # type: ignore[misc]
     for twin in (copy.deepcopy(warp), pickle.loads(pickle.dumps(warp)), warp.detach()):
@@ -237,7 +237,7 @@ def test_is_immutable_and_travels() -> None:
     assert repr(warp) == "Warp(batch=1, pieces=(32, 64), separable)"
 
 
-def test_dense_maps_are_remembered_within_bounds() -> None:
+def test_cache_of_dense_maps_is_bounded() -> None:
     warp = fovea_warp()
     assert warp.zoomed_map((10, 10)) is warp.zoomed_map((10, 10))
     for side in range(2, 60):
@@ -245,7 +245,7 @@ def test_dense_maps_are_remembered_within_bounds() -> None:
     assert len(warp._memory) == CACHE_SIZE
 
 
-def test_what_is_remembered_never_stands_in_for_a_gradient() -> None:
+def test_cached_maps_do_not_break_gradients() -> None:
     saliency_map = saliency.gaussian(torch.zeros(1, 1, 2), 0.1).requires_grad_()
     warp = Warp.from_saliency(saliency_map)
     for _ in range(2):
@@ -264,7 +264,7 @@ def test_what_is_remembered_never_stands_in_for_a_gradient() -> None:
     fixed.unzoom(features, (8, 8)).sum().backward()
 
 
-def test_a_warp_of_one_serves_any_batch_and_batches_have_to_agree() -> None:
+def test_batch_of_one_broadcasts_and_unequal_batches_raise() -> None:
     image, warp = torch.rand(3, 3, 16, 16), fovea_warp()
     assert torch.allclose(warp.zoom(image, (8, 8))[1:2], warp.zoom(image[1:2], (8, 8)), atol=1e-6)
     three = Warp.from_grid(warp.grid.expand(3, -1, -1, -1))
@@ -279,7 +279,7 @@ def test_a_warp_of_one_serves_any_batch_and_batches_have_to_agree() -> None:
         three[3]
 
 
-def test_points_outside_and_unknown_points_stay_unknown() -> None:
+def test_points_that_are_nan_or_outside_map_to_nan() -> None:
     points = torch.tensor([[[0.0, 0.0], [1.5, 0.0], [torch.nan, 0.0], [1.0, -1.0]]])
     for warp in (fovea_warp(), fovea_warp(separable=False)):
         for mapped in (warp.to_source(points), warp.to_zoomed(points), warp.jacobian(points)):
@@ -292,7 +292,7 @@ def test_points_outside_and_unknown_points_stay_unknown() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_images_keep_their_dtype_and_coordinates_do_not(dtype: torch.dtype) -> None:
+def test_half_precision_images_keep_dtype_and_grid_is_float32(dtype: torch.dtype) -> None:
     warp, image = fovea_warp(), torch.rand(1, 3, 90, 160)
     zoomed = warp.zoom(image.to(dtype), (45, 80))
     assert zoomed.dtype == dtype
@@ -300,7 +300,7 @@ def test_half_precision_images_keep_their_dtype_and_coordinates_do_not(dtype: to
     assert Warp.from_saliency(saliency.uniform().to(dtype)).grid.dtype == torch.float32
 
 
-def test_bad_input_is_refused() -> None:
+def test_invalid_input_raises() -> None:
     warp = fovea_warp()
     with pytest.raises(ValueError, match="at least 2x2 pixels"):
         warp.zoom(torch.rand(1, 3, 1, 1), (8, 8))
@@ -327,7 +327,7 @@ def test_bad_input_is_refused() -> None:
             warp.boxes_to_source(bad)
 
 
-def test_all_levels_of_a_pyramid_are_unzoomed_together() -> None:
+def test_unzoom_levels_matches_unzoom_per_level() -> None:
     warp = Warp.from_grid(fovea_warp().grid)
     levels = [torch.rand(2, 4, 8, 16), torch.rand(2, 4, 4, 8)]
     sizes = [(16, 32), (8, 16)]
@@ -337,7 +337,7 @@ def test_all_levels_of_a_pyramid_are_unzoomed_together() -> None:
         warp.unzoom_levels([levels[0][0]], [(4, 4)])
 
 
-def test_what_an_image_is_read_by_is_made_once() -> None:
+def test_resampling_plan_is_cached() -> None:
     warp, image = fovea_warp(), torch.rand(1, 3, 60, 80)
     with torch.inference_mode():
         zoomed = warp.zoom(image, (15, 20))
@@ -350,7 +350,7 @@ def test_what_an_image_is_read_by_is_made_once() -> None:
 
 
 @pytest.mark.parametrize("separable", [True, False])
-def test_autocast_does_not_reach_coordinates(separable: bool) -> None:
+def test_warp_and_zoom_are_unaffected_by_autocast(separable: bool) -> None:
     saliency_map = saliency.mix(
         saliency.uniform(), saliency.gaussian(torch.tensor([[[0.3, 0.1]]]), 0.1)
     )

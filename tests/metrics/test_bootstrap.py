@@ -1,4 +1,4 @@
-"""The percentile bootstrap."""
+"""Tests of the percentile bootstrap."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_resamples_depend_on_the_seed_alone() -> None:
     assert np.array_equal(resample(20, 9)[:5], resample(20, 5))
 
 
-def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
+def test_interval_of_a_mean_matches_the_normal_distribution() -> None:
     values = np.random.default_rng(0).normal(3, 2, 400)
     low, high = percentile_interval(values[resample(400, 4000)].mean(axis=1))
     half = 1.96 * values.std() / 20
@@ -30,7 +30,7 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
     assert high == pytest.approx(values.mean() + half, abs=0.02)
 
 
-def test_columns_have_intervals_of_their_own_and_nan_is_left_out() -> None:
+def test_intervals_are_per_column_and_ignore_nan() -> None:
     statistics = np.stack([np.arange(101.0), np.full(101, np.nan), np.arange(101.0)], axis=1)
     statistics[50, 2] = np.nan
     low, high = percentile_interval(statistics, level=0.9)
@@ -39,11 +39,11 @@ def test_columns_have_intervals_of_their_own_and_nan_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, float("nan")])
-def test_a_level_is_a_fraction(level: float) -> None:
+def test_invalid_level_raises(level: float) -> None:
     with pytest.raises(ValueError, match=r"level must be between 0 and 1.*got"):
         percentile_interval([1.0, 2.0], level)
 
 
-def test_nothing_cannot_be_resampled() -> None:
+def test_resampling_no_scenes_raises() -> None:
     with pytest.raises(ValueError, match="at least one scene"):
         resample(0, 10)

@@ -1,4 +1,4 @@
-"""Metrics against hand-counted cases."""
+"""Tests of mask IoU, PSNR, boundary F-score and approximation error."""
 
 import math
 
@@ -21,7 +21,7 @@ def test_mask_iou_by_hand():
     assert mask_iou(ground_truth, ground_truth).tolist() == [1, 1, 1]
 
 
-def test_mask_iou_refuses():
+def test_mask_iou_of_invalid_masks_raises():
     ground_truth = torch.ones(1, 1, 4, 4, dtype=torch.bool)
     with pytest.raises(ValueError, match=r"the same shape \(b, 1, h, w\)"):
         mask_iou(ground_truth, ground_truth[..., :3])
@@ -89,7 +89,7 @@ def test_boundary_f_of_masks_narrower_than_the_tolerance():
     assert boundary_f(dot, dot, tolerance=3).item() == 1
 
 
-def test_boundary_f_of_nothing():
+def test_boundary_f_of_empty_and_full_masks():
     empty = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
     full = ~empty
     square = empty.clone()

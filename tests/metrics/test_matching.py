@@ -1,4 +1,4 @@
-"""Greedy matching of detections with objects."""
+"""Tests of greedy matching of detections with objects."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from lzu_viz.metrics.matching import match_greedily
 
 
-def test_the_first_row_takes_its_cheapest_column() -> None:
+def test_first_row_is_matched_to_its_cheapest_column() -> None:
     # The second row would have been closer to the same object, but has the lower score.
     cost = np.array([[0.3, 0.9], [0.1, 0.8]])
     assert match_greedily(cost).tolist() == [0, 1]
@@ -29,7 +29,7 @@ def test_without_detections_or_objects_there_is_no_match(shape: tuple[int, int])
     assert match_greedily(np.zeros(shape)).tolist() == [-1] * shape[0]
 
 
-def test_the_costs_stay_as_they_are() -> None:
+def test_costs_are_not_modified() -> None:
     cost = np.array([[0.1, 0.2], [0.1, 0.2]])
     match_greedily(cost)
     assert cost.tolist() == [[0.1, 0.2], [0.1, 0.2]]

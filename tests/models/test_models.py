@@ -1,4 +1,4 @@
-"""The pretrained networks: against another runtime, slow oracles, and with damaged files."""
+"""Tests of the pretrained networks: outputs, weights files, decoding."""
 
 import math
 from pathlib import Path
@@ -43,7 +43,7 @@ def stretch_by(x, y):
 
 
 @torch.no_grad()
-def test_detector_gives_what_another_runtime_gave(detector):
+def test_detector_matches_outputs_of_tensorflow_js(detector):
     image, expected = golden("nanodet_g")
     for level, output in enumerate(detector(image)):
         cells = output[0].flatten(1).T
@@ -53,15 +53,15 @@ def test_detector_gives_what_another_runtime_gave(detector):
 
 
 @torch.no_grad()
-def test_segmenter_gives_what_another_runtime_gave(segmenter):
+def test_segmenter_matches_outputs_of_tensorflow_js(segmenter):
     image, expected = golden("selfie")
     mask = segmenter.decode(segmenter(image))[0, 0]
-    # That graph holds 1/6 in float16 in each hard-swish, hence the wide bound on the worst pixel.
+    # The graph of TensorFlow.js stores 1/6 as float16 in each hard-swish, hence the tolerance.
     torch.testing.assert_close(mask, expected["mask"], atol=0.02, rtol=0)
     assert (mask - expected["mask"]).abs().mean() < 2e-4
 
 
-def test_detector_finds_the_astronaut(detector):
+def test_detector_detects_the_astronaut(detector):
     image, _ = golden("nanodet_g")
     (detections,) = detector.detect(image)
     assert [COCO_CLASSES[label] for label in detections.labels] == ["person"]
@@ -102,7 +102,7 @@ def test_forward_is_head_of_features(detector, segmenter):
     assert torch.equal(segmenter(image), segmenter.head(segmenter.features(image)))
 
 
-def test_plain_calls_take_odd_sizes(detector, segmenter):
+def test_detect_and_segment_accept_odd_sizes(detector, segmenter):
     image = torch.rand(2, 3, 37, 101)
     assert len(detector.detect(image)) == 2
     mask = segmenter.segment(image)
@@ -117,7 +117,7 @@ def test_plain_calls_take_odd_sizes(detector, segmenter):
     [
         ((427, 640), (288, 416)),  # 427 * 416 / 640 = 277.6
         ((512, 512), (416, 416)),
-        ((100, 200), (96, 192)),  # smaller ones are not blown up
+        ((100, 200), (96, 192)),  # smaller images are not enlarged
         ((5, 2000), (32, 416)),
     ],
 )
@@ -129,7 +129,7 @@ def test_default_size_of_detection(detector, monkeypatch, size, expected):
 
 
 @pytest.mark.parametrize("kind", [NanoDet, SelfieSegmenter])
-def test_built_ready_to_use(kind):
+def test_networks_are_built_in_eval_mode_and_float32(kind):
     network = kind()
     assert not network.training
     assert all(p.requires_grad and p.dtype == torch.float32 for p in network.parameters())
@@ -144,7 +144,7 @@ def test_random_weights_differ(kind):
 
 
 @pytest.mark.parametrize(("kind", "multiple"), [(NanoDet, 32), (SelfieSegmenter, 16)])
-def test_refused_images(kind, multiple):
+def test_invalid_images_raise(kind, multiple):
     network = kind(weights=None)
     for size in ((multiple, multiple + 8), (multiple - 8, multiple), (0, multiple)):
         with pytest.raises(ValueError, match=f"multiples of {multiple}"):
@@ -163,7 +163,7 @@ def test_gradient_reaches_the_image(kind):
     out = kind()(image)
     sum(level.sum() for level in out).backward()
     assert image.grad.isfinite().all()
-    # Every pixel counts, to the border.
+    # Every pixel has a gradient, up to the border.
     assert (image.grad.abs().sum(1) > 0).float().mean() > 0.99
 
 
@@ -176,7 +176,7 @@ SHIPPED = [
 
 
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
-def test_shipped_files_are_whole_and_named(kind, path, checksum):
+def test_shipped_files_match_checksum_and_notice(kind, path, checksum):
     assert load(path, checksum)
     notice = path.with_name("NOTICE").read_text()
     assert path.name in notice
@@ -184,7 +184,7 @@ def test_shipped_files_are_whole_and_named(kind, path, checksum):
 
 
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
-def test_another_file(kind, path, checksum, tmp_path):
+def test_weights_are_loaded_from_a_given_file(kind, path, checksum, tmp_path):
     network = kind(weights=None)
     path_of_copy = tmp_path / "own.safetensors"
     save_file(network.state_dict(), path_of_copy)
@@ -195,7 +195,7 @@ def test_another_file(kind, path, checksum, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
-def test_damaged_files(kind, path, checksum, tmp_path):
+def test_missing_or_damaged_files_raise(kind, path, checksum, tmp_path):
     bad = tmp_path / "bad.safetensors"
     with pytest.raises(FileNotFoundError, match=r"bad\.safetensors.*reinstall lzu_viz"):
         kind(weights=bad)
@@ -218,7 +218,7 @@ def test_damaged_files(kind, path, checksum, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "path", "checksum"), SHIPPED)
-def test_files_of_another_network(kind, path, checksum, tmp_path):
+def test_files_of_another_network_raise(kind, path, checksum, tmp_path):
     bad = tmp_path / "bad.safetensors"
     tensors = load_file(path)
 
@@ -233,7 +233,7 @@ def test_files_of_another_network(kind, path, checksum, tmp_path):
         kind(weights=bad)
 
 
-def test_a_changed_shipped_file_is_noticed(tmp_path, monkeypatch):
+def test_modified_shipped_file_raises(tmp_path, monkeypatch):
     copy = tmp_path / "selfie.safetensors"
     data = selfie.SHIPPED.read_bytes()
     copy.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -245,8 +245,8 @@ def test_a_changed_shipped_file_is_noticed(tmp_path, monkeypatch):
 # --- decoding --------------------------------------------------------------------------------
 
 
-def slow_decode(outputs, size, threshold, iou, stretch=None):
-    """Boxes of one image, cell by cell and pair by pair: (label, score, box), surest first."""
+def reference_decode(outputs, size, threshold, iou, stretch=None):
+    """Return (label, score, box) of one image, cell by cell, in descending order of scores."""
     detections = []
     for output, stride in zip(outputs, (8, 16, 32), strict=True):
         _, rows, columns = output.shape
@@ -291,7 +291,7 @@ def overlap(a, b):
 
 
 def random_outputs(batch, size, upsample_factor=1, seed=0):
-    """Noise, in which only some 3 % of cells see one of three classes."""
+    """Return random outputs in which about 3 % of the cells detect one of three classes."""
     generator = torch.Generator().manual_seed(seed)
     outputs = []
     for stride in (8, 16, 32):
@@ -304,7 +304,7 @@ def random_outputs(batch, size, upsample_factor=1, seed=0):
     return outputs
 
 
-def check_against_oracle(detections, expected):
+def assert_matches_reference(detections, expected):
     assert len(expected) > 5, "the oracle must have something to compare"
     assert detections.labels.dtype == torch.int64
     assert detections.labels.tolist() == [label for label, _, _ in expected]
@@ -318,31 +318,31 @@ def check_against_oracle(detections, expected):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 96), (160, 96)])
-def test_decode_against_a_slow_oracle(detector, size):
+def test_decode_matches_reference(detector, size):
     outputs = random_outputs(2, size)
     suppressed = 0
     for index, detections in enumerate(
         detector.decode(outputs, threshold=0.25, iou=0.3, top=10_000)
     ):
         image = [output[index] for output in outputs]
-        expected = slow_decode(image, size, 0.25, 0.3)
-        check_against_oracle(detections, expected)
-        suppressed += len(slow_decode(image, size, 0.25, 1.0)) - len(expected)
+        expected = reference_decode(image, size, 0.25, 0.3)
+        assert_matches_reference(detections, expected)
+        suppressed += len(reference_decode(image, size, 0.25, 1.0)) - len(expected)
     assert suppressed > 0, "the test must see suppression at work"
 
 
-def test_decode_on_a_finer_grid_against_a_slow_oracle(detector):
+def test_decode_of_upsampled_outputs_matches_reference(detector):
     size, stretch = (64, 96), (0.6, 0.8)
     outputs = random_outputs(1, size, upsample_factor=2)
     (detections,) = detector.decode(
         outputs, stretch_by(*stretch), size=size, threshold=0.25, iou=0.3, top=10_000
     )
     image = [output[0] for output in outputs]
-    check_against_oracle(detections, slow_decode(image, size, 0.25, 0.3, stretch))
+    assert_matches_reference(detections, reference_decode(image, size, 0.25, 0.3, stretch))
 
 
 def one_cell(size, row, column, bins, label=0, batch=1):
-    """Outputs in which one cell of the finest grid is sure of one box; `bins` in strides."""
+    """Return outputs with one confident box, in a cell of the finest grid; `bins` in strides."""
     outputs = [torch.zeros(batch, 124, size[0] // s, size[1] // s) for s in (8, 16, 32)]
     for output in outputs:
         output[:, :80] = -20
@@ -370,13 +370,13 @@ def test_decode_scales_distances_by_the_warp(detector):
     assert scale.tolist() == pytest.approx([0.5, 0.25], abs=1e-5)
 
 
-def test_cells_that_the_warp_does_not_reach_give_nothing(detector):
+def test_decode_drops_cells_outside_the_coverage_of_the_warp(detector):
     outputs = one_cell((64, 96), 0, 5, (1, 1, 1, 1))
     assert len(detector.decode(outputs)[0].boxes) == 1
     assert len(detector.decode(outputs, stretch_by(0.5, 0.5))[0].boxes) == 0
 
 
-def test_decode_with_the_identity_is_decode_without(detector):
+def test_decode_with_identity_warp_matches_decode_without_warp(detector):
     outputs = random_outputs(2, (96, 64))
     for plain, warped in zip(
         detector.decode(outputs, threshold=0.25),
@@ -389,7 +389,7 @@ def test_decode_with_the_identity_is_decode_without(detector):
         torch.testing.assert_close(plain.boxes, warped.boxes, atol=1e-5, rtol=0)
 
 
-def test_a_box_larger_than_the_fovea_is_mapped_whole(detector):
+def test_decode_maps_large_boxes_exactly_and_not_to_first_order(detector):
     fovea = saliency.gaussian(torch.tensor([[[0.1, -0.1]]]), 0.05)
     warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea), fwhm=0.3)
     size, bins = (64, 96), (1, 2, 3, 2)
@@ -400,10 +400,10 @@ def test_a_box_larger_than_the_fovea_is_mapped_whole(detector):
     zoomed = torch.tensor([[x - left / 48, y - top / 32, x + right / 48, y + bottom / 32]])
     assert torch.allclose(box, warp.boxes_to_source(zoomed), atol=1e-5)
     slope = warp.jacobian(warp.to_zoomed(cell))[0, 0, 0, 0]
-    assert box[0, 2] - cell[0, 0, 0] > 1.1 * slope * right / 48  # first order falls short
+    assert box[0, 2] - cell[0, 0, 0] > 1.1 * slope * right / 48  # a first-order map is shorter
 
 
-def test_places_are_not_rounded_to_half_precision(detector):
+def test_decoded_boxes_are_not_rounded_to_half_precision(detector):
     outputs = one_cell((416, 736), 20, 71, (1, 2, 3, 2))
     half = [output.bfloat16() for output in outputs]
     for warp in (None, stretch_by(0.9, 0.9)):
@@ -414,7 +414,7 @@ def test_places_are_not_rounded_to_half_precision(detector):
         assert (fine - coarse).abs().max() < 1e-3
 
 
-def test_decode_takes_one_warp_or_one_an_image(detector):
+def test_decode_accepts_one_warp_or_one_per_image(detector):
     two = Warp.from_grid(stretch_by(0.9, 0.9).grid.expand(2, -1, -1, -1))
     outputs = one_cell((64, 96), 3, 5, (1, 1, 1, 1), batch=2)
     assert len(detector.decode(outputs, two)) == 2
@@ -422,13 +422,13 @@ def test_decode_takes_one_warp_or_one_an_image(detector):
         detector.decode(one_cell((64, 96), 3, 5, (1, 1, 1, 1)), two)
 
 
-def test_nothing_found(detector):
+def test_decode_without_detections(detector):
     (detections,) = detector.decode(random_outputs(1, (64, 64)), threshold=0.999)
     assert detections.boxes.shape == (0, 4)
     assert detections.labels.shape == detections.scores.shape == (0,)
 
 
-def test_boxes_end_at_the_frame_and_there_are_no_more_than_asked(detector):
+def test_decode_clips_boxes_and_limits_their_number(detector):
     outputs = random_outputs(1, (256, 256))
     outputs[0][:, :40] += 9
     (detections,) = detector.decode(outputs, top=17)
@@ -437,14 +437,14 @@ def test_boxes_end_at_the_frame_and_there_are_no_more_than_asked(detector):
     assert (detections.scores.diff() <= 0).all()
 
 
-def test_decode_refuses_other_outputs(detector):
+def test_decode_of_invalid_outputs_raises(detector):
     with pytest.raises(ValueError, match="as returned by `head`"):
         detector.decode([torch.zeros(1, 124, 8, 8)])
     with pytest.raises(ValueError, match=r"\(b, 124, h, w\)"):
         detector.decode([torch.zeros(1, 128, 8, 8)] * 3)
 
 
-def test_mask_is_zero_where_the_warp_does_not_reach(segmenter):
+def test_mask_is_zero_outside_the_coverage_of_the_warp(segmenter):
     logits = torch.full((2, 1, 8, 8), 3.0)
     mask = segmenter.decode(logits, stretch_by(0.5, 1.0))
     assert (mask[..., 2:6] == torch.tensor(3.0).sigmoid()).all()
@@ -453,7 +453,7 @@ def test_mask_is_zero_where_the_warp_does_not_reach(segmenter):
     assert torch.equal(segmenter.decode(logits, Warp.identity()), segmenter.decode(logits))
 
 
-def test_segment_is_sure_of_the_astronaut(segmenter):
+def test_segmenter_segments_the_astronaut(segmenter):
     image, _ = golden("selfie")
     mask = segmenter.segment(resize(image, (120, 200)))[0, 0] > 0.5
     assert mask[65:85, 50:120].float().mean() > 0.95, "her suit"

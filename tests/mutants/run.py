@@ -31,9 +31,9 @@ HERE = Path(__file__).parent
 TABLE = HERE / "table.jsonl"
 TARGETS = {"pytest": 0.95, "notebooks": 0.70}
 
-LONGEST = 900
+TIMEOUT = 900
 """Timeout of a command in seconds with a fault; a run that exceeds it counts as failed."""
-LONGEST_WITHOUT_FAULT = 3600
+TIMEOUT_WITHOUT_FAULT = 3600
 
 LEFT_OUT = (
     "tests/browser",
@@ -45,8 +45,8 @@ LEFT_OUT = (
     "tests/bench/test_run_notebooks.py",
 )
 BOOKKEEPING = (
-    "tests/experiments/test_frozen.py::test_the_kept_figures_were_made_by_this_code",
-    "tests/experiments/test_frozen.py::test_settings_and_scenes_are_those_kept",
+    "tests/experiments/test_frozen.py::test_stored_results_have_the_hash_of_the_current_code",
+    "tests/experiments/test_frozen.py::test_stored_settings_and_scenes_match_the_module",
 )
 
 
@@ -59,7 +59,7 @@ class Fault(NamedTuple):
     after: str
 
     @property
-    def room(self) -> str:
+    def subpackage(self) -> str:
         """Top-level folder of the file in the package."""
         return self.file.split("/")[0]
 
@@ -186,8 +186,8 @@ def commands(copy: Path, fault: Fault | None, by: str, detected_by: str) -> Iter
     left_out += [f"--deselect={name}" for name in BOOKKEEPING]
     if fault:
         # Most faults are detected by doctests and tests of the module and of its folder.
-        room = f"tests/{fault.room}"
-        nearby = [f"lzu_viz/{fault.file}", f"{room}/test_{fault.stem}.py", room]
+        folder = f"tests/{fault.subpackage}"
+        nearby = [f"lzu_viz/{fault.file}", f"{folder}/test_{fault.stem}.py", folder]
         yield [*pytest, *(name for name in dict.fromkeys(nearby) if (copy / name).exists())]
     yield [*pytest, *left_out, "tests", "lzu_viz"]
 
@@ -206,7 +206,7 @@ def likeliest(copy: Path, module: str) -> list[str]:
 
 def run_on(copy: Path, fault: Fault | None, by: str, detected_by: str = "") -> str:
     """Run the commands until a test fails; return its name, or an empty string."""
-    timeout = LONGEST if fault else LONGEST_WITHOUT_FAULT
+    timeout = TIMEOUT if fault else TIMEOUT_WITHOUT_FAULT
     environment = {
         **os.environ,
         "PYTHONPATH": str(copy),
@@ -230,7 +230,7 @@ def run_on(copy: Path, fault: Fault | None, by: str, detected_by: str = "") -> s
         if failed := re.search(r"^(?:FAILED|ERROR) (\S+::Cell \d+|\S+)", run.stdout, re.MULTILINE):
             return failed[1]
         if run.returncode:
-            # The run itself failed, so that it says nothing about the fault.
+            # The run itself failed, so that it is no result for the fault.
             raise RuntimeError(
                 f"{' '.join(command)} failed with exit status {run.returncode}: "
                 f"{run.stdout[-2000:]}"

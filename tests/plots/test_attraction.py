@@ -1,4 +1,4 @@
-"""Attraction, drawn: where it should be, and in what colour."""
+"""Tests of the plots of attraction: positions and colours."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +22,7 @@ CELLS = saliency.cell_centres(4, torch.zeros(1))
 TERMS = {name: torch.tensor([1.0, 2.0, 3.0, 4.0]) for name in ("S", "k", "S k")}
 
 
-def test_terms_are_as_high_as_their_values() -> None:
+def test_show_terms_draws_bars_as_high_as_the_values() -> None:
     axes = axes_of(3)
     bars = attraction.show_terms(axes, CELLS, TERMS, point=0.0, mapped=0.3)
     assert [bar.get_height() for bar in bars[2]] == [1, 2, 3, 4]
@@ -32,7 +32,7 @@ def test_terms_are_as_high_as_their_values() -> None:
 
 
 @pytest.mark.parametrize("drawn", [-0.3, 0.3])
-def test_the_names_of_point_and_place_keep_clear_of_the_arrow(drawn: float) -> None:
+def test_labels_stand_on_the_sides_away_from_the_arrow(drawn: float) -> None:
     axes = axes_of(3)
     attraction.show_terms(axes, CELLS, TERMS, point=0.0, mapped=drawn)
     point, place = (text for text in axes[2].texts if text.get_text() in ("p", "T(p)"))
@@ -40,12 +40,12 @@ def test_the_names_of_point_and_place_keep_clear_of_the_arrow(drawn: float) -> N
     assert (place.get_position()[0] > drawn) == (drawn > 0)
 
 
-def test_terms_want_an_axis_each() -> None:
+def test_show_terms_raises_without_one_axis_per_term() -> None:
     with pytest.raises(ValueError, match="one axis per term, got 1 axes, 3 terms"):
         attraction.show_terms(axes_of(1), CELLS, TERMS, 0.0, 0.0)
 
 
-def test_threads_lead_from_the_zoomed_frame_to_the_source() -> None:
+def test_show_threads_connects_zoomed_and_source_coordinates() -> None:
     zoomed, source = torch.tensor([-1.0, 0.0, 1.0]), torch.tensor([-1.0, 0.5, 1.0])
     threads = attraction.show_threads(axes_of()[0], zoomed, source).get_segments()
     assert np.allclose(threads[1], [[0.0, 1.0], [0.5, 0.0]])
@@ -63,7 +63,7 @@ def test_curves_differ_in_colour_and_in_dashes(even: bool) -> None:
     assert len(ax.get_lines()) == 5 + even
 
 
-def test_magnification_has_its_middle_at_one() -> None:
+def test_colours_of_magnification_are_centred_at_one() -> None:
     (ax,) = axes_of()
     values = torch.tensor([[[0.25, 1.0, 4.0, torch.nan]]])
     drawn = attraction.show_magnification(ax, values)
@@ -77,21 +77,21 @@ def test_magnification_has_its_middle_at_one() -> None:
 
 
 @pytest.mark.parametrize("several", [True, False])
-def test_the_scale_names_powers_of_two(several: bool) -> None:
+def test_scale_is_labelled_with_powers_of_two(several: bool) -> None:
     axes = axes_of(2)
     drawn = attraction.show_magnification(axes[0], torch.ones(1, 2, 2), maximum=4)
     bar = attraction.add_scale(drawn, axes if several else axes[0])
     assert [text.get_text() for text in bar.ax.get_yticklabels()] == ["0.25", "0.5", "1", "2", "4"]
 
 
-def test_a_fovea_is_a_ring_one_deviation_from_its_centre() -> None:
+def test_fovea_is_a_ring_at_one_standard_deviation() -> None:
     ring = attraction.draw_fovea(axes_of()[0], (0.2, -0.4), 0.1)
-    # Two deviations across; a fraction of the side is twice as long in [-1, 1].
+    # Two standard deviations across; a fraction of the side is twice as long in [-1, 1].
     assert (ring.width, ring.height) == pytest.approx((0.4, 0.4))
     assert to_hex(ring.get_edgecolor()).upper() == FOVEA
 
 
-def test_only_the_unseen_is_dimmed() -> None:
+def test_dim_unseen_dims_only_what_is_out_of_view() -> None:
     (ax,) = axes_of()
     ax.set_aspect(0.5)
     veil = attraction.dim_unseen(ax, torch.tensor([[[True, False]]])).get_array()

@@ -1,4 +1,4 @@
-"""Boxes and precision: is what is drawn what was said?"""
+"""Tests of the plots of boxes and of average precision."""
 
 import matplotlib.pyplot as plt
 import pytest
@@ -31,7 +31,7 @@ def ax():
     plt.close(figure)
 
 
-def test_found_lies_over_truth(ax):
+def test_show_boxes_draws_detections_over_ground_truth(ax):
     box = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
     (drawn,) = average_precision.show_boxes(ax, torch.zeros(1, 3, 20, 30), box, box + 0.1, "title")
     assert drawn.get_xy() == pytest.approx((-0.5, -0.4))
@@ -40,7 +40,7 @@ def test_found_lies_over_truth(ax):
     assert ax.get_title() == "title"
 
 
-def test_precision_stands_over_its_size_with_its_interval(ax):
+def test_show_precision_plots_values_and_intervals_by_size(ax):
     drawn = average_precision.show_precision(ax, SUMMARY, ["uniform", "FOVEA"])
     for container, values in zip(drawn, ([0.2, 0.3], [0.4, 0.6]), strict=True):
         line, _, (bars,) = container
@@ -51,12 +51,12 @@ def test_precision_stands_over_its_size_with_its_interval(ax):
     assert [label.get_text() for label in ax.get_xticklabels()] == ["128 x 192", "192 x 288"]
 
 
-def test_sizes_stand_side_by_side(ax):
+def test_show_sizes_draws_systems_side_by_side(ax):
     drawn = average_precision.show_sizes(ax, SUMMARY, ["uniform", "FOVEA"], rows=192)
     assert [bar.get_height() for bar in ax.patches] == pytest.approx([0.3] * 3 + [0.6] * 3)
     assert drawn[0][0].get_ydata().tolist() == pytest.approx([0.3] * 3)
     assert all(a < b for a, b in zip(drawn[0][0].get_xdata(), drawn[1][0].get_xdata(), strict=True))
 
 
-def test_every_system_that_was_measured_has_a_style():
+def test_every_evaluated_system_has_a_style():
     assert {row["system"] for row in load("detector").summary} == set(average_precision.STYLES)

@@ -1,4 +1,4 @@
-"""Intervals: does each bar end where its interval ends?"""
+"""Tests of the plots of intervals."""
 
 import matplotlib.pyplot as plt
 import pytest
@@ -16,7 +16,7 @@ def ax():
 
 
 @pytest.mark.parametrize("horizontal", [False, True])
-def test_bars_reach_from_end_to_end(ax, horizontal):
+def test_error_bars_span_their_intervals(ax, horizontal):
     drawn = draw_intervals(
         ax, [3, 7], INTERVALS, colour="red", mark="s", label="name", horizontal=horizontal
     )
@@ -30,12 +30,12 @@ def test_bars_reach_from_end_to_end(ax, horizontal):
     assert (marks.get_color(), marks.get_marker(), drawn.get_label()) == ("red", "s", "name")
 
 
-def test_a_mean_outside_of_its_interval_has_a_bar_to_one_side(ax):
+def test_mean_outside_its_interval_has_a_one_sided_bar(ax):
     _, _, (bars,) = draw_intervals(ax, [0], [(0.1, 0.2, 0.4)], colour="red", mark="o")
     assert bars.get_segments()[0][:, 1] == pytest.approx([0.1, 0.4])
 
 
-def test_several_stand_about_their_place():
+def test_dodge_shifts_series_symmetrically():
     moved = [dodge(3, number, of=3, apart=0.1) for number in range(3)]
     assert moved[1] == [0, 1, 2]
     assert moved[0] == pytest.approx([-0.1, 0.9, 1.9])

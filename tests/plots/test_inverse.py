@@ -1,4 +1,4 @@
-"""The way back, drawn: what is drawn lies where the mathematics says."""
+"""Tests of the plots of the inverse."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +20,7 @@ def ax() -> Axes:
     return axes
 
 
-def test_places_are_marked_and_numbered(ax: Axes) -> None:
+def test_mark_places_numbers_or_labels_points(ax: Axes) -> None:
     points = torch.tensor([[-0.5, 0.25], [0.5, 0.0]])
     marks = inverse.mark_places(ax, points)
     assert [mark.get_text() for mark in marks] == ["1", "2"]
@@ -28,14 +28,14 @@ def test_places_are_marked_and_numbered(ax: Axes) -> None:
     assert [mark.get_text() for mark in inverse.mark_places(ax, points, ["a", "b"])] == ["a", "b"]
 
 
-def test_the_step_back_turns_at_the_curve(ax: Axes) -> None:
+def test_show_step_back_turns_at_the_curve(ax: Axes) -> None:
     nodes = torch.tensor([-1.0, 0.5, 1.0])
     position = float(invert_axis(nodes[None], torch.tensor([[-0.25]])))
     line = inverse.show_step_back(ax, nodes, -0.25, position)
     assert np.allclose(line.get_xydata(), [(-1, -0.25), (-0.5, -0.25), (-0.5, -1)])
 
 
-def test_both_lines_of_a_piece_meet_the_point(ax: Axes) -> None:
+def test_lines_of_both_roots_pass_through_the_point(ax: Axes) -> None:
     grid = torch.tensor([[[0.0, 0.0], [2.0, 0.5]], [[0.5, 1.0], [1.5, 2.0]]])
     piece = Pieces(*(coefficient[0, 0, 0] for coefficient in pieces_of(grid[None])))
     point = piece.at(torch.tensor(0.4), torch.tensor(0.3))
@@ -53,7 +53,7 @@ def test_both_lines_of_a_piece_meet_the_point(ax: Axes) -> None:
     assert ax.yaxis_inverted()
 
 
-def test_the_right_root_is_where_the_quadratic_rises(ax: Axes) -> None:
+def test_show_quadratic_returns_rising_and_falling_tangents(ax: Axes) -> None:
     for square in (2.0, -2.0):
         rising, falling = inverse.show_quadratic(ax, square, 1.0, -0.5 if square > 0 else 0.05)
         (x0, y0), (x1, y1) = rising.get_xydata()
@@ -63,14 +63,14 @@ def test_the_right_root_is_where_the_quadratic_rises(ax: Axes) -> None:
 
 
 @pytest.mark.parametrize("terms", [(0.0, 1.0, 1.0), (1.0, 0.0, 1.0)])
-def test_a_quadratic_without_two_roots_is_refused(
+def test_quadratic_without_two_real_roots_raises(
     ax: Axes, terms: tuple[float, float, float]
 ) -> None:
     with pytest.raises(ValueError, match="two real roots"):
         inverse.show_quadratic(ax, *terms)
 
 
-def test_bounds_hold_their_pieces(ax: Axes) -> None:
+def test_draw_bounds_encloses_the_pieces(ax: Axes) -> None:
     grid = Warp.identity((2, 4)).grid.clone()
     grid[0, 1, 2] += torch.tensor([0.1, -0.2])
     warp = Warp.from_grid(grid)
@@ -84,7 +84,7 @@ def test_bounds_hold_their_pieces(ax: Axes) -> None:
     assert np.allclose(corners, expected)
 
 
-def test_no_piece_and_many_pieces_are_filled(ax: Axes) -> None:
+def test_fill_pieces_for_no_piece_and_several_pieces(ax: Axes) -> None:
     warp = Warp.identity((3, 3))
     assert len(inverse.fill_pieces(ax, warp, torch.zeros(0, 2, dtype=torch.long)).get_paths()) == 0
     shapes = inverse.fill_pieces(ax, warp, torch.tensor([[0, 0], [2, 1]]))
@@ -92,7 +92,7 @@ def test_no_piece_and_many_pieces_are_filled(ax: Axes) -> None:
     assert to_hex(shapes.get_facecolor()[0]) == FOLD.lower()
 
 
-def test_hatched_is_what_the_mask_says(ax: Axes) -> None:
+def test_hatch_covers_the_mask(ax: Axes) -> None:
     where = torch.zeros(1, 20, 30, dtype=torch.bool)
     where[:, :, 15:] = True
     drawn = inverse.hatch(ax, where)
@@ -102,12 +102,12 @@ def test_hatched_is_what_the_mask_says(ax: Axes) -> None:
     plt.gcf().canvas.draw()
 
 
-def test_a_mask_that_is_empty_hatches_nothing(ax: Axes) -> None:
+def test_hatch_of_an_empty_mask_is_empty(ax: Axes) -> None:
     drawn = inverse.hatch(ax, torch.zeros(1, 4, 4, dtype=torch.bool))
     assert sum(len(path.vertices) for path in drawn.get_paths()) == 0
 
 
-def test_neighbouring_pieces_differ_and_what_has_none_is_empty(ax: Axes) -> None:
+def test_show_pieces_alternates_shades_and_masks_missing_pieces(ax: Axes) -> None:
     pieces = torch.tensor([[0, 0, 1], [3, 4, -1]])
     shade = inverse.show_pieces(ax, pieces, columns=3).get_array()
     assert shade.filled(-1).tolist() == [[0, 0, 1], [1, 0, -1]]

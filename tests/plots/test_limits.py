@@ -1,4 +1,4 @@
-"""Limits: is what is drawn what was said?"""
+"""Tests of the plots of the limits."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def ax() -> Iterator[Axes]:
     plt.close(figure)
 
 
-def test_a_mask_is_tinted_and_boxes_lie_over_the_truth(ax: Axes) -> None:
+def test_show_answer_tints_mask_and_draws_boxes_over_ground_truth(ax: Axes) -> None:
     mask = torch.zeros(1, 1, 20, 30, dtype=torch.bool)
     mask[..., 4:8, 20:] = True
     ground_truth = torch.tensor([[-0.5, -0.4, 0.1, 0.2]])
@@ -31,7 +31,7 @@ def test_a_mask_is_tinted_and_boxes_lie_over_the_truth(ax: Axes) -> None:
     tint = np.asarray(drawn.get_array())
     assert ((tint[..., 3] > 0) == mask[0, 0].numpy()).all()
     assert tint[5, 25, :3] == pytest.approx(to_rgb(PREDICTION))
-    assert 0.3 < tint[5, 25, 3] < 0.9  # the picture shows through
+    assert 0.3 < tint[5, 25, 3] < 0.9  # the image remains visible
     first, second = ax.patches
     assert (to_hex(first.get_edgecolor()), to_hex(second.get_edgecolor())) == (
         GROUND_TRUTH.lower(),
@@ -41,7 +41,7 @@ def test_a_mask_is_tinted_and_boxes_lie_over_the_truth(ax: Axes) -> None:
     assert ax.get_title() == "title"
 
 
-def test_nobody_found_is_no_box(ax: Axes) -> None:
+def test_show_answer_without_detections_draws_no_boxes(ax: Axes) -> None:
     none, mask = torch.zeros(0, 4), torch.zeros(1, 1, 20, 30, dtype=torch.bool)
     limits.show_answer(ax, torch.ones(1, 3, 20, 30), mask, none, none)
     assert not ax.patches
@@ -52,7 +52,7 @@ def area(vertices: np.ndarray) -> float:
     return float(abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2)
 
 
-def test_what_is_gained_is_what_is_paid(ax: Axes) -> None:
+def test_show_budget_has_equal_areas_of_gain_and_loss(ax: Axes) -> None:
     saliency_map = saliency.gaussian(torch.tensor([[[0.5, -0.3]]]), sigma=0.1)
     warp = Warp.from_saliency(saliency.mix(saliency.uniform(), saliency_map))
     gained, lost = limits.show_budget(ax, warp.magnification((96, 160)))
@@ -61,12 +61,12 @@ def test_what_is_gained_is_what_is_paid(ax: Axes) -> None:
     assert areas[0] > 0.1
 
 
-def test_an_open_budget_is_refused(ax: Axes) -> None:
+def test_show_budget_raises_if_source_is_out_of_view(ax: Axes) -> None:
     with pytest.raises(ValueError, match="out of view"):
         limits.show_budget(ax, torch.full((1, 4, 4), torch.nan))
 
 
-def test_gains_stand_at_their_numbers_with_their_intervals(ax: Axes) -> None:
+def test_show_gain_plots_values_and_intervals(ax: Axes) -> None:
     curves = {"boxes": {0.0: (0.2, 0.1, 0.4), 0.4: (-0.3, -0.5, -0.2)}, "masks": {0.1: (0, 0, 0)}}
     drawn = limits.show_gain(ax, curves, "title", "widths")
     line, _, (bars,) = drawn[0]
@@ -78,7 +78,7 @@ def test_gains_stand_at_their_numbers_with_their_intervals(ax: Axes) -> None:
     assert (ax.get_title(), ax.get_xlabel()) == ("title", "widths")
 
 
-def test_the_greatest_loss_is_on_top(ax: Axes) -> None:
+def test_show_ranked_has_the_greatest_loss_on_top(ax: Axes) -> None:
     gains = {"a": (-0.1, -0.2, 0.1), "b": (-0.4, -0.5, -0.3), "c": (0.3, 0.2, 0.5)}
     line, _, (bars,) = limits.show_ranked(ax, gains)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "a", "b"]
@@ -89,6 +89,6 @@ def test_the_greatest_loss_is_on_top(ax: Axes) -> None:
     assert np.allclose([(low[0], high[0]) for low, high in bars.get_segments()][2], (-0.5, -0.3))
 
 
-def test_nothing_cannot_be_ranked(ax: Axes) -> None:
+def test_show_ranked_raises_without_gains(ax: Axes) -> None:
     with pytest.raises(ValueError, match="at least one gain"):
         limits.show_ranked(ax, {})

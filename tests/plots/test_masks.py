@@ -1,4 +1,4 @@
-"""Masks and intervals: is what is drawn what was said?"""
+"""Tests of the plots of masks and of intervals in groups."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +18,7 @@ def ax() -> Axes:
     return axes
 
 
-def test_the_tint_lies_where_the_mask_is(ax: Axes) -> None:
+def test_show_mask_tints_the_pixels_of_the_mask(ax: Axes) -> None:
     mask = torch.zeros(1, 1, 4, 6, dtype=torch.bool)
     mask[..., 1, 2:5] = True
     tint = masks.show_mask(ax, torch.zeros(1, 3, 40, 60), mask, "title")
@@ -30,7 +30,7 @@ def test_the_tint_lies_where_the_mask_is(ax: Axes) -> None:
     assert ax.get_title() == "title"
 
 
-def test_the_outline_runs_between_pixels_and_moves_nothing(ax: Axes) -> None:
+def test_draw_outline_follows_pixel_edges_and_keeps_axis_limits(ax: Axes) -> None:
     mask = torch.zeros(1, 1, 20, 40, dtype=torch.bool)
     mask[..., 5:10, 10:30] = True
     figures.show_image(ax, torch.zeros(1, 3, 20, 40))
@@ -42,7 +42,7 @@ def test_the_outline_runs_between_pixels_and_moves_nothing(ax: Axes) -> None:
     assert (ax.get_xlim(), ax.get_ylim()) == limits
 
 
-def test_intervals_stand_side_by_side_over_their_group(ax: Axes) -> None:
+def test_show_intervals_groups_systems_side_by_side(ax: Axes) -> None:
     intervals_of = {"uniform": [(0.1, 0.0, 0.3), (0.2, 0.1, 0.4)], "box": [(0.5, 0.4, 0.6)] * 2}
     drawn = masks.show_intervals(ax, ["small", "large"], intervals_of, "IoU", "title")
     for container, intervals in zip(drawn, intervals_of.values(), strict=True):
@@ -57,7 +57,7 @@ def test_intervals_stand_side_by_side_over_their_group(ax: Axes) -> None:
     assert (ax.get_ylabel(), ax.get_title()) == ("IoU", "title")
 
 
-def test_all_that_was_measured_has_a_style() -> None:
+def test_every_evaluated_system_and_network_has_a_style() -> None:
     systems = {record["system"] for record in load("segmenter").records}
     networks = {record["network"] for record in load("sizes").records}
     assert systems | networks == set(masks.STYLES)

@@ -1,4 +1,4 @@
-"""Pictures: drawn where they should be, and only there."""
+"""Tests of panels and figures: pixels, grids, masks, boxes, insets, axes."""
 
 import io
 
@@ -20,11 +20,11 @@ def pixels(drawn: Image.Image) -> np.ndarray:
 
 
 def coloured(drawn: Image.Image, colour: str) -> np.ndarray:
-    """Return which pixels have a colour."""
+    """Return a mask of the pixels that have a colour."""
     return (pixels(drawn) == ImageColor.getrgb(colour)).all(axis=-1)
 
 
-def test_picture_holds_the_pixels() -> None:
+def test_picture_preserves_the_pixels() -> None:
     image = torch.rand(1, 3, 5, 7)
     assert (
         np.abs(pixels(panels.picture(image)) / 255 - image[0].permute(1, 2, 0).numpy()).max()
@@ -35,7 +35,7 @@ def test_picture_holds_the_pixels() -> None:
     assert (pixels(large)[:10, :10] == pixels(panels.picture(image))[0, 0]).all()
 
 
-def test_centred_keeps_the_shape() -> None:
+def test_centred_preserves_the_aspect_ratio() -> None:
     page = panels.centred(panels.picture(GREY[..., :60]), (100, 200))
     assert page.size == (200, 100)
     inner = (pixels(page) == 128).all(axis=-1)
@@ -44,14 +44,14 @@ def test_centred_keeps_the_shape() -> None:
     assert not inner[:, 150:].any()
 
 
-def test_grid_lines_lie_where_the_warp_puts_them() -> None:
+def test_with_grid_draws_the_lines_of_the_warp() -> None:
     warp = Warp.from_axes(torch.tensor([[-1.0, 0.5, 1.0]]), torch.tensor([[-1.0, 1.0]]))
     lines = coloured(panels.with_grid(panels.picture(GREY), warp), GRID)
     assert lines[30].nonzero()[0].tolist() == [0, 66, 67, 89] or lines[30].sum() in (3, 4)
     assert abs(lines[30].nonzero()[0][1] / 89 * 2 - 1 - 0.5) < 0.03
 
 
-def test_fine_grids_are_drawn_in_part() -> None:
+def test_with_grid_thins_out_fine_grids() -> None:
     coarse, fine = (
         coloured(panels.with_grid(panels.picture(GREY, (600, 900)), Warp.identity((k, k))), GRID)
         for k in (16, 64)
@@ -80,14 +80,14 @@ def test_mask_outline_and_boxes() -> None:
 @pytest.mark.parametrize(
     "box", [(-1.0, -1.0, -0.9, -0.9), (0.9, 0.9, 1.0, 1.0), (-1.0, -1.0, 1.0, 1.0)]
 )
-def test_inset_enlarges_and_stays_inside(box: tuple[float, ...]) -> None:
+def test_with_inset_changes_pixels_and_keeps_the_size(box: tuple[float, ...]) -> None:
     drawn = panels.picture(torch.rand(1, 3, 60, 90))
     out = panels.with_inset(drawn, torch.tensor(box))
     assert out.size == drawn.size
     assert (pixels(out) != pixels(drawn)).any()
 
 
-def test_fovea_is_a_ring_around_its_centre() -> None:
+def test_with_fovea_draws_a_ring_around_the_centre() -> None:
     drawn = panels.with_fovea(panels.picture(GREY, (300, 450)), (0.2, 0.0), 0.1)
     changed = (pixels(drawn) != 128).any(axis=-1)
     rows, columns = changed.nonzero()
@@ -105,7 +105,7 @@ def test_sheet_and_jpeg() -> None:
     assert again.size == page.size
 
 
-def test_figures_draw_on_the_axes_they_are_given() -> None:
+def test_figures_draw_on_the_given_axes() -> None:
     figure, ax = plt.subplots()
     shown = figures.show_image(ax, GREY, "grey")
     assert shown.get_array().shape == (60, 90, 3)
@@ -118,12 +118,12 @@ def test_figures_draw_on_the_axes_they_are_given() -> None:
     assert (edge.get_x(), edge.get_y(), edge.get_width(), edge.get_height()) == (-0.5, -0.25, 1, 1)
     figures.close_up(ax, torch.tensor([-0.5, -0.25, 0.5, 0.75]), times=2)
     assert ax.get_xlim() == (-1, 1)
-    assert ax.get_ylim() == (1.75, -1.25)  # as many pixels: the image is 60 x 90
+    assert ax.get_ylim() == (1.75, -1.25)  # a square in pixels: the image is 60 x 90
     figure.canvas.draw()
     plt.close(figure)
 
 
-def test_figures_of_a_saliency_and_of_one_axis() -> None:
+def test_show_saliency_and_show_axis() -> None:
     figure, axes = plt.subplots(1, 2)
     saliency_map = saliency.gaussian(torch.zeros(1, 1, 2), 0.1)
     assert figures.show_saliency(axes[0], saliency_map).get_array().max() == saliency_map.max()
@@ -137,7 +137,7 @@ def test_figures_of_a_saliency_and_of_one_axis() -> None:
     plt.close(figure)
 
 
-def test_note_is_written_into_the_corner() -> None:
+def test_with_note_draws_in_the_lower_left_corner() -> None:
     drawn = panels.with_note(panels.picture(GREY, (200, 300)), "nothing found")
     changed = (pixels(drawn) != 128).any(axis=-1)
     assert changed[160:, :150].any()
@@ -153,7 +153,7 @@ def test_boxes_are_drawn_in_order() -> None:
     assert figures.draw_boxes(ax, boxes[:0]) == []
 
 
-def test_a_logarithmic_axis_says_its_numbers() -> None:
+def test_log_axis_labels_its_ticks() -> None:
     _, ax = plt.subplots()
     ax.plot((0.5, 8), (1, 2))
     figures.log_axis(ax, (0.5, 2, 8))

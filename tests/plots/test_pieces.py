@@ -1,4 +1,4 @@
-"""How many pieces, drawn: what is drawn is what was given, and where it belongs."""
+"""Tests of the plots of the number of pieces."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +26,7 @@ def test_chords_end_at_equally_spaced_nodes(ax: Axes) -> None:
     assert ax.get_title() == "Cut"
 
 
-def test_a_power_of_the_count_is_a_straight_line(ax: Axes) -> None:
+def test_show_errors_draws_a_power_law_as_a_straight_line(ax: Axes) -> None:
     counts = (4, 8, 16)
     (line,) = pieces.show_errors(ax, counts, {"square": [count**-2.0 for count in counts]})
     on_screen = ax.transData.transform(line.get_xydata())
@@ -36,7 +36,7 @@ def test_a_power_of_the_count_is_a_straight_line(ax: Axes) -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["square"]
 
 
-def test_curves_are_told_apart(ax: Axes) -> None:
+def test_curves_differ_in_colour_and_marker(ax: Axes) -> None:
     counts = (2, 4)
     errors = {str(index): [1.0, 0.5 / (index + 1)] for index in range(5)}
     lines = pieces.show_errors(ax, counts, errors)
@@ -45,13 +45,13 @@ def test_curves_are_told_apart(ax: Axes) -> None:
 
 
 @pytest.mark.parametrize(("slope", "end"), [(-2.0, 1.0), (-1.0, 4.0), (-1.5, 2.0)])
-def test_the_guide_has_its_slope(ax: Axes, slope: float, end: float) -> None:
+def test_draw_slope_has_the_given_slope(ax: Axes, slope: float, end: float) -> None:
     line = pieces.draw_slope(ax, (4, 16), slope, start=16.0)
     assert np.allclose(line.get_xydata(), [(4, 16), (16, end)])
     assert [text.get_text() for text in ax.texts] == [f"{slope:g}"]
 
 
-def test_bars_are_as_high_as_the_spread(ax: Axes) -> None:
+def test_error_bars_show_the_spread(ax: Axes) -> None:
     (drawn,) = pieces.show_against(ax, (2, 8), {"IoU": [0.25, 0.5]}, spread=[0.125, 0.0])
     (bars,) = drawn.lines[2]
     assert np.allclose(bars.get_segments()[0], [(2, 0.125), (2, 0.375)])
@@ -68,7 +68,7 @@ def test_the_uniform_value_is_a_dashed_line(ax: Axes) -> None:
     assert set(names) == {"a", "b", "uniform"}
 
 
-def test_each_cell_of_the_table_says_its_number(ax: Axes) -> None:
+def test_error_table_labels_each_cell(ax: Axes) -> None:
     values = torch.tensor([[100.0, 9.96, 2.04], [0.949, 0.5, 0.123]])
     drawn = pieces.show_error_table(ax, values, (8, 16), (2, 4, 8))
     texts = {text.get_position(): text.get_text() for text in ax.texts}
@@ -83,6 +83,6 @@ def test_each_cell_of_the_table_says_its_number(ax: Axes) -> None:
     assert colours["0.12"] == "white"
 
 
-def test_a_table_of_another_shape_is_refused(ax: Axes) -> None:
+def test_error_table_of_another_shape_raises(ax: Axes) -> None:
     with pytest.raises(ValueError, match="rows x columns = 2 x 3"):
         pieces.show_error_table(ax, torch.ones(3, 2), (8, 16), (2, 4, 8))

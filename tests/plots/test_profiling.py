@@ -1,4 +1,4 @@
-"""Costs drawn: bars that add up, shares of what is counted, points where they belong."""
+"""Tests of the plots of costs."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -11,15 +11,15 @@ FIXED = Setting("detector", (64, 96))
 BOXES = FIXED._replace(saliency="boxes", separable=False)
 
 
-def priced(scale: float = 1.0) -> dict[str, Cost]:
-    """Stage k takes k + 1 milliseconds; network and head have operations."""
+def make_costs(scale: float = 1.0) -> dict[str, Cost]:
+    """Return costs: stage k takes k + 1 milliseconds; network and head have FLOPs."""
     flops = {"network": 3000, "head": 1000}
     return {s: Cost(flops.get(s, 0), (k + 1) * 1e-3 * scale) for k, s in enumerate(STAGES)}
 
 
-def test_bars_stand_end_to_end_in_the_order_of_the_work() -> None:
+def test_show_stages_stacks_bars_in_order_of_the_stages() -> None:
     ax = Figure().subplots()
-    bars = plots.show_stages(ax, {FIXED: priced(), BOXES: priced(2)})
+    bars = plots.show_stages(ax, {FIXED: make_costs(), BOXES: make_costs(2)})
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(STAGES)
     for row, scale in ((0, 1), (1, 2)):
         starts = [container.patches[row].get_x() for container in bars]
@@ -28,10 +28,10 @@ def test_bars_stand_end_to_end_in_the_order_of_the_work() -> None:
     assert names == ["64×96, fixed, separable", "64×96, boxes, non-separable"]
 
 
-def test_the_warps_share_is_of_all_that_is_spent() -> None:
-    assert plots.warp_share(priced(), "flops") == 0
-    assert plots.warp_share(priced(), "seconds") == pytest.approx(1 - (4 + 7) / 28)
-    flops, seconds = plots.show_shares(Figure().subplots(), {FIXED: priced()})
+def test_warp_share_is_relative_to_the_total_cost() -> None:
+    assert plots.warp_share(make_costs(), "flops") == 0
+    assert plots.warp_share(make_costs(), "seconds") == pytest.approx(1 - (4 + 7) / 28)
+    flops, seconds = plots.show_shares(Figure().subplots(), {FIXED: make_costs()})
     assert flops.patches[0].get_width() == 0
     assert seconds.patches[0].get_width() == pytest.approx(100 * 17 / 28)
 
@@ -39,13 +39,13 @@ def test_the_warps_share_is_of_all_that_is_spent() -> None:
 @pytest.mark.slow
 def test_accuracy_and_cost_are_of_the_same_system() -> None:
     settings = pareto.settings()
-    priced_anew = {
-        setting: priced(setting.upsample_factor)
+    boxes_costs = {
+        setting: make_costs(setting.upsample_factor)
         for setting in settings
         if setting.saliency == "boxes"
     }
-    plain = {setting: priced(0.5) for setting in settings if setting.saliency == "uniform"}
-    by_cost = pareto.accuracy_by_cost(load("detector"), priced_anew | plain)
+    plain = {setting: make_costs(0.5) for setting in settings if setting.saliency == "uniform"}
+    by_cost = pareto.accuracy_by_cost(load("detector"), boxes_costs | plain)
     rows = {row["system"]: row["ap50"] for row in load("detector").summary if row["rows"] == 192}
     for name, (system, *_) in pareto.SYSTEMS.items():
         assert by_cost[name][192][1] == rows[system]
@@ -54,7 +54,7 @@ def test_accuracy_and_cost_are_of_the_same_system() -> None:
     assert milliseconds == pytest.approx(expected)
 
 
-def test_the_size_that_is_chosen_is_ringed_and_written() -> None:
+def test_show_accuracy_by_cost_marks_the_selected_size() -> None:
     drawn = {
         "a": {128: (Cost(10**9, 0.01), 0.2), 256: (Cost(4 * 10**9, 0.04), 0.5)},
         "b": {128: (Cost(10**9, 0.02), 0.3)},

@@ -1,4 +1,4 @@
-"""Figures of recorded runs: what stands where."""
+"""Tests of the plots of recorded training runs."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -14,7 +14,7 @@ def result(system, seed, scale=0.25, task="detection", **metrics):
     return RunResult(task, system, scale, seed, "far", metrics, {}, {}, 1.0)
 
 
-TWO = [
+RESULTS = [
     *(result("uniform", seed, ap=0.2 + 0.1 * seed) for seed in (0, 1)),
     *(result("lzu", seed, ap=0.3 + 0.2 * seed) for seed in (0, 1)),
     *(result("fovea", seed, ap=0.1 + 0.3 * seed) for seed in (0, 1)),
@@ -22,7 +22,7 @@ TWO = [
 
 
 def dots(ax):
-    """Places of what is drawn as single dots, by row."""
+    """Return the x coordinates of all dots, by row."""
     return {
         round(float(y)): [float(x) for x in line.get_xdata()]
         for line in ax.lines
@@ -31,9 +31,9 @@ def dots(ax):
     }
 
 
-def test_a_bar_is_the_mean_and_each_seed_a_dot():
+def test_show_systems_draws_means_as_bars_and_seeds_as_dots():
     ax = Figure().subplots()
-    plots.show_systems(ax, TWO, "ap", ["lzu", "uniform"], "title")
+    plots.show_systems(ax, RESULTS, "ap", ["lzu", "uniform"], "title")
     assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.4, 0.25])
     assert dots(ax) == {0: pytest.approx([0.3, 0.5]), 1: pytest.approx([0.2, 0.3])}
     assert [text.get_text() for text in ax.get_yticklabels()] == ["lzu", "uniform"]
@@ -42,9 +42,9 @@ def test_a_bar_is_the_mean_and_each_seed_a_dot():
     assert ax.get_xlabel() == "AP"
 
 
-def test_gains_are_paired_by_seed_and_hollow_where_they_are_not_clear():
+def test_gains_are_paired_by_seed_and_hollow_if_signs_differ():
     ax = Figure().subplots()
-    plots.show_gains(ax, TWO, "ap", ["uniform", "lzu", "fovea"])
+    plots.show_gains(ax, RESULTS, "ap", ["uniform", "lzu", "fovea"])
     assert dots(ax) == {1: pytest.approx([0.15]), 2: pytest.approx([0.0])}
     ranges = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 3]
     assert [list(xs) for xs in ranges] == [
@@ -54,9 +54,9 @@ def test_gains_are_paired_by_seed_and_hollow_where_they_are_not_clear():
     assert faces == [SERIES[2], "white"]
 
 
-def test_a_table_shows_what_is_there():
+def test_show_table_plots_results_and_raises_without_any():
     figure, ap = Figure(), ("detection", "ap")
-    plots.show_table(figure, TWO, ap, "how to unzoom", 0.25)
+    plots.show_table(figure, RESULTS, ap, "how to unzoom", 0.25)
     left, right = figure.axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["uniform", "fovea", "lzu"]
     assert right.get_ylim() == left.get_ylim()
@@ -64,15 +64,15 @@ def test_a_table_shows_what_is_there():
     with pytest.raises(
         ValueError, match=r"no result of detection at scale 0\.5 has the metric 'ap'"
     ):
-        plots.show_table(figure, TWO, ap, "short table", 0.5)
+        plots.show_table(figure, RESULTS, ap, "short table", 0.5)
     with pytest.raises(
         ValueError, match=r"no result of segmentation at scale 0\.25 has the metric 'miou'"
     ):
-        plots.show_table(figure, TWO, ("segmentation", "miou"), "short table", 0.25)
+        plots.show_table(figure, RESULTS, ("segmentation", "miou"), "short table", 0.25)
 
 
-def test_accuracy_stands_against_operations_and_against_time():
-    results = [*TWO, result("lzu", 0, 0.5, ap=0.6)]
+def test_show_frontier_plots_accuracy_by_flops_and_time():
+    results = [*RESULTS, result("lzu", 0, 0.5, ap=0.6)]
     costs = {
         Run("detection", "uniform", 0.25, 0): Cost(2_000_000_000, 0.010),
         Run("detection", "lzu", 0.25, 0): Cost(3_000_000_000, 0.020),
@@ -101,5 +101,5 @@ def test_every_figure_has_a_name_and_is_recorded():
     assert set(plots.MAIN.items()) <= set(plots.FIGURES)
 
 
-def test_groups_hold_every_system_once_at_least():
+def test_groups_contain_every_system():
     assert {name for names in plots.GROUPS.values() for name in names} == set(SYSTEMS)

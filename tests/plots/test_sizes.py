@@ -1,4 +1,4 @@
-"""Sizes, drawn: means and intervals lie where the numbers say."""
+"""Tests of the plots by object size."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +17,7 @@ def ax() -> Axes:
 
 
 def ends_of(drawn: ErrorbarContainer) -> list[tuple[float, float]]:
-    """The lower and the upper end of each bar."""
+    """Return the lower and the upper end of each bar."""
     (bars,) = drawn.lines[2]
     return [(bar[0, 1], bar[1, 1]) for bar in bars.get_segments()]
 
@@ -30,7 +30,7 @@ def test_each_box_has_its_name_below_it(ax: Axes) -> None:
     assert [patch.get_xy() for patch in ax.patches] == [(-0.5, -0.5), (0.5, 0.0)]
 
 
-def test_contrast_is_drawn_up_to_the_limit_and_beyond(ax: Axes) -> None:
+def test_show_contrast_marks_periods_below_the_limit(ax: Axes) -> None:
     curves = {"means": [0.1, 0.5, 0.9], "single pixels": [1.0, 1.0, 1.0]}
     lines = sizes.show_contrast(ax, [0.5, 2, 8], curves, "Stripes")
     assert [line.get_label() for line in lines] == list(curves)
@@ -40,7 +40,7 @@ def test_contrast_is_drawn_up_to_the_limit_and_beyond(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0.5", "1", "2", "4", "8"]
 
 
-def test_means_by_size_have_their_intervals(ax: Axes) -> None:
+def test_show_by_size_plots_means_and_intervals(ax: Axes) -> None:
     curves = {
         "uniform": {20.0: (0.1, 0.0, 0.3), 80.0: (0.5, 0.4, 0.7)},
         "crop": {20.0: (0.6, 0.5, 0.8)},
@@ -50,16 +50,16 @@ def test_means_by_size_have_their_intervals(ax: Axes) -> None:
     assert np.allclose(ends_of(crop), [(0.5, 0.8)])
     assert np.allclose(uniform.lines[0].get_xdata(), [20, 80], rtol=0.05)
     assert np.allclose(uniform.lines[0].get_ydata(), [0.1, 0.5])
-    # Neighbours stand side by side, about the true height.
+    # The curves are shifted to both sides of the actual height.
     assert uniform.lines[0].get_xdata()[0] < 20 < crop.lines[0].get_xdata()[0]
 
 
-def test_a_single_curve_stands_at_its_heights(ax: Axes) -> None:
+def test_show_by_size_does_not_shift_a_single_curve(ax: Axes) -> None:
     (drawn,) = sizes.show_by_size(ax, {"uniform": {30.0: (0.5, 0.4, 0.6)}})
     assert drawn.lines[0].get_xdata() == pytest.approx([30.0])
 
 
-def test_persons_stand_side_by_side_at_each_system(ax: Axes) -> None:
+def test_show_system_means_draws_persons_side_by_side(ax: Axes) -> None:
     means = {
         "target": {"uniform": (0.2, 0.1, 0.3), "crop": (0.8, 0.7, 0.9)},
         "other": {"uniform": (0.2, 0.1, 0.4), "crop": (0.0, 0.0, 0.1)},
@@ -71,7 +71,7 @@ def test_persons_stand_side_by_side_at_each_system(ax: Axes) -> None:
     assert [label.get_text() for label in ax.get_xticklabels()] == ["uniform", "crop"]
 
 
-def test_persons_with_other_systems_are_refused(ax: Axes) -> None:
+def test_persons_with_different_systems_raise(ax: Axes) -> None:
     means = {"target": {"uniform": (0.2, 0.1, 0.3)}, "other": {"crop": (0.0, 0.0, 0.1)}}
     with pytest.raises(ValueError, match="expected the systems"):
         sizes.show_system_means(ax, means)

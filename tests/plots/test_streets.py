@@ -1,4 +1,4 @@
-"""Figures of driving scenes."""
+"""Tests of the plots of driving scenes and of losses."""
 
 import math
 
@@ -19,11 +19,11 @@ def axes():
 
 
 @pytest.mark.parametrize("yaw", [0.0, 0.4, math.pi / 2, -2.0])
-def test_corners_are_those_of_the_turned_box(yaw: float) -> None:
+def test_corners_of_a_rotated_box(yaw: float) -> None:
     box = torch.tensor([[2.0, 1.0, 20.0, 1.8, 1.5, 4.2, yaw]])
     corners = plots.corners(box)[0]
     assert corners.mean(dim=0) == pytest.approx(box[0, :3], abs=1e-5)
-    # The front face's middle lies half a length ahead of the middle, along the heading.
+    # The centre of the front face is half a length ahead of the box's centre, along the yaw.
     front = corners[1::2].mean(dim=0) - box[0, :3]
     assert front == pytest.approx(
         torch.tensor([2.1 * math.sin(yaw), 0, 2.1 * math.cos(yaw)]), abs=1e-5
@@ -31,7 +31,7 @@ def test_corners_are_those_of_the_turned_box(yaw: float) -> None:
     assert (corners[:, 1].max() - corners[:, 1].min()).item() == pytest.approx(1.5)
 
 
-def test_boxes_in_space_fit_the_boxes_of_the_picture() -> None:
+def test_projected_3d_boxes_match_2d_boxes() -> None:
     street = driving(4, size=(96, 320))
     camera = street.camera.intrinsics[0, [0, 0, 1], [0, 2, 2]]
     drawn = plots.draw_boxes_3d(axes(), street.boxes_3d, camera, (96, 320), "red")
@@ -43,13 +43,13 @@ def test_boxes_in_space_fit_the_boxes_of_the_picture() -> None:
         assert bounds[inside] == pytest.approx(box[inside], abs=0.05)
 
 
-def test_what_is_behind_the_camera_is_not_drawn() -> None:
+def test_boxes_behind_the_camera_are_not_drawn() -> None:
     box = torch.tensor([[0.0, 1.0, -5.0, 1.8, 1.5, 4.2, 0.0]])
     drawn = plots.draw_boxes_3d(axes(), box, torch.tensor([90.0, 80, 24]), (48, 160), "red")
     assert len(drawn.get_segments()) == 0
 
 
-def test_from_above_the_truth_is_filled_where_it_is() -> None:
+def test_show_from_above_fills_ground_truth_boxes() -> None:
     ax = axes()
     ground_truth = torch.tensor([[-8.0, 1.0, 30.0, 2.0, 1.5, 4.0, 0.0]])
     plots.show_from_above(
@@ -62,7 +62,7 @@ def test_from_above_the_truth_is_filled_where_it_is() -> None:
     assert ax.patches[1].get_fill()
 
 
-def test_the_legend_names_every_class() -> None:
+def test_class_legend_lists_every_class() -> None:
     ax = axes()
     plots.class_legend(ax)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(CLASSES)
@@ -75,8 +75,8 @@ def test_boxes_are_drawn_in_their_class_colour() -> None:
     assert len({patch.get_edgecolor() for patch in ax.patches}) == len(set(street.labels.tolist()))
 
 
-class One:
-    """A street of its own, held in memory."""
+class SingleStreet:
+    """A dataset of one street, held in memory."""
 
     size = (48, 160)
 
@@ -92,8 +92,8 @@ class One:
         return self.picture
 
 
-def in_space(off: float = 0.0, turn: int = 0, count: int = 3) -> list[Detections3D]:
-    (ground_truth,) = One().ground_truth
+def make_detections_3d(off: float = 0.0, turn: int = 0, count: int = 3) -> list[Detections3D]:
+    (ground_truth,) = SingleStreet().ground_truth
     boxes = ground_truth.boxes_3d[:count] + torch.tensor([0, 0, off, 0, 0, 0, 0])
     return [
         Detections3D(
@@ -107,12 +107,12 @@ def titles(figure: Figure) -> list[str]:
 
 
 @pytest.mark.slow
-def test_what_is_found_in_space_is_counted_by_class_and_distance() -> None:
-    one, figure = One(), Figure()
+def test_show_in_space_counts_matches_by_class_and_distance() -> None:
+    one, figure = SingleStreet(), Figure()
     detections = {
-        "LZU": in_space(off=3.0),
-        "far off": in_space(off=60.0),
-        "uniform": in_space(turn=1),
+        "LZU": make_detections_3d(off=3.0),
+        "far off": make_detections_3d(off=60.0),
+        "uniform": make_detections_3d(turn=1),
     }
     many = len(one.ground_truth[0].boxes)
     for name, right in (("LZU", 3), ("far off", 0)):
@@ -125,16 +125,18 @@ def test_what_is_found_in_space_is_counted_by_class_and_distance() -> None:
     plots.show_in_space(Figure(), 0, "LZU", 0.95, streets=one, detections=detections)
 
 
-def test_of_another_class_nothing_is_found() -> None:
-    (ground_truth,) = One().ground_truth
-    (title,) = in_space(turn=1, count=1)
+def test_boxes_of_another_class_are_not_counted() -> None:
+    (ground_truth,) = SingleStreet().ground_truth
+    (title,) = make_detections_3d(turn=1, count=1)
     assert plots._near(title.boxes, title.labels, ground_truth) == 0
     assert plots._near(title.boxes, ground_truth.labels[:1], ground_truth) >= 1
 
 
-def test_in_space_the_same_boxes_are_in_all_three_views() -> None:
+def test_show_in_space_draws_the_same_boxes_in_all_views() -> None:
     figure = Figure()
-    plots.show_in_space(figure, 0, "LZU", 0.6, streets=One(), detections={"LZU": in_space()})
+    plots.show_in_space(
+        figure, 0, "LZU", 0.6, streets=SingleStreet(), detections={"LZU": make_detections_3d()}
+    )
     by_start = {title[:3]: ax for title, ax in zip(titles(figure), figure.axes, strict=True)}
     whole, middle, above = (by_start[start] for start in ("LZU", "clo", "fro"))
     for ax in (whole, middle):
@@ -143,10 +145,10 @@ def test_in_space_the_same_boxes_are_in_all_three_views() -> None:
         assert len(drawn) == 2 * 12
     assert middle.get_xlim() == (-0.5, 0.5)
     assert whole.get_xlim() == (-1, 1)
-    assert len(above.patches) == 1 + len(One().ground_truth[0].boxes) + 2
+    assert len(above.patches) == 1 + len(SingleStreet().ground_truth[0].boxes) + 2
 
 
-def test_depths_are_points_of_their_class() -> None:
+def test_show_depths_groups_points_by_class() -> None:
     ax = axes()
     true, predicted = torch.tensor([10.0, 20, 30, 40]), torch.tensor([11.0, math.nan, 33, 20])
     plots.show_depths(ax, true, predicted, torch.tensor([0, 0, 2, 2]))
@@ -160,12 +162,12 @@ def test_depths_are_points_of_their_class() -> None:
 # --- results ---------------------------------------------------------------------------------
 
 
-def test_losses_are_smoothed_by_the_past_alone() -> None:
+def test_losses_are_smoothed_over_past_steps_only() -> None:
     assert results_plots.smoothed([4.0, 2.0, 0.0], over=2) == [4.0, 3.0, 1.0]
     assert results_plots.smoothed([]) == []
 
 
-def test_curves_grow_within_fixed_limits() -> None:
+def test_show_losses_has_fixed_limits() -> None:
     ax = axes()
     (line,) = results_plots.show_losses(ax, {"lzu": [3.0, 1.0]}, 10)
     assert line.get_ydata() == pytest.approx([3, 2])

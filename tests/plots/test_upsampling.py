@@ -1,4 +1,4 @@
-"""Figures of pictures that were reduced first."""
+"""Tests of the plots of objects in downsampled images."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from lzu_viz.geometry.warp import Warp
 from lzu_viz.plots import upsampling as plots
 
 
-def test_a_thing_is_marked_where_it_is_and_enlarged() -> None:
+def test_show_object_marks_and_enlarges_the_object() -> None:
     left, right = Figure().subplots(1, 2)
     box = torch.tensor([0.1, 0.0, 0.2, 0.2])
     plots.show_object((left, right), torch.rand(1, 3, 48, 160), Warp.identity((1, 1)), box, "a")
@@ -19,7 +19,7 @@ def test_a_thing_is_marked_where_it_is_and_enlarged() -> None:
     assert low < 0.1 < 0.2 < high < 0.5
 
 
-def test_bins_with_few_things_are_not_drawn() -> None:
+def test_show_recall_omits_bins_with_few_objects() -> None:
     heights = torch.arange(40.0) / 10
     detected = heights < 1
     ax = Figure().subplots()

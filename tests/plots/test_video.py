@@ -1,4 +1,4 @@
-"""Saliency that moves: is what is drawn what the loop did?"""
+"""Tests of the plots of adaptive saliency on video."""
 
 import matplotlib.pyplot as plt
 import pytest
@@ -20,7 +20,7 @@ def axes():
     plt.close(figure)
 
 
-def test_a_step_shows_truth_then_what_was_expected_then_what_was_found(axes):
+def test_show_step_draws_ground_truth_expected_and_detected_boxes(axes):
     image = torch.linspace(0, 1, 30).expand(1, 3, 20, 30)
     warp = Warp.from_saliency(saliency.from_boxes_scale_free(BOX, 3.0))
     other = torch.tensor([[-0.9, -0.9, 0.9, 0.9]])
@@ -40,7 +40,7 @@ def test_a_step_shows_truth_then_what_was_expected_then_what_was_found(axes):
     assert torch.allclose(torch.as_tensor(zoomed.get_array()), expected_image, atol=1e-6)
 
 
-def test_a_square_a_frame_and_a_row_a_system(axes):
+def test_show_hits_draws_one_square_per_frame_and_row_per_system(axes):
     squares = video.show_hits(axes[0], {"uniform": [True, False, False], "adaptive": [False] * 3})
     assert [square.get_facecolor() == to_rgba(palette.PREDICTION) for square in squares] == [
         True
@@ -51,7 +51,7 @@ def test_a_square_a_frame_and_a_row_a_system(axes):
     assert axes[0].yaxis_inverted()  # the first system on top
 
 
-def test_means_stand_over_their_ticks_with_their_intervals(axes):
+def test_show_means_plots_means_and_intervals(axes):
     rows = {"uniform": [(0.2, 0.1, 0.4), (0.3, 0.2, 0.5)], "another": [(0.6, 0.5, 0.8)] * 2}
     drawn = video.show_means(axes[0], rows, ["0", "0.01"], "recall")
     for container, values in zip(drawn, rows.values(), strict=True):

@@ -1,4 +1,4 @@
-"""A system with a fixed warp as a compiled program: the same outputs for images of that size."""
+"""Tests of systems with a fixed warp that are exported, compiled or converted to ONNX."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def agree(one: list[Tensor], other: list[Tensor]) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
-def test_exported(separable: bool) -> None:
+def test_exported_program_matches_the_system(separable: bool) -> None:
     lzu, (first, second) = system(separable), images()
     lzu(first)
     program = torch.export.export(lzu, (first,)).module()
@@ -54,7 +54,7 @@ def test_exported(separable: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
-def test_compiled_as_one_graph(separable: bool) -> None:
+def test_compiled_graph_matches_the_system(separable: bool) -> None:
     lzu, (first, second) = system(separable), images()
     lzu(first)
     program = torch.compile(lzu, fullgraph=True, backend="aot_eager")
@@ -63,8 +63,8 @@ def test_compiled_as_one_graph(separable: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::FutureWarning")  # of the exporter about itself
-def test_onnx_in_another_runtime(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # raised within the exporter
+def test_onnx_runtime_matches_the_system(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     lzu, (first, second) = system(separable=False), images()
@@ -76,7 +76,7 @@ def test_onnx_in_another_runtime(tmp_path: Path) -> None:
     assert agree([torch.from_numpy(output) for output in outputs], lzu(second))
 
 
-def test_a_warp_that_has_not_been_used_says_what_to_do() -> None:
+def test_export_before_the_first_call_raises() -> None:
     lzu, (first, _) = system(separable=False), images()
     with pytest.raises(RuntimeError, match="call the model once on an image of the same size"):
         torch.export.export(lzu, (first,))

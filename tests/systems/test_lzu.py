@@ -1,4 +1,4 @@
-"""The systems: one network, four ways to feed it."""
+"""Tests of the systems `Uniform`, `LZ`, `Fovea` and `LZU`."""
 
 import copy
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SIZE = (64, 128)
 
 
 class TwoLevels(nn.Module):
-    """A network whose features are means of the image, so that what comes out is known."""
+    """A network whose features are means of the image, so that its outputs are known."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class TwoLevels(nn.Module):
         return [2 * level for level in features]
 
     def decode(self, outputs: Sequence[Tensor], warp: Warp | None = None, **_: object) -> Tensor:
-        """Dense predictions: the finest level."""
+        """Return dense predictions, from the finest level."""
         return outputs[0].sigmoid()
 
 
@@ -63,7 +63,7 @@ def test_lz_leaves_every_level_in_the_zoomed_frame() -> None:
     assert all(torch.equal(got, want) for got, want in zip(outputs, expected, strict=True))
 
 
-def test_uniform_is_plain_downsampling_whatever_the_warp() -> None:
+def test_uniform_downsamples_and_ignores_the_warp() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     expected = network.head(network.features(resize(image, SIZE)))
     system = Uniform(network.features, network.head, size=SIZE)
@@ -71,8 +71,8 @@ def test_uniform_is_plain_downsampling_whatever_the_warp() -> None:
         assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(outputs, expected, strict=True))
 
 
-class Spot:
-    """A detector's decoder that finds the brightest cell of one map, as a box of its cell."""
+class BrightestCell:
+    """A decoder that returns the brightest cell of a map as a box."""
 
     def __init__(self) -> None:
         self.warps: list[Warp | None] = []
@@ -92,8 +92,8 @@ class Spot:
         return detections
 
 
-def test_boxes_end_in_the_source_frame() -> None:
-    """All systems find a bright square where it is, but LZ, which answers in its own frame."""
+def test_detections_are_in_the_source_frame_except_for_lz() -> None:
+    """Check that all systems but LZ, which stays in the zoomed frame, locate a bright square."""
     image = torch.zeros(2, 1, 256, 512)
     image[0, :, 150:166, 180:196] = 1
     image[1, :, 60:76, 330:346] = 1
@@ -101,9 +101,9 @@ def test_boxes_end_in_the_source_frame() -> None:
     warps = Warp.from_grid(torch.cat([WARP.grid, Warp.from_saliency(FOVEA, fwhm=0.4).grid]))
     network = TwoLevels()
     for warp in (WARP, warps):
-        for kind, knows in ((Uniform, False), (LZ, False), (Fovea, False), (LZU, True)):
-            spot = Spot()
-            detections = kind.from_network(network, warp, size=SIZE, decode=spot).detect(image)
+        for kind, gets_warp in ((Uniform, False), (LZ, False), (Fovea, False), (LZU, True)):
+            decoder = BrightestCell()
+            detections = kind.from_network(network, warp, size=SIZE, decode=decoder).detect(image)
             centres = torch.stack(
                 [
                     (image_detections.boxes[0, :2] + image_detections.boxes[0, 2:]) / 2
@@ -111,12 +111,12 @@ def test_boxes_end_in_the_source_frame() -> None:
                 ]
             )
             residual = (centres - ground_truth).abs().max()
-            # Up to a cell of the network; LZ is off by far more.
+            # Up to a cell of the network; the error of LZ is far larger.
             assert (residual > 0.2) if kind is LZ else (residual < 0.08)
-            assert (spot.warps == [warp]) == knows
+            assert (decoder.warps == [warp]) == gets_warp
 
 
-def test_the_warp_may_be_made_from_the_image_or_given_with_the_call() -> None:
+def test_warp_is_computed_from_the_image_or_passed_to_the_call() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
 
     def make_warp(image: Tensor) -> Warp:
@@ -129,7 +129,7 @@ def test_the_warp_may_be_made_from_the_image_or_given_with_the_call() -> None:
     assert not torch.equal(adaptive(image, WARP)[0], adaptive(image)[0])
 
 
-def test_learns_its_network_and_its_saliency() -> None:
+def test_gradients_reach_parameters_of_network_and_saliency() -> None:
     network = TwoLevels()
     logits = nn.Parameter(torch.zeros(1, 1, 8, 8))
 
@@ -149,7 +149,7 @@ def test_learns_its_network_and_its_saliency() -> None:
     assert logits.grad.abs().sum() > 0
 
 
-def test_all_systems_are_called_alike() -> None:
+def test_output_sizes_of_all_systems() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     shapes = {}
     for kind in (Uniform, LZ, Fovea, LZU):
@@ -160,7 +160,7 @@ def test_all_systems_are_called_alike() -> None:
     assert shapes[LZ] == shapes[Fovea] == [(16, 32), (8, 16)]
 
 
-def test_one_map_and_modules_as_parts() -> None:
+def test_lzu_of_modules_with_a_single_feature_map() -> None:
     system = LZU(nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(4, 2, 1), WARP, size=SIZE)
     assert system(torch.rand(2, 3, 99, 177)).shape == (2, 2, 16, 32)
     assert len(list(system.parameters())) == 4
@@ -168,13 +168,13 @@ def test_one_map_and_modules_as_parts() -> None:
     assert torch.equal(twin(torch.ones(1, 3, 99, 177)), system(torch.ones(1, 3, 99, 177)))
 
 
-def test_its_warp_does_not_follow_it_to_half_precision() -> None:
+def test_warp_of_a_bfloat16_system_stays_float32() -> None:
     half = LZU(nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(4, 2, 1), WARP, size=SIZE).bfloat16()
     assert half.warp.grid.dtype == torch.float32  # type: ignore[union-attr]
     assert half(torch.rand(1, 3, 64, 96).bfloat16()).dtype == torch.bfloat16
 
 
-def test_bad_input_is_refused() -> None:
+def test_invalid_input_raises() -> None:
     with pytest.raises(ValueError, match="unzoom must be one of"):
         LZU(nn.Identity(), nn.Identity(), WARP, size=SIZE, unzoom="boxes")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="upsample_factor must be"):
@@ -194,7 +194,7 @@ def all_systems(network: TwoLevels) -> list[System]:
 STAGES = ("features", "outputs", "predictions")
 
 
-def test_each_stage_can_be_called_alone_and_forward_composes_them() -> None:
+def test_forward_is_the_composition_of_the_stages() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     for system in all_systems(network):
         zoomed = system.zoom(image, WARP)
@@ -211,7 +211,7 @@ def test_each_stage_can_be_called_alone_and_forward_composes_them() -> None:
             assert torch.equal(got, alone)
 
 
-def test_a_trace_holds_every_intermediate_result() -> None:
+def test_trace_contains_all_intermediate_results() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     for system in all_systems(network):
         trace = system.trace(image)
@@ -244,13 +244,13 @@ def test_dense_predictions_are_unzoomed_after_they_are_decoded() -> None:
     assert torch.equal(left, network.decode(network.head(network.features(WARP.zoom(image, SIZE)))))
 
 
-def test_boxes_are_asked_for_where_a_network_predicts_maps() -> None:
+def test_detect_raises_if_the_network_predicts_a_map() -> None:
     system = LZU.from_network(TwoLevels(), WARP, size=SIZE)
     with pytest.raises(ValueError, match=r"must return boxes, got a map of shape \(1, "):
         system.detect(torch.rand(1, 3, 256, 512))
 
 
-def test_old_names_go_on_working_with_a_warning_that_names_the_new_ones() -> None:
+def test_deprecated_arguments_warn_and_work() -> None:
     network, image = TwoLevels(), torch.rand(1, 3, 256, 512)
     parts = network.features, network.head
     with pytest.warns(DeprecationWarning, match="'finer' .* is now called 'upsample_factor'"):

@@ -1,4 +1,4 @@
-"""The loop of adaptive saliency: does it look where it found, and what when it finds nothing?"""
+"""Tests of adaptive saliency on video: expected boxes, patience, motion model."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def warp_from_boxes(boxes):
     return Warp.from_saliency(saliency.from_boxes_scale_free(boxes, size=(8, 12)), (8, 12))
 
 
-def answering(frames_boxes, labels=0):
+def decoder_returning(frames_boxes, labels=0):
     """Return a decoder that returns given boxes, frame by frame, in the source frame."""
     frames_boxes = iter(frames_boxes)
 
@@ -29,45 +29,47 @@ def answering(frames_boxes, labels=0):
 def run(frames_boxes, labels=0, **options):
     system = Uniform(lambda x: x, lambda x: x, size=(16, 24))
     frames = [FRAME] * len(frames_boxes)
-    return list(follow(system, frames, answering(frames_boxes, labels), warp_from_boxes, **options))
+    return list(
+        follow(system, frames, decoder_returning(frames_boxes, labels), warp_from_boxes, **options)
+    )
 
 
-NOTHING = torch.zeros(0, 4)
+NO_BOXES = torch.zeros(0, 4)
 
 
-def test_it_looks_where_it_found_in_the_last_frame():
+def test_warp_follows_detections_of_the_previous_frame():
     second = BOX + 0.1
-    results = run([BOX, second, NOTHING])
+    results = run([BOX, second, NO_BOXES])
     assert [result.expected.tolist() for result in results] == [[], BOX.tolist(), second.tolist()]
     assert torch.equal(results[1].warp.grid, warp_from_boxes(BOX).grid)
     assert torch.allclose(results[0].warp.grid, Warp.identity((8, 12)).grid, atol=1e-4)
     assert torch.equal(results[1].detections.boxes, second)
 
 
-def test_past_frames_remember_no_maps():
+def test_past_results_keep_no_cached_maps():
     warps = []
 
-    def looking(boxes):
+    def make_warp(boxes):
         warps.append(warp_from_boxes(boxes))
         return warps[-1]
 
     system = Fovea(lambda x: x, lambda x: x, Warp.identity(), size=(16, 24))
-    results = list(follow(system, [FRAME] * 2, answering([BOX, BOX]), looking))
-    assert all(each._memory for each in warps)  # it had made some
+    results = list(follow(system, [FRAME] * 2, decoder_returning([BOX, BOX]), make_warp))
+    assert all(each._memory for each in warps)  # maps were cached
     assert not any(each.warp._memory for each in results)
     assert [torch.equal(a.warp.grid, b.grid) for a, b in zip(results, warps, strict=True)] == [
         True
     ] * 2
 
 
-def test_it_does_not_look_at_other_things():
+def test_detections_of_other_classes_are_ignored():
     assert all(not len(result.expected) for result in run([BOX, BOX, BOX], labels=7))
     assert len(run([BOX, BOX], labels=7, label=7)[1].expected) == 1
 
 
 @pytest.mark.parametrize("patience", [0, 1, 3])
-def test_its_patience_ends(patience):
-    results = run([BOX, *[NOTHING] * 6], patience=patience)
+def test_boxes_are_kept_for_patience_frames(patience):
+    results = run([BOX, *[NO_BOXES] * 6], patience=patience)
     assert [len(result.expected) for result in results] == [
         0,
         *[1] * (patience + 1),
@@ -75,26 +77,26 @@ def test_its_patience_ends(patience):
     ]
 
 
-def test_finding_again_restores_patience():
-    results = run([BOX, NOTHING, BOX, NOTHING, NOTHING, NOTHING], patience=1)
+def test_new_detection_resets_patience():
+    results = run([BOX, NO_BOXES, BOX, NO_BOXES, NO_BOXES, NO_BOXES], patience=1)
     assert [len(result.expected) for result in results] == [0, 1, 1, 1, 1, 0]
 
 
-def test_drift_goes_on_while_nothing_is_found():
+def test_motion_model_extrapolates_without_detections():
     step = torch.tensor([0.1, -0.05, 0.1, -0.05])
-    results = run([BOX, BOX + step, NOTHING, NOTHING], patience=3, motion=constant_velocity())
+    results = run([BOX, BOX + step, NO_BOXES, NO_BOXES], patience=3, motion=constant_velocity())
     assert torch.allclose(results[1].expected, BOX)
     assert torch.allclose(results[2].expected, BOX + 2 * step)
     assert torch.allclose(results[3].expected, BOX + 3 * step)
 
 
 @pytest.mark.parametrize("gain", [-1.0, 0.0, 0.5, 2.0])
-def test_drift_believes_part_of_the_velocity(gain):
+def test_constant_velocity_is_scaled_by_its_gain(gain):
     step = torch.tensor([0.02, 0.03, 0.02, 0.03])
     assert torch.allclose(constant_velocity(gain)(BOX, BOX + step), BOX + (1 + gain) * step)
 
 
-def test_drift_pairs_boxes_by_overlap_then_by_nearness():
+def test_constant_velocity_matches_boxes_by_iou_then_distance():
     before = torch.tensor([[-0.8, -0.8, -0.6, -0.6], [0.5, 0.5, 0.7, 0.7]])
     last = before.flip(0) + 0.05
     assert torch.allclose(constant_velocity()(before, last), before.flip(0) + 0.1)
@@ -106,16 +108,16 @@ def test_drift_pairs_boxes_by_overlap_then_by_nearness():
     assert torch.allclose(
         constant_velocity(1.0)(long, thin), thin + torch.tensor([0.85, 0.025] * 2)
     )
-    assert torch.equal(constant_velocity()(NOTHING, BOX), BOX)
+    assert torch.equal(constant_velocity()(NO_BOXES, BOX), BOX)
 
 
-def test_expected_boxes_keep_to_the_frame():
+def test_expected_boxes_stay_within_the_frame():
     step = torch.tensor([0.6, 0.0, 0.6, 0.0])
-    results = run([BOX, BOX + step, NOTHING], motion=constant_velocity())
+    results = run([BOX, BOX + step, NO_BOXES], motion=constant_velocity())
     assert results[2].expected.abs().max() <= 1
 
 
-def test_a_system_that_zooms_is_given_the_warp():
+def test_follow_passes_the_warp_to_the_system():
     inputs = []
 
     def features(image):
@@ -124,11 +126,11 @@ def test_a_system_that_zooms_is_given_the_warp():
 
     system = Fovea(features, lambda x: x, Warp.identity(), size=(16, 24))
     ramp = torch.linspace(0, 1, 48).expand(1, 3, 32, 48)
-    list(follow(system, [ramp, ramp], answering([BOX, BOX]), warp_from_boxes))
+    list(follow(system, [ramp, ramp], decoder_returning([BOX, BOX]), warp_from_boxes))
     assert not torch.allclose(inputs[0], inputs[1], atol=1e-3)
     assert torch.allclose(inputs[1], warp_from_boxes(BOX).zoom(ramp, (16, 24)))
 
 
-def test_no_negative_patience():
+def test_negative_patience_raises():
     with pytest.raises(ValueError, match="patience"):
         run([BOX], patience=-1)

@@ -1,4 +1,4 @@
-"""The page's mathematics against the Python that it repeats, both in float64."""
+"""Tests of the page's mathematics against the same computations in Python, in float64."""
 
 import base64
 import json
@@ -71,7 +71,7 @@ def random_case(index: int) -> Case:
     }
     saliency_map = None
     if kind == "saliency":
-        saliency_map, warp = attracted(draw, state)
+        saliency_map, warp = from_saliency(draw, state)
     else:
         warp = from_grid(draw, index, kind, state)
     state["rows"], state["columns"] = warp.pieces
@@ -85,7 +85,7 @@ def random_case(index: int) -> Case:
     return Case(state, warp, saliency_map, image(pixels))
 
 
-def attracted(draw: random.Random, state: Numbers) -> tuple[Tensor, Warp]:
+def from_saliency(draw: random.Random, state: Numbers) -> tuple[Tensor, Warp]:
     """Return a saliency map and its warp, sometimes morphed; the page computes both itself."""
     size = (draw.randint(2, 40), draw.randint(2, 64))
     pieces = (round(log_uniform(draw, 1.6, 64)), round(log_uniform(draw, 1.6, 64)))
@@ -110,13 +110,13 @@ def from_grid(draw: random.Random, index: int, kind: str, state: Numbers) -> War
     if kind == "folded":
         grid = grid + 0.8 * push
     elif kind == "nearly folded":
-        grid = grid + almost_folding(grid, push) * push
+        grid = grid + max_push_without_fold(grid, push) * push
         state["points"] += points_of_flattest_piece(draw, Warp.from_grid(grid))
     state["grid"] = grid.flatten().tolist()
     return Warp.from_grid(grid)
 
 
-def almost_folding(grid: Tensor, push: Tensor) -> float:
+def max_push_without_fold(grid: Tensor, push: Tensor) -> float:
     """Return the largest fraction of `push` that the nodes can move without folding a piece."""
     low, high = 0.0, 1.0
     for _ in range(30):
@@ -288,7 +288,7 @@ def error(actual: Array, expected: Array) -> float:
     return float(np.nanmax(np.abs(actual - expected), initial=0))
 
 
-def worst(expected: list[Quantities], actual: list[Quantities]) -> dict[str, float]:
+def max_errors(expected: list[Quantities], actual: list[Quantities]) -> dict[str, float]:
     """Return the largest error of each quantity over all states."""
     errors = dict.fromkeys(TOLERANCE, 0.0)
     for expected_case, actual_case in zip(expected, actual, strict=True):
@@ -325,16 +325,16 @@ def actual(cases: list[Case]) -> list[Quantities]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantity", TOLERANCE)
-def test_the_page_computes_what_python_computes(
+def test_page_matches_python(
     quantity: str, expected: list[Quantities], actual: list[Quantities]
 ) -> None:
-    error = worst(expected, actual)[quantity]
+    error = max_errors(expected, actual)[quantity]
     print(f"{quantity}: {error:.1e}")
     assert error <= TOLERANCE[quantity]
 
 
-def test_the_states_are_of_all_kinds(cases: list[Case], expected: list[Quantities]) -> None:
-    """The states by which planted faults are detected include enough of each kind."""
+def test_random_states_include_all_kinds(cases: list[Case], expected: list[Quantities]) -> None:
+    """Check that the states that detect planted faults include enough of each kind."""
     few = list(zip(cases[:FEW], expected, strict=False))
     kinds: dict[str, list[bool]] = {
         "separable": [case.warp.separable for case, _ in few],
@@ -350,10 +350,10 @@ def test_the_states_are_of_all_kinds(cases: list[Case], expected: list[Quantitie
     assert {kind: sum(flags) for kind, flags in kinds.items() if sum(flags) < 3} == {}
 
 
-def test_a_folded_warp_is_undone_where_it_is_whole(
+def test_page_inverts_the_unfolded_pieces_of_folded_warps(
     cases: list[Case], actual: list[Quantities]
 ) -> None:
-    """Python rejects it. The page inverts the other pieces, and each point maps back to itself."""
+    """Check that points that the page inverts map back to themselves; Python rejects folds."""
     inverted, holes = 0, 0
     for case, result in zip(cases, actual, strict=True):
         if len(case.warp.folds()) == 0:
@@ -429,9 +429,11 @@ FAULTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_seen(fault: str, cases: list[Case], expected: list[Quantities]) -> None:
+def test_planted_fault_is_detected(
+    fault: str, cases: list[Case], expected: list[Quantities]
+) -> None:
     quantity, right, wrong = FAULTS[fault]
-    errors = worst(expected[:FEW], page_results(cases[:FEW], (right, wrong)))
+    errors = max_errors(expected[:FEW], page_results(cases[:FEW], (right, wrong)))
     assert errors[quantity] > TOLERANCE[quantity]
 
 

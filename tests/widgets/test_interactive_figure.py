@@ -1,4 +1,4 @@
-"""Interactive figures, training monitors and progress bars."""
+"""Tests of interactive figures, training monitors and progress bars."""
 
 import io
 
@@ -23,7 +23,7 @@ def figure() -> tuple[InteractiveFigure, ipywidgets.FloatSlider]:
     return InteractiveFigure(draw, {"height": slider}, size=(3, 2)), slider
 
 
-def test_the_picture_follows_the_control() -> None:
+def test_picture_changes_with_the_control() -> None:
     shown, slider = figure()
     first = shown.picture
     assert Image.open(io.BytesIO(first)).size == (300, 200)
@@ -34,7 +34,7 @@ def test_the_picture_follows_the_control() -> None:
     assert shown.picture == first
 
 
-def test_what_cannot_be_drawn_leaves_the_last_picture_and_says_why() -> None:
+def test_drawing_error_keeps_the_last_picture_and_shows_a_message() -> None:
     shown, slider = figure()
     first = shown.picture
     slider.value = 8
@@ -44,7 +44,7 @@ def test_what_cannot_be_drawn_leaves_the_last_picture_and_says_why() -> None:
     assert shown.message == ""
 
 
-def test_without_a_kernel_a_picture_stays() -> None:
+def test_mime_bundle_contains_a_fallback_picture() -> None:
     bundle, _ = figure()[0]._repr_mimebundle_()
     assert bundle["text/plain"] == "InteractiveFigure(height=2.0)"
     assert bundle["image/jpeg"]
@@ -52,7 +52,7 @@ def test_without_a_kernel_a_picture_stays() -> None:
 
 
 class Steps:
-    """Stands in for a training: yields one loss per step."""
+    """Stand-in for a training, which yields one loss per step."""
 
     def __init__(self, count: int) -> None:
         self.count, self.losses = count, []
@@ -67,7 +67,7 @@ class Steps:
 
 
 @pytest.mark.slow
-def test_a_race_trains_all_to_the_end_and_shows_it() -> None:
+def test_training_monitor_runs_all_trainings_to_the_end() -> None:
     trainings = {"uniform": Steps(5), "lzu": Steps(5)}
     shown = TrainingMonitor(trainings)  # type: ignore[arg-type]
     before = shown.picture
@@ -79,14 +79,14 @@ def test_a_race_trains_all_to_the_end_and_shows_it() -> None:
     assert smoothed(trainings["lzu"].losses)[-1] < 1
 
 
-def test_trainings_must_have_equally_many_steps() -> None:
+def test_no_trainings_or_unequal_numbers_of_steps_raise() -> None:
     with pytest.raises(ValueError, match=r"same number of steps, got \[3, 4\]"):
         TrainingMonitor({"a": Steps(3), "b": Steps(4)})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="at least one training, got none"):
         TrainingMonitor({})
 
 
-def test_what_takes_long_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_updates_a_progress_bar_and_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[ipywidgets.IntProgress] = []
     updates: list[dict[str, str]] = []
 

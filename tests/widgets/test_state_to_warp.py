@@ -1,4 +1,4 @@
-"""From a state to its saliency and its warp, in Python and in the page."""
+"""Tests of the saliency and the warp of a state, in Python and in the page."""
 
 import json
 import math
@@ -63,8 +63,8 @@ def random_state(draw: random.Random) -> State:
 
 
 @pytest.mark.slow
-def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
-    """Also for states whose saliency only the kernel can compute, and for folded grids."""
+def test_page_computes_the_same_saliency_and_warp(tmp_path: Path) -> None:
+    """Check also states whose saliency only the kernel can compute, and folded grids."""
     states = [random_state(random.Random(index)) for index in range(150)]
     rows, columns = IMAGE.shape[-2:]
     requests = []
@@ -83,8 +83,8 @@ def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
     folded = 0
     for state, result in zip(states, results, strict=True):
         saliency_map, warp = warp_of(state, IMAGE)
-        close(result["saliency"], saliency_map, 1e-5 * float(saliency_map.amax()))
-        close(result["grid"], warp.grid, 2e-5)
+        assert_close(result["saliency"], saliency_map, 1e-5 * float(saliency_map.amax()))
+        assert_close(result["grid"], warp.grid, 2e-5)
         if is_clear_of_folding(warp):
             assert result["folds"] == warp.folds()[:, 1:].tolist()
             folded += len(result["folds"]) > 0
@@ -92,7 +92,7 @@ def test_the_page_makes_the_same_saliency_and_warp(tmp_path: Path) -> None:
     assert {state.saliency_kind for state in states} == {*saliency_kinds()}
 
 
-def close(actual: list[float], expected: Tensor, tolerance: float) -> None:
+def assert_close(actual: list[float], expected: Tensor, tolerance: float) -> None:
     difference = torch.tensor(actual, dtype=torch.float64) - expected.flatten().double()
     assert difference.abs().max() <= tolerance
 
@@ -103,8 +103,8 @@ def is_clear_of_folding(warp: Warp) -> bool:
     return bool((minimum.abs() > 1e-4).all())
 
 
-def test_strength_is_the_share_of_what_is_looked_at() -> None:
-    """For every kind, this fraction of the saliency is above the uniform floor."""
+def test_strength_is_the_fraction_of_non_uniform_saliency() -> None:
+    """Check for every kind that this fraction of the saliency is above the uniform floor."""
     for kind in saliency_kinds():
         state = State(saliency_kind=kind, strength=60, network="detector")
         saliency_map, uniform = saliency_of(state, IMAGE), saliency.uniform(saliency_size(state))
@@ -117,7 +117,7 @@ def test_strength_is_the_share_of_what_is_looked_at() -> None:
         assert torch.allclose(flat, uniform, rtol=1e-3), kind
 
 
-def test_boxes_draw_the_eye_in_either_unit() -> None:
+def test_saliency_peaks_at_the_box_in_both_units_of_bandwidth() -> None:
     box = Box(x=0.5, y=0.5, width=10, height=20)
     for kind in ("boxes", "boxes in pixels"):
         saliency_map = saliency_of(State(saliency_kind=kind, boxes=(box,)), IMAGE)[0, 0]
@@ -132,7 +132,7 @@ IMAGE_STATE = State(
 )
 
 
-def test_bandwidth_in_pixels_depends_on_the_frame_and_a_spread_does_not() -> None:
+def test_bandwidth_depends_on_the_frame_and_relative_sigma_does_not() -> None:
     large = torch.nn.functional.interpolate(IMAGE, scale_factor=4)
     sharper = [saliency_of(IMAGE_STATE, image).amax() for image in (large, IMAGE)]
     assert sharper[0] > 2 * sharper[1]
@@ -140,8 +140,8 @@ def test_bandwidth_in_pixels_depends_on_the_frame_and_a_spread_does_not() -> Non
     assert torch.equal(saliency_of(relative, large), saliency_of(relative, IMAGE))
 
 
-def test_a_network_shows_where_to_look() -> None:
-    """It detects a large person, and the saliency lies on her."""
+def test_saliency_from_a_network_lies_on_the_detected_person() -> None:
+    """Check both networks on a large person in the right half of the image."""
     scene = far_person(place=(0.5, 0.0), height=0.8, size=(256, 384))
     for network in ("segmenter", "detector"):
         state = State(saliency_kind="network", network=network, input_size=320)
@@ -151,7 +151,7 @@ def test_a_network_shows_where_to_look() -> None:
     assert torch.equal(saliency_from_image(nothing, scene.image), saliency.uniform((32, 64)))
 
 
-def test_where_a_network_sees_nobody_the_saliency_is_even() -> None:
+def test_saliency_from_a_network_is_even_without_detections() -> None:
     scene = SCENES["temple"]()
     for network in ("segmenter", "detector"):
         state = State(saliency_kind="network", network=network, input_size=96)
@@ -159,7 +159,7 @@ def test_where_a_network_sees_nobody_the_saliency_is_even() -> None:
         assert float(saliency_map.amax() * saliency_map.numel()) < 5
 
 
-def test_moved_nodes_are_moved_from_where_the_saliency_puts_them() -> None:
+def test_shifts_of_nodes_are_relative_to_the_warp_of_the_saliency() -> None:
     state = State(separable=False, pieces=8, nodes=(Node(2, 3, 0.02, -0.01), Node(8, 8, 0.1, 0.0)))
     saliency_map, warp = warp_of(state, IMAGE)
     shift = warp.grid - smooth_warp(state, saliency_map).grid
@@ -170,14 +170,14 @@ def test_moved_nodes_are_moved_from_where_the_saliency_puts_them() -> None:
     assert torch.allclose(half.grid, middle, atol=1e-6)
 
 
-def test_map_has_the_columns_that_are_asked_for() -> None:
+def test_saliency_map_has_the_given_columns() -> None:
     for kind in saliency_kinds():
         state = State(saliency_kind=kind, columns=24)
         assert saliency_of(state, IMAGE).shape == (1, 1, 12, 24)
         assert math.isclose(float(saliency_of(state, IMAGE).sum()), 1, rel_tol=1e-5)
 
 
-def test_old_names_of_fields_work_with_a_warning_that_names_the_new_ones() -> None:
+def test_old_names_of_fields_warn_and_work() -> None:
     with pytest.warns(DeprecationWarning, match="'saliency_kind'"):
         state = State(kind="boxes", strength=40)  # type: ignore[call-arg]
     assert state == State(saliency_kind="boxes", strength=40)

@@ -1,4 +1,4 @@
-"""The explorer without a browser: every control over its whole range, and invalid states.
+"""Tests of the explorer without a browser: states, messages, views, photos, static pages.
 
 A message of the page arrives as a change of the trait `_state`, which ipywidgets makes by calling
 `set_state`.
@@ -83,7 +83,7 @@ def situations(state: State, control: Control) -> list[State]:
     return [with_control(state, field, value) for value in values]
 
 
-def test_state_is_frozen_and_checked() -> None:
+def test_state_is_frozen_and_validated() -> None:
     with pytest.raises(FrozenInstanceError):
         State().pieces = 5  # type: ignore[misc]
     for control in CONTROLS:
@@ -99,7 +99,7 @@ def test_state_is_frozen_and_checked() -> None:
                 State(**{name: value})
 
 
-def test_nodes_are_moved_only_where_there_are_some() -> None:
+def test_nodes_must_lie_on_a_non_separable_grid() -> None:
     node = Node(9, 9, 0.1, 0.1)
     with pytest.raises(ValueError, match="only if separable is False"):
         State(nodes=(node,))
@@ -108,7 +108,7 @@ def test_nodes_are_moved_only_where_there_are_some() -> None:
     assert State(nodes=(node,), separable=False, pieces=9).nodes == (node,)
 
 
-def test_every_control_says_what_it_does_and_where() -> None:
+def test_controls_have_unique_names_labels_legends_and_groups() -> None:
     assert len({control.name for control in CONTROLS}) == len(CONTROLS)
     names = {control.name for control in CONTROLS}
     for control in CONTROLS:
@@ -122,14 +122,14 @@ def test_every_control_says_what_it_does_and_where() -> None:
                 with_control(State(), field, value)
 
 
-def test_state_goes_to_the_page_and_comes_back() -> None:
+def test_from_page_inverts_to_page() -> None:
     assert State.from_page(FOLDED.to_page()) == FOLDED
     state = State(foveas=(Gaussian(0.5, -0.5, 9), Gaussian()), pieces=7, network="detector")
     assert State.from_page(state.to_page()) == state
     assert State.from_page({**state.to_page(), "serial": 7}) == state
 
 
-GARBAGE: list[Any] = [
+INVALID_STATES: list[Any] = [
     {},
     {"foveas": []},
     {**State().to_page(), "foveas": "x"},
@@ -151,8 +151,8 @@ GARBAGE: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("sent", GARBAGE)
-def test_garbage_from_the_page_changes_nothing_and_is_answered(
+@pytest.mark.parametrize("sent", INVALID_STATES)
+def test_invalid_state_from_the_page_gives_an_error_and_no_change(
     explorer: Explorer, sent: Any
 ) -> None:
     before, result = explorer.state, explorer._result
@@ -166,8 +166,8 @@ def test_garbage_from_the_page_changes_nothing_and_is_answered(
     assert explorer.state.foveas[0].x == 0.5
 
 
-def test_every_control_from_end_to_end(explorer: Explorer) -> None:
-    """Each control, moved as by the page: the result is finite and belongs to that state.
+def test_every_control_over_its_whole_range(explorer: Explorer) -> None:
+    """Check that each result is finite and belongs to the state that the page has sent.
 
     A node that is moved too far folds the grid; then the last result stays.
     """
@@ -205,7 +205,7 @@ def test_every_control_from_end_to_end(explorer: Explorer) -> None:
     assert folded > 2
 
 
-def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
+def test_integers_from_the_page_are_accepted(explorer: Explorer) -> None:
     sent = State().to_page()
     box = {"x": 0, "y": 0, "width": 20, "height": 30}
     integers = {"foveas": [{"x": 0, "y": 0, "width": 6}], "boxes": [box], "morph": 1}
@@ -215,7 +215,7 @@ def test_whole_numbers_from_the_page_are_numbers(explorer: Explorer) -> None:
         assert explorer.state == State(saliency_kind=kind)
 
 
-def test_setting_the_state_tells_the_page(explorer: Explorer) -> None:
+def test_setting_the_state_updates_the_page(explorer: Explorer) -> None:
     expected = replace(explorer.state.at(x=-0.5), pieces=8, network="detector")
     explorer.state = expected
     assert explorer._state == expected.to_page()
@@ -223,7 +223,7 @@ def test_setting_the_state_tells_the_page(explorer: Explorer) -> None:
     assert explorer.state == expected
 
 
-def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_state_is_explored_once(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(module, "explore", lambda *args: calls.append(args) or explore(*args))
     explorer.state = State(pieces=5)
@@ -233,7 +233,7 @@ def test_one_answer_a_state(explorer: Explorer, monkeypatch: pytest.MonkeyPatch)
     assert len(calls) == 3
 
 
-def test_the_page_gets_what_it_needs(scene: Scene) -> None:
+def test_page_receives_views_photo_controls_and_ground_truth(scene: Scene) -> None:
     explorer = Explorer(scene, views=("source", "saliency"))
     assert [view["name"] for view in explorer._views] == ["source", "saliency"]
     assert explorer._views[1]["unit"] == "times the mean"
@@ -255,7 +255,7 @@ def test_the_page_gets_what_it_needs(scene: Scene) -> None:
     assert not (line[scene.mask[0, 0].numpy()] > 0).any()
 
 
-def test_bundles_hold_every_module_and_import_none() -> None:
+def test_bundles_contain_every_module_and_no_imports() -> None:
     for entry, exports in ((WIDGET, 1), (STATIC, 0)):
         source = bundle(entry)
         assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
@@ -267,7 +267,7 @@ def test_bundles_hold_every_module_and_import_none() -> None:
 
 
 def test_a_bundle_behaves_as_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For all kinds of imports and exports; names that are not exported stay private."""
+    """Check all kinds of imports and exports, and that unexported names stay private."""
     sources = {
         "names.js": "/** Not code:\nexport const c = 5;\n */\n"
         "const own = 1;\nexport const a = own;\nexport function b() {\n  return 2;\n}\n"
@@ -287,9 +287,7 @@ def test_a_bundle_behaves_as_its_modules(tmp_path: Path, monkeypatch: pytest.Mon
     assert run.stdout.split() == ["12", "4", "true", "3"]
 
 
-def test_modules_that_import_each_other_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_circular_imports_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one.js").write_text('import { b } from "./two.js";\n')
     (tmp_path / "two.js").write_text('import { a } from "./one.js";\n')
     monkeypatch.setattr(front, "FOLDER", tmp_path)
@@ -297,7 +295,7 @@ def test_modules_that_import_each_other_are_refused(
         bundle("one.js")
 
 
-def test_views_are_those_there_are(scene: Scene) -> None:
+def test_every_view_can_be_shown_and_invalid_views_raise(scene: Scene) -> None:
     for name, view in VIEWS.items():
         explorer = Explorer(scene, views=(name,))
         (shown,) = explorer._views
@@ -311,7 +309,7 @@ def test_views_are_those_there_are(scene: Scene) -> None:
         Explorer(scene, views=("source", "source"))
 
 
-def test_controls_are_those_that_are_chosen(scene: Scene) -> None:
+def test_only_the_selected_controls_are_shown(scene: Scene) -> None:
     explorer = Explorer(scene, controls=("strength", "boxes"))
     shown = [control["name"] for control in explorer._controls if control["shown"]]
     assert shown == ["boxes.x", "boxes.y", "boxes.width", "boxes.height", "strength"]
@@ -324,7 +322,7 @@ def test_controls_are_those_that_are_chosen(scene: Scene) -> None:
         Explorer(scene, controls=("zoominess",))
 
 
-def test_no_strength_and_no_morph_are_uniform_downsampling(scene: Scene) -> None:
+def test_zero_strength_or_morph_is_uniform_downsampling(scene: Scene) -> None:
     for state in (State(strength=0), State(morph=0.0)):
         result = explore(scene.image, state, scene)
         assert result.zoom.iou == pytest.approx(result.uniform.iou, abs=0.01)
@@ -332,7 +330,7 @@ def test_no_strength_and_no_morph_are_uniform_downsampling(scene: Scene) -> None
         assert result.error_worst < 1e-3
 
 
-def test_morph_bends_the_sheet_step_by_step() -> None:
+def test_morph_interpolates_between_identity_and_warp() -> None:
     image = torch.rand(1, 3, 20, 30)
     for separable in (True, False):
         state = State(separable=separable)
@@ -347,7 +345,7 @@ def test_morph_bends_the_sheet_step_by_step() -> None:
         identity.morph(1.5)
 
 
-def test_finds_the_person_that_uniform_downsampling_loses() -> None:
+def test_zoom_segments_the_person_that_uniform_misses() -> None:
     explorer = Explorer(SCENES["temple"]())
     assert explorer.result.uniform.iou < 0.05
     assert explorer.result.zoom.iou > 0.8
@@ -364,28 +362,28 @@ def test_two_foveas_share_the_saliency(scene: Scene) -> None:
     assert columns[300] > 1.4 * columns[200]
 
 
-def test_more_pieces_approximate_better(scene: Scene) -> None:
+def test_more_pieces_reduce_the_approximation_error(scene: Scene) -> None:
     errors = [explore(scene.image, State(pieces=k), scene).error_rms for k in (4, 16, 64)]
     assert errors[0] > 5 * errors[1] > 25 * errors[2]
 
 
-def test_what_cannot_be_shown_leaves_the_last_answer_and_says_why(
+def test_error_keeps_the_last_result_and_is_sent_to_the_page(
     explorer: Explorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, result = explorer._result, explorer.result
 
-    def refuse(*_: object) -> None:
+    def raise_error(*_: object) -> None:
         raise ValueError("this warp is folded in 1 of 4 pieces")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "explore", refuse)
+        patch.setattr(module, "explore", raise_error)
         send(explorer, explorer.state.at(x=0.9).to_page())
     assert explorer._result["error"] == "this warp is folded in 1 of 4 pieces"
     assert explorer._result["zoom"] == before["zoom"]
     assert explorer.result is result
 
 
-def test_a_fold_keeps_the_last_answer_and_the_state_says_what_the_controls_say(
+def test_fold_keeps_the_last_result_and_changes_the_state(
     explorer: Explorer,
 ) -> None:
     before, result = explorer._result, explorer.result
@@ -393,7 +391,7 @@ def test_a_fold_keeps_the_last_answer_and_the_state_says_what_the_controls_say(
     assert explorer.state == FOLDED
     assert "folded" in explorer._result["error"]
     assert explorer._result["zoom"] == before["zoom"]
-    assert explorer._result["state"] == before["state"]  # by which the page knows that it is stale
+    assert explorer._result["state"] == before["state"]  # the page marks it as stale
     assert explorer.result is result
     assert explorer.still().width > 500
     explorer.state = replace(FOLDED, nodes=())
@@ -401,7 +399,7 @@ def test_a_fold_keeps_the_last_answer_and_the_state_says_what_the_controls_say(
     assert explorer.result.state == explorer.state
 
 
-def test_an_explorer_may_begin_with_a_fold(scene: Scene) -> None:
+def test_explorer_with_a_folded_initial_state(scene: Scene) -> None:
     explorer = Explorer(scene, FOLDED)
     assert "folded" in explorer._result["error"]
     with pytest.raises(ValueError, match="there is no result yet"):
@@ -412,7 +410,7 @@ def test_an_explorer_may_begin_with_a_fold(scene: Scene) -> None:
     assert explorer.result.state == State()
 
 
-def test_saliency_that_needs_the_image_goes_to_the_page(explorer: Explorer) -> None:
+def test_saliency_from_the_image_is_sent_to_the_page(explorer: Explorer) -> None:
     assert explorer._result["saliency"] is None
     for kind in ("edges", "network"):
         explorer.state = replace(explorer.state, saliency_kind=kind, columns=40)
@@ -420,11 +418,11 @@ def test_saliency_that_needs_the_image_goes_to_the_page(explorer: Explorer) -> N
         cells = np.frombuffer(saliency_map["cells"], np.float32)
         assert (saliency_map["rows"], saliency_map["columns"]) == (20, 40)
         assert cells.sum() == pytest.approx(1, abs=1e-4)
-        # The page mixes it with the uniform map itself, by the strength.
+        # The page itself mixes it with the uniform map, by the strength.
         assert cells.max() * cells.size > explorer.result.saliency.amax() * cells.size * 0.99
 
 
-def test_maps_are_those_of_the_views(scene: Scene) -> None:
+def test_maps_of_the_views_are_sent_to_the_page(scene: Scene) -> None:
     explorer = Explorer(scene, State(network="detector"), views=MAPS)
     maps = explorer._result["maps"]
     assert set(maps) == {*MAPS}
@@ -444,20 +442,20 @@ def test_maps_are_those_of_the_views(scene: Scene) -> None:
     assert explorer.still().width > 500
 
 
-def test_maps_have_holes_where_there_is_no_number() -> None:
+def test_maps_to_page_encodes_nan_as_no_value() -> None:
     values = torch.tensor([[0.0, 2.0], [torch.nan, 1.0]])
     sent = maps_to_page({"round_trip": values, "approximation": torch.full((1, 1), torch.nan)})
     assert [*sent["round_trip"]["data"]] == [0, 254, NO_VALUE, 127]
     assert [*sent["approximation"]["data"]] == [NO_VALUE]
 
 
-def test_cropping_leaves_a_hole_in_the_round_trip(scene: Scene) -> None:
+def test_round_trip_is_nan_where_the_warp_crops(scene: Scene) -> None:
     state = replace(State().at(x=0.5, y=0.5), anti_crop=False, fwhm=80)
     change = explore(scene.image, state, scene, ("round_trip",)).maps["round_trip"]
     assert 0.01 < float(change.isnan().float().mean()) < 0.9
 
 
-def test_round_trip_of_the_colours_is_small_where_one_looks(scene: Scene) -> None:
+def test_round_trip_error_of_colours_is_small_at_the_fovea(scene: Scene) -> None:
     state = Explorer(scene).state
     near = (scene.image.shape[-2] * 0.7, scene.image.shape[-1] * 0.6)
     row, column = (round(position * 256 / 384) for position in near)
@@ -469,7 +467,7 @@ def test_round_trip_of_the_colours_is_small_where_one_looks(scene: Scene) -> Non
     assert change[0] < 0.7 * change[1]
 
 
-def test_thresholds_let_more_or_less_through(scene: Scene) -> None:
+def test_higher_thresholds_reduce_masks_and_detections(scene: Scene) -> None:
     state = Explorer(scene).state
     areas = [
         float(explore(scene.image, replace(state, probability=p), scene).zoom.mask.float().mean())
@@ -483,7 +481,7 @@ def test_thresholds_let_more_or_less_through(scene: Scene) -> None:
     assert detections[0] > detections[1] >= detections[2]
 
 
-def test_antialias_is_for_both_ways(scene: Scene) -> None:
+def test_antialias_affects_zoomed_and_uniform_input(scene: Scene) -> None:
     state = replace(Explorer(scene).state, input_size=96)
     plain, smooth = (
         explore(scene.image, replace(state, antialias=antialias), scene)
@@ -493,12 +491,12 @@ def test_antialias_is_for_both_ways(scene: Scene) -> None:
     assert not torch.equal(plain.uniform.mask, smooth.uniform.mask)
 
 
-def test_a_scene_has_its_box_ready(scene: Scene) -> None:
+def test_initial_box_is_that_of_the_scene(scene: Scene) -> None:
     (box,) = Explorer(scene).state.boxes
     assert box.sides == pytest.approx(scene.boxes[0].tolist(), abs=0.02)
 
 
-def test_answers_leave_the_page_a_core(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explore_leaves_one_core_to_the_page(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = torch.get_num_threads()
     used = []
     monkeypatch.setattr(module.os, "cpu_count", lambda: threads)
@@ -510,7 +508,7 @@ def test_answers_leave_the_page_a_core(scene: Scene, monkeypatch: pytest.MonkeyP
     assert torch.get_num_threads() == threads
 
 
-def test_a_fault_in_a_callback_is_not_swallowed(
+def test_unexpected_exceptions_are_raised(
     explorer: Explorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -523,7 +521,7 @@ def test_a_fault_in_a_callback_is_not_swallowed(
         send(explorer, explorer.state.at(x=0.8).to_page())
 
 
-def test_own_photos_have_no_truth(tmp_path: Path) -> None:
+def test_photos_of_the_user_have_no_ground_truth(tmp_path: Path) -> None:
     path = tmp_path / "mine.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)).save(path)
     for photo in (str(path), images.load(path), np.zeros((50, 40, 3), np.uint8), "coffee"):
@@ -536,7 +534,7 @@ def test_own_photos_have_no_truth(tmp_path: Path) -> None:
         assert explorer.still().width > 500
 
 
-def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
+def test_photo_from_the_page_is_loaded(explorer: Explorer) -> None:
     out = io.BytesIO()
     Image.fromarray(np.full((60, 90, 3), 99, np.uint8)).save(out, "JPEG")
     sent = {"width": 4000, "height": 2667, "serial": 3, "file": memoryview(out.getvalue())}
@@ -559,7 +557,7 @@ def test_takes_a_photo_from_the_page(explorer: Explorer) -> None:
         {"width": 4, "height": 4, "file": None},
     ],
 )
-def test_a_broken_photo_from_the_page_changes_nothing(explorer: Explorer, sent: Any) -> None:
+def test_invalid_photo_from_the_page_changes_nothing(explorer: Explorer, sent: Any) -> None:
     image, photo, ground_truth = explorer.image, explorer._photo, explorer.ground_truth
     explorer.set_state({"_upload": {**sent, "serial": 9}})
     assert "nothing was changed" in explorer._result["error"]
@@ -578,7 +576,7 @@ def test_large_photos_are_reduced() -> None:
     assert explorer._result["lines"][0] == note
 
 
-def test_bad_photos_are_refused_in_words(tmp_path: Path) -> None:
+def test_invalid_photos_raise(tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8 not a photo")
     with pytest.raises(ValueError, match=r"photo|image"):
@@ -589,7 +587,7 @@ def test_bad_photos_are_refused_in_words(tmp_path: Path) -> None:
         Explorer(torch.full((1, 3, 20, 20), torch.nan))
 
 
-def test_leaves_a_picture_where_no_kernel_runs(explorer: Explorer) -> None:
+def test_mime_bundle_contains_a_fallback_picture(explorer: Explorer) -> None:
     bundle, _ = explorer._repr_mimebundle_() or ({}, {})
     assert "application/vnd.jupyter.widget-view+json" in bundle
     still = Image.open(io.BytesIO(base64.b64decode(bundle["image/jpeg"])))
@@ -599,9 +597,7 @@ def test_leaves_a_picture_where_no_kernel_runs(explorer: Explorer) -> None:
     assert "0x" not in repr(explorer)
 
 
-def test_static_page_is_one_file_that_needs_nothing_else(
-    explorer: Explorer, tmp_path: Path
-) -> None:
+def test_static_page_is_self_contained(explorer: Explorer, tmp_path: Path) -> None:
     before = explorer.state
     states = {"on her": before, "nothing </script>": replace(before, strength=0)}
     page = to_html(explorer, tmp_path / "page.html", states, title="A <page>").read_text()
@@ -616,29 +612,29 @@ def test_static_page_is_one_file_that_needs_nothing_else(
     assert Image.open(io.BytesIO(mask)).width == 384
 
 
-def test_static_page_refuses_what_cannot_be_shown(
+def test_static_page_raises_for_a_state_without_a_result(
     explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(image: torch.Tensor, state: State, *more: Any) -> object:
+    def raise_error(image: torch.Tensor, state: State, *more: Any) -> object:
         if state.pieces == 5:
             raise ValueError("no such warp")
         return explore(image, state, *more)
 
-    monkeypatch.setattr(module, "explore", refuse)
+    monkeypatch.setattr(module, "explore", raise_error)
     with pytest.raises(ValueError, match="'odd' cannot be shown: no such warp"):
         to_html(explorer, tmp_path / "page.html", {"odd": replace(explorer.state, pieces=5)})
     assert not (tmp_path / "page.html").exists()
 
 
-def test_readme_picture_is_what_the_package_draws() -> None:
-    kept = np.asarray(Image.open(ROOT / "notebooks/explorer.jpg").convert("RGB")).astype(float)
+def test_readme_picture_matches_the_explorer() -> None:
+    stored = np.asarray(Image.open(ROOT / "notebooks/explorer.jpg").convert("RGB")).astype(float)
     drawn = np.asarray(Explorer(SCENES["temple"]()).still()).astype(float)
-    assert kept.shape == drawn.shape
+    assert stored.shape == drawn.shape
     # JPEG is lossy, and fonts are rendered differently on other machines.
-    assert np.abs(kept - drawn).mean() < 4
+    assert np.abs(stored - drawn).mean() < 4
 
 
-def test_fields_of_a_fovea_are_those_that_the_page_sets() -> None:
+def test_fields_of_gaussian_box_and_node_match_the_page() -> None:
     assert set(asdict(Gaussian())) == {"x", "y", "width"}
     assert set(asdict(Box())) == {"x", "y", "width", "height"}
     assert set(asdict(Node())) == {"row", "column", "dx", "dy"}
