@@ -113,7 +113,7 @@ def evaluate_axis(nodes: Tensor, points: Tensor) -> Tensor:
         `b n` values.
     """
     piece, local = locate_axis(points, nodes.shape[-1] - 1)
-    batch = max(len(nodes), len(points))
+    batch = len(points) if len(nodes) == 1 else len(nodes)
     nodes, piece = nodes.expand(batch, -1), piece.expand(batch, -1)
     # A weighted sum of both ends, unlike low + local * step, is exact at the ends of the frame.
     return (1 - local) * nodes.gather(1, piece) + local * nodes.gather(1, piece + 1)
@@ -188,7 +188,9 @@ def determinant(jacobian: Tensor) -> Tensor:
 def _select_at(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
     """Return the piece that contains each point, and the location in it."""
     location = locate(
-        points.expand(max(len(grid), len(points)), -1, -1), grid.shape[1] - 1, grid.shape[2] - 1
+        points.expand(len(points) if len(grid) == 1 else len(grid), -1, -1),
+        grid.shape[1] - 1,
+        grid.shape[2] - 1,
     )
     return pieces_at(pieces_of(grid), location.row, location.column), location
 

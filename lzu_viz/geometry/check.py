@@ -34,7 +34,7 @@ def is_tensor(value: object, name: str) -> None:
 
 
 def value_of(condition: Tensor) -> bool | None:
-    """Return a condition as a bool; None where values are unknown: in compiled programs and vmap."""
+    """Return a condition as a bool, or None where values are unknown: while compiling, in vmap."""
     if torch.compiler.is_compiling():
         return None
     try:
@@ -57,6 +57,12 @@ def in_reach(tensor: Tensor, name: str) -> None:
             f"{name} must be in [-1, 1], where -1 and 1 are the frame's edges, got "
             f"{float(coordinates[far][0]):g}; convert pixels with lzu_viz.boxes.from_pixels"
         )
+
+
+def one_of(value: object, options: Sequence[object], name: str) -> None:
+    """Raise ``ValueError`` unless the value is one of the options."""
+    if value not in options:
+        raise ValueError(f"{name} must be one of {tuple(options)}, got {value!r}")
 
 
 def size(value: Sequence[int], name: str = "size", minimum: int = 1) -> Size:
@@ -93,7 +99,7 @@ def per_axis(
 
 
 def features(tensor: Tensor, name: str = "features") -> None:
-    """Raise ``ValueError`` unless the tensor is a floating `b c h w`; an empty batch is accepted."""
+    """Raise ``ValueError`` unless the tensor is a floating `b c h w`; `b` may be 0."""
     dense(tensor, name)
     if not tensor.is_floating_point():
         raise ValueError(

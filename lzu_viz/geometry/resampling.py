@@ -91,17 +91,46 @@ def sample(
     return torch.where(is_defined[:, None], values, fill_value)
 
 
+def sample_nearest(image: Tensor, points: Tensor, fill_value: float = 0.0) -> Tensor:
+    """Return an image at given points: the value of the pixel that contains each point.
+
+    Args:
+        image: `b c h w` of any dtype, such as a map of labels; a batch of 1 is broadcast.
+        points: `b h' w' 2`, (x, y) in [-1, 1]; a batch of 1 is broadcast. Points outside take the
+            border pixel's value; NaN marks a point that has no location in the image.
+        fill_value: the value at points that are NaN.
+
+    Returns:
+        `b c h' w'` in the image's dtype.
+
+    Example:
+        >>> labels = torch.tensor([[[[3, 7]]]])
+        >>> sample_nearest(labels, pixel_centres((1, 4)))
+        tensor([[[[3, 3, 7, 7]]]])
+    """
+    batch = check.same_batch(len(image), len(points), "image and points")
+    height, width = image.shape[-2:]
+    is_defined = points.isfinite().all(dim=-1)
+    located = torch.where(is_defined[..., None], points.detach(), 0.0)
+    column = ((located[..., 0] + 1) * (width / 2)).floor().long().clamp(0, width - 1)
+    row = ((located[..., 1] + 1) * (height / 2)).floor().long().clamp(0, height - 1)
+    index = (row * width + column).flatten(1).expand(batch, -1)[:, None]
+    flat = image.flatten(2).expand(batch, -1, -1)
+    values = flat.gather(2, index.expand(-1, flat.shape[1], -1)).unflatten(2, points.shape[1:3])
+    return torch.where(is_defined[:, None], values, values.new_full((), fill_value))
+
+
 def is_all_finite(points: Tensor) -> bool:
-    """Return whether all points are finite; always False while compiling, as values are unknown."""
-    return not torch.compiler.is_compiling() and bool(torch.isfinite(points.detach().sum()))
+    """Return whether all points are known to be finite; False where values are unknown."""
+    return check.value_of(torch.isfinite(points.detach().sum())) is True
 
 
 def _read(image: Tensor, points: Tensor) -> Tensor:
     """Return :func:`sample` for points that are all finite."""
-    batch = max(len(image), len(points))
+    batch = check.same_batch(len(image), len(points), "image and points")
     dtype = torch.promote_types(image.dtype, points.dtype)
     image, image_dtype = image.to(dtype), image.dtype
-    pixels, samples = image[0, 0].numel(), points[0, ..., 0].numel()
+    pixels, samples = image.shape[-2:].numel(), points.shape[1:3].numel()
     if image.device.type == "cpu" and image.shape[1] >= MANY_CHANNELS and samples > 3 * pixels:
         image = image.contiguous(memory_format=torch.channels_last)
     return F.grid_sample(
@@ -160,7 +189,7 @@ def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> Mipma
     highest = min(size).bit_length() - 1
     level = footprint.clamp(1.0, 2.0**highest).log2()
     # The margin prevents a further level from being used because of rounding errors (1e-7).
-    top = int((level.detach().amax() - 1e-4).ceil().clamp(min=0))
+    top = int((level.detach().amax() - 1e-4).ceil().clamp(min=0)) if len(level) else 0
     level = level.clamp(max=float(top))
     lower = level.detach().floor().clamp(1, max(top - 1, 1))
     image_weight, upper_weight = (1 - level).clamp(min=0), (level - lower).clamp(min=0)
@@ -174,7 +203,7 @@ def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> Mipma
     readings = [
         Reading(from_atlas=index > 0, points=points_of_level, weight=weight[:, None])
         for index, (points_of_level, weight) in enumerate(zip(level_points, weights, strict=True))
-        if bool(weight.detach().any())
+        if top == 0 or bool(weight.detach().any())
     ]
     return MipmapPlan(tuple(readings), top)
 

@@ -49,7 +49,7 @@ def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
     """
     count = nodes.shape[-1] - 1
     if len(nodes) != len(points):
-        batch = max(len(nodes), len(points))
+        batch = len(points) if len(nodes) == 1 else len(nodes)
         nodes, points = nodes.expand(batch, -1), points.expand(batch, -1)
     inner = nodes[:, 1:-1].detach().contiguous()
     piece = torch.searchsorted(inner, points.detach().contiguous(), right=True)
