@@ -83,7 +83,7 @@ def sample(
     """
     check.same_batch(len(image), len(points), "image and points")
     # Testing all points is much cheaper than `torch.where` on all channels.
-    if is_all_finite(points) if all_finite is None else all_finite:
+    if are_all_finite([points])[0] if all_finite is None else all_finite:
         return _read(image, points)
     is_defined = points.isfinite().all(dim=-1)
     # NaN must not enter the arithmetic: masked NaN values still spread through gradients.
@@ -120,9 +120,16 @@ def sample_nearest(image: Tensor, points: Tensor, fill_value: float = 0.0) -> Te
     return torch.where(is_defined[:, None], values, values.new_full((), fill_value))
 
 
-def is_all_finite(points: Tensor) -> bool:
-    """Return whether all points are known to be finite; False where values are unknown."""
-    return check.value_of(torch.isfinite(points.detach().sum())) is True
+def are_all_finite(maps: Sequence[Tensor]) -> list[bool]:
+    """Return for each tensor whether all points are known to be finite.
+
+    False where values are unknown; otherwise, they are read from the device once.
+    """
+    finite = torch.stack([torch.isfinite(points.detach().sum()) for points in maps])
+    if check.value_of(finite.any()) is None:
+        return [False] * len(maps)
+    verdicts: list[bool] = finite.tolist()
+    return verdicts
 
 
 def _read(image: Tensor, points: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -32,10 +32,10 @@ from .outlines import (
 )
 from .resampling import (
     MipmapPlan,
+    are_all_finite,
     axis_centres,
     axis_edges,
     footprints,
-    is_all_finite,
     pixel_centres,
     plan_mipmap,
     sample,
@@ -58,6 +58,20 @@ Frame = Literal["source", "zoomed"]
 Mode = Literal["bilinear", "nearest"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 Value = TypeVar("Value")
+
+
+class _Properties(NamedTuple):
+    """Properties of a warp that are read from the device.
+
+    Attributes:
+        unfolded: whether no piece is folded or flat, by a sufficient condition; None if unknown.
+        folded: whether a piece is certainly folded, not only flat.
+        covers: whether it is known that every point of the source frame has an inverse.
+    """
+
+    unfolded: bool | None
+    folded: bool
+    covers: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,7 +102,7 @@ class Warp:
     grid: Tensor
     axes: tuple[Tensor, Tensor] | None = None
     _memory: OrderedDict[tuple[Any, ...], Any] = field(default_factory=OrderedDict, init=False)
-    _verdicts: set[str] = field(default_factory=set, init=False)
+    _known: list["_Properties"] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         grid = self.grid
@@ -286,7 +300,7 @@ class Warp:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled warp."""
-        self.__dict__.update(state, _memory=OrderedDict(), _verdicts=set())
+        self.__dict__.update(state, _memory=OrderedDict(), _known=[])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Warp":
         """Return a copy with its own tensors, and with the cached maps, which are not modified.
@@ -302,7 +316,7 @@ class Warp:
         )
         if not copied.grid.requires_grad:
             copied._memory.update(self._memory)
-            copied._verdicts.update(self._verdicts)
+            copied._known.extend(self._known)
         return copied
 
     def to(
@@ -377,7 +391,7 @@ class Warp:
             check.dense(image, "image")
         check.same_batch(len(self), len(image), "warp and image")
         if not allow_folds:
-            self._check_not_folded()
+            self._check_not_folded(accept_flat=True)
         if mode == "nearest":
             return sample_nearest(image, self.source_map(size))
         if antialias:
@@ -454,7 +468,7 @@ class Warp:
                 sample_nearest(level, _in_extent(points, extent), fill_value)
                 for level, points, extent in zip(levels, maps, _each(extents, levels), strict=True)
             ]
-        all_finite = self._all_finite(tuple(check.size(size) for size in sizes))
+        all_finite = self._all_finite(tuple(check.size(size) for size in sizes), maps)
         return [
             sample(level, _in_extent(points, extent), fill_value, all_finite=is_finite)
             for level, points, is_finite, extent in zip(
@@ -516,11 +530,20 @@ class Warp:
             return [self.grid.new_empty(0, *size, 2) for size in checked_sizes]
         return list(self._cached(("zoomed", checked_sizes), lambda: self._invert(checked_sizes)))
 
-    def _all_finite(self, sizes: tuple[Size, ...]) -> list[bool]:
-        """Return whether every source pixel has an inverse, for several sizes."""
-        maps = self.zoomed_maps(sizes)
+    def _all_finite(
+        self, sizes: tuple[Size, ...], maps: Sequence[Tensor] | None = None
+    ) -> list[bool]:
+        """Return whether every source pixel has an inverse, for several sizes.
+
+        Args:
+            sizes: (rows, columns) of each map.
+            maps: the maps, if they were computed before.
+        """
+        if self._properties().covers:
+            return [True] * len(sizes)
         return self._cached(
-            ("all_finite", sizes), lambda: [is_all_finite(points) for points in maps]
+            ("all_finite", sizes),
+            lambda: are_all_finite(self.zoomed_maps(sizes) if maps is None else maps),
         )
 
     # Points and boxes.
@@ -588,7 +611,7 @@ class Warp:
             ValueError: the boxes have another shape, are not ordered or are in pixels, or the warp
                 is folded.
         """
-        self._check_not_folded()
+        self._check_not_folded(accept_flat=True)
         return self._map_boxes(
             boxes, lambda batched: bounds_in_source(batched, self.pieces, self.to_source)
         )
@@ -715,19 +738,11 @@ class Warp:
             folded = folded | x[:, None, :] | y[:, :, None]
         return folded.nonzero()
 
-    def _check_not_folded(self) -> None:
-        """Raise ``ValueError`` for a folded warp; tested once, as it reads from the device."""
-        if "unfolded" in self._verdicts:
-            return
-        if self.axes is not None:
-            # The product of the smallest steps is a lower bound of every determinant.
-            x, y = (axis.detach().diff(dim=-1).amin(dim=-1) for axis in self.axes)
-            rows, columns = self.pieces
-            steep = (x > 0) & (y > 0) & (x * y * (rows * columns / 4) > FLAT)
-            certain = check.value_of(steep.all())
-        else:
-            certain = check.value_of((bilinear.min_determinant(self.grid.detach()) > FLAT).all())
-        if certain is False and len(folded := self.folds()):
+    def _check_not_folded(self, accept_flat: bool = False) -> None:
+        """Raise ``ValueError`` for a folded warp, and unless ``accept_flat`` for a flat one."""
+        known = self._properties()
+        suspected = known.folded if accept_flat else known.unfolded is False
+        if suspected and len(folded := self.folds()):
             batch, row, column = folded[0].tolist()
             rows, columns = self.pieces
             raise ValueError(
@@ -739,8 +754,31 @@ class Warp:
                 "`saliency.uniform()` or limit the magnification by "
                 "`Warp.from_saliency(..., max_magnification=8)`"
             )
-        if certain is not None:
-            self._verdicts.add("unfolded")
+
+    def _properties(self) -> "_Properties":
+        """Return properties of the warp, computed once, as they are read from the device."""
+        if self._known:
+            return self._known[0]
+        grid = self.grid.detach()
+        if self.axes is not None:
+            # The product of the smallest steps is a lower bound of every determinant.
+            axes = [axis.detach() for axis in self.axes]
+            x, y = (axis.diff(dim=-1).amin(dim=-1) for axis in axes)
+            rows, columns = self.pieces
+            unfolded = ((x > 0) & (y > 0) & (x * y * (rows * columns / 4) > FLAT)).all()
+            folded = ((x < -FLAT) | (y < -FLAT)).any()
+            covers = torch.stack(
+                [((axis[:, 0] <= -1) & (axis[:, -1] >= 1)).all() for axis in axes]
+            ).all()
+        else:
+            determinant = bilinear.min_determinant(grid)
+            unfolded, folded = (determinant > FLAT).all(), (determinant < -FLAT).any()
+            covers = torch.zeros_like(unfolded)
+        if check.value_of(unfolded) is None:
+            return _Properties(None, False, False)
+        properties = _Properties(*torch.stack([unfolded, folded, covers]).tolist())
+        self._known.append(properties)
+        return properties
 
     def _map(self, frame: Frame, points: Tensor) -> Tensor:
         """Return finite points `b n 2` mapped to a frame."""
@@ -791,15 +829,19 @@ class Warp:
     def _inverse_maps(self, sizes: Sequence[Size]) -> list[Tensor]:
         if self.axes is None:
             return invert_pixels(self.grid, sizes)
+        covers = self._properties().covers
         maps = []
         for size in sizes:
             x, y = (
-                invert_axis(nodes, axis_centres(count, nodes.device, nodes.dtype)[None])
+                invert_axis(
+                    nodes,
+                    axis_centres(count, nodes.device, nodes.dtype)[None],
+                    all_attained=covers,
+                )
                 for nodes, count in zip(self.axes, (size[1], size[0]), strict=True)
             )
             dense = _outer(x, y)
-            all_finite = math.isfinite(float(x.detach().sum()) + float(y.detach().sum()))
-            maps.append(dense if all_finite else _nan_unless_finite(dense))
+            maps.append(dense if covers else _nan_unless_finite(dense))
         return maps
 
     def _mipmap_plan(self, source: Size, size: Size) -> MipmapPlan:

@@ -338,3 +338,12 @@ def test_floor_is_chosen() -> None:
     torch.testing.assert_close(floored.amin(), torch.tensor(0.01 / 1.16))
     with pytest.raises(ValueError, match="floor"):
         saliency.normalise(one, floor=0.0)
+
+
+def test_flat_warp_still_zooms() -> None:
+    """A flat piece shows one point in many pixels; only its inverse does not exist."""
+    flat = Warp.from_axes(torch.tensor([[-1.0, 0.0, 0.0, 1.0]]), torch.tensor([[-1.0, 1.0]]))
+    for warp in (flat, Warp.from_grid(flat.grid)):
+        assert warp.zoom(torch.rand(1, 3, 8, 8), (4, 4)).isfinite().all()
+        with pytest.raises(ValueError, match="folded or flat in 1 of 3"):
+            warp.unzoom(torch.rand(1, 3, 8, 8), (4, 4))

@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .. import check
 from ..bilinear import Pieces, cross, locate, pieces_of, to_frame
 from ..check import Size
 from ..resampling import axis_centres
-from .inverse_bilinear import solve
+from .inverse_bilinear import has_positive_linear_terms, solve
 from .point_location import find, tolerance
 from .rasterize import pieces_under
 
@@ -32,12 +33,13 @@ PIXELS_AT_ONCE = 1 << 14
 """Number of pixels solved at once on a CPU; small enough to stay in a core's cache."""
 
 
-def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
+def invert_axis(nodes: Tensor, points: Tensor, *, all_attained: bool = False) -> Tensor:
     """Return the inverse of a piecewise linear function of one axis.
 
     Args:
         nodes: `b k+1`, strictly increasing values at k + 1 equally spaced nodes of [-1, 1].
         points: `b n`, values; nodes or points of batch 1 are broadcast.
+        all_attained: whether all values are known to be attained.
 
     Returns:
         `b n` in [-1, 1], differentiable in both; NaN where a value is not attained.
@@ -58,7 +60,7 @@ def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
     local = (points - low) / width
     inside = local.clamp(0, 1)
     inverse = (piece + inside) * (2 / count) - 1
-    if bool((local != inside).any()):
+    if not all_attained and check.value_of((local != inside).any()) is not False:
         attained = ((local - inside) * width).abs() <= tolerance(nodes)
         inverse = torch.where(attained, inverse, torch.nan)
     return inverse
@@ -102,33 +104,41 @@ def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
     """Return the inverse at all pixels, given their pieces `b n`; NaN where there is no piece.
 
     Where the residual is too large, the piece is searched, and ``piece`` is corrected in place.
+    Values are read from the device a constant number of times, whatever the batch.
     """
     slack = tolerance(grid) / 4
     # All x before all y, here and in the table, so that memory accesses are contiguous.
     centres = [_centres(size, grid) for size in sizes]
     points = (torch.cat(centres, dim=1) if len(centres) > 1 else centres[0]).T
     inverse = grid.new_empty(len(grid), 2, len(points)).mT
+    accurate = torch.empty_like(piece, dtype=torch.bool)
+    table, ordinary = _table(grid), has_positive_linear_terms(grid)
     at_once = PIXELS_AT_ONCE if grid.device.type == "cpu" else len(points)
     # Reuse one buffer, as repeated allocation takes longer than filling it.
     buffer = grid.new_empty(10, min(at_once, len(points)))
-    for image, table in enumerate(_table(grid)):
+    for image in range(len(grid)):
         for start in range(0, len(points), at_once):
             chunk = slice(start, start + at_once)
             chunk_inverse, chunk_piece = inverse[image, chunk], piece[image, chunk]
             if len(chunk_piece) != buffer.shape[1]:
                 buffer = grid.new_empty(10, len(chunk_piece))
-            torch.index_select(table, 1, chunk_piece + 1, out=buffer)
+            torch.index_select(table[image], 1, chunk_piece + 1, out=buffer)
             *coefficients, corner = buffer.unflatten(0, (5, 2)).mT
-            u, v, residual = solve(Pieces(*coefficients), points[chunk])
+            u, v, residual = solve(Pieces(*coefficients), points[chunk], ordinary=ordinary)
             torch.add(corner[:, 0], u, alpha=2 / (grid.shape[2] - 1), out=chunk_inverse[:, 0])
             torch.add(corner[:, 1], v, alpha=2 / (grid.shape[1] - 1), out=chunk_inverse[:, 1])
-            accurate = residual <= slack
-            if not bool(accurate.all()):
-                index = ((chunk_piece >= 0) & ~accurate).nonzero()[:, 0]
-                unsolved = points[chunk][index][None]
-                chunk_piece[index], chunk_inverse[index] = (
-                    result[0] for result in _searched(grid[image : image + 1], unsolved)
-                )
+            torch.le(residual, slack, out=accurate[image, chunk])
+    unsolved = (piece >= 0) & ~accurate
+    count = int(unsolved.sum(dim=1).amax()) if len(grid) else 0
+    if count:
+        # As many points of each image; solved ones among them are left as they are.
+        index = unsolved.byte().topk(count, dim=1).indices
+        some = torch.gather(unsolved, 1, index)
+        points_of_image = points[index]
+        searched_piece, searched = _searched(grid, points_of_image)
+        piece.scatter_(1, index, torch.where(some, searched_piece, piece.gather(1, index)))
+        index, some = index[..., None].expand(-1, -1, 2), some[..., None]
+        inverse.scatter_(1, index, torch.where(some, searched, inverse.gather(1, index)))
     return inverse
 
 
