@@ -138,7 +138,7 @@ def plan_axis(bounds: Tensor, count: int, dtype: torch.dtype, device: torch.devi
         dtype: of the weights.
         device: of the images.
     """
-    bounds = bounds.to("cpu", torch.float64)
+    bounds = bounds.cpu().double()
     ends = bounds.detach().numpy()
     return AxisPlan(
         bounds, tuple(_weights(low, high, count, dtype, device) for low, high in ends.mT)
@@ -362,14 +362,14 @@ class _Means(torch.autograd.Function):
         if torch.is_grad_enabled():
             # Second derivatives are requested, which the products below do not support.
             inputs = [tensor for tensor, need in zip((image, bounds), needed, strict=True) if need]
-            dense_means = _dense(image, bounds.to(image), ctx.dim)
+            dense_means = _dense(image, bounds.to(image.dtype).to(image.device), ctx.dim)
             gradients = iter(torch.autograd.grad(dense_means, inputs, gradient, create_graph=True))
             return *(next(gradients) if need else None for need in needed), None, None
         by_image = _image_gradient(gradient, image, ctx.weights, ctx.dim) if needed[0] else None
         by_bounds = None
         if needed[1]:
             by_bounds = _bounds_gradient(gradient, image, means, ctx.weights, ctx.dim)
-            by_bounds = by_bounds.to(bounds) / (bounds[..., 1:] - bounds[..., :1])
+            by_bounds = by_bounds.cpu().double() / (bounds[..., 1:] - bounds[..., :1])
         return by_image, by_bounds, None, None
 
 

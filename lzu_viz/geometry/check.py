@@ -207,6 +207,8 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
         device = next(
             (argument.device.type for argument in args if isinstance(argument, Tensor)), "cpu"
         )
+        if not torch.amp.is_autocast_available(device):
+            return function(*args, **kwargs)
         with torch.autocast(device, enabled=False):
             return function(*args, **kwargs)
 

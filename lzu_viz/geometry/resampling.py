@@ -128,7 +128,7 @@ def are_all_finite(maps: Sequence[Tensor]) -> list[bool]:
     finite = torch.stack([torch.isfinite(points.detach().sum()) for points in maps])
     if check.value_of(finite.any()) is None:
         return [False] * len(maps)
-    verdicts: list[bool] = finite.tolist()
+    verdicts: list[bool] = finite.cpu().tolist()
     return verdicts
 
 

@@ -776,7 +776,7 @@ class Warp:
             covers = torch.zeros_like(unfolded)
         if check.value_of(unfolded) is None:
             return _Properties(None, False, False)
-        properties = _Properties(*torch.stack([unfolded, folded, covers]).tolist())
+        properties = _Properties(*torch.stack([unfolded, folded, covers]).cpu().tolist())
         self._known.append(properties)
         return properties
 
@@ -861,7 +861,7 @@ class Warp:
         def make() -> MeanPlan:
             # In float64 and on the CPU, where the weights are computed.
             rows, columns = (
-                bilinear.evaluate_axis(nodes.to("cpu", torch.float64), axis_edges(count)[None])
+                bilinear.evaluate_axis(nodes.cpu().double(), axis_edges(count)[None])
                 for nodes, count in zip((y, x), size, strict=True)
             )
             return plan_means(source, rows, columns, x.dtype, x.device)

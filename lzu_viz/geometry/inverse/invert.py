@@ -174,7 +174,7 @@ def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     found = location.row >= 0
     inverse = torch.where(found[..., None], to_frame(location, rows, columns), torch.nan)
     piece = torch.where(found, location.row * columns + location.column, -1)
-    return piece.int(), inverse.to(points.dtype)
+    return piece.int().to(points.device), inverse.to(points.dtype).to(points.device)
 
 
 def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, inverse: Tensor) -> Tensor:

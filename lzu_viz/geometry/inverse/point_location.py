@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..bilinear import Located, Pieces, pieces_of
+from ..precision import in_float64
 from .inverse_bilinear import refine, solve
 from .rasterize import runs
 
@@ -34,13 +35,14 @@ def find(grid: Tensor, points: Tensor) -> Located:
         points: `b n 2`, none NaN; same batch as the grid.
 
     Returns:
-        The locations, u and v in float64; row -1 where no piece contains the point.
+        The locations, u and v in float64, on the CPU if the grid's device has no float64; row -1
+        where no piece contains the point.
     """
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     batch, count = points.shape[:2]
     slack = tolerance(grid)
     # In a nearly triangular piece, float32 misses points well inside it.
-    grid, points = grid.double(), points.double()
+    grid, points = in_float64(grid), in_float64(points)
     pieces = Pieces(*(coefficient.reshape(-1, 2) for coefficient in pieces_of(grid)))
     flat = points.reshape(-1, 2)
     best = flat.new_full((batch * count,), torch.inf)
