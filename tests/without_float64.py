@@ -38,6 +38,22 @@ class DeviceTensor(Tensor):
     def __init__(self, values: Tensor) -> None:
         """Do nothing: see `__new__`."""
 
+    # PyTorch refuses to read values of the device `meta`.
+    def item(self) -> Any:
+        return self.values.item()
+
+    def __float__(self) -> float:
+        return float(self.values)
+
+    def __int__(self) -> int:
+        return int(self.values)
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+    def new_tensor(self, data: Any, dtype: torch.dtype | None = None) -> Tensor:
+        return self.values.new_tensor(data, dtype=dtype).to(DEVICE)
+
     @classmethod
     def __torch_dispatch__(
         cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -89,7 +105,14 @@ def _run(function: Any, args: Any, kwargs: Any) -> Any:
 @contextmanager
 def device_without_float64() -> Iterator[torch.device]:
     """Yield the device; operations on it with a result in float64 raise ``TypeError``."""
+    on_cpu = torch.tensor
+
+    def tensor(data: Any, *, device: torch.device | None = None, **options: Any) -> Tensor:
+        # torch.tensor does not ask the mode.
+        return on_cpu(data, **options).to(device or "cpu")
+
     with pytest.MonkeyPatch.context() as patch, _Mode():
+        patch.setattr(torch, "tensor", tensor)
         patch.setattr(precision, "WITHOUT_FLOAT64", {DEVICE.type})
         yield DEVICE
 

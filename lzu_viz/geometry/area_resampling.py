@@ -184,7 +184,7 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
         arithmetic is float32 or better.
     """
     kind = image.device.type
-    if torch.is_autocast_enabled(kind):
+    if check.is_autocast_enabled(kind):
         with torch.autocast(kind, enabled=False):
             return area_means(image, plan, finite=finite)
     if check.same_batch(len(image), len(plan.rows.weights), "image and plan") == 0:

@@ -199,6 +199,11 @@ def boxes(tensor: Tensor, name: str = "boxes") -> None:
     in_reach(tensor, name)
 
 
+def is_autocast_enabled(device_type: str) -> bool:
+    """Return whether autocast is enabled for a type of devices; not all types have it."""
+    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
+
+
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     """Disable autocast in a function of tensors, as bfloat16 coordinates err by whole pixels."""
 
@@ -207,7 +212,7 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
         device = next(
             (argument.device.type for argument in args if isinstance(argument, Tensor)), "cpu"
         )
-        if not torch.amp.is_autocast_available(device):
+        if not is_autocast_enabled(device):
             return function(*args, **kwargs)
         with torch.autocast(device, enabled=False):
             return function(*args, **kwargs)
