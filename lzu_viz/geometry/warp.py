@@ -202,13 +202,16 @@ class Warp:
             x: `b columns+1`, x of the source frame at equally spaced columns of the zoomed frame.
             y: `b rows+1`, y of the source frame at equally spaced rows.
         """
+        check.is_tensor(x, "x")
+        check.is_tensor(y, "y")
         if x.ndim != 2 or y.ndim != 2:
             raise ValueError(
                 "x and y must have shapes (b, columns + 1) and (b, rows + 1), "
                 f"got {check.shape(x)} and {check.shape(y)}"
             )
         batch = check.same_batch(len(x), len(y), "x and y")
-        x, y = x.expand(batch, -1), y.expand(batch, -1)
+        # A parameter remains the same object, so that a module can register it.
+        x, y = (axis if len(axis) == batch else axis.expand(batch, -1) for axis in (x, y))
         across, down = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
         return cls(torch.stack([across, down], dim=-1), (x, y))
 
