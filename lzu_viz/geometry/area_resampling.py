@@ -169,6 +169,24 @@ def plan_means(
     )
 
 
+def dense_means(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return :func:`area_means` by dense matrix products, for programs that are traced.
+
+    Args:
+        image: `b c h w`, floating.
+        rows: `b h'+1`, edges of the output rows in the source frame, as in :func:`plan_means`.
+        columns: `b w'+1`, edges of the output columns.
+
+    Returns:
+        `b c h' w'` in the image's dtype, differentiable any number of times, in any mode.
+    """
+    means = image.to(torch.promote_types(image.dtype, torch.float32))
+    for edges, dim in ((rows, -2), (columns, -1)):
+        bounds = intervals(edges, image.shape[dim], means.dtype)
+        means = _dense(means, bounds.to(means.dtype).to(means.device), dim)
+    return means.to(image.dtype)
+
+
 def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor:
     """Return the means of an image over the rectangles of a plan.
 
@@ -253,7 +271,9 @@ def _weights(
 
 def _means_along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
     """Return the means of an image `b c h w` along dimension ``dim``, -2 or -1."""
-    if torch.compiler.is_compiling() and not axis.bounds.requires_grad:
+    if check.is_transformed(image) and not axis.bounds.requires_grad:
+        return _product(image, axis.weights, dim)
+    if check.is_differentiated(image) and not image.requires_grad:
         return _product(image, axis.weights, dim)
     if torch.is_grad_enabled() and (image.requires_grad or axis.bounds.requires_grad):
         means: Tensor = _Means.apply(image, axis.bounds, axis.weights, dim)  # type: ignore[no-untyped-call]
@@ -275,7 +295,9 @@ def _product(image: Tensor, weights: tuple[AxisWeights, ...], dim: int) -> Tenso
 
 def _shared_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     """Return the product of all images of a batch with the same weights."""
-    if image.device.type == "cpu" and not torch.compiler.is_compiling():
+    if image.device.type == "cpu" and not (
+        check.is_transformed(image) or check.is_differentiated(image)
+    ):
         return _sparse_product(image, weights, dim)
     parts = []
     for start, stop, block in weights.blocks:
@@ -334,9 +356,10 @@ def _dense(image: Tensor, bounds: Tensor, dim: int) -> Tensor:
         dim: -2 or -1.
     """
     count = image.shape[dim]
-    left = torch.arange(count, device=image.device, dtype=image.dtype)
-    right = left + 1
-    left[0], right[-1] = -torch.inf, torch.inf
+    pixel = torch.arange(count, device=image.device, dtype=image.dtype)
+    # The border pixels continue outside the frame.
+    left = torch.where(pixel == 0, -torch.inf, pixel)
+    right = torch.where(pixel == count - 1, torch.inf, pixel + 1)
     low, high = bounds[..., :1], bounds[..., 1:]
     overlap = torch.minimum(high, right) - torch.maximum(low, left)
     weights = (overlap.clamp(min=0) / (high - low))[:, None]

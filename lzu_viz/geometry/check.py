@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +44,37 @@ def value_of(condition: Tensor) -> bool | None:
         if "vmap" in str(error):
             return None
         raise
+
+
+def is_transformed(tensor: Tensor) -> bool:
+    """Return whether a tensor is traced, by torch.compile or by a transform of torch.func.
+
+    In-place operations, NumPy and custom operations without a rule for it are then not possible.
+    """
+    # There is no public test for torch.func.
+    return torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def not_jit_traced() -> None:
+    """Raise ``RuntimeError`` in ``torch.jit.trace``, which would record values as constants."""
+    if torch.jit.is_tracing():
+        raise RuntimeError(
+            "warps cannot be traced by torch.jit.trace, or by torch.onnx.export with dynamo=False: "
+            "it would record values that depend on the warp as constants; use torch.export or "
+            "torch.onnx.export(..., dynamo=True)"
+        )
+
+
+def is_differentiated(tensor: Tensor) -> bool:
+    """Return whether a derivative may be computed, in reverse or in forward mode."""
+    if tensor.requires_grad:
+        return True
+    if torch.compiler.is_compiling():
+        return False
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return True
+    in_forward_mode = forward_ad._current_level >= 0
+    return in_forward_mode and forward_ad.unpack_dual(tensor).tangent is not None
 
 
 def in_reach(tensor: Tensor, name: str) -> None:

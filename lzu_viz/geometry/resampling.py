@@ -273,8 +273,8 @@ def _mipmap_atlas(image: Tensor, top: int) -> Tensor:
     layout = _atlas_layout(image.shape[-2:], top)
     *_, rows, columns = layout[0]
     atlas = image.new_empty(*image.shape[:2], int(rows), int(columns))
-    # Autograd and compiled programs do not support ``out=``.
-    in_place = not (image.requires_grad or torch.compiler.is_compiling())
+    # Neither autograd nor traced programs support ``out=``.
+    in_place = not (check.is_differentiated(image) or check.is_transformed(image))
     for first, rows, columns in ([int(value) for value in region[:3]] for region in layout):
         # The pixels beside a level have weight zero, but are read and must not be NaN.
         atlas[..., first : first + rows, columns:] = 0

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from . import bilinear, check
-from .area_resampling import MeanPlan, area_means, plan_means
+from .area_resampling import MeanPlan, area_means, dense_means, plan_means
 from .attraction import FWHM, attract_axes, attract_grid
 from .check import Size
 from .deprecation import renamed_arguments
@@ -30,6 +30,7 @@ from .outlines import (
     subdivide_in_source,
     subdivide_in_zoomed,
 )
+from .precision import in_float64
 from .resampling import (
     MipmapPlan,
     are_all_finite,
@@ -388,6 +389,7 @@ class Warp:
                 folded.
         """
         check.one_of(mode, MODES, "mode")
+        check.not_jit_traced()
         if mode == "bilinear":
             check.image_shape(image)
         else:
@@ -399,6 +401,8 @@ class Warp:
             return sample_nearest(image, self.source_map(size))
         if antialias:
             sizes = check.size(image.shape[-2:]), check.size(size)
+            if self.axes is not None and self._is_traced(("means", *sizes)):
+                return dense_means(image, *self._edges(sizes[1]))
             if self.axes is not None:
                 return area_means(image, self._mean_plan(*sizes), finite=True)
             return sample_mipmap(image, self._mipmap_plan(*sizes), finite=True)
@@ -459,6 +463,7 @@ class Warp:
             `b c *size` for each level.
         """
         check.one_of(mode, MODES, "mode")
+        check.not_jit_traced()
         for features in levels:
             if mode == "bilinear":
                 check.features(features)
@@ -824,6 +829,8 @@ class Warp:
     def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
         """Return the inverse of T at the pixel centres of source images of several sizes."""
         self._check_not_folded()
+        if torch.compiler.is_compiling():
+            return self._inverse_maps(sizes)
         # The operations are small: more threads are no faster, and on a busy machine each operation
         # waits for all of them.
         with threads(1):
@@ -859,23 +866,45 @@ class Warp:
     def _mean_plan(self, source: Size, size: Size) -> MeanPlan:
         """Return the plan of exact means for a separable warp, whose pixels cover rectangles."""
         assert self.axes is not None, "only separable warps map pixels to rectangles"
-        x, y = self.axes
+        x = self.axes[0]
 
         def make() -> MeanPlan:
-            # In float64 and on the CPU, where the weights are computed.
-            rows, columns = (
-                bilinear.evaluate_axis(nodes.cpu().double(), axis_edges(count)[None])
-                for nodes, count in zip((y, x), size, strict=True)
-            )
+            # On the CPU, where the weights are computed.
+            rows, columns = self._edges(size, device="cpu")
             return plan_means(source, rows, columns, x.dtype, x.device)
 
         return self._cached(("means", source, size), make)
 
+    def _edges(self, size: Size, device: str | None = None) -> tuple[Tensor, Tensor]:
+        """Return the edges of the zoomed pixels of a separable warp in the source frame.
+
+        Returns:
+            Those of rows `b h+1` and of columns `b w+1`, in float64 where the device has it.
+        """
+        assert self.axes is not None
+        rows, columns = (
+            bilinear.evaluate_axis(
+                in_float64(nodes if device is None else nodes.to(device)), axis_edges(count)[None]
+            )
+            for nodes, count in zip(self.axes[::-1], size, strict=True)
+        )
+        return rows, columns
+
+    def _is_traced(self, key: tuple[Any, ...]) -> bool:
+        """Return whether a map or plan has to be computed by operations that can be traced."""
+        if torch.compiler.is_compiling():
+            return key not in self._memory
+        return check.is_transformed(self.grid) or (
+            check.is_differentiated(self.grid) and not self.grid.requires_grad
+        )
+
     def _cached(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """Return ``make()``, cached under ``key`` unless the grid requires a gradient."""
-        if self.grid.requires_grad:
+        if check.is_differentiated(self.grid):
             return make()
         if key not in self._memory:
+            if torch.compiler.is_compiling() and self.separable:
+                return make()
             if torch.compiler.is_compiling():
                 raise RuntimeError(
                     "the maps of the warp for these sizes are not cached, and cannot be computed "

@@ -179,8 +179,13 @@ def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, inverse: Tensor) -> Tensor:
     """Return the solutions `b n 2` in pieces `b n`, differentiable in the grid and the points."""
-    needs_gradient = grid.requires_grad or (points is not None and points.requires_grad)
-    if not (torch.is_grad_enabled() and needs_gradient):
+    differentiated = [
+        tensor
+        for tensor in (grid, points)
+        if tensor is not None and check.is_differentiated(tensor)
+    ]
+    in_reverse_mode_only = all(tensor.requires_grad for tensor in differentiated)
+    if not differentiated or (in_reverse_mode_only and not torch.is_grad_enabled()):
         return inverse
     pieces = grid.shape[1] - 1, grid.shape[2] - 1
     coefficients = torch.cat(
@@ -193,28 +198,44 @@ def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, inverse:
 class _Inverse(torch.autograd.Function):
     """The identity on solutions, with derivatives by the implicit function theorem."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(
-        ctx: Any, coefficients: Tensor, points: Tensor, piece: Tensor, inverse: Tensor, pieces: Size
+        coefficients: Tensor, points: Tensor | None, piece: Tensor, inverse: Tensor, pieces: Size
     ) -> Tensor:
-        inverse = inverse.view_as(inverse)
-        ctx.save_for_backward(coefficients, piece, inverse)
+        return inverse.view_as(inverse)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        coefficients, _, piece, _, pieces = inputs
+        # The output, not the input, so that second derivatives go through it.
+        ctx.save_for_backward(coefficients, piece, output)
+        ctx.save_for_forward(coefficients, piece, output)
         ctx.pieces = pieces
-        return inverse
+
+    @staticmethod
+    def jvp(ctx: Any, of_coefficients: Tensor, of_points: Tensor | None, *others: object) -> Tensor:
+        """Return the derivative along tangents: dz = J^-1 (dp - dT)."""
+        coefficients, piece, inverse = ctx.saved_tensors
+        solved, index, u, v, along_u, along_v = _local(coefficients, piece, inverse, ctx.pieces)
+        change = torch.zeros_like(inverse)
+        if of_coefficients is not None:
+            tangents = of_coefficients.gather(2, index).unflatten(1, (4, 2))
+            change = change - Pieces(*tangents.permute(1, 0, 3, 2)).at(u, v)
+        if of_points is not None:
+            change = change + of_points
+        area = cross(along_u, along_v)
+        rows, columns = ctx.pieces
+        by_u, by_v = cross(change, along_v) / area, cross(along_u, change) / area
+        step = torch.stack([by_u * (2 / columns), by_v * (2 / rows)], dim=-1)
+        return torch.where(solved, step, 0.0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         coefficients, piece, inverse = ctx.saved_tensors
         rows, columns = ctx.pieces
-        solved = (piece >= 0)[..., None]
-        # Without a solution the location is arbitrary, as the gradient is set to zero below.
-        location = locate(torch.where(solved, inverse, 0.0), rows, columns)
-        index = piece.clamp(min=0).long()
-        u = location.u + location.column - index % columns
-        v = location.v + location.row - index.div(columns, rounding_mode="floor")
-        index = index[:, None].expand(-1, 8, -1)
-        selected = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
-        along_u, along_v = selected.derivatives(u, v)
+        solved, index, u, v, along_u, along_v = _local(coefficients, piece, inverse, ctx.pieces)
         by_u, by_v = torch.where(solved, gradient, 0.0).unbind(-1)
         by_u, by_v = by_u * (2 / columns), by_v * (2 / rows)
         x = by_u * along_v[..., 1] - by_v * along_u[..., 1]
@@ -224,3 +245,25 @@ class _Inverse(torch.autograd.Function):
         contribution = (weights[:, :, None] * back[:, None]).flatten(1, 2)
         total = torch.zeros_like(coefficients).scatter_add(2, index, contribution)
         return -total, back.mT if ctx.needs_input_grad[1] else None, None, None, None
+
+
+def _local(
+    coefficients: Tensor, piece: Tensor, inverse: Tensor, pieces: Size
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return local quantities of solutions.
+
+    Returns:
+        `b n 1`, whether there is a solution; `b 8 n`, the index of its piece for each coefficient;
+        u and v, each `b n`; and the derivatives along them, each `b n 2`.
+    """
+    rows, columns = pieces
+    solved = (piece >= 0)[..., None]
+    # Without a solution the location is arbitrary, as its derivatives are set to zero.
+    location = locate(torch.where(solved, inverse, 0.0), rows, columns)
+    index = piece.clamp(min=0).long()
+    u = location.u + location.column - index % columns
+    v = location.v + location.row - index.div(columns, rounding_mode="floor")
+    index = index[:, None].expand(-1, 8, -1)
+    selected = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
+    along_u, along_v = selected.derivatives(u, v)
+    return solved, index, u, v, along_u, along_v
