@@ -205,7 +205,7 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
     if check.is_autocast_enabled(kind):
         with torch.autocast(kind, enabled=False):
             return area_means(image, plan, finite=finite)
-    if check.same_batch(len(image), len(plan.rows.weights), "image and plan") == 0:
+    if check.same_batch(image.shape[0], len(plan.rows.weights), "image and plan") == 0:
         sizes = (axis.bounds.shape[1] for axis in plan)
         return image.new_empty(0, image.shape[1], *sizes)
     # Rows first: they are contiguous in memory, and the second product is then smaller.

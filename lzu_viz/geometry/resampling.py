@@ -81,7 +81,7 @@ def sample(
     Returns:
         `b c h' w'` in the image's dtype. The arithmetic is float32 or better.
     """
-    check.same_batch(len(image), len(points), "image and points")
+    check.same_batch(image.shape[0], points.shape[0], "image and points")
     # Testing all points is much cheaper than `torch.where` on all channels.
     if are_all_finite([points])[0] if all_finite is None else all_finite:
         return _read(image, points)
@@ -108,7 +108,7 @@ def sample_nearest(image: Tensor, points: Tensor, fill_value: float = 0.0) -> Te
         >>> sample_nearest(labels, pixel_centres((1, 4)))
         tensor([[[[3, 3, 7, 7]]]])
     """
-    batch = check.same_batch(len(image), len(points), "image and points")
+    batch = check.same_batch(image.shape[0], points.shape[0], "image and points")
     height, width = image.shape[-2:]
     is_defined = points.isfinite().all(dim=-1)
     located = torch.where(is_defined[..., None], points.detach(), 0.0)
@@ -134,7 +134,7 @@ def are_all_finite(maps: Sequence[Tensor]) -> list[bool]:
 
 def _read(image: Tensor, points: Tensor) -> Tensor:
     """Return :func:`sample` for points that are all finite."""
-    batch = check.same_batch(len(image), len(points), "image and points")
+    batch = check.same_batch(image.shape[0], points.shape[0], "image and points")
     dtype = torch.promote_types(image.dtype, points.dtype)
     image, image_dtype = image.to(dtype), image.dtype
     pixels, samples = image.shape[-2:].numel(), points.shape[1:3].numel()
@@ -233,8 +233,11 @@ def sample_mipmap(image: Tensor, plan: MipmapPlan, *, finite: bool = False) -> T
         check.finite(image, levels[..., int(last[0]) :, :])
     total: Tensor | None = None
     for from_atlas, points, weight in plan.readings:
-        # In place, as allocating a tensor of this size costs as much as the product.
         weight, values = weight.to(image.dtype), _read(levels if from_atlas else image, points)
+        if check.is_transformed(values):
+            total = values * weight if total is None else total + values * weight
+            continue
+        # In place, as allocating a tensor of this size costs as much as the product.
         total = values.mul_(weight) if total is None else total.addcmul_(weight, values)
     assert total is not None, "the weights sum to 1, so that there is at least one reading"
     return total

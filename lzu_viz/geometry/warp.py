@@ -210,9 +210,9 @@ class Warp:
                 "x and y must have shapes (b, columns + 1) and (b, rows + 1), "
                 f"got {check.shape(x)} and {check.shape(y)}"
             )
-        batch = check.same_batch(len(x), len(y), "x and y")
+        batch = check.same_batch(x.shape[0], y.shape[0], "x and y")
         # A parameter remains the same object, so that a module can register it.
-        x, y = (axis if len(axis) == batch else axis.expand(batch, -1) for axis in (x, y))
+        x, y = (axis if axis.shape[0] == batch else axis.expand(batch, -1) for axis in (x, y))
         across, down = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
         return cls(torch.stack([across, down], dim=-1), (x, y))
 
@@ -228,6 +228,7 @@ class Warp:
 
     def __len__(self) -> int:
         """Return the batch size."""
+        # Inside the library `grid.shape[0]` is read, which may be symbolic in an exported program.
         return len(self.grid)
 
     def __getitem__(self, index: int | slice) -> "Warp":
@@ -394,7 +395,7 @@ class Warp:
             check.image_shape(image)
         else:
             check.dense(image, "image")
-        check.same_batch(len(self), len(image), "warp and image")
+        check.same_batch(self.grid.shape[0], image.shape[0], "warp and image")
         if not allow_folds:
             self._check_not_folded(accept_flat=True)
         if mode == "nearest":
@@ -469,7 +470,7 @@ class Warp:
                 check.features(features)
             else:
                 check.dense(features, "features")
-            check.same_batch(len(self), len(features), "warp and features")
+            check.same_batch(self.grid.shape[0], features.shape[0], "warp and features")
         maps = self.zoomed_maps(sizes)
         if mode == "nearest":
             return [
@@ -534,7 +535,7 @@ class Warp:
     def zoomed_maps(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
         """Return :meth:`zoomed_map` for several sizes; faster than one call for each."""
         checked_sizes = tuple(check.size(size) for size in sizes)
-        if len(self) == 0:
+        if self.grid.shape[0] == 0:
             return [self.grid.new_empty(0, *size, 2) for size in checked_sizes]
         return list(self._cached(("zoomed", checked_sizes), lambda: self._invert(checked_sizes)))
 
@@ -702,7 +703,7 @@ class Warp:
                 f"got {check.shape(boxes)}"
             )
         batched = boxes if boxes.ndim == 3 else boxes[None]
-        batch = check.same_batch(len(self), len(batched), "warp and boxes")
+        batch = check.same_batch(self.grid.shape[0], batched.shape[0], "warp and boxes")
         mapped = function(batched.to(self.grid.dtype).expand(batch, -1, -1)).to(boxes.dtype)
         return mapped if boxes.ndim == 3 else mapped[0]
 
@@ -790,7 +791,7 @@ class Warp:
 
     def _map(self, frame: Frame, points: Tensor) -> Tensor:
         """Return finite points `b n 2` mapped to a frame."""
-        batch = check.same_batch(len(self), len(points), "warp and points")
+        batch = check.same_batch(self.grid.shape[0], points.shape[0], "warp and points")
         by_axis, by_pieces = _MAP_TO[frame]
         if frame == "zoomed":
             self._check_not_folded()
@@ -882,11 +883,10 @@ class Warp:
             Those of rows `b h+1` and of columns `b w+1`, in float64 where the device has it.
         """
         assert self.axes is not None
+        x, y = (in_float64(axis if device is None else axis.to(device)) for axis in self.axes)
         rows, columns = (
-            bilinear.evaluate_axis(
-                in_float64(nodes if device is None else nodes.to(device)), axis_edges(count)[None]
-            )
-            for nodes, count in zip(self.axes[::-1], size, strict=True)
+            bilinear.evaluate_axis(values, axis_edges(count)[None].to(values.device))
+            for values, count in zip((y, x), size, strict=True)
         )
         return rows, columns
 

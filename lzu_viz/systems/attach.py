@@ -12,7 +12,7 @@ from ..geometry import check
 from ..geometry.check import Size
 from ..geometry.warp import Warp
 from .containers import map_tensors, tensors_of
-from .placement import Stride, extent_of
+from .placement import Strides, relative_extents
 
 DataFormat = Literal["channels_first", "channels_last"]
 Sizes = Sequence[Sequence[int]] | Callable[[Size], Sequence[int]]
@@ -25,7 +25,7 @@ def attach(
     *,
     size: Sequence[int],
     sizes: Sizes | None = None,
-    strides: Stride | Sequence[Stride] | None = None,
+    strides: Strides | None = None,
     data_format: DataFormat = "channels_first",
 ) -> "Attachment":
     """Zoom the first image that goes into a module, and unzoom every map that comes out.
@@ -83,7 +83,7 @@ class Attachment:
         warp: Warp | Callable[[Tensor], Warp],
         size: Sequence[int],
         sizes: Sizes | None,
-        strides: Stride | Sequence[Stride] | None,
+        strides: Strides | None,
         data_format: DataFormat,
     ) -> None:
         check.one_of(data_format, get_args(DataFormat), "data_format")
@@ -148,57 +148,87 @@ class Attachment:
         return new_args, new_kwargs
 
     def _unzoom(self, module: nn.Module, args: Any, output: Any) -> Any:
-        warp, last = self._current.warp, self._data_format == "channels_last"
-        found = [(path, tensor) for path, tensor in tensors_of(output) if tensor.ndim == 4]
-        maps = [
-            (path, tensor.movedim(-1, 1) if last else tensor)
-            for path, tensor in found
-            if tensor.is_floating_point()
-        ]
-        if not maps:
-            raise ValueError(
-                f"{type(module).__name__} returned no map `b c h w`; for tokens `b n c` attach to "
-                "the part before, or unzoom them by lzu_viz.unzoom_tokens"
-            )
-        cells = [check.size(tensor.shape[-2:]) for _, tensor in maps]
-        extents = [
-            extent_of(count, self.size, stride, f"map output{path}")
-            for count, stride, (path, _) in zip(
-                cells, _for_each(self._strides, len(maps)), maps, strict=True
-            )
-        ]
-        rows, columns = self.size
-        unzoomed = warp.unzoom_levels(
-            [tensor for _, tensor in maps],
-            self._sizes_of(cells),
-            extents=[(high / rows, wide / columns) for high, wide in extents],
+        return unzoom_output(
+            output,
+            self._current.warp,
+            size=self.size,
+            sizes=self._sizes,
+            strides=self._strides,
+            data_format=self._data_format,
+            name=type(module).__name__,
         )
-        results = iter(tensor.movedim(1, -1) if last else tensor for tensor in unzoomed)
 
-        def replaced(tensor: Tensor) -> Tensor:
-            if tensor.ndim == 4 and tensor.is_floating_point():
-                return next(results)
-            if _is_mask(tensor, len(maps[0][1])) and tensor.shape[-2:] in cells:
-                index = cells.index(check.size(tensor.shape[-2:]))
-                size = self._sizes_of(cells)[index]
-                return warp.unzoom(tensor[:, None], size, mode="nearest")[:, 0]
-            return tensor
 
-        return map_tensors(output, replaced)
+def unzoom_output(
+    output: Any,
+    warp: Warp,
+    *,
+    size: Size,
+    sizes: Sizes | None = None,
+    strides: Strides | None = None,
+    data_format: DataFormat = "channels_first",
+    name: str = "the module",
+) -> Any:
+    """Return the output of a module with every map unzoomed.
 
-    def _sizes_of(self, cells: Sequence[Size]) -> list[Size]:
-        """Return the sizes to which maps of these sizes are unzoomed."""
-        if self._sizes is None:
-            return list(cells)
-        if callable(self._sizes):
-            return [check.size(self._sizes(size), "sizes(size)") for size in cells]
-        sizes = [check.size(size, "sizes") for size in self._sizes]
-        if len(sizes) != len(cells):
-            raise ValueError(
-                f"sizes must have one (rows, columns) for each of the {len(cells)} maps, got "
-                f"{len(sizes)}"
-            )
-        return sizes
+    Args:
+        output: maps in any container.
+        warp: by which the image was zoomed.
+        size: (rows, columns) of the zoomed image.
+        sizes: as in :func:`attach`.
+        strides: as in :func:`attach`.
+        data_format: as in :func:`attach`.
+        name: of the module in messages.
+
+    Raises:
+        ValueError: there is no map, or a map does not fit the zoomed image.
+    """
+    is_last = data_format == "channels_last"
+    maps = [
+        (path, tensor.movedim(-1, 1) if is_last else tensor)
+        for path, tensor in tensors_of(output)
+        if _is_image(tensor)
+    ]
+    if not maps:
+        raise ValueError(
+            f"{name} returned no map `b c h w`; for tokens `b n c` attach to the part before, or "
+            "unzoom them by lzu_viz.unzoom_tokens"
+        )
+    cells = [check.size(tensor.shape[-2:]) for _, tensor in maps]
+    unzoomed_sizes = _sizes_for(cells, sizes)
+    names = [f"map output{path}" for path, _ in maps]
+    unzoomed = warp.unzoom_levels(
+        [tensor for _, tensor in maps],
+        unzoomed_sizes,
+        extents=relative_extents(cells, size, strides, names),
+    )
+    results = iter(tensor.movedim(1, -1) if is_last else tensor for tensor in unzoomed)
+    batch = len(maps[0][1])
+
+    def replaced(tensor: Tensor) -> Tensor:
+        if _is_image(tensor):
+            return next(results)
+        if _is_mask(tensor, batch) and tensor.shape[-2:] in cells:
+            mask_size = unzoomed_sizes[cells.index(check.size(tensor.shape[-2:]))]
+            return warp.unzoom(tensor[:, None], mask_size, mode="nearest")[:, 0]
+        return tensor
+
+    return map_tensors(output, replaced)
+
+
+def _sizes_for(cells: Sequence[Size], sizes: Sizes | None) -> list[Size]:
+    """Return the sizes to which maps of these sizes are unzoomed."""
+    if sizes is None:
+        return list(cells)
+    if callable(sizes):
+        return [check.size(sizes(size), "sizes(size)") for size in cells]
+    checked = [check.size(size, "sizes") for size in sizes]
+    if len(checked) != len(cells):
+        raise ValueError(
+            f"sizes must have one (rows, columns) for each of the {len(cells)} maps, got "
+            f"{len(checked)}"
+        )
+    return checked
 
 
 def unzoom_tokens(warp: Warp, tokens: Tensor, grid: Sequence[int], prefix: int = 1) -> Tensor:
@@ -242,14 +272,3 @@ def _is_image(tensor: Tensor) -> bool:
 def _is_mask(tensor: Tensor, batch: int) -> bool:
     """Return whether a tensor may be a mask or a map of labels `b h w`."""
     return tensor.ndim == 3 and len(tensor) == batch and not tensor.is_floating_point()
-
-
-def _for_each(strides: Stride | Sequence[Stride] | None, count: int) -> Sequence[Stride | None]:
-    """Return the stride of each of ``count`` maps."""
-    if strides is None or isinstance(strides, int):
-        return [strides] * count
-    if len(strides) != count:
-        raise ValueError(
-            f"strides must be one number, or one for each of the {count} maps, got {strides}"
-        )
-    return list(strides)

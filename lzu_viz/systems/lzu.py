@@ -9,6 +9,7 @@ from ..geometry.check import Size
 from ..geometry.deprecation import renamed_arguments
 from ..geometry.warp import Warp
 from .base import Decode, Levels, Predictions, System, predictions_to_source
+from .placement import Strides, relative_extents
 
 UnzoomStage = Literal["features", "outputs", "predictions"]
 
@@ -29,6 +30,9 @@ class LZU(System):
             features performs better with "outputs": see :class:`NanoDet`.
         upsample_factor: size of the unzoomed maps relative to the network's own. A map unzoomed to
             its own size loses most of the resolution gained by zooming.
+        strides: of the maps in pixels of the zoomed image, one for all, or one for each level.
+            Needed for a network that pads or crops its input, as its maps then span another part of
+            the frame; by default the cells of each map have to divide ``size``.
         decode: from outputs to predictions; used by :meth:`decode`, :meth:`detect` and
             :meth:`trace`.
         antialias: as in :meth:`Warp.zoom`.
@@ -69,6 +73,7 @@ class LZU(System):
         size: Sequence[int],
         unzoom: UnzoomStage = "features",
         upsample_factor: int = 1,
+        strides: Strides | None = None,
         decode: Decode | None = None,
         antialias: bool = True,
     ) -> None:
@@ -81,11 +86,19 @@ class LZU(System):
             )
         self.unzooms = unzoom
         self.upsample_factor = upsample_factor
+        self.strides = strides
 
     def unzoom(self, levels: Levels, warp: Warp) -> Levels:
-        """Return features or outputs in the source frame, enlarged by `upsample_factor`."""
+        """Return features or outputs in the source frame, enlarged by `upsample_factor`.
+
+        Raises:
+            ValueError: the cells of a map do not divide the network's input, and there are no
+                strides; or the map has another layout than `b c h w`.
+        """
         maps = [levels] if isinstance(levels, Tensor) else list(levels)
-        unzoomed = warp.unzoom_levels(maps, self.unzoomed_sizes(maps))
+        cells = [(level.shape[-2], level.shape[-1]) for level in maps]
+        extents = relative_extents(cells, self.size, self.strides)
+        unzoomed = warp.unzoom_levels(maps, self.unzoomed_sizes(maps), extents=extents)
         return unzoomed[0] if isinstance(levels, Tensor) else unzoomed
 
     def unzoomed_sizes(self, levels: Sequence[Tensor]) -> list[Size]:

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 
-from ..geometry import check
 from ..geometry.check import Size
 
-Stride = int | Sequence[int]
+Stride = float | Sequence[float]
 """Stride of a map in pixels of the network's input: one number, or (rows, columns)."""
+
+Strides = float | Sequence[Stride]
+"""Strides of several maps: one number for all, or one stride for each map."""
 
 MAX_RATIO = 1.5
 """Largest ratio of the strides along rows and columns of a map that is taken for one."""
 
 
-def extent_of(cells: Size, size: Size, stride: Stride | None = None, name: str = "map") -> Size:
+def extent_of(
+    cells: Size, size: Size, stride: Stride | None = None, name: str = "map"
+) -> tuple[float, float]:
     """Return the (rows, columns) of the network's input that a map spans, in pixels.
 
     Without a stride, the map has to span the input exactly: its cells have to divide the input. A
@@ -35,7 +39,9 @@ def extent_of(cells: Size, size: Size, stride: Stride | None = None, name: str =
         (256, 480)
     """
     if stride is not None:
-        rows, columns = (stride, stride) if isinstance(stride, int) else check.size(stride)
+        rows, columns = (stride, stride) if isinstance(stride, int | float) else stride
+        if not (0 < rows < float("inf") and 0 < columns < float("inf")):
+            raise ValueError(f"strides must be positive, got {stride} for the {name}")
         return cells[0] * rows, cells[1] * columns
     row_stride, column_stride = (side / count for side, count in zip(size, cells, strict=True))
     if max(row_stride, column_stride) > MAX_RATIO * min(row_stride, column_stride):
@@ -54,3 +60,37 @@ def extent_of(cells: Size, size: Size, stride: Stride | None = None, name: str =
             "strides, or pass strides=, for example 32"
         )
     return size
+
+
+def relative_extents(
+    cells: Sequence[Size],
+    size: Size,
+    strides: Strides | None = None,
+    names: Sequence[str] | None = None,
+) -> list[tuple[float, float]]:
+    """Return the (rows, columns) that maps span, relative to the network's input.
+
+    Args:
+        cells: (rows, columns) of each map.
+        size: (rows, columns) of the network's input.
+        strides: one for all maps, or one for each.
+        names: of the maps in messages.
+
+    Raises:
+        ValueError: as for :func:`extent_of`, or the number of strides is wrong.
+    """
+    names = names or [f"map of level {level}" for level in range(len(cells))]
+    each: Sequence[Stride | None]
+    if strides is None or isinstance(strides, int | float):
+        each = [strides] * len(cells)
+    elif len(strides) != len(cells):
+        raise ValueError(
+            f"strides must be one number, or one for each of the {len(cells)} maps, got {strides}"
+        )
+    else:
+        each = list(strides)
+    extents = [
+        extent_of(count, size, stride, name)
+        for count, stride, name in zip(cells, each, names, strict=True)
+    ]
+    return [(rows / size[0], columns / size[1]) for rows, columns in extents]

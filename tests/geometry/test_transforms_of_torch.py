@@ -7,6 +7,13 @@ from torch.autograd import forward_ad
 
 from lzu_viz import LZU, Warp, saliency
 
+# Warnings of PyTorch about its own implementation.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:torch.searchsorted:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
+]
+
 SIZE = (12, 18)
 
 
@@ -105,7 +112,6 @@ def test_grad_of_func_matches_autograd(separable: bool) -> None:
 
 
 @both
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_jit_trace_is_rejected_with_a_remedy(separable: bool) -> None:
     warp = fovea(separable)
     for function in (warp.zoom, warp.unzoom):

@@ -50,8 +50,8 @@ def invert_axis(nodes: Tensor, points: Tensor, *, all_attained: bool = False) ->
         tensor([[-1.0000, -0.5000,  0.0000,  0.5000,     nan]])
     """
     count = nodes.shape[-1] - 1
-    if len(nodes) != len(points):
-        batch = len(points) if len(nodes) == 1 else len(nodes)
+    if nodes.shape[0] != points.shape[0]:
+        batch = points.shape[0] if nodes.shape[0] == 1 else nodes.shape[0]
         nodes, points = nodes.expand(batch, -1), points.expand(batch, -1)
     inner = nodes[:, 1:-1].detach().contiguous()
     piece = torch.searchsorted(inner, points.detach().contiguous(), right=True)
