@@ -1,5 +1,6 @@
 """torchvision's detectors, with the zoom in place of their resize and padding."""
 
+import math
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -29,8 +30,8 @@ def zoom_and_unzoom(
     and in prediction.
 
     Args:
-        model: with a `transform` and a `backbone`: Faster, Mask and Keypoint R-CNN, RetinaNet, FCOS,
-            SSD.
+        model: with a `transform` and a `backbone`: Faster, Mask and Keypoint R-CNN, RetinaNet,
+            FCOS, SSD.
         warp: one warp for all images; or a sequence with one for each image of the next batch; or a
             callable from an image `1 c h w` in 0..1 to a warp.
         size: (rows, columns) of the zoomed images, best multiples of the largest stride.
@@ -207,4 +208,4 @@ def _exact(level: Tensor, size: Size) -> tuple[float, ...]:
 
 
 def _power_of_two(stride: float) -> int:
-    return 1 << max(0, round(torch.tensor(stride).log2().item()))
+    return 1 << max(0, round(math.log2(stride)))
