@@ -1,0 +1,56 @@
+"""ONNX files, run by onnxruntime."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._extras import needs
+from ..geometry.boxes import Detections
+from ..geometry.check import Size
+from ..models.registry import Task
+from .called_network import CalledNetwork
+
+Decode = Callable[[list[Tensor], Size], list[Detections] | Tensor]
+"""From the outputs of a session, and (rows, columns) of its input, to predictions."""
+
+
+def network(
+    model: str | Path | Any,
+    task: Task,
+    decode: Decode | None = None,
+    classes: Sequence[str] = (),
+    **options: Any,
+) -> CalledNetwork:
+    """Return an ONNX file as a network.
+
+    Args:
+        model: path of the file, or an `onnxruntime.InferenceSession`. It has one input, an image `b
+            3 h w` in 0..1 with float32 pixels.
+        task: "detection" or "segmentation".
+        decode: from the outputs, as tensors, and the input's (rows, columns), to one `Detections`
+            per image, boxes in [-1, 1], or to a map `b c h w`; by default the first output, a map.
+        classes: names of the predicted classes.
+        options: of `onnxruntime.InferenceSession`, if a path is given.
+
+    Raises:
+        ValueError: the model has more than one input.
+    """
+    session = model
+    if isinstance(model, str | Path):
+        with needs("adapters"):
+            import onnxruntime
+        session = onnxruntime.InferenceSession(model, **options)
+    inputs = [node.name for node in session.get_inputs()]
+    if len(inputs) != 1:
+        raise ValueError(f"the model must have one input, an image, got {inputs}")
+
+    def call(image: Tensor) -> list[Detections] | Tensor:
+        arrays = session.run(None, {inputs[0]: image.detach().cpu().float().numpy()})
+        outputs = [torch.from_numpy(array).to(image.device) for array in arrays]
+        rows, columns = image.shape[-2:]
+        return outputs[0] if decode is None else decode(outputs, (rows, columns))
+
+    return CalledNetwork(call, task, classes)
