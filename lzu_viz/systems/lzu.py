@@ -96,6 +96,11 @@ class LZU(System):
                 strides; or the map has another layout than `b c h w`.
         """
         maps = [levels] if isinstance(levels, Tensor) else list(levels)
+        if not all(isinstance(level, Tensor) for level in maps):
+            raise TypeError(
+                f"maps `b c h w` are unzoomed, got {type(maps[0]).__name__}; unzoom='predictions' "
+                "maps the predictions of a network that returns no maps"
+            )
         cells = [(level.shape[-2], level.shape[-1]) for level in maps]
         extents = relative_extents(cells, self.size, self.strides)
         unzoomed = warp.unzoom_levels(maps, self.unzoomed_sizes(maps), extents=extents)
