@@ -4,7 +4,9 @@ Where they load, nothing is replaced.
 """
 
 import sys
+from collections.abc import Iterator
 
+import pytest
 import torch
 from kornia.geometry.bbox import nms
 from torch import Tensor
@@ -40,3 +42,10 @@ if not _loads():
     # `nms` asserts that the operators are there; RoIAlign has a version in Python, which is used
     # as its module has imported the original function.
     torchvision.extension._has_ops = lambda: True
+
+
+@pytest.fixture(autouse=True)
+def _eager() -> Iterator[None]:
+    """Do not compile: torchvision compiles RoIAlign where its operators are missing."""
+    with torch.compiler.set_stance("force_eager"):
+        yield

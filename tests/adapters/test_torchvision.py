@@ -47,7 +47,8 @@ def fovea(x: float) -> Warp:
 
 def images() -> list[Tensor]:
     """Return two images of different sizes."""
-    return [torch.rand(3, 240, 320), torch.rand(3, 200, 400)]
+    draw = torch.Generator().manual_seed(0)
+    return [torch.rand(3, *size, generator=draw) for size in ((240, 320), (200, 400))]
 
 
 def targets() -> list[dict[str, Tensor]]:
