@@ -65,3 +65,27 @@ def test_recorded_table_covers_the_faults_and_meets_the_targets():
     for by, minimum in run.TARGETS.items():
         latest = {line["fault"]: line["seen"] for line in lines if line["by"] == by}
         assert sum(map(bool, latest.values())) >= minimum * len(names), by
+
+
+def test_each_command_leaves_out_the_hash_tests_and_runs_the_earlier_detection_first() -> None:
+    """Tests of hashes of the source would detect every fault."""
+    fault = next(fault for fault in run.faults() if fault.subpackage == "experiments")
+    file = "tests/experiments/test_frozen.py"
+    commands = list(run.commands(ROOT, fault, "pytest", f"{file}::test_something"))
+    assert commands[0][-1] == file
+    assert len(commands) == 3
+    for command in commands:
+        assert {f"--deselect={name}" for name in run.BOOKKEEPING} <= {*command}
+    for name in run.BOOKKEEPING:
+        path, test = name.split("::")
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8")
+    notebook = "notebooks/10_limits.ipynb"
+    commands = list(run.commands(ROOT, fault, "notebooks", f"{notebook}::Cell 3"))
+    names = [command[-1] for command in commands]
+    assert names[0] == notebook
+    assert len(names) == len(set(names))
+    assert set(names) == {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.glob("notebooks/**/*.ipynb")
+        if ".ipynb_checkpoints" not in path.parts
+    }

@@ -45,6 +45,34 @@ def test_later_stages_run_after_a_failure(
     ]
 
 
+def test_stages_run_beside_each_other_and_print_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each of two stages waits for a file that the other writes."""
+    code = (
+        "import pathlib, sys, time\n"
+        "mine, other = (pathlib.Path(sys.argv[1], name) for name in sys.argv[2:])\n"
+        "print(f'{mine.name} runs', flush=True)\n"
+        "mine.touch()\n"
+        "while not other.exists(): time.sleep(0.01)\n"
+        "print(f'{mine.name} ends', flush=True)\n"
+        "sys.exit(mine.name == 'two')\n"
+    )
+    command = (sys.executable, "-c", code, str(tmp_path))
+    stages = (
+        run_stages.Stage("one", (*command, "one", "two")),
+        run_stages.Stage("two", (*command, "two", "one"), beside_previous=True),
+        stage("three", "print('three runs')"),
+    )
+    monkeypatch.setitem(run_stages.STAGES, "test", stages)
+    assert run_stages.main(["test"]) == 1
+    lines = capfd.readouterr().out.splitlines()
+    said = [line for line in lines if line.endswith((" runs", " ends"))]
+    assert said == ["one runs", "one ends", "two runs", "two ends", "three runs"]
+    verdicts = [line.split(maxsplit=2)[2] for line in lines[-4:]]
+    assert verdicts == ["passed", "FAILED (exit status 1)", "passed", "FAILED"]
+
+
 def test_exit_status_is_zero_if_all_stages_pass(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

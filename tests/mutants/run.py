@@ -172,24 +172,26 @@ def commands(copy: Path, fault: Fault | None, by: str, detected_by: str) -> Iter
         detected_by: the test that detected the fault in an earlier run, or an empty string.
     """
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
-    nbval = ["--nbval-lax"] if by == "notebooks" else []
+    if by == "notebooks":
+        pytest.append("--nbval-lax")
+    else:
+        pytest += [f"--ignore={name}" for name in LEFT_OUT]
+        pytest += [f"--deselect={name}" for name in BOOKKEEPING]
     earlier = detected_by.split("::")[0]
     if earlier and (copy / earlier).is_file():
-        yield [*pytest, *nbval, earlier]
+        yield [*pytest, earlier]
     if by == "notebooks":
         # One command for each: the timeout is that of one notebook.
         for notebook in likeliest(copy, fault.stem if fault else ""):
             if notebook != earlier:
-                yield [*pytest, *nbval, notebook]
+                yield [*pytest, notebook]
         return
-    left_out = [f"--ignore={name}" for name in LEFT_OUT]
-    left_out += [f"--deselect={name}" for name in BOOKKEEPING]
     if fault:
         # Most faults are detected by doctests and tests of the module and of its folder.
         folder = f"tests/{fault.subpackage}"
         nearby = [f"lzu_viz/{fault.file}", f"{folder}/test_{fault.stem}.py", folder]
         yield [*pytest, *(name for name in dict.fromkeys(nearby) if (copy / name).exists())]
-    yield [*pytest, *left_out, "tests", "lzu_viz"]
+    yield [*pytest, "tests", "lzu_viz"]
 
 
 def likeliest(copy: Path, module: str) -> list[str]:
