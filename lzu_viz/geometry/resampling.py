@@ -17,6 +17,7 @@ from torch import Tensor
 
 from . import check
 from .area_resampling import MeanPlan, area_means, plan_means
+from .caching import cached_tensor
 
 MANY_CHANNELS = 16
 """Minimum number of channels for which conversion to channels-last layout is faster, if the image
@@ -48,19 +49,16 @@ def pixel_centres(
     return create_meshgrid(rows, columns, device=device, dtype=dtype, align_corners=False)
 
 
-@lru_cache(maxsize=64)
+@cached_tensor
 def axis_centres(count: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the pixel centres of one axis, `count` in ]-1, 1[; cached, do not modify in place."""
-    # Tensors created in inference mode cannot be used in autograd later.
-    with torch.inference_mode(False):
-        return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
+    return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
 
 
-@lru_cache(maxsize=64)
+@cached_tensor
 def axis_edges(count: int) -> Tensor:
     """Return the pixel edges of one axis, `count+1` in float64; cached, do not modify in place."""
-    with torch.inference_mode(False):
-        return torch.linspace(-1, 1, count + 1, dtype=torch.float64)
+    return torch.linspace(-1, 1, count + 1, dtype=torch.float64)
 
 
 def sample(
@@ -140,13 +138,42 @@ def _read(image: Tensor, points: Tensor) -> Tensor:
     pixels, samples = image.shape[-2:].numel(), points.shape[1:3].numel()
     if image.device.type == "cpu" and image.shape[1] >= MANY_CHANNELS and samples > 3 * pixels:
         image = image.contiguous(memory_format=torch.channels_last)
-    return F.grid_sample(
-        image.expand(batch, -1, -1, -1),
-        points.to(dtype).expand(batch, -1, -1, -1),
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=False,
-    ).to(image_dtype)
+    image = image.expand(batch, -1, -1, -1)
+    points = points.to(dtype).expand(batch, -1, -1, -1)
+    try:
+        values = F.grid_sample(
+            image, points, mode="bilinear", padding_mode="border", align_corners=False
+        )
+    except NotImplementedError:
+        # PyTorch's operator has no derivative in forward mode.
+        values = _read_in_forward_mode(image, points)
+    return values.to(image_dtype)
+
+
+def _read_in_forward_mode(image: Tensor, points: Tensor) -> Tensor:
+    """Return :func:`_read` by operations that have a derivative in forward mode.
+
+    Args:
+        image: `b c h w`.
+        points: `b h' w' 2`.
+    """
+    sides = points.new_tensor([image.shape[-1], image.shape[-2]])
+    pixels = ((points + 1) * (sides / 2) - 0.5).flatten(1, 2)
+    # As in `grid_sample`, the derivative is zero where a point is clamped to the border.
+    pixels = torch.where((pixels > 0) & (pixels < sides - 1), pixels, pixels.detach())
+    pixels = torch.minimum(pixels.clamp(min=0), sides - 1)
+    first = pixels.detach().floor().long()
+    second = torch.minimum(first + 1, sides.long() - 1)
+    across, down = (pixels - first)[:, None].unbind(-1)
+
+    def at(column: Tensor, row: Tensor) -> Tensor:
+        index = (row * image.shape[-1] + column)[:, None].expand(-1, image.shape[1], -1)
+        return image.flatten(2).gather(2, index)
+
+    (left, top), (right, bottom) = first.unbind(-1), second.unbind(-1)
+    above = torch.lerp(at(left, top), at(right, top), across)
+    below = torch.lerp(at(left, bottom), at(right, bottom), across)
+    return torch.lerp(above, below, down).unflatten(2, points.shape[1:3])
 
 
 class Reading(NamedTuple):

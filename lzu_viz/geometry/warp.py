@@ -7,7 +7,6 @@ each source pixel (Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023).
 
 import copy
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, get_args
@@ -102,7 +101,7 @@ class Warp:
 
     grid: Tensor
     axes: tuple[Tensor, Tensor] | None = None
-    _memory: OrderedDict[tuple[Any, ...], Any] = field(default_factory=OrderedDict, init=False)
+    _memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False)
     _known: list["_Properties"] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -305,7 +304,7 @@ class Warp:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled warp."""
-        self.__dict__.update(state, _memory=OrderedDict(), _known=[])
+        self.__dict__.update(state, _memory={}, _known=[])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Warp":
         """Return a copy with its own tensors, and with the cached maps, which are not modified.
@@ -518,7 +517,11 @@ class Warp:
         dtype = torch.promote_types(flow.dtype, start.dtype)
         half_pixels = flow.new_tensor([2 / flow.shape[-1], 2 / flow.shape[-2]], dtype=dtype)
         moved = sample(flow.to(dtype), start, torch.nan).movedim(1, -1) * half_pixels
-        end = (next_warp or self).to_source((start + moved).flatten(1, 2)).unflatten(1, size)
+        end = (
+            (self if next_warp is None else next_warp)
+            .to_source((start + moved).flatten(1, 2))
+            .unflatten(1, size)
+        )
         source = pixel_centres((rows, columns), device=end.device, dtype=end.dtype)
         displacement = (end - source) * end.new_tensor([columns / 2, rows / 2])
         known = displacement.isfinite().all(dim=-1, keepdim=True)
@@ -697,7 +700,7 @@ class Warp:
     def _map_boxes(self, boxes: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """Return boxes `n 4` or `b n 4` mapped by a function of `b n 4`."""
         check.boxes(boxes)
-        if boxes.ndim == 2 and len(self) > 1:
+        if boxes.ndim == 2 and self.grid.shape[0] > 1:
             raise ValueError(
                 f"boxes must have shape (b, n, 4) for a warp of batch {len(self)}, "
                 f"got {check.shape(boxes)}"
@@ -902,23 +905,27 @@ class Warp:
         """Return ``make()``, cached under ``key`` unless the grid requires a gradient."""
         if check.is_differentiated(self.grid):
             return make()
-        if key not in self._memory:
-            if torch.compiler.is_compiling() and self.separable:
+        if torch.compiler.is_compiling():
+            if key in self._memory:
+                known: Value = self._memory[key]
+                return known
+            if self.separable:
                 return make()
-            if torch.compiler.is_compiling():
-                raise RuntimeError(
-                    "the maps of the warp for these sizes are not cached, and cannot be computed "
-                    "in a compiled program; call the model once on an image of the same size "
-                    "before it is compiled or exported"
-                )
+            raise RuntimeError(
+                "the maps of the warp for these sizes are not cached, and cannot be computed in a "
+                "compiled program; call the model once on an image of the same size before it is "
+                "compiled or exported"
+            )
+        # Each step is safe if several threads use the warp.
+        value: Value | None = self._memory.pop(key, None)
+        if value is None:
             # Tensors created in inference mode cannot be used in autograd later.
             with torch.inference_mode(False):
-                self._memory[key] = make()
-        value: Value = self._memory[key]
-        if not torch.compiler.is_compiling():
-            self._memory.move_to_end(key)
-            if len(self._memory) > CACHE_SIZE:
-                self._memory.popitem(last=False)
+                value = make()
+        # A dictionary is ordered: the least recently used key is the first.
+        self._memory[key] = value
+        if len(self._memory) > CACHE_SIZE:
+            self._memory.pop(list(self._memory)[0], None)
         return value
 
 

@@ -129,7 +129,7 @@ class Attachment:
                 f"with tensors of shapes {shapes}; attach to the part that takes a batch of images"
             )
         warp = self.warp if isinstance(self.warp, Warp) else self.warp(image)
-        if len(warp) not in (1, len(image)):
+        if warp.grid.shape[0] not in (1, image.shape[0]):
             raise ValueError(
                 f"the warp must have a batch of 1 or of {len(image)}, that of the images, got "
                 f"{len(warp)}; set `handle.warp` before each step"

@@ -132,7 +132,9 @@ class System(nn.Module):
             image: `b 3 h w` in 0..1, of any size.
             warp: used in place of the system's own, if given.
         """
-        return (warp or self.warp_for(image)).zoom(image, self.size, self.antialias)
+        return (self.warp_for(image) if warp is None else warp).zoom(
+            image, self.size, self.antialias
+        )
 
     def encode(self, zoomed: Tensor) -> Levels:
         """Return the features of a zoomed image, in the zoomed frame."""
@@ -181,7 +183,7 @@ class System(nn.Module):
         Returns:
             The head's outputs, unzoomed if the system unzooms outputs.
         """
-        warp = warp or self.warp_for(image)
+        warp = self.warp_for(image) if warp is None else warp
         return self.forward_zoomed(self.zoom(image, warp), warp)
 
     def forward_zoomed(self, zoomed: Tensor, warp: Warp) -> Levels:
@@ -202,7 +204,7 @@ class System(nn.Module):
             warp: used in place of the system's own, if given.
             source_size: (rows, columns) of a dense prediction, as in :meth:`decode`.
         """
-        warp = warp or self.warp_for(image)
+        warp = self.warp_for(image) if warp is None else warp
         zoomed = self.zoom(image, warp)
         levels = self._from_zoomed(zoomed, warp)
         has_decoder = self.decoder is not None
@@ -227,7 +229,7 @@ class System(nn.Module):
         Raises:
             ValueError: if there is no decoder, or it returns a dense map.
         """
-        warp = warp or self.warp_for(image)
+        warp = self.warp_for(image) if warp is None else warp
         predictions = self.decode(self(image, warp), warp, decode)
         if isinstance(predictions, Tensor):
             raise ValueError(

@@ -14,7 +14,6 @@ Jacobian of T at z:
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from torch.nn import functional as F
 
 from .. import check
 from ..bilinear import Pieces, cross, locate, pieces_of, to_frame
+from ..caching import cached_tensor
 from ..check import Size
 from ..resampling import axis_centres
 from .inverse_bilinear import has_positive_linear_terms, solve
@@ -159,12 +159,11 @@ def _table(grid: Tensor) -> Tensor:
     return F.pad(values, (1, 0), value=torch.nan).contiguous()
 
 
-@lru_cache(maxsize=64)
+@cached_tensor
 def _corners(pieces: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the first corner of each piece in the zoomed frame: `rows columns 2`."""
-    with torch.inference_mode(False):
-        y, x = (torch.arange(n, dtype=dtype, device=device) * (2 / n) - 1 for n in pieces)
-        return torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
+    y, x = (torch.arange(n, dtype=dtype, device=device) * (2 / n) - 1 for n in pieces)
+    return torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
 
 
 def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,12 +19,12 @@ PAIRS_AT_ONCE = 1 << 18
 """Approximate number of (point, piece) pairs in memory at once."""
 
 
-def tolerance(values: Tensor) -> float:
-    """Return the maximum residual of a solution, in coordinates of the source frame.
+def tolerance(values: Tensor) -> Tensor:
+    """Return the maximum residual of a solution, in coordinates of the source frame: a scalar.
 
     16 units in the last place: 2e-6 of [-1, 1] in float32, 5e-4 pixels at 512 pixels.
     """
-    return 16 * torch.finfo(values.dtype).eps * max(1.0, float(values.detach().abs().amax()))
+    return 16 * torch.finfo(values.dtype).eps * values.detach().abs().amax().clamp(min=1)
 
 
 def find(grid: Tensor, points: Tensor) -> Located:
@@ -40,7 +40,7 @@ def find(grid: Tensor, points: Tensor) -> Located:
     """
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     batch, count = points.shape[:2]
-    slack = tolerance(grid)
+    slack = in_float64(tolerance(grid))
     # In a nearly triangular piece, float32 misses points well inside it.
     grid, points = in_float64(grid), in_float64(points)
     pieces = Pieces(*(coefficient.reshape(-1, 2) for coefficient in pieces_of(grid)))
@@ -68,7 +68,7 @@ def find(grid: Tensor, points: Tensor) -> Located:
     return Located(row.view(shape), (piece % columns).view(shape), u.view(shape), v.view(shape))
 
 
-def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Tensor, Tensor]]:
+def _candidates(grid: Tensor, points: Tensor, slack: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Pair each point with the pieces whose bounding box contains it.
 
     The source frame is divided into bins and the points are sorted by bin, so that the points in
