@@ -1,4 +1,4 @@
-"""torchvision's detectors, with the zoom in place of their resize and padding."""
+"""torchvision: detectors with the zoom in place of their resize, and networks only called."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,10 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from ..geometry import check
+from ..geometry.boxes import Detections
 from ..geometry.check import Size
 from ..geometry.warp import Warp
 from ..systems.attach import unzoom_output
 from ..systems.placement import Strides
+from .called_network import CalledNetwork, map_of_class
+from .records import from_dict
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of the colours of ImageNet, by which torchvision's networks are trained."""
 
 Warps = Warp | Callable[[Tensor], Warp] | Sequence[Warp]
 """One warp for all images, a callable from an image `1 c h w` to a warp, or one warp an image."""
@@ -152,7 +158,7 @@ class _Zoom(nn.Module):
         handle: with the warp and the size.
     """
 
-    def __init__(self, original: nn.Module, handle: ZoomedDetector) -> None:
+    def __init__(self, original: Any, handle: ZoomedDetector) -> None:
         super().__init__()
         self.original = original
         self._handle = [handle]  # in a list, as the handle refers to the model
@@ -170,7 +176,7 @@ class _Zoom(nn.Module):
         warps = handle.warps_for(images)
         size = handle.size
         zoomed = [
-            warp.zoom(self.original.normalize(image)[None], size)  # type: ignore[operator]
+            warp.zoom(self.original.normalize(image)[None], size)
             for image, warp in zip(images, warps, strict=True)
         ]
         if targets is not None:
@@ -182,7 +188,78 @@ class _Zoom(nn.Module):
 
     def postprocess(self, *arguments: Any) -> Any:
         """Return detections in pixels of the images, by the detector's own transform."""
-        return self.original.postprocess(*arguments)  # type: ignore[operator]
+        return self.original.postprocess(*arguments)
+
+
+def detector(model: nn.Module, classes: Sequence[str] = ()) -> CalledNetwork:
+    """Return one of torchvision's detectors as a network that is only called.
+
+    Its resize is left out, whose place the zoom takes. Its features are not unzoomed: for that, see
+    :func:`zoom_and_unzoom`.
+
+    Args:
+        model: a detector of `torchvision.models.detection`.
+        classes: names of the labels from 0 on, such as the ``meta["categories"]`` of its weights.
+    """
+
+    def call(image: Tensor) -> list[Detections]:
+        original = model.transform
+        model.transform = _WithoutResize(original)
+        try:
+            records = model(list(image))
+        finally:
+            model.transform = original
+        return [from_dict(record, check.size(image.shape[-2:])) for record in records]
+
+    return CalledNetwork(call, "detection", classes, model)
+
+
+def segmenter(
+    model: nn.Module,
+    label: int | None = None,
+    classes: Sequence[str] = (),
+    mean: Sequence[float] = MEAN,
+    deviation: Sequence[float] = DEVIATION,
+) -> CalledNetwork:
+    """Return one of torchvision's segmenters as a network that is only called.
+
+    Args:
+        model: a segmenter of `torchvision.models.segmentation`.
+        label: index of the class whose probability is predicted, `b 1 h w`; by default the
+            probabilities of all classes, `b c h w`.
+        classes: names of the classes.
+        mean: of the colours, subtracted from images in 0..1.
+        deviation: standard deviation of the colours.
+    """
+
+    def call(image: Tensor) -> Tensor:
+        centre, scale = (image.new_tensor(values).view(1, -1, 1, 1) for values in (mean, deviation))
+        return map_of_class(model((image - centre) / scale)["out"], label)
+
+    return CalledNetwork(call, "segmentation", classes, model)
+
+
+class _WithoutResize(nn.Module):
+    """Normalises images of one size in place of a detector's transform.
+
+    Args:
+        original: the detector's own transform, for normalisation and postprocessing.
+    """
+
+    def __init__(self, original: Any) -> None:
+        super().__init__()
+        self.original = original
+
+    def forward(self, images: list[Tensor], targets: None = None) -> tuple[Any, None]:
+        """Return the images as torchvision's `ImageList`."""
+        from torchvision.models.detection.image_list import ImageList
+
+        batch = torch.stack([self.original.normalize(image) for image in images])
+        return ImageList(batch, [check.size(batch.shape[-2:])] * len(images)), targets
+
+    def postprocess(self, *arguments: Any) -> Any:
+        """Return detections in pixels of the images, by the detector's own transform."""
+        return self.original.postprocess(*arguments)
 
 
 def _scaled(target: dict[str, Tensor], frame: Size, size: Size) -> dict[str, Tensor]:

@@ -142,11 +142,13 @@ def _moved(
     plain = value.as_subclass(Tensor)
     if isinstance(value, tv_tensors.BoundingBoxes):
         xyxy = functional.convert_bounding_box_format(
-            value.float(), new_format=tv_tensors.BoundingBoxFormat.XYXY
+            plain.float(), value.format, tv_tensors.BoundingBoxFormat.XYXY
         )
-        mapped = to_pixels(boxes(from_pixels(xyxy.as_subclass(Tensor), frame)), size)
-        result = tv_tensors.BoundingBoxes(mapped, format="XYXY", canvas_size=size)
-        return functional.convert_bounding_box_format(result, new_format=value.format)
+        mapped = to_pixels(boxes(from_pixels(xyxy, frame)), size)
+        result = functional.convert_bounding_box_format(
+            mapped, tv_tensors.BoundingBoxFormat.XYXY, value.format
+        )
+        return tv_tensors.BoundingBoxes(result, format=value.format, canvas_size=size)
     if isinstance(value, tv_tensors.KeyPoints):
         flat = from_pixels(plain.float(), frame).reshape(1, -1, 2)
         mapped = to_pixels(points(flat), size).reshape(plain.shape)

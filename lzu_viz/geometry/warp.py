@@ -925,7 +925,8 @@ class Warp:
         # A dictionary is ordered: the least recently used key is the first.
         self._memory[key] = value
         if len(self._memory) > CACHE_SIZE:
-            self._memory.pop(list(self._memory)[0], None)
+            oldest, *_ = self._memory
+            self._memory.pop(oldest, None)
         return value
 
 

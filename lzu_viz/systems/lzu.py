@@ -1,13 +1,14 @@
 """LZU: zoom the image, and unzoom features, outputs or predictions."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from torch import Tensor
 
 from ..geometry.check import Size
 from ..geometry.deprecation import renamed_arguments
 from ..geometry.warp import Warp
+from ..models.registry import TwoPartNetwork
 from .base import Decode, Levels, Predictions, System, predictions_to_source
 from .placement import Strides, relative_extents
 
@@ -88,6 +89,24 @@ class LZU(System):
         self.upsample_factor = upsample_factor
         self.strides = strides
 
+    @classmethod
+    def from_network(
+        cls, network: TwoPartNetwork, warp: Warp | Callable[[Tensor], Warp], **options: Any
+    ) -> Self:
+        """Return the system of a network with the methods `features`, `head` and `decode`.
+
+        Args:
+            network: for example a :class:`lzu_viz.models.NanoDet`, or a network that is only
+                called, of :mod:`lzu_viz.adapters`.
+            warp: a warp, or a callable from an image to a warp.
+            options: keyword arguments of the class. For a network without feature maps, ``unzoom``
+                is "predictions" by default.
+
+        Raises:
+            ValueError: features are to be unzoomed, and the network has none.
+        """
+        return super().from_network(network, warp, **options_for(network, options))
+
     def unzoom(self, levels: Levels, warp: Warp) -> Levels:
         """Return features or outputs in the source frame, enlarged by `upsample_factor`.
 
@@ -123,3 +142,19 @@ class LZU(System):
         if self.unzooms == "predictions":
             return predictions_to_source(self._decoded(outputs, None, decode), warp, source_size)
         return self._decoded(outputs, warp, decode)
+
+
+def options_for(network: TwoPartNetwork, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options of :class:`LZU`, with what a network without feature maps needs.
+
+    Raises:
+        ValueError: features are to be unzoomed, and the network has none.
+    """
+    if getattr(network, "strides", None) != ():
+        return options
+    if options.get("unzoom") == "features":
+        raise ValueError(
+            f"{type(network).__name__} has no feature maps; unzoom must be 'outputs' for maps, or "
+            "'predictions'"
+        )
+    return {"unzoom": "predictions", **options}

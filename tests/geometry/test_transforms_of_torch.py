@@ -9,7 +9,9 @@ from lzu_viz import LZU, Warp, saliency
 
 # Warnings of PyTorch about its own implementation.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:`torch.jit.(script|trace)` is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:`torch.jit.(script|trace)` is deprecated:DeprecationWarning"
+    ),
     pytest.mark.filterwarnings("ignore:torch.searchsorted:UserWarning"),
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
 ]
