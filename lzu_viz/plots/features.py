@@ -9,14 +9,18 @@ import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.quiver import Quiver
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..geometry import saliency
+from ..geometry.check import Size
 from ..geometry.warp import Warp
-from .figures import log_axis
-from .palette import FOLD, GRID, INK, MARKERS, SERIES
+from ..systems.attach import attach
+from .figures import log_axis, show_image
+from .palette import FOLD, GRID, INK, MARK, MARKERS, SERIES
 
 _ALONG = 65
 """Points per line of cells, as warped lines are curved."""
@@ -156,3 +160,46 @@ def show_receptive_field(
     ax.set(xlim=(-reach, reach), ylim=(reach, -reach), xlabel="pixels", ylabel="pixels")
     ax.set_title(title, color=INK)
     return cell, field
+
+
+@torch.no_grad()
+def show_attached(
+    figure: Figure,
+    x: float,
+    strength: float,
+    level: int,
+    *,
+    image: Tensor,
+    backbone: nn.Module,
+    size: Size,
+    y: float = 0.0,
+) -> None:
+    """Show the features of a backbone with the zoom alone, and with zoom and unzoom.
+
+    A cross marks the centre of the fovea in the source frame.
+
+    Args:
+        figure: empty.
+        x: of the centre of the fovea, in [-1, 1].
+        strength: weight of the fovea in the saliency, 0..1.
+        level: index of the feature map.
+        image: `1 3 h w` in 0..1.
+        backbone: from an image to a list of maps.
+        size: (rows, columns) of the zoomed image.
+        y: of the centre of the fovea, in [-1, 1].
+    """
+    fovea = saliency.gaussian(torch.tensor([[[x, y]]]), sigma=0.06)
+    weights = (1 - strength, strength)
+    warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea, weights=weights))
+    zoomed = warp.zoom(image, size)
+    with attach(backbone, warp, size=size):
+        unzoomed = backbone(image)[level]
+    raw = backbone(zoomed)[level]
+    shape = image.shape[-2] / image.shape[-1]
+    axes = figure.subplots(1, 4)
+    show_image(axes[0], image, "Source")
+    show_image(axes[1], zoomed, f"Zoomed, {size[0]} x {size[1]}")
+    show_map(axes[2], raw[0].norm(dim=0), "Features, not unzoomed", shape)
+    show_map(axes[3], unzoomed[0].norm(dim=0), "Features, attached", shape)
+    for ax in (axes[0], axes[2], axes[3]):
+        ax.plot(x, y, "x", color=MARK, markersize=9, markeredgewidth=2)

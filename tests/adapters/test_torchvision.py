@@ -19,16 +19,24 @@ pytestmark = pytest.mark.filterwarnings(
 
 SIZE = (128, 192)
 NO_WEIGHTS = {"weights": None, "weights_backbone": None}
+# Few proposals: RoIAlign in Python needs gigabytes for thousands.
+FEW = (
+    NO_WEIGHTS
+    | {
+        f"rpn_{stage}_nms_top_n_{mode}": 40
+        for stage in ("pre", "post")
+        for mode in ("train", "test")
+    }
+    | {"box_batch_size_per_image": 32}
+)
 MODELS: dict[str, Callable[[], nn.Module]] = {
-    "fasterrcnn_resnet50_fpn": lambda: detection.fasterrcnn_resnet50_fpn(
-        **NO_WEIGHTS, num_classes=4
-    ),
+    "fasterrcnn_resnet50_fpn": lambda: detection.fasterrcnn_resnet50_fpn(**FEW, num_classes=4),
     "fasterrcnn_mobilenet_v3_large_fpn": lambda: detection.fasterrcnn_mobilenet_v3_large_fpn(
-        **NO_WEIGHTS, num_classes=4
+        **FEW, num_classes=4
     ),
-    "maskrcnn_resnet50_fpn": lambda: detection.maskrcnn_resnet50_fpn(**NO_WEIGHTS, num_classes=4),
+    "maskrcnn_resnet50_fpn": lambda: detection.maskrcnn_resnet50_fpn(**FEW, num_classes=4),
     "keypointrcnn_resnet50_fpn": lambda: detection.keypointrcnn_resnet50_fpn(
-        **NO_WEIGHTS, num_classes=2, num_keypoints=3
+        **FEW, num_classes=2, num_keypoints=3
     ),
     "retinanet_resnet50_fpn": lambda: detection.retinanet_resnet50_fpn(**NO_WEIGHTS, num_classes=4),
     "fcos_resnet50_fpn": lambda: detection.fcos_resnet50_fpn(**NO_WEIGHTS, num_classes=4),
