@@ -170,36 +170,40 @@ def show_attached(
     level: int,
     *,
     image: Tensor,
-    backbone: nn.Module,
+    network: nn.Module,
     size: Size,
-    y: float = 0.0,
+    y: float,
+    place: tuple[float, float],
+    label: int = 0,
 ) -> None:
-    """Show the features of a backbone with the zoom alone, and with zoom and unzoom.
+    """Show a class's map of scores with the zoom alone, and with zoom and unzoom.
 
-    A cross marks the centre of the fovea in the source frame.
+    A cross marks a place in the source frame.
 
     Args:
         figure: empty.
         x: of the centre of the fovea, in [-1, 1].
         strength: weight of the fovea in the saliency, 0..1.
-        level: index of the feature map.
+        level: index of the map.
         image: `1 3 h w` in 0..1.
-        backbone: from an image to a list of maps.
+        network: from an image to a list of maps, whose first channels are logits of classes.
         size: (rows, columns) of the zoomed image.
         y: of the centre of the fovea, in [-1, 1].
+        place: (x, y) of the cross.
+        label: index of the class.
     """
-    fovea = saliency.gaussian(torch.tensor([[[x, y]]]), sigma=0.06)
+    fovea = saliency.gaussian(torch.tensor([[[x, y]]]), sigma=0.1)
     weights = (1 - strength, strength)
     warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea, weights=weights))
     zoomed = warp.zoom(image, size)
-    with attach(backbone, warp, size=size):
-        unzoomed = backbone(image)[level]
-    raw = backbone(zoomed)[level]
+    with attach(network, warp, size=size):
+        attached = network(image)[level]
+    alone = network(zoomed)[level]
     shape = image.shape[-2] / image.shape[-1]
     axes = figure.subplots(1, 4)
     show_image(axes[0], image, "Source")
     show_image(axes[1], zoomed, f"Zoomed, {size[0]} x {size[1]}")
-    show_map(axes[2], raw[0].norm(dim=0), "Features, not unzoomed", shape)
-    show_map(axes[3], unzoomed[0].norm(dim=0), "Features, attached", shape)
+    show_map(axes[2], alone[0, label].sigmoid(), "Scores, not unzoomed", shape)
+    show_map(axes[3], attached[0, label].sigmoid(), "Scores, attached", shape)
     for ax in (axes[0], axes[2], axes[3]):
-        ax.plot(x, y, "x", color=MARK, markersize=9, markeredgewidth=2)
+        ax.plot(*place, "x", color=MARK, markersize=9, markeredgewidth=2)

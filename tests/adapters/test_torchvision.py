@@ -27,7 +27,7 @@ FEW = (
         for stage in ("pre", "post")
         for mode in ("train", "test")
     }
-    | {"box_batch_size_per_image": 32}
+    | {"box_batch_size_per_image": 8, "box_detections_per_img": 5}
 )
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "fasterrcnn_resnet50_fpn": lambda: detection.fasterrcnn_resnet50_fpn(**FEW, num_classes=4),
