@@ -10,35 +10,60 @@ from torch import Tensor
 from .._extras import needs
 from ..geometry.boxes import Detections
 from ..geometry.check import Size
-from ..models.registry import Task
 from .called_network import CalledNetwork
 
-Decode = Callable[[list[Tensor], Size], list[Detections] | Tensor]
+DecodeOutputs = Callable[[list[Tensor], Size], list[Detections] | Tensor]
 """From the outputs of a session, and (rows, columns) of its input, to predictions."""
 
 
-def network(
+def detector(
     model: str | Path | Any,
-    task: Task,
-    decode: Decode | None = None,
+    decode: DecodeOutputs,
     classes: Sequence[str] = (),
     **options: Any,
 ) -> CalledNetwork:
-    """Return an ONNX file as a network.
+    """Return a detector in an ONNX file as a network.
 
     Args:
         model: path of the file, or an `onnxruntime.InferenceSession`. It has one input, an image `b
             3 h w` in 0..1 with float32 pixels.
-        task: "detection" or "segmentation".
         decode: from the outputs, as tensors, and the input's (rows, columns), to one `Detections`
-            per image, boxes in [-1, 1], or to a map `b c h w`; by default the first output, a map.
+            per image, boxes in [-1, 1].
         classes: names of the predicted classes.
         options: of `onnxruntime.InferenceSession`, if a path is given.
 
     Raises:
         ValueError: the model has more than one input.
     """
-    session = model
+    return CalledNetwork(_run(model, decode, options), "detection", classes)
+
+
+def segmenter(
+    model: str | Path | Any,
+    decode: DecodeOutputs | None = None,
+    classes: Sequence[str] = (),
+    **options: Any,
+) -> CalledNetwork:
+    """Return a segmenter in an ONNX file as a network.
+
+    Args:
+        model: as for :func:`detector`.
+        decode: from the outputs, as tensors, and the input's (rows, columns), to a map `b c h w`;
+            by default the first output.
+        classes: names of the predicted classes.
+        options: of `onnxruntime.InferenceSession`, if a path is given.
+
+    Raises:
+        ValueError: the model has more than one input.
+    """
+    return CalledNetwork(_run(model, decode, options), "segmentation", classes)
+
+
+def _run(
+    model: str | Path | Any, decode: DecodeOutputs | None, options: dict[str, Any]
+) -> Callable[[Tensor], list[Detections] | Tensor]:
+    """Return a function that runs a model on an image and decodes its outputs."""
+    session: Any = model
     if isinstance(model, str | Path):
         with needs("adapters"):
             import onnxruntime
@@ -53,4 +78,4 @@ def network(
         rows, columns = image.shape[-2:]
         return outputs[0] if decode is None else decode(outputs, (rows, columns))
 
-    return CalledNetwork(call, task, classes)
+    return call

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from .._extras import needs
 from ..geometry import check
 from ..geometry.boxes import Detections
 from ..geometry.check import Size
@@ -167,8 +168,6 @@ class _Zoom(nn.Module):
         self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None
     ) -> tuple[Any, list[dict[str, Tensor]] | None]:
         """Return the zoomed images as torchvision's `ImageList`, and targets scaled to them."""
-        from torchvision.models.detection.image_list import ImageList
-
         (handle,) = self._handle
         for image in images:
             if image.ndim != 3:
@@ -184,7 +183,7 @@ class _Zoom(nn.Module):
                 _scaled(target, check.size(image.shape[-2:]), size)
                 for target, image in zip(targets, images, strict=True)
             ]
-        return ImageList(torch.cat(zoomed), [size] * len(images)), targets
+        return _image_list(torch.cat(zoomed)), targets
 
     def postprocess(self, *arguments: Any) -> Any:
         """Return detections in pixels of the images, by the detector's own transform."""
@@ -252,14 +251,19 @@ class _WithoutResize(nn.Module):
 
     def forward(self, images: list[Tensor], targets: None = None) -> tuple[Any, None]:
         """Return the images as torchvision's `ImageList`."""
-        from torchvision.models.detection.image_list import ImageList
-
         batch = torch.stack([self.original.normalize(image) for image in images])
-        return ImageList(batch, [check.size(batch.shape[-2:])] * len(images)), targets
+        return _image_list(batch), targets
 
     def postprocess(self, *arguments: Any) -> Any:
         """Return detections in pixels of the images, by the detector's own transform."""
         return self.original.postprocess(*arguments)
+
+
+def _image_list(batch: Tensor) -> Any:
+    """Return images `b c h w`, of which nothing is padded, as torchvision's `ImageList`."""
+    with needs("adapters"):
+        from torchvision.models.detection.image_list import ImageList
+    return ImageList(batch, [check.size(batch.shape[-2:])] * len(batch))
 
 
 def _scaled(target: dict[str, Tensor], frame: Size, size: Size) -> dict[str, Tensor]:

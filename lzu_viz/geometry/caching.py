@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import ParamSpec
+from typing import Any, TypeVarTuple
 
 import torch
 from torch import Tensor
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 
 
-def cached_tensor(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+def cached_tensor(function: Callable[[*Ts], Tensor]) -> Callable[[*Ts], Tensor]:
     """Cache the tensors that a function returns for its latest 64 arguments.
 
     The tensors must not be modified in place. While a program is compiled, nothing is cached: its
@@ -18,15 +18,15 @@ def cached_tensor(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
     """
 
     @lru_cache(maxsize=64)
-    def cached(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+    def cached(*args: Any) -> Tensor:
         # Tensors created in inference mode cannot be used in autograd later.
         with torch.inference_mode(False):
-            return function(*args, **kwargs)
+            return function(*args)
 
     @wraps(function)
-    def inner(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+    def inner(*args: *Ts) -> Tensor:
         if torch.compiler.is_compiling():
-            return function(*args, **kwargs)
-        return cached(*args, **kwargs)
+            return function(*args)
+        return cached(*args)
 
     return inner

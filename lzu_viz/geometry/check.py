@@ -57,7 +57,7 @@ def is_transformed(tensor: Tensor) -> bool:
 
 def not_jit_traced() -> None:
     """Raise ``RuntimeError`` in ``torch.jit.trace``, which would record values as constants."""
-    if torch.jit.is_tracing():
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         raise RuntimeError(
             "warps cannot be traced by torch.jit.trace, or by torch.onnx.export with dynamo=False: "
             "it would record values that depend on the warp as constants; use torch.export or "

@@ -173,7 +173,8 @@ def _read_in_forward_mode(image: Tensor, points: Tensor) -> Tensor:
     (left, top), (right, bottom) = first.unbind(-1), second.unbind(-1)
     above = torch.lerp(at(left, top), at(right, top), across)
     below = torch.lerp(at(left, bottom), at(right, bottom), across)
-    return torch.lerp(above, below, down).unflatten(2, points.shape[1:3])
+    values: Tensor = torch.lerp(above, below, down).unflatten(2, points.shape[1:3])
+    return values
 
 
 class Reading(NamedTuple):

@@ -169,7 +169,7 @@ def register_network(own: Network, name: str = "your network") -> str:
     for known, entry in NETWORKS.items():
         if getattr(entry.build, "network", None) is own:
             return known
-    task = getattr(own, "task", None)
+    task: Any = getattr(own, "task", None)
     if task not in get_args(Task):
         raise ValueError(
             f"{type(own).__name__} needs an attribute `task`, one of {get_args(Task)}, got {task!r}"

@@ -80,6 +80,8 @@ class System(nn.Module):
     """
 
     stages: ClassVar[tuple[str, ...]] = ("zoom", "encode", "unzoom", "head", "decode")
+    _fixed: tuple[Warp, tuple[Any, ...]] | None
+    _other_warp: Warp | Callable[[Tensor], Warp]
 
     def __init__(
         self,
@@ -290,7 +292,7 @@ class System(nn.Module):
             self._buffers.pop(name, None)
             self._parameters.pop(name, None)
         self._modules.pop("warp", None)
-        self._fixed: tuple[Warp, tuple[Any, ...]] | None = None
+        self._fixed = None
         if isinstance(warp, nn.Module):
             self._modules["warp"] = warp
             return
@@ -321,7 +323,7 @@ class System(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a copied or pickled system; copied warps keep their maps."""
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         if self._fixed is not None:
             self._fixed = self._fixed[0], _versions(self._warp_tensors())
 

@@ -54,11 +54,11 @@ def map_tensors(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(map_tensors(item, function) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        result = copy.copy(value)
+        changed: Any = copy.copy(value)
         for field in dataclasses.fields(value):
             # Also for frozen dataclasses.
             object.__setattr__(
-                result, field.name, map_tensors(getattr(value, field.name), function)
+                changed, field.name, map_tensors(getattr(value, field.name), function)
             )
-        return result
+        return changed
     return value

@@ -270,7 +270,7 @@ def test_onnx_file(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 1))
     path = tmp_path / "network.onnx"
     torch.onnx.export(module.eval(), (torch.rand(1, 3, *SIZE),), path, dynamo=True, verbose=False)
-    network = onnx.network(path, "segmentation", providers=["CPUExecutionProvider"])
+    network = onnx.segmenter(path, providers=["CPUExecutionProvider"])
     image = torch.rand(1, 3, *SIZE)
     with torch.no_grad():
         torch.testing.assert_close(network(image), module(image), atol=1e-5, rtol=1e-4)
@@ -298,9 +298,9 @@ def test_onnx_detector_is_decoded() -> None:
         boxes, scores = outputs
         return [Detections(boxes, torch.zeros(len(boxes), dtype=torch.long), scores)]
 
-    network = onnx.network(Session(), "detection", decode)
+    network = onnx.detector(Session(), decode)
     image, expected = image_with_box()
     found = Fovea.from_network(network, fovea(), size=SIZE).detect(image)[0]
     torch.testing.assert_close(found.boxes[0], expected, atol=0.04, rtol=0)
     with pytest.raises(ValueError, match="must have one input, an image, got"):
-        onnx.network(Session(inputs=2), "detection", decode)
+        onnx.detector(Session(inputs=2), decode)

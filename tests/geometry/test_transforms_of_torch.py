@@ -1,5 +1,7 @@
 """Warps under torch.func, forward mode, torch.jit.trace, torch.compile and torch.export."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -168,3 +170,26 @@ def test_exported_batch_is_dynamic(kind: str) -> None:
         for batch in (2, 3, 7):
             other = torch.rand(batch, 3, 64, 96)
             torch.testing.assert_close(program(other), lzu(other), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # raised within the exporter
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("kind", ["fixed separable", "fixed", "adaptive"])
+def test_batch_of_onnx_files_is_dynamic(kind: str, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    warp = Adaptive() if kind == "adaptive" else fovea("separable" in kind)
+    lzu, image = system(warp), torch.rand(3, 3, 64, 96)
+    with torch.no_grad():
+        lzu(image)
+        dynamic = {0: torch.export.Dim("batch", min=2)}
+        path = tmp_path / "lzu.onnx"
+        torch.onnx.export(
+            lzu, (image,), path, dynamo=True, verbose=False, dynamic_shapes=(dynamic,)
+        )
+        session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        for batch in (1, 2, 7):
+            other = torch.rand(batch, 3, 64, 96)
+            (output,) = session.run(None, {session.get_inputs()[0].name: other.numpy()})
+            torch.testing.assert_close(torch.from_numpy(output), lzu(other), atol=1e-5, rtol=1e-4)

@@ -53,8 +53,12 @@ def invert_axis(nodes: Tensor, points: Tensor, *, all_attained: bool = False) ->
     if nodes.shape[0] != points.shape[0]:
         batch = points.shape[0] if nodes.shape[0] == 1 else nodes.shape[0]
         nodes, points = nodes.expand(batch, -1), points.expand(batch, -1)
-    inner = nodes[:, 1:-1].detach().contiguous()
-    piece = torch.searchsorted(inner, points.detach().contiguous(), right=True)
+    inner, values = nodes[:, 1:-1].detach().contiguous(), points.detach().contiguous()
+    if torch.compiler.is_compiling():
+        # The number of inner nodes up to a value: ONNX has no bisection.
+        piece = (values[:, :, None] >= inner[:, None]).sum(dim=-1)
+    else:
+        piece = torch.searchsorted(inner, values, right=True)
     low = nodes.gather(1, piece)
     width = nodes.gather(1, piece + 1) - low
     local = (points - low) / width

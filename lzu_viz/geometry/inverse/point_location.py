@@ -24,7 +24,7 @@ def tolerance(values: Tensor) -> Tensor:
 
     16 units in the last place: 2e-6 of [-1, 1] in float32, 5e-4 pixels at 512 pixels.
     """
-    return 16 * torch.finfo(values.dtype).eps * values.detach().abs().amax().clamp(min=1)
+    return 16 * torch.finfo(values.dtype).eps * values.detach().abs().max().clamp(min=1)
 
 
 def find(grid: Tensor, points: Tensor) -> Located:
