@@ -19,8 +19,9 @@ def extent_of(
 ) -> tuple[float, float]:
     """Return the (rows, columns) of the network's input that a map spans, in pixels.
 
-    Without a stride, the map has to span the input exactly: its cells have to divide the input. A
-    network that pads its input, or crops it, makes maps that span more or less of it.
+    Without a stride, the map has to span the input exactly: its cells have to divide the input, or
+    the input them. A network that pads its input, or crops it, makes maps that span more or less of
+    it.
 
     Args:
         cells: (rows, columns) of the map.
@@ -35,6 +36,8 @@ def extent_of(
     Example:
         >>> extent_of((8, 16), (256, 512))
         (256, 512)
+        >>> extent_of((450, 900), (225, 450))
+        (225, 450)
         >>> extent_of((8, 15), (225, 450), stride=32)
         (256, 480)
     """
@@ -52,7 +55,9 @@ def extent_of(
             "data_format='channels_last', for tokens `b n c` use lzu_viz.unzoom_tokens; pass "
             "strides= if the strides are right"
         )
-    if size[0] % cells[0] or size[1] % cells[1]:
+    if not all(
+        side % count == 0 or count % side == 0 for side, count in zip(size, cells, strict=True)
+    ):
         raise ValueError(
             f"the {cells[0]} x {cells[1]} cells of the {name} do not divide the input of "
             f"{size[0]} x {size[1]} pixels, so that the network pads or crops it, and it is not "
