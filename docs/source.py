@@ -13,7 +13,7 @@ from lzu_viz._extras import needs
 
 with needs("test"):
     import nbformat
-    from sphinx.ext.autodoc.mock import mock
+    from sphinx.ext.autodoc.mock import mock  # type: ignore[attr-defined]
     from tqdm import tqdm
 
     from lzu_viz.bench.run_notebooks import execute
