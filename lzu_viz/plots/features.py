@@ -178,7 +178,7 @@ def show_attached(
 ) -> None:
     """Show a class's map of scores with the zoom alone, and with zoom and unzoom.
 
-    A cross marks a place in the source frame.
+    A ring marks a place in the source frame.
 
     Args:
         figure: empty.
@@ -189,7 +189,7 @@ def show_attached(
         network: from an image to a list of maps, whose first channels are logits of classes.
         size: (rows, columns) of the zoomed image.
         y: of the centre of the fovea, in [-1, 1].
-        place: (x, y) of the cross.
+        place: (x, y) of the ring.
         label: index of the class.
     """
     fovea = saliency.gaussian(torch.tensor([[[x, y]]]), sigma=0.1)
@@ -199,11 +199,17 @@ def show_attached(
     with attach(network, warp, size=size):
         attached = network(image)[level]
     alone = network(zoomed)[level]
-    shape = image.shape[-2] / image.shape[-1]
+    source_shape, zoomed_shape = image.shape[-2] / image.shape[-1], size[0] / size[1]
     axes = figure.subplots(1, 4)
     show_image(axes[0], image, "Source")
     show_image(axes[1], zoomed, f"Zoomed, {size[0]} x {size[1]}")
-    show_map(axes[2], alone[0, label].sigmoid(), "Scores, not unzoomed", shape)
-    show_map(axes[3], attached[0, label].sigmoid(), "Scores, attached", shape)
+    show_map(axes[2], alone[0, label].sigmoid(), "Scores, not unzoomed", zoomed_shape)
+    show_map(axes[3], attached[0, label].sigmoid(), "Scores, attached", source_shape)
     for ax in (axes[0], axes[2], axes[3]):
-        ax.plot(*place, "x", color=MARK, markersize=9, markeredgewidth=2)
+        mark_place(ax, place)
+
+
+def mark_place(ax: Axes, place: tuple[float, float]) -> Line2D:
+    """Draw a ring around a place (x, y) in [-1, 1]."""
+    (ring,) = ax.plot(*place, "o", color=MARK, fillstyle="none", markersize=13, markeredgewidth=2)
+    return ring
