@@ -112,7 +112,7 @@ mutants: $(TEST_STAMP)
 	$(PY) tests/mutants/run.py
 
 site: $(TEST_STAMP)
-	$(PY) -m lzu_viz.site $(if $(REPOSITORY),--repository $(REPOSITORY))
+	$(PY) -m docs $(if $(REPOSITORY),--repository $(REPOSITORY))
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -6,6 +6,7 @@ from .geometry.attraction import attract
 from .geometry.deprecation import renamed_names
 from .geometry.warp import Warp
 from .systems import LZ, LZU, Fovea, Uniform
+from .systems.attach import attach, unzoom_tokens
 
 __all__ = [
     "LZ",
@@ -14,11 +15,13 @@ __all__ = [
     "Uniform",
     "Warp",
     "__version__",
+    "attach",
     "attract",
     "boxes",
     "images",
     "resampling",
     "saliency",
+    "unzoom_tokens",
 ]
 
 __version__ = "0.2.0"

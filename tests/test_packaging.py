@@ -123,7 +123,7 @@ def test_wheel_requires_only_the_core_dependencies(wheel: Path) -> None:
     } == CORE
     extras = Parser().parsestr(metadata_of(wheel)).get_all("Provides-Extra")
     assert extras is not None
-    assert set(extras) == {"notebooks", "metrics", "test", "dev"}
+    assert set(extras) == {"adapters", "notebooks", "metrics", "test", "dev"}
 
 
 def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_import_loads_few_modules_in_addition_to_kornia(python: Path, tmp_path: 
     assert tops <= {"lzu_viz", "numpy", "PIL", "safetensors"}
     subpackages = {name.split(".")[1] for name in loaded if name.startswith("lzu_viz.")}
     assert "geometry" in subpackages
-    assert not subpackages & {"metrics", "experiments", "plots", "widgets", "bench", "site"}
+    assert not subpackages & {"metrics", "experiments", "plots", "widgets", "bench"}
 
 
 def test_each_module_is_importable_or_its_error_names_the_extra(

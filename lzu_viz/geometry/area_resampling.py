@@ -138,7 +138,7 @@ def plan_axis(bounds: Tensor, count: int, dtype: torch.dtype, device: torch.devi
         dtype: of the weights.
         device: of the images.
     """
-    bounds = bounds.to("cpu", torch.float64)
+    bounds = bounds.cpu().double()
     ends = bounds.detach().numpy()
     return AxisPlan(
         bounds, tuple(_weights(low, high, count, dtype, device) for low, high in ends.mT)
@@ -169,6 +169,24 @@ def plan_means(
     )
 
 
+def dense_means(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return :func:`area_means` by dense matrix products, for programs that are traced.
+
+    Args:
+        image: `b c h w`, floating.
+        rows: `b h'+1`, edges of the output rows in the source frame, as in :func:`plan_means`.
+        columns: `b w'+1`, edges of the output columns.
+
+    Returns:
+        `b c h' w'` in the image's dtype, differentiable any number of times, in any mode.
+    """
+    means = image.to(torch.promote_types(image.dtype, torch.float32))
+    for edges, dim in ((rows, -2), (columns, -1)):
+        bounds = intervals(edges, image.shape[dim], means.dtype)
+        means = _dense(means, bounds.to(means.dtype).to(means.device), dim)
+    return means.to(image.dtype)
+
+
 def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor:
     """Return the means of an image over the rectangles of a plan.
 
@@ -184,9 +202,12 @@ def area_means(image: Tensor, plan: MeanPlan, *, finite: bool = False) -> Tensor
         arithmetic is float32 or better.
     """
     kind = image.device.type
-    if torch.is_autocast_enabled(kind):
+    if check.is_autocast_enabled(kind):
         with torch.autocast(kind, enabled=False):
             return area_means(image, plan, finite=finite)
+    if check.same_batch(image.shape[0], len(plan.rows.weights), "image and plan") == 0:
+        sizes = (axis.bounds.shape[1] for axis in plan)
+        return image.new_empty(0, image.shape[1], *sizes)
     # Rows first: they are contiguous in memory, and the second product is then smaller.
     means = image.to(torch.promote_types(image.dtype, torch.float32))
     for axis, dim in ((plan.rows, -2), (plan.columns, -1)):
@@ -250,7 +271,9 @@ def _weights(
 
 def _means_along(image: Tensor, axis: AxisPlan, dim: int) -> Tensor:
     """Return the means of an image `b c h w` along dimension ``dim``, -2 or -1."""
-    if torch.compiler.is_compiling() and not axis.bounds.requires_grad:
+    if check.is_transformed(image) and not axis.bounds.requires_grad:
+        return _product(image, axis.weights, dim)
+    if check.is_differentiated(image) and not image.requires_grad:
         return _product(image, axis.weights, dim)
     if torch.is_grad_enabled() and (image.requires_grad or axis.bounds.requires_grad):
         means: Tensor = _Means.apply(image, axis.bounds, axis.weights, dim)  # type: ignore[no-untyped-call]
@@ -272,7 +295,9 @@ def _product(image: Tensor, weights: tuple[AxisWeights, ...], dim: int) -> Tenso
 
 def _shared_product(image: Tensor, weights: AxisWeights, dim: int) -> Tensor:
     """Return the product of all images of a batch with the same weights."""
-    if image.device.type == "cpu" and not torch.compiler.is_compiling():
+    if image.device.type == "cpu" and not (
+        check.is_transformed(image) or check.is_differentiated(image)
+    ):
         return _sparse_product(image, weights, dim)
     parts = []
     for start, stop, block in weights.blocks:
@@ -331,9 +356,10 @@ def _dense(image: Tensor, bounds: Tensor, dim: int) -> Tensor:
         dim: -2 or -1.
     """
     count = image.shape[dim]
-    left = torch.arange(count, device=image.device, dtype=image.dtype)
-    right = left + 1
-    left[0], right[-1] = -torch.inf, torch.inf
+    pixel = torch.arange(count, device=image.device, dtype=image.dtype)
+    # The border pixels continue outside the frame.
+    left = torch.where(pixel == 0, -torch.inf, pixel)
+    right = torch.where(pixel == count - 1, torch.inf, pixel + 1)
     low, high = bounds[..., :1], bounds[..., 1:]
     overlap = torch.minimum(high, right) - torch.maximum(low, left)
     weights = (overlap.clamp(min=0) / (high - low))[:, None]
@@ -359,14 +385,14 @@ class _Means(torch.autograd.Function):
         if torch.is_grad_enabled():
             # Second derivatives are requested, which the products below do not support.
             inputs = [tensor for tensor, need in zip((image, bounds), needed, strict=True) if need]
-            dense_means = _dense(image, bounds.to(image), ctx.dim)
+            dense_means = _dense(image, bounds.to(image.dtype).to(image.device), ctx.dim)
             gradients = iter(torch.autograd.grad(dense_means, inputs, gradient, create_graph=True))
             return *(next(gradients) if need else None for need in needed), None, None
         by_image = _image_gradient(gradient, image, ctx.weights, ctx.dim) if needed[0] else None
         by_bounds = None
         if needed[1]:
             by_bounds = _bounds_gradient(gradient, image, means, ctx.weights, ctx.dim)
-            by_bounds = by_bounds.to(bounds) / (bounds[..., 1:] - bounds[..., :1])
+            by_bounds = by_bounds.cpu().double() / (bounds[..., 1:] - bounds[..., :1])
         return by_image, by_bounds, None, None
 
 

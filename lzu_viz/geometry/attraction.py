@@ -68,7 +68,7 @@ def attract(
     """
     check.points(points)
     density = _density(saliency, points)
-    check.same_batch(len(points), len(density), "points and saliency")
+    check.same_batch(points.shape[0], density.shape[0], "points and saliency")
     rows, columns = _kernels(points[..., 1], points[..., 0], density, fwhm, anti_crop)
     if separable:
         x, y = columns.attracted(density.sum(dim=-2)), rows.attracted(density.sum(dim=-1))

@@ -72,7 +72,7 @@ def pieces_at(pieces: Pieces, row: Tensor, column: Tensor) -> Pieces:
     """Return one piece for each point: coefficients `b rows columns 2`, by `b n`, to `b n 2`."""
     columns = pieces.origin.shape[2]
     index = (row * columns + column)[..., None].expand(-1, -1, 2)
-    batch = len(index)
+    batch = index.shape[0]
     return Pieces(
         *(
             coefficient.flatten(1, 2).expand(batch, -1, -1).gather(1, index)
@@ -113,7 +113,7 @@ def evaluate_axis(nodes: Tensor, points: Tensor) -> Tensor:
         `b n` values.
     """
     piece, local = locate_axis(points, nodes.shape[-1] - 1)
-    batch = max(len(nodes), len(points))
+    batch = points.shape[0] if nodes.shape[0] == 1 else nodes.shape[0]
     nodes, piece = nodes.expand(batch, -1), piece.expand(batch, -1)
     # A weighted sum of both ends, unlike low + local * step, is exact at the ends of the frame.
     return (1 - local) * nodes.gather(1, piece) + local * nodes.gather(1, piece + 1)
@@ -169,7 +169,7 @@ def evaluate_on_grid(grid: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor
     # All x before all y, so that memory accesses vectorise.
     coefficients = torch.stack(pieces_of(grid)).movedim(-1, 1)
     selected = Pieces(*coefficients.index_select(-2, row).index_select(-1, column).movedim(1, -1))
-    u, v = u.expand(len(y), -1), v[:, None].expand(-1, len(x))
+    u, v = u.expand(y.shape[0], -1), v[:, None].expand(-1, x.shape[0])
     along_u, along_v = selected.derivatives(u, v)
     return selected.at(u, v), cross(along_u * (columns / 2), along_v * (rows / 2))
 
@@ -188,7 +188,9 @@ def determinant(jacobian: Tensor) -> Tensor:
 def _select_at(grid: Tensor, points: Tensor) -> tuple[Pieces, Located]:
     """Return the piece that contains each point, and the location in it."""
     location = locate(
-        points.expand(max(len(grid), len(points)), -1, -1), grid.shape[1] - 1, grid.shape[2] - 1
+        points.expand(points.shape[0] if grid.shape[0] == 1 else grid.shape[0], -1, -1),
+        grid.shape[1] - 1,
+        grid.shape[2] - 1,
     )
     return pieces_at(pieces_of(grid), location.row, location.column), location
 

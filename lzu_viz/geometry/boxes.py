@@ -27,14 +27,14 @@ class Detections(NamedTuple):
 
 
 def to_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
-    """Return boxes in pixels of an image, with the origin at its top left corner.
+    """Return boxes or points in pixels of an image, with the origin at its top left corner.
 
     Args:
-        boxes: `... 4`, xyxy in [-1, 1].
+        boxes: `... 4`, xyxy in [-1, 1], or `... 2`, (x, y) in [-1, 1].
         size: (rows, columns) of the image.
 
     Returns:
-        `... 4`, xyxy in pixels.
+        The same shape, in pixels.
 
     Example:
         >>> to_pixels(torch.tensor([[-1.0, -1.0, 0.0, 1.0]]), (90, 160))
@@ -44,7 +44,7 @@ def to_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def from_pixels(boxes: Tensor, size: Sequence[int]) -> Tensor:
-    """Return boxes in [-1, 1] from boxes in pixels: the inverse of :func:`to_pixels`."""
+    """Return boxes or points in [-1, 1] from pixels: the inverse of :func:`to_pixels`."""
     return boxes / _sides(boxes, size) * 2 - 1
 
 
@@ -129,10 +129,12 @@ def sides_to_source(
 
 
 def _sides(boxes: Tensor, size: Sequence[int]) -> Tensor:
-    if boxes.shape[-1:] != (4,):
+    check.is_tensor(boxes, "boxes")
+    if boxes.shape[-1:] not in ((4,), (2,)):
         raise ValueError(
-            "boxes must have shape (..., 4), with (left, top, right, bottom) in the last axis, "
-            f"got {check.shape(boxes)}"
+            "boxes must have shape (..., 4), with (left, top, right, bottom) in the last axis, or "
+            f"points (..., 2), with (x, y), got {check.shape(boxes)}"
         )
     rows, columns = check.size(size)
-    return torch.tensor([columns, rows, columns, rows], dtype=boxes.dtype, device=boxes.device)
+    sides = [columns, rows] * (boxes.shape[-1] // 2)
+    return torch.tensor(sides, dtype=boxes.dtype, device=boxes.device)

@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -16,9 +17,84 @@ Size = tuple[int, int]
 pieces."""
 
 
+FAR = 8.0
+"""Largest magnitude of a coordinate that is accepted: [-1, 1] spans a frame, and coordinates in
+pixels are almost always larger."""
+
+
 def shape(tensor: Tensor) -> str:
     """Return a tensor's shape as text for error messages: ``(1, 3, 90, 160)``."""
     return str(tuple(tensor.shape))
+
+
+def is_tensor(value: object, name: str) -> None:
+    """Raise ``TypeError`` unless the value is a tensor."""
+    if not isinstance(value, Tensor):
+        kind = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
+        raise TypeError(f"{name} must be a torch.Tensor, got {kind}; use torch.as_tensor")
+
+
+def value_of(condition: Tensor) -> bool | None:
+    """Return a condition as a bool, or None where values are unknown: while compiling, in vmap."""
+    if torch.compiler.is_compiling():
+        return None
+    try:
+        return bool(condition)
+    except RuntimeError as error:
+        if "vmap" in str(error):
+            return None
+        raise
+
+
+def is_transformed(tensor: Tensor) -> bool:
+    """Return whether a tensor is traced, by torch.compile or by a transform of torch.func.
+
+    In-place operations, NumPy and custom operations without a rule for it are then not possible.
+    """
+    # There is no public test for torch.func.
+    return torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def not_jit_traced() -> None:
+    """Raise ``RuntimeError`` in ``torch.jit.trace``, which would record values as constants."""
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        raise RuntimeError(
+            "warps cannot be traced by torch.jit.trace, or by torch.onnx.export with dynamo=False: "
+            "it would record values that depend on the warp as constants; use torch.export or "
+            "torch.onnx.export(..., dynamo=True)"
+        )
+
+
+def is_differentiated(tensor: Tensor) -> bool:
+    """Return whether a derivative may be computed, in reverse or in forward mode."""
+    if tensor.requires_grad:
+        return True
+    if torch.compiler.is_compiling():
+        return False
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return True
+    in_forward_mode = forward_ad._current_level >= 0
+    return in_forward_mode and forward_ad.unpack_dual(tensor).tangent is not None
+
+
+def in_reach(tensor: Tensor, name: str) -> None:
+    """Raise ``ValueError`` for coordinates far outside [-1, 1], such as pixels.
+
+    NaN and infinite coordinates are ignored.
+    """
+    coordinates = tensor.detach()
+    far = (coordinates.abs() > FAR) & coordinates.isfinite()
+    if value_of(far.any()):
+        raise ValueError(
+            f"{name} must be in [-1, 1], where -1 and 1 are the frame's edges, got "
+            f"{float(coordinates[far][0]):g}; convert pixels with lzu_viz.boxes.from_pixels"
+        )
+
+
+def one_of(value: object, options: Sequence[object], name: str) -> None:
+    """Raise ``ValueError`` unless the value is one of the options."""
+    if value not in options:
+        raise ValueError(f"{name} must be one of {tuple(options)}, got {value!r}")
 
 
 def size(value: Sequence[int], name: str = "size", minimum: int = 1) -> Size:
@@ -55,14 +131,20 @@ def per_axis(
 
 
 def features(tensor: Tensor, name: str = "features") -> None:
-    """Raise ``ValueError`` unless the tensor is a floating `b c h w`."""
-    if tensor.ndim != 4 or 0 in tensor.shape:
-        raise ValueError(f"{name} must have shape (b, c, h, w), got {shape(tensor)}")
+    """Raise ``ValueError`` unless the tensor is a floating `b c h w`; `b` may be 0."""
+    dense(tensor, name)
     if not tensor.is_floating_point():
         raise ValueError(
-            f"{name} must be floating point, got {tensor.dtype}; convert it, and divide an image "
-            "in 0..255 by 255"
+            f"{name} must be floating point, got {tensor.dtype}; divide an image in 0..255 by 255, "
+            "and pass mode='nearest' for a map of labels"
         )
+
+
+def dense(tensor: Tensor, name: str) -> None:
+    """Raise ``ValueError`` unless the tensor is a `b c h w` of any dtype; `b` may be 0."""
+    is_tensor(tensor, name)
+    if tensor.ndim != 4 or 0 in tensor.shape[1:]:
+        raise ValueError(f"{name} must have shape (b, c, h, w), got {shape(tensor)}")
 
 
 def image(tensor: Tensor, name: str = "image") -> None:
@@ -79,7 +161,7 @@ def image_shape(tensor: Tensor, name: str = "image") -> None:
 
 
 def finite(tensor: Tensor, means: Tensor, name: str = "image") -> None:
-    """Raise ``ValueError`` for NaN or infinite pixels; not checked while compiling.
+    """Raise ``ValueError`` for NaN or infinite pixels; not checked where values are unknown.
 
     Args:
         tensor: the image.
@@ -88,55 +170,70 @@ def finite(tensor: Tensor, means: Tensor, name: str = "image") -> None:
     """
     # A fast test: the sum is not finite if any value is not. As it may also overflow, the pixels
     # are tested if it is not finite.
-    if (
-        not torch.compiler.is_compiling()
-        and not bool(torch.isfinite(means.detach().sum()))
-        and not bool(torch.isfinite(tensor).all())
-    ):
+    sum_is_finite = value_of(torch.isfinite(means.detach().sum()))
+    if sum_is_finite is False and not bool(torch.isfinite(tensor).all()):
         raise ValueError(f"{name} has NaN or infinite pixels; check how it was computed")
 
 
 def points(tensor: Tensor, name: str = "points") -> None:
-    """Raise ``ValueError`` unless the tensor is a floating `b n 2`."""
+    """Raise ``ValueError`` unless the tensor is a floating `b n 2`, not far outside [-1, 1]."""
+    is_tensor(tensor, name)
     if tensor.ndim != 3 or tensor.shape[-1] != 2 or not tensor.is_floating_point():
         raise ValueError(
             f"{name} must be floating point of shape (b, n, 2), with (x, y) in [-1, 1], "
             f"got {tensor.dtype} of shape {shape(tensor)}"
         )
+    in_reach(tensor, name)
 
 
 def saliency(tensor: Tensor, name: str = "saliency") -> None:
     """Raise ``ValueError`` unless the tensor is a floating, finite, positive `b 1 h w`."""
-    if tensor.ndim != 4 or tensor.shape[1] != 1 or 0 in tensor.shape:
+    is_tensor(tensor, name)
+    if tensor.ndim != 4 or tensor.shape[1] != 1 or 0 in tensor.shape[1:]:
         raise ValueError(
             f"{name} must have shape (b, 1, h, w), got {shape(tensor)}; add a batch and a channel "
             "axis to a map of shape (h, w)"
         )
     if not tensor.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {tensor.dtype}; convert it")
+    # One test of all cells: it is also False for NaN.
+    if value_of(((tensor > 0) & (tensor < torch.inf)).all()) is not False:
+        return
     if not bool(torch.isfinite(tensor).all()):
         raise ValueError(f"{name} has NaN or infinite cells; check how it was computed")
-    minimum = float(tensor.detach().amin())
-    if minimum <= 0:
-        raise ValueError(
-            f"{name} must be positive everywhere, got a minimum of {minimum:g}; "
-            "`lzu_viz.saliency.normalise` adds a small floor to a non-negative map"
-        )
+    raise ValueError(
+        f"{name} must be positive everywhere, got a minimum of {float(tensor.detach().amin()):g}; "
+        "`lzu_viz.saliency.normalise` adds a small floor to a non-negative map"
+    )
 
 
 def boxes(tensor: Tensor, name: str = "boxes") -> None:
-    """Raise ``ValueError`` unless the tensor is a floating, ordered xyxy `n 4` or `b n 4`."""
+    """Raise ``ValueError`` unless the tensor is a floating, ordered xyxy `n 4` or `b n 4`.
+
+    Boxes in pixels are refused if a coordinate exceeds `FAR`. Boxes in [0, 1], and boxes as (x, y,
+    width, height), cannot always be told apart from boxes in [-1, 1].
+    """
+    is_tensor(tensor, name)
     if tensor.ndim not in (2, 3) or tensor.shape[-1] != 4 or not tensor.is_floating_point():
         raise ValueError(
             f"{name} must be floating point of shape (n, 4) or (b, n, 4), "
             f"got {tensor.dtype} of shape {shape(tensor)}"
         )
+    # One test of all boxes: it is also False for NaN.
     valid = (tensor[..., :2] <= tensor[..., 2:]).all(dim=-1)
+    if value_of((valid[..., None] & (tensor.detach().abs() <= FAR)).all()) is not False:
+        return
     if not bool(valid.all()):
         raise ValueError(
             f"{name} must be (left, top, right, bottom) with left <= right and top <= bottom, "
             f"without NaN, got {tensor[~valid][0].tolist()}"
         )
+    in_reach(tensor, name)
+
+
+def is_autocast_enabled(device_type: str) -> bool:
+    """Return whether autocast is enabled for a type of devices; not all types have it."""
+    return torch.amp.is_autocast_available(device_type) and torch.is_autocast_enabled(device_type)
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
@@ -147,6 +244,8 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
         device = next(
             (argument.device.type for argument in args if isinstance(argument, Tensor)), "cpu"
         )
+        if not is_autocast_enabled(device):
+            return function(*args, **kwargs)
         with torch.autocast(device, enabled=False):
             return function(*args, **kwargs)
 
@@ -155,9 +254,10 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
 def same_batch(first: int, second: int, names: str) -> int:
     """Return the common batch size of two tensors, where a batch of 1 is broadcast."""
-    if first != second and 1 not in (first, second):
+    if first != second and first != 1 and second != 1:
         raise ValueError(
             f"{names} must have equal batch sizes, or one of them a batch size of 1, "
             f"got {first} and {second}"
         )
-    return max(first, second)
+    # Not the maximum: an empty batch is broadcast, too.
+    return second if first == 1 else first

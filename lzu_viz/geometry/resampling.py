@@ -17,6 +17,7 @@ from torch import Tensor
 
 from . import check
 from .area_resampling import MeanPlan, area_means, plan_means
+from .caching import cached_tensor
 
 MANY_CHANNELS = 16
 """Minimum number of channels for which conversion to channels-last layout is faster, if the image
@@ -48,19 +49,16 @@ def pixel_centres(
     return create_meshgrid(rows, columns, device=device, dtype=dtype, align_corners=False)
 
 
-@lru_cache(maxsize=64)
+@cached_tensor
 def axis_centres(count: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the pixel centres of one axis, `count` in ]-1, 1[; cached, do not modify in place."""
-    # Tensors created in inference mode cannot be used in autograd later.
-    with torch.inference_mode(False):
-        return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
+    return pixel_centres((1, count), device=device, dtype=dtype)[0, 0, :, 0].contiguous()
 
 
-@lru_cache(maxsize=64)
+@cached_tensor
 def axis_edges(count: int) -> Tensor:
     """Return the pixel edges of one axis, `count+1` in float64; cached, do not modify in place."""
-    with torch.inference_mode(False):
-        return torch.linspace(-1, 1, count + 1, dtype=torch.float64)
+    return torch.linspace(-1, 1, count + 1, dtype=torch.float64)
 
 
 def sample(
@@ -81,9 +79,9 @@ def sample(
     Returns:
         `b c h' w'` in the image's dtype. The arithmetic is float32 or better.
     """
-    check.same_batch(len(image), len(points), "image and points")
+    check.same_batch(image.shape[0], points.shape[0], "image and points")
     # Testing all points is much cheaper than `torch.where` on all channels.
-    if is_all_finite(points) if all_finite is None else all_finite:
+    if are_all_finite([points])[0] if all_finite is None else all_finite:
         return _read(image, points)
     is_defined = points.isfinite().all(dim=-1)
     # NaN must not enter the arithmetic: masked NaN values still spread through gradients.
@@ -91,26 +89,92 @@ def sample(
     return torch.where(is_defined[:, None], values, fill_value)
 
 
-def is_all_finite(points: Tensor) -> bool:
-    """Return whether all points are finite; always False while compiling, as values are unknown."""
-    return not torch.compiler.is_compiling() and bool(torch.isfinite(points.detach().sum()))
+def sample_nearest(image: Tensor, points: Tensor, fill_value: float = 0.0) -> Tensor:
+    """Return an image at given points: the value of the pixel that contains each point.
+
+    Args:
+        image: `b c h w` of any dtype, such as a map of labels; a batch of 1 is broadcast.
+        points: `b h' w' 2`, (x, y) in [-1, 1]; a batch of 1 is broadcast. Points outside take the
+            border pixel's value; NaN marks a point that has no location in the image.
+        fill_value: the value at points that are NaN.
+
+    Returns:
+        `b c h' w'` in the image's dtype.
+
+    Example:
+        >>> labels = torch.tensor([[[[3, 7]]]])
+        >>> sample_nearest(labels, pixel_centres((1, 4)))
+        tensor([[[[3, 3, 7, 7]]]])
+    """
+    batch = check.same_batch(image.shape[0], points.shape[0], "image and points")
+    height, width = image.shape[-2:]
+    is_defined = points.isfinite().all(dim=-1)
+    located = torch.where(is_defined[..., None], points.detach(), 0.0)
+    column = ((located[..., 0] + 1) * (width / 2)).floor().long().clamp(0, width - 1)
+    row = ((located[..., 1] + 1) * (height / 2)).floor().long().clamp(0, height - 1)
+    index = (row * width + column).flatten(1).expand(batch, -1)[:, None]
+    flat = image.flatten(2).expand(batch, -1, -1)
+    values = flat.gather(2, index.expand(-1, flat.shape[1], -1)).unflatten(2, points.shape[1:3])
+    return torch.where(is_defined[:, None], values, values.new_full((), fill_value))
+
+
+def are_all_finite(maps: Sequence[Tensor]) -> list[bool]:
+    """Return for each tensor whether all points are known to be finite.
+
+    False where values are unknown; otherwise, they are read from the device once.
+    """
+    finite = torch.stack([torch.isfinite(points.detach().sum()) for points in maps])
+    if check.value_of(finite.any()) is None:
+        return [False] * len(maps)
+    verdicts: list[bool] = finite.cpu().tolist()
+    return verdicts
 
 
 def _read(image: Tensor, points: Tensor) -> Tensor:
     """Return :func:`sample` for points that are all finite."""
-    batch = max(len(image), len(points))
+    batch = check.same_batch(image.shape[0], points.shape[0], "image and points")
     dtype = torch.promote_types(image.dtype, points.dtype)
     image, image_dtype = image.to(dtype), image.dtype
-    pixels, samples = image[0, 0].numel(), points[0, ..., 0].numel()
+    pixels, samples = image.shape[-2:].numel(), points.shape[1:3].numel()
     if image.device.type == "cpu" and image.shape[1] >= MANY_CHANNELS and samples > 3 * pixels:
         image = image.contiguous(memory_format=torch.channels_last)
-    return F.grid_sample(
-        image.expand(batch, -1, -1, -1),
-        points.to(dtype).expand(batch, -1, -1, -1),
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=False,
-    ).to(image_dtype)
+    image = image.expand(batch, -1, -1, -1)
+    points = points.to(dtype).expand(batch, -1, -1, -1)
+    try:
+        values = F.grid_sample(
+            image, points, mode="bilinear", padding_mode="border", align_corners=False
+        )
+    except NotImplementedError:
+        # PyTorch's operator has no derivative in forward mode.
+        values = _read_in_forward_mode(image, points)
+    return values.to(image_dtype)
+
+
+def _read_in_forward_mode(image: Tensor, points: Tensor) -> Tensor:
+    """Return :func:`_read` by operations that have a derivative in forward mode.
+
+    Args:
+        image: `b c h w`.
+        points: `b h' w' 2`.
+    """
+    sides = points.new_tensor([image.shape[-1], image.shape[-2]])
+    pixels = ((points + 1) * (sides / 2) - 0.5).flatten(1, 2)
+    # As in `grid_sample`, the derivative is zero where a point is clamped to the border.
+    pixels = torch.where((pixels > 0) & (pixels < sides - 1), pixels, pixels.detach())
+    pixels = torch.minimum(pixels.clamp(min=0), sides - 1)
+    first = pixels.detach().floor().long()
+    second = torch.minimum(first + 1, sides.long() - 1)
+    across, down = (pixels - first)[:, None].unbind(-1)
+
+    def at(column: Tensor, row: Tensor) -> Tensor:
+        index = (row * image.shape[-1] + column)[:, None].expand(-1, image.shape[1], -1)
+        return image.flatten(2).gather(2, index)
+
+    (left, top), (right, bottom) = first.unbind(-1), second.unbind(-1)
+    above = torch.lerp(at(left, top), at(right, top), across)
+    below = torch.lerp(at(left, bottom), at(right, bottom), across)
+    values: Tensor = torch.lerp(above, below, down).unflatten(2, points.shape[1:3])
+    return values
 
 
 class Reading(NamedTuple):
@@ -160,7 +224,7 @@ def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> Mipma
     highest = min(size).bit_length() - 1
     level = footprint.clamp(1.0, 2.0**highest).log2()
     # The margin prevents a further level from being used because of rounding errors (1e-7).
-    top = int((level.detach().amax() - 1e-4).ceil().clamp(min=0))
+    top = int((level.detach().amax() - 1e-4).ceil().clamp(min=0)) if len(level) else 0
     level = level.clamp(max=float(top))
     lower = level.detach().floor().clamp(1, max(top - 1, 1))
     image_weight, upper_weight = (1 - level).clamp(min=0), (level - lower).clamp(min=0)
@@ -174,7 +238,7 @@ def plan_mipmap(size: Sequence[int], points: Tensor, footprint: Tensor) -> Mipma
     readings = [
         Reading(from_atlas=index > 0, points=points_of_level, weight=weight[:, None])
         for index, (points_of_level, weight) in enumerate(zip(level_points, weights, strict=True))
-        if bool(weight.detach().any())
+        if top == 0 or bool(weight.detach().any())
     ]
     return MipmapPlan(tuple(readings), top)
 
@@ -197,8 +261,11 @@ def sample_mipmap(image: Tensor, plan: MipmapPlan, *, finite: bool = False) -> T
         check.finite(image, levels[..., int(last[0]) :, :])
     total: Tensor | None = None
     for from_atlas, points, weight in plan.readings:
-        # In place, as allocating a tensor of this size costs as much as the product.
         weight, values = weight.to(image.dtype), _read(levels if from_atlas else image, points)
+        if check.is_transformed(values):
+            total = values * weight if total is None else total + values * weight
+            continue
+        # In place, as allocating a tensor of this size costs as much as the product.
         total = values.mul_(weight) if total is None else total.addcmul_(weight, values)
     assert total is not None, "the weights sum to 1, so that there is at least one reading"
     return total
@@ -237,8 +304,8 @@ def _mipmap_atlas(image: Tensor, top: int) -> Tensor:
     layout = _atlas_layout(image.shape[-2:], top)
     *_, rows, columns = layout[0]
     atlas = image.new_empty(*image.shape[:2], int(rows), int(columns))
-    # Autograd and compiled programs do not support ``out=``.
-    in_place = not (image.requires_grad or torch.compiler.is_compiling())
+    # Neither autograd nor traced programs support ``out=``.
+    in_place = not (check.is_differentiated(image) or check.is_transformed(image))
     for first, rows, columns in ([int(value) for value in region[:3]] for region in layout):
         # The pixels beside a level have weight zero, but are read and must not be NaN.
         atlas[..., first : first + rows, columns:] = 0

@@ -4,6 +4,7 @@ A map covers the frame [-1, 1] x [-1, 1] with h x w equal cells, independent of 
 image. Lengths are fractions of the frame's side: one number, or (rows, columns).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -23,34 +24,40 @@ FLOOR = 1e-5
 """Minimum value of a cell, as a fraction of its value in the uniform map."""
 
 
-def normalise(saliency: Tensor) -> Tensor:
-    """Return the map normalised to a sum of 1, with a small floor added to every cell.
+def normalise(saliency: Tensor, floor: float = FLOOR) -> Tensor:
+    """Return the map normalised to a sum of 1, with a floor added to every cell.
 
     Args:
         saliency: `b 1 h w`, finite, non-negative, not all zero.
+        floor: minimum value of a cell, as a fraction of its value in the uniform map. The default
+            only keeps the map positive. Where one cell may outweigh all others, as in the output of
+            a saliency network, 0.01 or more keeps its warp invertible in float32; another way is
+            ``max_magnification`` of :meth:`lzu_viz.Warp.from_saliency`.
 
     Returns:
-        `b 1 h w`, every cell at least about ``FLOOR / (h * w)``, in float32 or better.
+        `b 1 h w`, every cell at least about ``floor / (h * w)``, in float32 or better.
 
     Raises:
-        ValueError: if the shape is wrong, a cell is negative or not finite, or all cells are zero.
+        ValueError: if the shape is wrong, a cell is negative or not finite, all cells are zero, or
+            the floor is not positive.
     """
-    if saliency.ndim != 4 or saliency.shape[1] != 1 or 0 in saliency.shape:
+    check.is_tensor(saliency, "saliency")
+    if not 0 < floor < math.inf:
+        raise ValueError(f"floor must be positive and finite, got {floor}")
+    if saliency.ndim != 4 or saliency.shape[1] != 1 or 0 in saliency.shape[1:]:
         raise ValueError(f"saliency must have shape (b, 1, h, w), got {check.shape(saliency)}")
     # In half precision the floor would round to zero.
     saliency = saliency.to(torch.promote_types(saliency.dtype, torch.float32))
     total = saliency.sum(dim=(-2, -1), keepdim=True)
-    if (
-        not bool(torch.isfinite(total).all())
-        or bool((saliency < 0).any())
-        or bool((total <= 0).any())
-    ):
+    # One test: it is also False for NaN.
+    valid = ((total > 0) & (total < torch.inf)).all() & (saliency >= 0).all()
+    if check.value_of(valid) is False:
         raise ValueError(
             "saliency must be finite and non-negative, with a positive sum, got cells from "
             f"{saliency.min():g} to {saliency.max():g}"
         )
     fraction = saliency / total
-    return (fraction + FLOOR / fraction[0, 0].numel()) / (1 + FLOOR)
+    return (fraction + floor / saliency.shape[-2:].numel()) / (1 + floor)
 
 
 def uniform(size: Sequence[int] = SIZE, *, device: torch.device | str | None = None) -> Tensor:
@@ -156,8 +163,8 @@ def from_boxes(
     height, width = check.size(frame, "frame")
     if bandwidth <= 0:
         raise ValueError(f"bandwidth must be positive, in pixels, got {bandwidth}")
-    pixel = torch.tensor([2 / width, 2 / height], dtype=boxes.dtype, device=boxes.device)
     centres, sides = _centres_and_sides(boxes)
+    pixel = sides.new_tensor([2 / width, 2 / height])
     return _boxes_on_floor(centres, bandwidth * sides * pixel, amplitude, size)
 
 
@@ -254,7 +261,7 @@ def _gaussians(centres: Tensor, variance: Tensor, weight: Tensor, size: Sequence
     """Return the sum of Gaussians, `b 1 h w`: centres and variances `b n 2`, masses `b n`."""
     dtype = torch.promote_types(centres.dtype, torch.float32)
     centres, variance, weight = centres.to(dtype), variance.to(dtype), weight.to(dtype)
-    if not bool(torch.isfinite(centres).all() & torch.isfinite(variance).all()):
+    if check.value_of(torch.isfinite(centres).all() & torch.isfinite(variance).all()) is False:
         raise ValueError("centres and standard deviations must be finite, got NaN or infinity")
     profiles = []
     for axis, cells in ((1, check.size(size)[0]), (0, check.size(size)[1])):

@@ -5,30 +5,42 @@ the source image at T of each zoomed pixel; unzooming samples zoomed features at
 each source pixel (Thavamani et al., "Learning to Zoom and Unzoom", CVPR 2023).
 """
 
+import copy
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
 from . import bilinear, check
-from .area_resampling import MeanPlan, area_means, plan_means
+from .area_resampling import MeanPlan, area_means, dense_means, plan_means
 from .attraction import FWHM, attract_axes, attract_grid
 from .check import Size
 from .deprecation import renamed_arguments
 from .inverse.invert import invert_axis, invert_pieces, invert_pixels
+from .magnification import limit_axis, limit_grid
+from .outlines import (
+    bounds_in_source,
+    bounds_in_zoomed,
+    bounds_in_zoomed_by_axes,
+    nodes,
+    subdivide_in_source,
+    subdivide_in_zoomed,
+)
+from .precision import in_float64
 from .resampling import (
     MipmapPlan,
+    are_all_finite,
     axis_centres,
     axis_edges,
     footprints,
-    is_all_finite,
+    pixel_centres,
     plan_mipmap,
     sample,
     sample_mipmap,
+    sample_nearest,
 )
 from .threads import threads
 
@@ -43,7 +55,23 @@ CACHE_SIZE = 16
 """Maximum number of maps and resampling plans that a warp caches."""
 
 Frame = Literal["source", "zoomed"]
+Mode = Literal["bilinear", "nearest"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 Value = TypeVar("Value")
+
+
+class _Properties(NamedTuple):
+    """Properties of a warp that are read from the device.
+
+    Attributes:
+        unfolded: whether no piece is folded or flat, by a sufficient condition; None if unknown.
+        folded: whether a piece is certainly folded, not only flat.
+        covers: whether it is known that every point of the source frame has an inverse.
+    """
+
+    unfolded: bool | None
+    folded: bool
+    covers: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,11 +101,13 @@ class Warp:
 
     grid: Tensor
     axes: tuple[Tensor, Tensor] | None = None
-    _memory: OrderedDict[tuple[Any, ...], Any] = field(default_factory=OrderedDict, init=False)
+    _memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, init=False)
+    _known: list["_Properties"] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         grid = self.grid
-        if grid.ndim != 4 or grid.shape[-1] != 2 or min(grid.shape[1:3]) < 2 or len(grid) < 1:
+        check.is_tensor(grid, "grid")
+        if grid.ndim != 4 or grid.shape[-1] != 2 or min(grid.shape[1:3]) < 2:
             raise ValueError(
                 "grid must have shape (b, rows + 1, columns + 1, 2), with at least one row and one "
                 f"column of pieces, got {check.shape(grid)}"
@@ -87,8 +117,11 @@ class Warp:
                 f"grid must be float32 or float64, got {grid.dtype}; half precision is too coarse, "
                 "with errors of 0.3 pixels at 900x1600"
             )
-        if not bool(torch.isfinite(grid).all()):
-            raise ValueError("grid has NaN or infinite nodes; check how it was computed")
+        # One test of all nodes: it is also False for NaN.
+        if check.value_of((grid.detach().abs() <= check.FAR).all()) is False:
+            if not bool(torch.isfinite(grid).all()):
+                raise ValueError("grid has NaN or infinite nodes; check how it was computed")
+            check.in_reach(grid, "grid")
 
     @classmethod
     def identity(
@@ -100,7 +133,7 @@ class Warp:
     ) -> Self:
         """Return the identity warp; zooming by it resizes the image uniformly."""
         rows, columns = check.size(pieces, "pieces")
-        return cls.from_axes(*(_nodes(count, device, dtype)[None] for count in (columns, rows)))
+        return cls.from_axes(*(nodes(count, device, dtype)[None] for count in (columns, rows)))
 
     @classmethod
     def from_saliency(
@@ -110,6 +143,7 @@ class Warp:
         fwhm: float | Sequence[float] = FWHM,
         separable: bool = True,
         anti_crop: bool = True,
+        max_magnification: float | None = None,
     ) -> Self:
         """Return the piecewise bilinear approximation of :func:`lzu_viz.attract`.
 
@@ -120,17 +154,31 @@ class Warp:
                 number or (rows, columns). The official 10 nodes on 27x48 are (0.37, 0.21).
             separable: whether each axis is warped independently.
             anti_crop: whether the zoomed frame covers the whole source frame.
+            max_magnification: limit on the linear magnification, more than 1 (of a separable warp:
+                along each axis). Where it is exceeded, the warp is blended with the identity. It
+                keeps warps invertible in float32 for any saliency, for example that of a softmax.
 
         Returns:
             A warp with the batch size of the saliency, differentiable in the saliency.
+
+        Raises:
+            ValueError: the saliency is not a finite, positive `b 1 h w`, or a number is out of its
+                range.
         """
         rows, columns = check.size(pieces, "pieces")
         check.saliency(saliency)
         dtype = torch.promote_types(saliency.dtype, torch.float32)
-        x, y = (_nodes(count, saliency.device, dtype) for count in (columns, rows))
+        x, y = (nodes(count, saliency.device, dtype) for count in (columns, rows))
+        limit = math.inf if max_magnification is None else max_magnification
+        if not limit > 1:
+            raise ValueError(f"max_magnification must be more than 1, got {max_magnification}")
         if separable:
-            return cls.from_axes(*attract_axes(x, y, saliency, fwhm, anti_crop))
-        return cls(attract_grid(x, y, saliency, fwhm, anti_crop))
+            axes = attract_axes(x, y, saliency, fwhm, anti_crop)
+            if math.isinf(limit):
+                return cls.from_axes(*axes)
+            return cls.from_axes(*(limit_axis(axis, limit) for axis in axes))
+        grid = attract_grid(x, y, saliency, fwhm, anti_crop)
+        return cls(grid if math.isinf(limit) else limit_grid(grid, limit))
 
     @classmethod
     def from_grid(cls, grid: Tensor) -> Self:
@@ -154,13 +202,16 @@ class Warp:
             x: `b columns+1`, x of the source frame at equally spaced columns of the zoomed frame.
             y: `b rows+1`, y of the source frame at equally spaced rows.
         """
+        check.is_tensor(x, "x")
+        check.is_tensor(y, "y")
         if x.ndim != 2 or y.ndim != 2:
             raise ValueError(
                 "x and y must have shapes (b, columns + 1) and (b, rows + 1), "
                 f"got {check.shape(x)} and {check.shape(y)}"
             )
-        batch = check.same_batch(len(x), len(y), "x and y")
-        x, y = x.expand(batch, -1), y.expand(batch, -1)
+        batch = check.same_batch(x.shape[0], y.shape[0], "x and y")
+        # A parameter remains the same object, so that a module can register it.
+        x, y = (axis if axis.shape[0] == batch else axis.expand(batch, -1) for axis in (x, y))
         across, down = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
         return cls(torch.stack([across, down], dim=-1), (x, y))
 
@@ -176,16 +227,71 @@ class Warp:
 
     def __len__(self) -> int:
         """Return the batch size."""
+        # Inside the library `grid.shape[0]` is read, which may be symbolic in an exported program.
         return len(self.grid)
 
-    def __getitem__(self, index: int) -> "Warp":
-        """Return the warp at ``index`` as a batch of 1."""
+    def __getitem__(self, index: int | slice) -> "Warp":
+        """Return the warp at ``index`` as a batch of 1, or those of a slice.
+
+        Raises:
+            IndexError: ``index`` is out of range.
+        """
+        if isinstance(index, slice):
+            return self._of_tensors(lambda tensor: tensor[index])
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range for a warp of batch {len(self)}")
-        selected = [index % len(self)]
-        return Warp(
-            self.grid[selected], self.axes and (self.axes[0][selected], self.axes[1][selected])
-        )
+        first = index % len(self)
+        return self._of_tensors(lambda tensor: tensor[first : first + 1])
+
+    @staticmethod
+    def cat(warps: Sequence["Warp"]) -> "Warp":
+        """Return warps concatenated along the batch; separable if all are.
+
+        Args:
+            warps: at least one, with equal numbers of pieces.
+
+        Raises:
+            ValueError: there is no warp, or their pieces differ.
+
+        Example:
+            >>> Warp.cat([Warp.identity((8, 8)), Warp.identity((8, 8))])
+            Warp(batch=2, pieces=(8, 8), separable)
+        """
+        pieces = {warp.pieces for warp in warps}
+        if len(pieces) != 1:
+            raise ValueError(
+                "warps to concatenate must have the same number of pieces, and there must be at "
+                f"least one, got {len(warps)} warps with pieces {sorted(pieces)}"
+            )
+        axes = [warp.axes for warp in warps if warp.axes is not None]
+        if len(axes) == len(warps):
+            x, y = (torch.cat(nodes) for nodes in zip(*axes, strict=True))
+            return Warp.from_axes(x, y)
+        return Warp(torch.cat([warp.grid for warp in warps]))
+
+    def expand(self, batch: int) -> "Warp":
+        """Return a warp of batch 1 repeated to a batch, without a copy.
+
+        Raises:
+            ValueError: the batch size of this warp is neither 1 nor ``batch``.
+        """
+        if len(self) == batch:
+            return self
+        if len(self) != 1:
+            raise ValueError(f"only a warp of batch 1 can be expanded, got batch {len(self)}")
+        return self._of_tensors(lambda tensor: tensor.expand(batch, *tensor.shape[1:]))
+
+    def repeat_interleave(self, repeats: int) -> "Warp":
+        """Return each warp of the batch repeated, as :func:`torch.repeat_interleave` does.
+
+        For example, for crops or views of each image that are stacked along the batch.
+        """
+        return self._of_tensors(lambda tensor: tensor.repeat_interleave(repeats, dim=0))
+
+    def _of_tensors(self, change: Callable[[Tensor], Tensor]) -> "Warp":
+        """Return the warp of which each tensor is changed by a function."""
+        axes = self.axes
+        return Warp(change(self.grid), axes and (change(axes[0]), change(axes[1])))
 
     def __repr__(self) -> str:
         """Return batch size, pieces and separability as text."""
@@ -193,21 +299,49 @@ class Warp:
         return f"Warp(batch={len(self)}, pieces={self.pieces}, {kind})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state to copy or pickle: without the cache."""
-        return {**self.__dict__, "_memory": OrderedDict()}
+        """Return the state to pickle: without the cache."""
+        return {"grid": self.grid, "axes": self.axes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled warp."""
+        self.__dict__.update(state, _memory={}, _known=[])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Warp":
+        """Return a copy with its own tensors, and with the cached maps, which are not modified.
+
+        A grid that is the result of a computation, such as that of a learnt saliency, is detached:
+        its graph cannot be copied.
+        """
+        leaf = self.grid.is_leaf
+        copied = self._of_tensors(
+            lambda tensor: copy.deepcopy(
+                tensor if leaf and tensor.is_leaf else tensor.detach(), memo
+            )
+        )
+        if not copied.grid.requires_grad:
+            copied._memory.update(self._memory)
+            copied._known.extend(self._known)
+        return copied
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> "Warp":
-        """Return this warp on another device or in another dtype (float32 or float64)."""
-        axes = self.axes and (self.axes[0].to(device, dtype), self.axes[1].to(device, dtype))
-        return Warp(self.grid.to(device, dtype), axes)
+        """Return this warp on another device or in another dtype (float32 or float64).
+
+        The warp itself is returned if it has this device and dtype.
+        """
+        moved = self._of_tensors(lambda tensor: tensor.to(device, dtype))
+        if moved.grid is self.grid:
+            return self
+        if not moved.grid.requires_grad:
+            # The same maps are cached again: a compiled program cannot compute them.
+            for kind, *sizes in self._memory:
+                moved._MAPS[kind](moved, *sizes)
+        return moved
 
     def detach(self) -> "Warp":
         """Return this warp, detached from the autograd graph."""
-        return Warp(
-            self.grid.detach(), self.axes and (self.axes[0].detach(), self.axes[1].detach())
-        )
+        return self._of_tensors(Tensor.detach)
 
     def morph(self, amount: float) -> "Warp":
         """Return the linear interpolation between the identity (0) and this warp (1).
@@ -225,23 +359,50 @@ class Warp:
 
     # Images and features.
 
-    def zoom(self, image: Tensor, size: Sequence[int], antialias: bool = True) -> Tensor:
+    def zoom(
+        self,
+        image: Tensor,
+        size: Sequence[int],
+        antialias: bool = True,
+        *,
+        mode: Mode = "bilinear",
+        allow_folds: bool = False,
+    ) -> Tensor:
         """Return the zoomed image, in which salient regions take up more pixels.
 
         Args:
-            image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels.
+            image: `b 3 h w` (any number of channels), floating, at least 2x2 pixels; with
+                ``mode="nearest"`` of any dtype and size, for example a mask or a map of labels.
             size: (rows, columns) of the zoomed image.
             antialias: whether a zoomed pixel that covers more than one source pixel is the mean
                 over its area: the exact mean if the warp is separable (`area_resampling`), an
                 approximation by a mipmap otherwise. If False, each pixel is one bilinear sample.
+            mode: "bilinear", or "nearest": each pixel takes the value of the source pixel that
+                contains its centre, and ``antialias`` has no effect.
+            allow_folds: whether to accept a folded warp, which shows parts of the image twice.
 
         Returns:
             `b 3 *size` in the image's dtype.
+
+        Raises:
+            ValueError: the image has a wrong shape or dtype or is not finite, or the warp is
+                folded.
         """
-        check.image_shape(image)
-        check.same_batch(len(self), len(image), "warp and image")
+        check.one_of(mode, MODES, "mode")
+        check.not_jit_traced()
+        if mode == "bilinear":
+            check.image_shape(image)
+        else:
+            check.dense(image, "image")
+        check.same_batch(self.grid.shape[0], image.shape[0], "warp and image")
+        if not allow_folds:
+            self._check_not_folded(accept_flat=True)
+        if mode == "nearest":
+            return sample_nearest(image, self.source_map(size))
         if antialias:
             sizes = check.size(image.shape[-2:]), check.size(size)
+            if self.axes is not None and self._is_traced(("means", *sizes)):
+                return dense_means(image, *self._edges(sizes[1]))
             if self.axes is not None:
                 return area_means(image, self._mean_plan(*sizes), finite=True)
             return sample_mipmap(image, self._mipmap_plan(*sizes), finite=True)
@@ -249,13 +410,27 @@ class Warp:
         return sample(image, self.source_map(size), all_finite=True)
 
     @renamed_arguments(fill="fill_value")
-    def unzoom(self, features: Tensor, size: Sequence[int], fill_value: float = 0.0) -> Tensor:
+    def unzoom(
+        self,
+        features: Tensor,
+        size: Sequence[int],
+        fill_value: float = 0.0,
+        *,
+        mode: Mode = "bilinear",
+        extent: Sequence[float] = (1.0, 1.0),
+    ) -> Tensor:
         """Return features resampled to the source frame: sampled at the inverse of T.
 
         Args:
-            features: `b c h w` over the zoomed frame, at any stride.
+            features: `b c h w` over the zoomed frame, at any stride; with ``mode="nearest"`` of any
+                dtype, for example a map of labels.
             size: (rows, columns) of the result over the source frame.
             fill_value: value where :meth:`coverage` is False.
+            mode: "bilinear" or "nearest", as in :meth:`zoom`.
+            extent: (rows, columns) that the features span, relative to the zoomed frame: more than
+                1 for a network that pads its input at the bottom and on the right. A map of
+                8 x 15 cells at stride 32 of an input of 225 x 450 pixels has the extent
+                (8 * 32 / 225, 15 * 32 / 450).
 
         Returns:
             `b c *size` in the features' dtype.
@@ -263,11 +438,17 @@ class Warp:
         Raises:
             ValueError: if the warp is folded; the message names the first folded piece.
         """
-        return self.unzoom_levels([features], [size], fill_value)[0]
+        return self.unzoom_levels([features], [size], fill_value, mode=mode, extents=[extent])[0]
 
     @renamed_arguments(fill="fill_value")
     def unzoom_levels(
-        self, levels: Sequence[Tensor], sizes: Sequence[Sequence[int]], fill_value: float = 0.0
+        self,
+        levels: Sequence[Tensor],
+        sizes: Sequence[Sequence[int]],
+        fill_value: float = 0.0,
+        *,
+        mode: Mode = "bilinear",
+        extents: Sequence[Sequence[float]] | None = None,
     ) -> list[Tensor]:
         """Return :meth:`unzoom` of each level of a pyramid; the inverse maps are computed together.
 
@@ -275,22 +456,76 @@ class Warp:
             levels: each `b c h w` over the zoomed frame.
             sizes: (rows, columns) of each result over the source frame.
             fill_value: value where :meth:`coverage` is False.
+            mode: as in :meth:`unzoom`.
+            extents: as in :meth:`unzoom`, for each level.
 
         Returns:
             `b c *size` for each level.
         """
+        check.one_of(mode, MODES, "mode")
+        check.not_jit_traced()
         for features in levels:
-            check.features(features)
-            check.same_batch(len(self), len(features), "warp and features")
+            if mode == "bilinear":
+                check.features(features)
+            else:
+                check.dense(features, "features")
+            check.same_batch(self.grid.shape[0], features.shape[0], "warp and features")
         maps = self.zoomed_maps(sizes)
-        key = tuple(check.size(size) for size in sizes)
-        all_finite = self._cached(
-            ("all_finite", key), lambda: [is_all_finite(points) for points in maps]
-        )
+        if mode == "nearest":
+            return [
+                sample_nearest(level, _in_extent(points, extent), fill_value)
+                for level, points, extent in zip(levels, maps, _each(extents, levels), strict=True)
+            ]
+        all_finite = self._all_finite(tuple(check.size(size) for size in sizes), maps)
         return [
-            sample(level, points, fill_value, all_finite=is_finite)
-            for level, points, is_finite in zip(levels, maps, all_finite, strict=True)
+            sample(level, _in_extent(points, extent), fill_value, all_finite=is_finite)
+            for level, points, is_finite, extent in zip(
+                levels, maps, all_finite, _each(extents, levels), strict=True
+            )
         ]
+
+    def unzoom_flow(
+        self,
+        flow: Tensor,
+        size: Sequence[int],
+        fill_value: float = 0.0,
+        *,
+        next_warp: "Warp | None" = None,
+    ) -> Tensor:
+        """Return optical flow resampled to the source frame, with both ends of each vector mapped.
+
+        Unzooming the components like features would leave the vectors in units of the zoomed frame.
+
+        Args:
+            flow: `b 2 h w`, displacements (x, y) in pixels of this map, over the zoomed frame.
+            size: (rows, columns) of the result over the source frame.
+            fill_value: value of both components where a vector begins or ends outside the zoomed
+                frame.
+            next_warp: the warp by which the second image was zoomed; by default this warp.
+
+        Returns:
+            `b 2 *size`, displacements (x, y) in pixels of the result.
+
+        Raises:
+            ValueError: the flow has another shape, or the warp is folded.
+        """
+        check.features(flow, "flow")
+        if flow.shape[1] != 2:
+            raise ValueError(f"flow must have shape (b, 2, h, w), got {check.shape(flow)}")
+        rows, columns = check.size(size)
+        start = self.zoomed_map((rows, columns))
+        dtype = torch.promote_types(flow.dtype, start.dtype)
+        half_pixels = flow.new_tensor([2 / flow.shape[-1], 2 / flow.shape[-2]], dtype=dtype)
+        moved = sample(flow.to(dtype), start, torch.nan).movedim(1, -1) * half_pixels
+        end = (
+            (self if next_warp is None else next_warp)
+            .to_source((start + moved).flatten(1, 2))
+            .unflatten(1, size)
+        )
+        source = pixel_centres((rows, columns), device=end.device, dtype=end.dtype)
+        displacement = (end - source) * end.new_tensor([columns / 2, rows / 2])
+        known = displacement.isfinite().all(dim=-1, keepdim=True)
+        return torch.where(known, displacement, fill_value).movedim(-1, 1).to(flow.dtype)
 
     def source_map(self, size: Sequence[int]) -> Tensor:
         """Return T at every pixel of the zoomed image: `b *size 2`, (x, y) of the source frame."""
@@ -303,7 +538,25 @@ class Warp:
     def zoomed_maps(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
         """Return :meth:`zoomed_map` for several sizes; faster than one call for each."""
         checked_sizes = tuple(check.size(size) for size in sizes)
+        if self.grid.shape[0] == 0:
+            return [self.grid.new_empty(0, *size, 2) for size in checked_sizes]
         return list(self._cached(("zoomed", checked_sizes), lambda: self._invert(checked_sizes)))
+
+    def _all_finite(
+        self, sizes: tuple[Size, ...], maps: Sequence[Tensor] | None = None
+    ) -> list[bool]:
+        """Return whether every source pixel has an inverse, for several sizes.
+
+        Args:
+            sizes: (rows, columns) of each map.
+            maps: the maps, if they were computed before.
+        """
+        if self._properties().covers:
+            return [True] * len(sizes)
+        return self._cached(
+            ("all_finite", sizes),
+            lambda: are_all_finite(self.zoomed_maps(sizes) if maps is None else maps),
+        )
 
     # Points and boxes.
 
@@ -314,11 +567,12 @@ class Warp:
             points: `b n 2`, (x, y) in [-1, 1].
 
         Returns:
-            `b n 2`; NaN for a point that is NaN or outside the zoomed frame.
+            `b n 2`, in float64 if the points or the grid are; NaN for a point that is NaN or
+            outside the zoomed frame.
         """
         check.points(points)
         inside, clipped = _in_frame(points)
-        return torch.where(inside, self._map("source", clipped.to(self.grid.dtype)), torch.nan)
+        return torch.where(inside, self._map("source", clipped), torch.nan)
 
     def to_zoomed(self, points: Tensor) -> Tensor:
         """Map points from the source to the zoomed frame, by the inverse of T.
@@ -327,14 +581,15 @@ class Warp:
             points: `b n 2`, (x, y) of the source frame.
 
         Returns:
-            `b n 2` in [-1, 1]; NaN where there is no inverse.
+            `b n 2` in [-1, 1], in float64 if the points or the grid are; NaN where there is no
+            inverse.
 
         Raises:
             ValueError: if the warp is folded; the message names the first folded piece.
         """
         check.points(points)
         finite = points.isfinite().all(dim=-1, keepdim=True)
-        zoomed = self._map("zoomed", torch.where(finite, points, 0.0).to(self.grid.dtype))
+        zoomed = self._map("zoomed", torch.where(finite, points, 0.0))
         return _nan_unless_finite(torch.where(finite, zoomed, torch.nan))
 
     def jacobian(self, points: Tensor) -> Tensor:
@@ -355,34 +610,108 @@ class Warp:
     def boxes_to_source(self, boxes: Tensor) -> Tensor:
         """Return the bounding boxes, in the source frame, of boxes of the zoomed frame.
 
-        T maps each edge of a box to a polyline whose vertices lie at the box's corners and at the
-        boundaries between pieces, so that the bounds of these vertices are exact. Boxes are first
-        clipped to the frame.
+        The bounds are exact, those of the mapped edges: see :mod:`lzu_viz.geometry.outlines`. Boxes
+        are first clipped to the frame.
 
         Args:
             boxes: `n 4` for a warp of batch 1, or `b n 4`; xyxy in [-1, 1] of the zoomed frame.
 
         Returns:
             The same shape, xyxy of the source frame.
+
+        Raises:
+            ValueError: the boxes have another shape, are not ordered or are in pixels, or the warp
+                is folded.
         """
+        self._check_not_folded(accept_flat=True)
+        return self._map_boxes(
+            boxes, lambda batched: bounds_in_source(batched, self.pieces, self.to_source)
+        )
+
+    def boxes_to_zoomed(self, boxes: Tensor) -> Tensor:
+        """Return the bounding boxes, in the zoomed frame, of boxes of the source frame.
+
+        The bounds are exact, those of the mapped edges, of the part of each box that the warp
+        covers. Targets for training in the zoomed frame are made in this way.
+
+        Args:
+            boxes: `n 4` for a warp of batch 1, or `b n 4`; xyxy in [-1, 1] of the source frame.
+
+        Returns:
+            The same shape, xyxy in [-1, 1] of the zoomed frame; NaN for a box of which the warp
+            covers nothing.
+
+        Raises:
+            ValueError: as for :meth:`boxes_to_source`.
+        """
+        self._check_not_folded()
+
+        def mapped(batched: Tensor) -> Tensor:
+            if self.axes is not None:
+                return bounds_in_zoomed_by_axes(batched, self.axes)
+            return bounds_in_zoomed(batched, self.grid, self.to_zoomed)
+
+        return self._map_boxes(boxes, mapped)
+
+    def polygon_to_source(self, polygon: Tensor) -> Tensor:
+        """Return a polygon of the zoomed frame, mapped to the source frame.
+
+        Vertices are added where an edge crosses the boundary between two pieces, and between them,
+        as mapped edges are curved.
+
+        Args:
+            polygon: `n 2`, (x, y) in [-1, 1]; the last vertex is joined to the first.
+
+        Returns:
+            `m 2`, (x, y) of the source frame, with m >= n.
+
+        Raises:
+            ValueError: the polygon has another shape, or the warp is folded or has a batch.
+        """
+        polygon = self._checked_polygon(polygon)
+        return self.to_source(subdivide_in_zoomed(polygon, self.pieces)[None])[0]
+
+    def polygon_to_zoomed(self, polygon: Tensor) -> Tensor:
+        """Return a polygon of the source frame, mapped to the zoomed frame.
+
+        Args:
+            polygon: `n 2`, (x, y) of the source frame; the last vertex is joined to the first.
+
+        Returns:
+            `m 2`, (x, y) in [-1, 1] of the zoomed frame, with m >= n; NaN for vertices that have no
+            inverse.
+
+        Raises:
+            ValueError: as for :meth:`polygon_to_source`.
+        """
+        polygon = self._checked_polygon(polygon)
+        return self.to_zoomed(subdivide_in_source(polygon, self.grid.to(polygon.dtype))[None])[0]
+
+    def _checked_polygon(self, polygon: Tensor) -> Tensor:
+        check.is_tensor(polygon, "polygon")
+        check.points(polygon[None], "polygon")
+        if len(self) != 1:
+            raise ValueError(
+                f"a polygon is mapped by one warp, got a batch of {len(self)}; index the warp"
+            )
+        self._check_not_folded()
+        return polygon.to(torch.promote_types(polygon.dtype, self.grid.dtype))
+
+    def _map_boxes(self, boxes: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return boxes `n 4` or `b n 4` mapped by a function of `b n 4`."""
         check.boxes(boxes)
-        if boxes.ndim == 2 and len(self) > 1:
+        if boxes.ndim == 2 and self.grid.shape[0] > 1:
             raise ValueError(
                 f"boxes must have shape (b, n, 4) for a warp of batch {len(self)}, "
                 f"got {check.shape(boxes)}"
             )
         batched = boxes if boxes.ndim == 3 else boxes[None]
-        sides = batched.to(self.grid.dtype).clamp(-1, 1)[..., None]
-        left, top, right, bottom = sides.unbind(dim=-2)
-        rows, columns = self.pieces
-        x = _nodes(columns, boxes.device, self.grid.dtype).clamp(left, right)
-        y = _nodes(rows, boxes.device, self.grid.dtype).clamp(top, bottom)
-        along_x = [torch.stack([x, side.expand_as(x)], dim=-1) for side in (top, bottom)]
-        along_y = [torch.stack([side.expand_as(y), y], dim=-1) for side in (left, right)]
-        edges = torch.cat(along_x + along_y, dim=-2)
-        mapped = self.to_source(edges.flatten(1, 2)).view(edges.shape)
-        bounds = torch.cat([mapped.amin(dim=-2), mapped.amax(dim=-2)], dim=-1)
-        return bounds.view_as(boxes).to(boxes.dtype)
+        batch = check.same_batch(self.grid.shape[0], batched.shape[0], "warp and boxes")
+        mapped = function(batched.to(self.grid.dtype).expand(batch, -1, -1)).to(boxes.dtype)
+        return mapped if boxes.ndim == 3 else mapped[0]
+
+    _MAPS: ClassVar[dict[str, Callable[..., object]]] = {}
+    """The method that computes each kind of cached value."""
 
     # Properties of the map.
 
@@ -421,33 +750,64 @@ class Warp:
             folded = folded | x[:, None, :] | y[:, :, None]
         return folded.nonzero()
 
-    def _check_not_folded(self) -> None:
-        if self.axes is not None:
-            # The product of the smallest steps is a lower bound of every determinant.
-            x, y = (float(axis.detach().diff(dim=-1).amin()) for axis in self.axes)
-            if x > 0 and x * y * self.pieces[0] * self.pieces[1] / 4 > FLAT:
-                return
-        folded = self.folds()
-        if len(folded):
+    def _check_not_folded(self, accept_flat: bool = False) -> None:
+        """Raise ``ValueError`` for a folded warp, and unless ``accept_flat`` for a flat one."""
+        known = self._properties()
+        suspected = known.folded if accept_flat else known.unfolded is False
+        if suspected and len(folded := self.folds()):
             batch, row, column = folded[0].tolist()
             rows, columns = self.pieces
             raise ValueError(
                 f"this warp is folded or flat in {len(folded)} of {len(self) * rows * columns} "
                 f"pieces, first at batch {batch}, row {row}, column {column}, so that it has no "
-                "inverse there. `folds()` lists all such pieces. Keep the nodes in order; for a "
-                "warp from a saliency map, widen fwhm to at least two cells of the map"
+                "inverse there. `folds()` lists all such pieces. For a grid, keep the nodes in "
+                "order. For a saliency map: widen fwhm to at least two cells of the map; or, if a "
+                "few cells outweigh all others (a confident saliency network), mix the map with "
+                "`saliency.uniform()` or limit the magnification by "
+                "`Warp.from_saliency(..., max_magnification=8)`"
             )
+
+    def _properties(self) -> "_Properties":
+        """Return properties of the warp, computed once, as they are read from the device."""
+        if self._known:
+            return self._known[0]
+        grid = self.grid.detach()
+        if self.axes is not None:
+            # The product of the smallest steps is a lower bound of every determinant.
+            axes = [axis.detach() for axis in self.axes]
+            x, y = (axis.diff(dim=-1).amin(dim=-1) for axis in axes)
+            rows, columns = self.pieces
+            unfolded = ((x > 0) & (y > 0) & (x * y * (rows * columns / 4) > FLAT)).all()
+            folded = ((x < -FLAT) | (y < -FLAT)).any()
+            covers = torch.stack(
+                [((axis[:, 0] <= -1) & (axis[:, -1] >= 1)).all() for axis in axes]
+            ).all()
+        else:
+            determinant = bilinear.min_determinant(grid)
+            unfolded, folded = (determinant > FLAT).all(), (determinant < -FLAT).any()
+            covers = torch.zeros_like(unfolded)
+        if check.value_of(unfolded) is None:
+            return _Properties(None, False, False)
+        properties = _Properties(*torch.stack([unfolded, folded, covers]).cpu().tolist())
+        self._known.append(properties)
+        return properties
 
     def _map(self, frame: Frame, points: Tensor) -> Tensor:
         """Return finite points `b n 2` mapped to a frame."""
-        batch = check.same_batch(len(self), len(points), "warp and points")
+        batch = check.same_batch(self.grid.shape[0], points.shape[0], "warp and points")
         by_axis, by_pieces = _MAP_TO[frame]
         if frame == "zoomed":
             self._check_not_folded()
+        dtype = torch.promote_types(points.dtype, self.grid.dtype)
+        points = points.to(dtype)
+        if batch == 0:
+            return points.expand(0, -1, -1) if len(points) else points
         if self.axes is None:
-            return by_pieces(self.grid.expand(batch, -1, -1, -1), points.expand(batch, -1, -1))
+            grid = self.grid.to(dtype)
+            return by_pieces(grid.expand(batch, -1, -1, -1), points.expand(batch, -1, -1))
         return torch.stack(
-            [by_axis(nodes, points[..., axis]) for axis, nodes in enumerate(self.axes)], dim=-1
+            [by_axis(nodes.to(dtype), points[..., axis]) for axis, nodes in enumerate(self.axes)],
+            dim=-1,
         )
 
     def _forward(self, size: Size) -> tuple[Tensor, Tensor]:
@@ -473,6 +833,8 @@ class Warp:
     def _invert(self, sizes: Sequence[Size]) -> list[Tensor]:
         """Return the inverse of T at the pixel centres of source images of several sizes."""
         self._check_not_folded()
+        if torch.compiler.is_compiling():
+            return self._inverse_maps(sizes)
         # The operations are small: more threads are no faster, and on a busy machine each operation
         # waits for all of them.
         with threads(1):
@@ -481,15 +843,19 @@ class Warp:
     def _inverse_maps(self, sizes: Sequence[Size]) -> list[Tensor]:
         if self.axes is None:
             return invert_pixels(self.grid, sizes)
+        covers = self._properties().covers
         maps = []
         for size in sizes:
             x, y = (
-                invert_axis(nodes, axis_centres(count, nodes.device, nodes.dtype)[None])
+                invert_axis(
+                    nodes,
+                    axis_centres(count, nodes.device, nodes.dtype)[None],
+                    all_attained=covers,
+                )
                 for nodes, count in zip(self.axes, (size[1], size[0]), strict=True)
             )
             dense = _outer(x, y)
-            all_finite = math.isfinite(float(x.detach().sum()) + float(y.detach().sum()))
-            maps.append(dense if all_finite else _nan_unless_finite(dense))
+            maps.append(dense if covers else _nan_unless_finite(dense))
         return maps
 
     def _mipmap_plan(self, source: Size, size: Size) -> MipmapPlan:
@@ -504,37 +870,63 @@ class Warp:
     def _mean_plan(self, source: Size, size: Size) -> MeanPlan:
         """Return the plan of exact means for a separable warp, whose pixels cover rectangles."""
         assert self.axes is not None, "only separable warps map pixels to rectangles"
-        x, y = self.axes
+        x = self.axes[0]
 
         def make() -> MeanPlan:
-            # In float64 and on the CPU, where the weights are computed.
-            rows, columns = (
-                bilinear.evaluate_axis(nodes.to("cpu", torch.float64), axis_edges(count)[None])
-                for nodes, count in zip((y, x), size, strict=True)
-            )
+            # On the CPU, where the weights are computed.
+            rows, columns = self._edges(size, device="cpu")
             return plan_means(source, rows, columns, x.dtype, x.device)
 
         return self._cached(("means", source, size), make)
 
+    def _edges(self, size: Size, device: str | None = None) -> tuple[Tensor, Tensor]:
+        """Return the edges of the zoomed pixels of a separable warp in the source frame.
+
+        Returns:
+            Those of rows `b h+1` and of columns `b w+1`, in float64 where the device has it.
+        """
+        assert self.axes is not None
+        x, y = (in_float64(axis if device is None else axis.to(device)) for axis in self.axes)
+        rows, columns = (
+            bilinear.evaluate_axis(values, axis_edges(count)[None].to(values.device))
+            for values, count in zip((y, x), size, strict=True)
+        )
+        return rows, columns
+
+    def _is_traced(self, key: tuple[Any, ...]) -> bool:
+        """Return whether a map or plan has to be computed by operations that can be traced."""
+        if torch.compiler.is_compiling():
+            return key not in self._memory
+        return check.is_transformed(self.grid) or (
+            check.is_differentiated(self.grid) and not self.grid.requires_grad
+        )
+
     def _cached(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """Return ``make()``, cached under ``key`` unless the grid requires a gradient."""
-        if self.grid.requires_grad:
+        if check.is_differentiated(self.grid):
             return make()
-        if key not in self._memory:
-            if torch.compiler.is_compiling():
-                raise RuntimeError(
-                    "the maps of the warp for these sizes are not cached, and cannot be computed "
-                    "in a compiled program; call the model once on an image of the same size "
-                    "before it is compiled or exported"
-                )
+        if torch.compiler.is_compiling():
+            if key in self._memory:
+                known: Value = self._memory[key]
+                return known
+            if self.separable:
+                return make()
+            raise RuntimeError(
+                "the maps of the warp for these sizes are not cached, and cannot be computed in a "
+                "compiled program; call the model once on an image of the same size before it is "
+                "compiled or exported"
+            )
+        # Each step is safe if several threads use the warp.
+        value: Value | None = self._memory.pop(key, None)
+        if value is None:
             # Tensors created in inference mode cannot be used in autograd later.
             with torch.inference_mode(False):
-                self._memory[key] = make()
-        value: Value = self._memory[key]
-        if not torch.compiler.is_compiling():
-            self._memory.move_to_end(key)
-            if len(self._memory) > CACHE_SIZE:
-                self._memory.popitem(last=False)
+                value = make()
+        # A dictionary is ordered: the least recently used key is the first.
+        self._memory[key] = value
+        if len(self._memory) > CACHE_SIZE:
+            oldest, *_ = self._memory
+            self._memory.pop(oldest, None)
         return value
 
 
@@ -544,6 +936,22 @@ def _outer(x: Tensor, y: Tensor) -> Tensor:
     return torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), dim=1).movedim(1, -1)
 
 
+def _in_extent(points: Tensor, extent: Sequence[float]) -> Tensor:
+    """Return points of the zoomed frame in the frame of a map that spans an extent of it."""
+    rows, columns = extent
+    if rows == columns == 1:
+        return points
+    # The first row and column of the map and of the frame coincide.
+    return (points + 1) / points.new_tensor([columns, rows]) - 1
+
+
+def _each(
+    extents: Sequence[Sequence[float]] | None, levels: Sequence[Tensor]
+) -> Sequence[Sequence[float]]:
+    """Return the extent of each level; by default that of the zoomed frame."""
+    return [(1.0, 1.0)] * len(levels) if extents is None else extents
+
+
 _MAP_TO: dict[
     Frame, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]
 ] = {
@@ -551,11 +959,6 @@ _MAP_TO: dict[
     "zoomed": (invert_axis, invert_pieces),
 }
 """The map to each frame: on one axis, and on both together."""
-
-
-def _nodes(pieces: int, device: torch.device | str | None, dtype: torch.dtype) -> Tensor:
-    """Return the `pieces + 1` nodes of one axis, from edge to edge of the frame."""
-    return torch.linspace(-1, 1, pieces + 1, device=device, dtype=dtype)
 
 
 def _nan_unless_finite(points: Tensor) -> Tensor:
@@ -568,3 +971,14 @@ def _in_frame(points: Tensor) -> tuple[Tensor, Tensor]:
     slack = 16 * torch.finfo(points.dtype).eps
     inside = (points.abs() <= 1 + slack).all(dim=-1, keepdim=True)
     return inside, torch.where(inside, points, 0.0).clamp(-1, 1)
+
+
+Warp._MAPS.update(
+    source=Warp._forward,
+    zoomed=Warp.zoomed_maps,
+    all_finite=Warp._all_finite,
+    mipmap=Warp._mipmap_plan,
+    means=Warp._mean_plan,
+)
+# So that `torch.load` reads a saved warp with its default, `weights_only=True`.
+torch.serialization.add_safe_globals([Warp])

@@ -164,7 +164,7 @@ def _empty_results(coco: "COCO") -> "COCO":
 
 def _coco_boxes(boxes: Tensor, size: Sequence[int]) -> list[list[float]]:
     """Return boxes in COCO's format: left, top, width and height in pixels."""
-    pixels = to_pixels(boxes.detach().to(torch.float64).reshape(-1, 4), size)
+    pixels = to_pixels(boxes.detach().cpu().double().reshape(-1, 4), size)
     return torch.cat([pixels[:, :2], pixels[:, 2:] - pixels[:, :2]], dim=-1).tolist()
 
 

@@ -378,4 +378,4 @@ def _check_scores(detections: Detections3D, name: str) -> None:
 
 
 def _array(tensor: Tensor) -> Array:
-    return tensor.detach().to("cpu", torch.float64).numpy()
+    return tensor.detach().cpu().double().numpy()

@@ -314,8 +314,9 @@ def _select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, top: in
     cell, label, score = cell[order[:_CANDIDATES]], label[order[:_CANDIDATES]], score[:_CANDIDATES]
     box = boxes[cell]
     # Boxes are in [-1, 1]: an offset of 4 per class prevents overlap between classes.
-    shifted = box.detach().double() + 4 * label[:, None]
-    keep = nms(shifted, score.detach(), iou)[:top]
+    # On the CPU, as suppression reads a value for each box, and not all devices have float64.
+    shifted = box.detach().cpu().double() + 4 * label.cpu()[:, None]
+    keep = nms(shifted, score.detach().cpu(), iou)[:top].to(box.device)
     return Detections(box[keep], label[keep], score[keep])
 
 

@@ -1,9 +1,10 @@
 """Registries of named entries, from which controls, tables, costs and plots are generated."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 
 from torch import Tensor
 
@@ -152,3 +153,40 @@ def network(name: str) -> Network:
         ValueError: there is no network of this name.
     """
     return _built(NETWORKS[name])
+
+
+def register_network(own: Network, name: str = "your network") -> str:
+    """Register a network of one's own, unless it is registered, and return its name.
+
+    Args:
+        own: in the form of :class:`Network`, with an attribute `task`, for example a network of
+            :mod:`lzu_viz.adapters`. Without feature maps, its predictions are unzoomed.
+        name: to register it by; a number is added to a name that is taken.
+
+    Raises:
+        ValueError: the network has no `task`, or an unknown one.
+    """
+    for known, entry in NETWORKS.items():
+        if getattr(entry.build, "network", None) is own:
+            return known
+    task: Any = getattr(own, "task", None)
+    if task not in get_args(Task):
+        raise ValueError(
+            f"{type(own).__name__} needs an attribute `task`, one of {get_args(Task)}, got {task!r}"
+        )
+    names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+    free = next(candidate for candidate in names if candidate not in NETWORKS)
+    unzoom = {} if own.strides else {"unzoom": "predictions"}
+    description = f"{task} by {type(own).__name__}"
+    NETWORKS.register(free, NetworkEntry(_Build(own), task, description, own.strides, unzoom))
+    return free
+
+
+@dataclass(frozen=True)
+class _Build:
+    """A function that returns a network that exists."""
+
+    network: Network
+
+    def __call__(self) -> Network:
+        return self.network

@@ -9,14 +9,18 @@ import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.quiver import Quiver
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..geometry import saliency
+from ..geometry.check import Size
 from ..geometry.warp import Warp
-from .figures import log_axis
-from .palette import FOLD, GRID, INK, MARKERS, SERIES
+from ..systems.attach import attach
+from .figures import log_axis, show_image
+from .palette import FOLD, GRID, INK, MARK, MARKERS, SERIES
 
 _ALONG = 65
 """Points per line of cells, as warped lines are curved."""
@@ -156,3 +160,56 @@ def show_receptive_field(
     ax.set(xlim=(-reach, reach), ylim=(reach, -reach), xlabel="pixels", ylabel="pixels")
     ax.set_title(title, color=INK)
     return cell, field
+
+
+@torch.no_grad()
+def show_attached(
+    figure: Figure,
+    x: float,
+    strength: float,
+    level: int,
+    *,
+    image: Tensor,
+    network: nn.Module,
+    size: Size,
+    y: float,
+    place: tuple[float, float],
+    label: int = 0,
+) -> None:
+    """Show a class's map of scores with the zoom alone, and with zoom and unzoom.
+
+    A ring marks a place in the source frame.
+
+    Args:
+        figure: empty.
+        x: of the centre of the fovea, in [-1, 1].
+        strength: weight of the fovea in the saliency, 0..1.
+        level: index of the map.
+        image: `1 3 h w` in 0..1.
+        network: from an image to a list of maps, whose first channels are logits of classes.
+        size: (rows, columns) of the zoomed image.
+        y: of the centre of the fovea, in [-1, 1].
+        place: (x, y) of the ring.
+        label: index of the class.
+    """
+    fovea = saliency.gaussian(torch.tensor([[[x, y]]]), sigma=0.1)
+    weights = (1 - strength, strength)
+    warp = Warp.from_saliency(saliency.mix(saliency.uniform(), fovea, weights=weights))
+    zoomed = warp.zoom(image, size)
+    with attach(network, warp, size=size):
+        attached = network(image)[level]
+    alone = network(zoomed)[level]
+    source_shape, zoomed_shape = image.shape[-2] / image.shape[-1], size[0] / size[1]
+    axes = figure.subplots(1, 4)
+    show_image(axes[0], image, "Source")
+    show_image(axes[1], zoomed, f"Zoomed, {size[0]} x {size[1]}")
+    show_map(axes[2], alone[0, label].sigmoid(), "Scores, not unzoomed", zoomed_shape)
+    show_map(axes[3], attached[0, label].sigmoid(), "Scores, attached", source_shape)
+    for ax in (axes[0], axes[2], axes[3]):
+        mark_place(ax, place)
+
+
+def mark_place(ax: Axes, place: tuple[float, float]) -> Line2D:
+    """Draw a ring around a place (x, y) in [-1, 1]."""
+    (ring,) = ax.plot(*place, "o", color=MARK, fillstyle="none", markersize=13, markeredgewidth=2)
+    return ring

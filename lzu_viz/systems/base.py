@@ -1,8 +1,12 @@
 """The stages that all systems share: zoom, encode, unzoom, head, decode."""
 
+import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
+import torch
 from torch import Tensor, nn
 
 from ..geometry import check
@@ -76,6 +80,8 @@ class System(nn.Module):
     """
 
     stages: ClassVar[tuple[str, ...]] = ("zoom", "encode", "unzoom", "head", "decode")
+    _fixed: tuple[Warp, tuple[Any, ...]] | None
+    _other_warp: Warp | Callable[[Tensor], Warp]
 
     def __init__(
         self,
@@ -90,20 +96,17 @@ class System(nn.Module):
         super().__init__()
         self.backbone = features
         self.prediction_head = head
-        self.warp = warp
+        self._set_warp(warp)
         self.size = check.size(size, minimum=2)
         self.decoder = decode
         self.antialias = antialias
         self.unzooms = ""
-        # A bound method is no submodule: register its owner, so that the owner's parameters are
-        # trained and moved.
-        owners = {
-            id(owner): owner
-            for owner in (getattr(part, "__self__", None) for part in (features, head, warp))
+        # A function is no submodule: register the modules that it uses, so that their parameters
+        # are trained and moved.
+        used = {
+            id(module): module for part in (features, head, warp) for module in modules_of(part)
         }
-        self.owners = nn.ModuleList(
-            [owner for owner in owners.values() if isinstance(owner, nn.Module)]
-        )
+        self.owners = nn.ModuleList(used.values())
 
     @classmethod
     def from_network(
@@ -131,7 +134,9 @@ class System(nn.Module):
             image: `b 3 h w` in 0..1, of any size.
             warp: used in place of the system's own, if given.
         """
-        return (warp or self.warp_for(image)).zoom(image, self.size, self.antialias)
+        return (self.warp_for(image) if warp is None else warp).zoom(
+            image, self.size, self.antialias
+        )
 
     def encode(self, zoomed: Tensor) -> Levels:
         """Return the features of a zoomed image, in the zoomed frame."""
@@ -180,7 +185,7 @@ class System(nn.Module):
         Returns:
             The head's outputs, unzoomed if the system unzooms outputs.
         """
-        warp = warp or self.warp_for(image)
+        warp = self.warp_for(image) if warp is None else warp
         return self.forward_zoomed(self.zoom(image, warp), warp)
 
     def forward_zoomed(self, zoomed: Tensor, warp: Warp) -> Levels:
@@ -201,7 +206,7 @@ class System(nn.Module):
             warp: used in place of the system's own, if given.
             source_size: (rows, columns) of a dense prediction, as in :meth:`decode`.
         """
-        warp = warp or self.warp_for(image)
+        warp = self.warp_for(image) if warp is None else warp
         zoomed = self.zoom(image, warp)
         levels = self._from_zoomed(zoomed, warp)
         has_decoder = self.decoder is not None
@@ -226,7 +231,7 @@ class System(nn.Module):
         Raises:
             ValueError: if there is no decoder, or it returns a dense map.
         """
-        warp = warp or self.warp_for(image)
+        warp = self.warp_for(image) if warp is None else warp
         predictions = self.decode(self(image, warp), warp, decode)
         if isinstance(predictions, Tensor):
             raise ValueError(
@@ -251,12 +256,124 @@ class System(nn.Module):
             )
         return decode(_listed(outputs), warp, size=self.size)
 
+    # The warp: a submodule, a callable, or a fixed warp whose nodes are buffers or parameters.
+
+    @property
+    def warp(self) -> Warp | Callable[[Tensor], Warp]:
+        """The warp, or a callable from an image to a warp.
+
+        The nodes of a fixed warp are in the `state_dict`: as buffers `warp_x` and `warp_y` of a
+        separable warp, or `warp_grid`; or as parameters, if they were given as such.
+        """
+        if "warp" in self._modules:
+            return self._modules["warp"]  # type: ignore[return-value]
+        if self._fixed is None:
+            return self._other_warp
+        tensors = self._warp_tensors()
+        is_current = self._fixed[1] == _versions(tensors)
+        # A compiled program uses the maps that the warp has cached.
+        if torch.compiler.is_compiling() or (
+            is_current and not any(tensor.requires_grad for tensor in tensors)
+        ):
+            return self._fixed[0]
+        warp = Warp.from_axes(*tensors) if len(tensors) == 2 else Warp.from_grid(*tensors)
+        self._fixed = warp, _versions(tensors)
+        return warp
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; register a warp."""
+        if name == "warp":
+            self._set_warp(value)
+        else:
+            super().__setattr__(name, value)
+
+    def _set_warp(self, warp: Warp | Callable[[Tensor], Warp]) -> None:
+        for name in WARP_TENSORS:
+            self._buffers.pop(name, None)
+            self._parameters.pop(name, None)
+        self._modules.pop("warp", None)
+        self._fixed = None
+        if isinstance(warp, nn.Module):
+            self._modules["warp"] = warp
+            return
+        self._other_warp = warp
+        if not isinstance(warp, Warp):
+            return
+        nodes = {"warp_grid": warp.grid}
+        if warp.axes is not None:
+            nodes = dict(zip(("warp_x", "warp_y"), warp.axes, strict=True))
+        if not all(tensor.is_leaf for tensor in nodes.values()):
+            return  # a warp computed from something that is trained elsewhere
+        for name, tensor in nodes.items():
+            if isinstance(tensor, nn.Parameter):
+                self.register_parameter(name, tensor)
+            elif tensor.requires_grad:
+                raise ValueError(
+                    f"the nodes of the warp ({name}) require a gradient, but are no parameter, so "
+                    "that no optimiser would move them; make them a torch.nn.Parameter"
+                )
+            else:
+                self.register_buffer(name, tensor)
+        self._fixed = warp, _versions(self._warp_tensors())
+
+    def _warp_tensors(self) -> list[Tensor]:
+        """Return the registered nodes of a fixed warp."""
+        registered = {**self._buffers, **self._parameters}
+        return [tensor for name in WARP_TENSORS if (tensor := registered.get(name)) is not None]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copied or pickled system; copied warps keep their maps."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        if self._fixed is not None:
+            self._fixed = self._fixed[0], _versions(self._warp_tensors())
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        nodes = {name: tensor for name in WARP_TENSORS if (tensor := self._node(name)) is not None}
+        values = {name: tensor.data for name, tensor in nodes.items()}
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        if isinstance(self.warp, Warp):
+        for name, value in values.items():
             # The warp moves to the module's device, but is not cast to half precision.
-            self.warp = self.warp.to(fn(self.warp.grid.new_empty(0)).device)
+            moved = self._node(name)
+            assert moved is not None
+            moved.data = value.to(moved.device)
+        if self._fixed is not None and values:
+            tensors = self._warp_tensors()
+            self._fixed = self._fixed[0].to(tensors[0].device), _versions(tensors)
         return self
+
+    def _node(self, name: str) -> Tensor | None:
+        return self._buffers.get(name, self._parameters.get(name))
+
+
+WARP_TENSORS = ("warp_x", "warp_y", "warp_grid")
+"""Names of the buffers or parameters of a fixed warp in the state of a system."""
+
+
+def _versions(tensors: Sequence[Tensor]) -> tuple[Any, ...]:
+    """Return what changes when tensors are moved or modified in place."""
+    return tuple((tensor.device, tensor._version) for tensor in tensors)
+
+
+def modules_of(function: object) -> list[nn.Module]:
+    """Return the modules that a callable uses, if it is not a module itself.
+
+    The owner of a bound method, the arguments of a `partial`, and the variables of a function or
+    lambda.
+    """
+    if isinstance(function, nn.Module):
+        return []
+    candidates: list[object] = [getattr(function, "__self__", None)]
+    if isinstance(function, partial):
+        parts = [function.func, *function.args, *function.keywords.values()]
+        candidates += parts
+        candidates += [module for part in parts for module in modules_of(part)]
+    if isinstance(function, FunctionType):
+        variables = inspect.getclosurevars(function)
+        for value in (*variables.nonlocals.values(), *variables.globals.values()):
+            candidates += value if isinstance(value, list | tuple) else [value]
+            if isinstance(value, MethodType):
+                candidates.append(value.__self__)
+    return [module for module in candidates if isinstance(module, nn.Module)]
 
 
 def predictions_to_source(

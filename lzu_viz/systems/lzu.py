@@ -1,14 +1,16 @@
 """LZU: zoom the image, and unzoom features, outputs or predictions."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from torch import Tensor
 
 from ..geometry.check import Size
 from ..geometry.deprecation import renamed_arguments
 from ..geometry.warp import Warp
+from ..models.registry import TwoPartNetwork
 from .base import Decode, Levels, Predictions, System, predictions_to_source
+from .placement import Strides, relative_extents
 
 UnzoomStage = Literal["features", "outputs", "predictions"]
 
@@ -29,6 +31,9 @@ class LZU(System):
             features performs better with "outputs": see :class:`NanoDet`.
         upsample_factor: size of the unzoomed maps relative to the network's own. A map unzoomed to
             its own size loses most of the resolution gained by zooming.
+        strides: of the maps in pixels of the zoomed image, one for all, or one for each level.
+            Needed for a network that pads or crops its input, as its maps then span another part of
+            the frame; by default the cells of each map have to divide ``size``.
         decode: from outputs to predictions; used by :meth:`decode`, :meth:`detect` and
             :meth:`trace`.
         antialias: as in :meth:`Warp.zoom`.
@@ -69,6 +74,7 @@ class LZU(System):
         size: Sequence[int],
         unzoom: UnzoomStage = "features",
         upsample_factor: int = 1,
+        strides: Strides | None = None,
         decode: Decode | None = None,
         antialias: bool = True,
     ) -> None:
@@ -81,11 +87,42 @@ class LZU(System):
             )
         self.unzooms = unzoom
         self.upsample_factor = upsample_factor
+        self.strides = strides
+
+    @classmethod
+    def from_network(
+        cls, network: TwoPartNetwork, warp: Warp | Callable[[Tensor], Warp], **options: Any
+    ) -> Self:
+        """Return the system of a network with the methods `features`, `head` and `decode`.
+
+        Args:
+            network: for example a :class:`lzu_viz.models.NanoDet`, or a network that is only
+                called, of :mod:`lzu_viz.adapters`.
+            warp: a warp, or a callable from an image to a warp.
+            options: keyword arguments of the class. For a network without feature maps, ``unzoom``
+                is "predictions" by default.
+
+        Raises:
+            ValueError: features are to be unzoomed, and the network has none.
+        """
+        return super().from_network(network, warp, **options_for(network, options))
 
     def unzoom(self, levels: Levels, warp: Warp) -> Levels:
-        """Return features or outputs in the source frame, enlarged by `upsample_factor`."""
+        """Return features or outputs in the source frame, enlarged by `upsample_factor`.
+
+        Raises:
+            ValueError: the cells of a map do not divide the network's input, and there are no
+                strides; or the map has another layout than `b c h w`.
+        """
         maps = [levels] if isinstance(levels, Tensor) else list(levels)
-        unzoomed = warp.unzoom_levels(maps, self.unzoomed_sizes(maps))
+        if not all(isinstance(level, Tensor) for level in maps):
+            raise TypeError(
+                f"maps `b c h w` are unzoomed, got {type(maps[0]).__name__}; unzoom='predictions' "
+                "maps the predictions of a network that returns no maps"
+            )
+        cells = [(level.shape[-2], level.shape[-1]) for level in maps]
+        extents = relative_extents(cells, self.size, self.strides)
+        unzoomed = warp.unzoom_levels(maps, self.unzoomed_sizes(maps), extents=extents)
         return unzoomed[0] if isinstance(levels, Tensor) else unzoomed
 
     def unzoomed_sizes(self, levels: Sequence[Tensor]) -> list[Size]:
@@ -105,3 +142,19 @@ class LZU(System):
         if self.unzooms == "predictions":
             return predictions_to_source(self._decoded(outputs, None, decode), warp, source_size)
         return self._decoded(outputs, warp, decode)
+
+
+def options_for(network: TwoPartNetwork, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options of :class:`LZU`, with what a network without feature maps needs.
+
+    Raises:
+        ValueError: features are to be unzoomed, and the network has none.
+    """
+    if getattr(network, "strides", None) != ():
+        return options
+    if options.get("unzoom") == "features":
+        raise ValueError(
+            f"{type(network).__name__} has no feature maps; unzoom must be 'outputs' for maps, or "
+            "'predictions'"
+        )
+    return {"unzoom": "predictions", **options}

@@ -12,7 +12,8 @@ from ..geometry.deprecation import renamed_arguments
 from ..geometry.warp import Warp
 from ..models.registry import TwoPartNetwork
 from .base import Decode, Levels, Predictions
-from .lzu import LZU, UnzoomStage
+from .lzu import LZU, UnzoomStage, options_for
+from .placement import Strides
 
 
 class Uniform(LZU):
@@ -25,6 +26,7 @@ class Uniform(LZU):
         unzoom: what to resample by `upsample_factor`: "features" or "outputs"; or "predictions", to
             resample dense predictions to ``source_size``.
         upsample_factor: size of the resampled maps relative to the network's own.
+        strides: as in :class:`LZU`.
         decode: from outputs to predictions.
         antialias: as in :meth:`Warp.zoom`.
     """
@@ -39,6 +41,7 @@ class Uniform(LZU):
         size: Sequence[int],
         unzoom: UnzoomStage = "features",
         upsample_factor: int = 1,
+        strides: Strides | None = None,
         decode: Decode | None = None,
         antialias: bool = True,
     ) -> None:
@@ -55,6 +58,7 @@ class Uniform(LZU):
             size=size,
             unzoom=unzoom,
             upsample_factor=upsample_factor,
+            strides=strides,
             decode=decode,
             antialias=antialias,
         )
@@ -66,8 +70,9 @@ class Uniform(LZU):
         warp: Warp | Callable[[Tensor], Warp] | None = None,
         **options: Any,
     ) -> "Uniform":
-        """Return the system of a network; a given warp is ignored."""
-        return cls(network.features, network.head, **{"decode": network.decode, **options})
+        """Return the system of a network, as of :class:`LZU`; a given warp is ignored."""
+        options = {"decode": network.decode, **options_for(network, options)}
+        return cls(network.features, network.head, **options)
 
     def zoom(self, image: Tensor, warp: Warp | None = None) -> Tensor:
         """Return the uniformly downsampled image; ``warp`` is ignored."""
@@ -87,7 +92,10 @@ class Uniform(LZU):
         source_size: Sequence[int] | None = None,
     ) -> Predictions:
         """Return predictions in the source frame, which is also that of the network's input."""
-        first = outputs if isinstance(outputs, Tensor) else outputs[0]
+        first = outputs
+        # Outputs are a map, a list of maps, or detections, of which the boxes come first.
+        while not isinstance(first, Tensor):
+            first = first[0]
         return super().decode(outputs, _identity(first.device), decode, source_size=source_size)
 
 

@@ -69,6 +69,7 @@ def follow(
     previous = last = torch.zeros(0, 4)
     missed = 0
     for frame in frames:
+        previous, last = previous.to(frame.device), last.to(frame.device)
         expected = motion(previous, last).clamp(-1, 1) if motion and len(last) else last
         warp = warp_from_boxes(expected)
         (detections,) = system.detect(frame, decode, warp)

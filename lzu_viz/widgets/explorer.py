@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import anywidget
@@ -20,6 +20,7 @@ from torch import Tensor
 from ..datasets import images
 from ..datasets.scenes import Scene
 from ..geometry.threads import threads
+from ..models.registry import Network, register_network
 from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
@@ -46,6 +47,8 @@ class Explorer(anywidget.AnyWidget):
             person.
         views: names of the ``VIEWS`` to show, in order.
         controls: names of the state's fields that get controls; all if None.
+        network: a network of your own, for example of :mod:`lzu_viz.adapters`, which is registered
+            and selected; by default that of the state.
 
     Attributes:
         state: values of the controls. Setting it moves them.
@@ -76,7 +79,9 @@ class Explorer(anywidget.AnyWidget):
         state: State | None = None,
         views: Sequence[str] = DEFAULT_VIEWS,
         controls: Sequence[str] | None = None,
+        network: Network | None = None,
     ) -> None:
+        own = None if network is None else register_network(network)
         _check_names("views", views, VIEWS)
         page_controls = _controls_to_page(controls)
         self.ground_truth = photo if isinstance(photo, Scene) else None
@@ -88,6 +93,8 @@ class Explorer(anywidget.AnyWidget):
         self._photo_note = [] if self.ground_truth else _resized(images.size_of(photo), self.image)
         self._latest_result: Result | None = None
         self._current_state = state or _default_state(self.ground_truth)
+        if own is not None:
+            self._current_state = replace(self._current_state, network=own)
         super().__init__(
             _photo=panels.jpeg(panels.picture(self.image), quality=92),
             _ground_truth=ground_truth_to_page(self.ground_truth) if self.ground_truth else {},

@@ -10,10 +10,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
 from browser_helpers import VIEWPORT, control, drag, view, wait_until, wait_until_drawn
+from docs import __main__ as site
+from docs import source
 from lzu_viz.bench.browser.lab import ACTION_MS
-from lzu_viz.site import __main__ as site
-from lzu_viz.site import show, source
-from lzu_viz.widgets import State
+from lzu_viz.widgets import State, explorer_pages
 
 # Not all need a browser, but all read one site, which takes a minute to build.
 pytestmark = pytest.mark.browser
@@ -84,7 +84,7 @@ def test_page_of_a_notebook_contains_its_explorer(built: Path) -> None:
     page = (built / "notebooks/00_page.html").read_text(encoding="utf-8")
     assert page.count('class="lzu-explorer"') == 1
     explorer = (built / "notebooks/_explorers/00_page-1.html").read_text(encoding="utf-8")
-    assert all(title in explorer for title in show.states_of(State()))
+    assert all(title in explorer for title in explorer_pages.states_of(State()))
     assert "explorers_as_pages" not in page  # the cell that is run before the notebook is not shown
 
 
@@ -130,7 +130,7 @@ def test_launch_button_links_the_notebook_on_binder(built: Path) -> None:
 def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
     names = set(source.public_modules())
     assert {"lzu_viz", "lzu_viz.geometry.warp", "lzu_viz.widgets.explorer"} <= names
-    assert not any(name.startswith(("lzu_viz.bench", "lzu_viz.site")) for name in names)
+    assert not any(name.startswith("lzu_viz.bench") for name in names)
     for name in names:
         assert (built / f"api/{name}.html").is_file()
     page = (built / "api/lzu_viz.geometry.warp.html").read_text(encoding="utf-8")
@@ -140,7 +140,7 @@ def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
 
 def test_states_of_varies_the_strength() -> None:
     for state in (State(), State(strength=0), State(strength=1)):
-        assert {shown.strength for shown in show.states_of(state).values()} == {
+        assert {shown.strength for shown in explorer_pages.states_of(state).values()} == {
             state.strength,
             0,
             state.strength // 2,

@@ -46,7 +46,9 @@ def test_the_inverse_runs_on_one_thread(separable: bool, monkeypatch: pytest.Mon
     counts: list[int] = []
     name = "invert_axis" if separable else "invert_pixels"
     run = getattr(module, name)
-    monkeypatch.setattr(module, name, lambda *a: counts.append(torch.get_num_threads()) or run(*a))
+    monkeypatch.setattr(
+        module, name, lambda *a, **k: counts.append(torch.get_num_threads()) or run(*a, **k)
+    )
     grid = Warp.identity((3, 4))
     warp = grid if separable else Warp.from_grid(grid.grid)
     with threads(2):

@@ -194,10 +194,11 @@ def test_folds_are_listed_and_inverse_raises() -> None:
         lambda: warp.to_zoomed(torch.zeros(1, 1, 2)),
         lambda: warp.coverage((8, 8)),
         lambda: warp.magnification((8, 8)),
+        lambda: warp.zoom(torch.rand(1, 3, 8, 8), (8, 8)),
     ):
         with pytest.raises(ValueError, match="2 of 24 pieces, first at batch 0, row 1, column 3"):
             use()
-    assert warp.zoom(torch.rand(1, 3, 8, 8), (8, 8)).isfinite().all()
+    assert warp.zoom(torch.rand(1, 3, 8, 8), (8, 8), allow_folds=True).isfinite().all()
 
 
 def test_mirrored_axes_are_folds() -> None:

@@ -128,7 +128,7 @@ class Tree:
     """Hashes of the current project, which results depend on."""
 
     def __init__(self) -> None:
-        above = ("bench", "plots", "site", "widgets")
+        above = ("bench", "plots", "widgets")
         library = [name for name in files("lzu_viz") if name.endswith(".py")]
         # The part of the library that faults are planted in; the rest may change.
         self._mathematics = hash_of(n for n in library if n.split("/")[1] not in above)

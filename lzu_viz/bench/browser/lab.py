@@ -327,35 +327,47 @@ class Lab:
         self.wait_for_kernel()
         expect(self.page.locator(".jp-Dialog")).to_have_count(0)
 
-    def run_all(self) -> None:
-        """Clear all outputs, so that all outputs seen later are new; run all cells and wait."""
+    def run_all(self, first: int | None = None) -> None:
+        """Clear all outputs, so that all outputs seen later are new; run all cells and wait.
+
+        Args:
+            first: number of code cells to run, from the first on; all if None.
+        """
         self._choose("Edit", "Clear Outputs of All Cells")
         expect(self.cells.locator(".jp-InputPrompt", has_text=re.compile(r"\d"))).to_have_count(0)
-        self._choose("Run", "Run All Cells")
-        self.wait_idle()
+        if first is None or first == self.cells.count():
+            self._choose("Run", "Run All Cells")
+        else:
+            self.cells.nth(first).locator(".jp-InputPrompt").click()
+            self._choose("Run", "Run All Above Selected Cell")
+        self.wait_idle(first)
 
     def _choose(self, menu: str, entry: str) -> None:
         self.page.get_by_role("menuitem", name=menu, exact=True).click()
         self.page.get_by_role("menuitem", name=entry, exact=True).click()
 
-    def wait_idle(self) -> None:
+    def wait_idle(self, first: int | None = None) -> None:
         """Wait until every code cell has a number and the kernel is idle.
+
+        Args:
+            first: number of code cells that are run, from the first on; all if None.
 
         Raises:
             RuntimeError: a cell failed, so that later cells are not run.
         """
         notebook = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell"
         outcome = self.page.wait_for_function(
-            """([prompts, errors]) => {
+            """([prompts, errors, first]) => {
                 const found = [...document.querySelectorAll(errors)];
                 const error = found.find((output) => output.textContent.includes("Traceback"));
                 if (error) return { text: error.textContent };
                 const hasRun = (prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim());
-                return [...document.querySelectorAll(prompts)].every(hasRun);
+                return [...document.querySelectorAll(prompts)].slice(0, first).every(hasRun);
             }""",
             arg=[
                 f"{notebook} .jp-InputPrompt",
                 ", ".join(f"{notebook} {error_type}" for error_type in ERRORS),
+                10**6 if first is None else first,
             ],
             timeout=RUN_MS,
         ).json_value()

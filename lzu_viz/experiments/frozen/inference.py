@@ -92,7 +92,10 @@ def detect(
 def segment(image: Tensor, warp: Warp | None, size: tuple[int, int]) -> Tensor:
     """Return the mask of people at the image's size, segmented with a warp; None is uniform."""
     system = LZU.from_network(
-        segmenter(), warp or Warp.identity((1, 1)), size=size, unzoom="predictions"
+        segmenter(),
+        Warp.identity((1, 1)) if warp is None else warp,
+        size=size,
+        unzoom="predictions",
     )
     probabilities = system.trace(image, source_size=image.shape[-2:]).predictions
     assert isinstance(probabilities, Tensor)

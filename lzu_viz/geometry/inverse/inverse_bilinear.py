@@ -13,15 +13,33 @@ solution also covers parallelograms (d = 0), where the equation is linear.
 import torch
 from torch import Tensor
 
-from ..bilinear import Pieces, cross, dot
+from ..bilinear import Pieces, cross, dot, pieces_of
 
 
-def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def has_positive_linear_terms(grid: Tensor) -> bool:
+    """Return whether the linear term of the equation is positive at all points of all pieces.
+
+    It is an affine function of the point, so that it has its minimum at a corner of the piece.
+
+    Args:
+        grid: `b rows+1 columns+1 2`, no piece folded.
+    """
+    _, b, c, d = pieces_of(grid)
+    base, by_b, by_c = cross(b, c), cross(b, d), cross(c, d)
+    corners = torch.stack([base, base + by_b, base + by_c, base + by_b + by_c])
+    return bool((corners > 0).all())
+
+
+def solve(
+    pieces: Pieces, points: Tensor, *, ordinary: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the local coordinates of points, one in each piece.
 
     Args:
         pieces: coefficients `n 2`, of pieces that are not folded.
         points: `n 2`.
+        ordinary: whether the linear term is known to be positive, see
+            :func:`has_positive_linear_terms`.
 
     Returns:
         u and v, each `n` in [0, 1], and the residual `n`, the maximum of the errors of T(u, v) in x
@@ -39,7 +57,7 @@ def solve(pieces: Pieces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     square, linear, constant = cross(d, c), cross(b, c) + cross(q, d), cross(q, b)
     root = torch.addcmul(linear**2, square, constant, value=-4).clamp_(min=0).sqrt_()
     v = constant / (linear + root) * -2
-    if bool((linear.amin() if len(linear) else linear.new_zeros(())) < 0):
+    if not ordinary and bool((linear < 0).any()):
         # The same root in a form without cancellation where ``linear`` is negative.
         v = torch.where(linear >= 0, v, (root - linear) / (2 * square))
     v = v.clamp_(0, 1)

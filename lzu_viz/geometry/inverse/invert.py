@@ -14,17 +14,18 @@ Jacobian of T at z:
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .. import check
 from ..bilinear import Pieces, cross, locate, pieces_of, to_frame
+from ..caching import cached_tensor
 from ..check import Size
 from ..resampling import axis_centres
-from .inverse_bilinear import solve
+from .inverse_bilinear import has_positive_linear_terms, solve
 from .point_location import find, tolerance
 from .rasterize import pieces_under
 
@@ -32,12 +33,13 @@ PIXELS_AT_ONCE = 1 << 14
 """Number of pixels solved at once on a CPU; small enough to stay in a core's cache."""
 
 
-def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
+def invert_axis(nodes: Tensor, points: Tensor, *, all_attained: bool = False) -> Tensor:
     """Return the inverse of a piecewise linear function of one axis.
 
     Args:
         nodes: `b k+1`, strictly increasing values at k + 1 equally spaced nodes of [-1, 1].
         points: `b n`, values; nodes or points of batch 1 are broadcast.
+        all_attained: whether all values are known to be attained.
 
     Returns:
         `b n` in [-1, 1], differentiable in both; NaN where a value is not attained.
@@ -48,17 +50,21 @@ def invert_axis(nodes: Tensor, points: Tensor) -> Tensor:
         tensor([[-1.0000, -0.5000,  0.0000,  0.5000,     nan]])
     """
     count = nodes.shape[-1] - 1
-    if len(nodes) != len(points):
-        batch = max(len(nodes), len(points))
+    if nodes.shape[0] != points.shape[0]:
+        batch = points.shape[0] if nodes.shape[0] == 1 else nodes.shape[0]
         nodes, points = nodes.expand(batch, -1), points.expand(batch, -1)
-    inner = nodes[:, 1:-1].detach().contiguous()
-    piece = torch.searchsorted(inner, points.detach().contiguous(), right=True)
+    inner, values = nodes[:, 1:-1].detach().contiguous(), points.detach().contiguous()
+    if torch.compiler.is_compiling():
+        # The number of inner nodes up to a value: ONNX has no bisection.
+        piece = (values[:, :, None] >= inner[:, None]).sum(dim=-1)
+    else:
+        piece = torch.searchsorted(inner, values, right=True)
     low = nodes.gather(1, piece)
     width = nodes.gather(1, piece + 1) - low
     local = (points - low) / width
     inside = local.clamp(0, 1)
     inverse = (piece + inside) * (2 / count) - 1
-    if bool((local != inside).any()):
+    if not all_attained and check.value_of((local != inside).any()) is not False:
         attained = ((local - inside) * width).abs() <= tolerance(nodes)
         inverse = torch.where(attained, inverse, torch.nan)
     return inverse
@@ -102,33 +108,41 @@ def _solved(grid: Tensor, sizes: Sequence[Size], piece: Tensor) -> Tensor:
     """Return the inverse at all pixels, given their pieces `b n`; NaN where there is no piece.
 
     Where the residual is too large, the piece is searched, and ``piece`` is corrected in place.
+    Values are read from the device a constant number of times, whatever the batch.
     """
     slack = tolerance(grid) / 4
     # All x before all y, here and in the table, so that memory accesses are contiguous.
     centres = [_centres(size, grid) for size in sizes]
     points = (torch.cat(centres, dim=1) if len(centres) > 1 else centres[0]).T
     inverse = grid.new_empty(len(grid), 2, len(points)).mT
+    accurate = torch.empty_like(piece, dtype=torch.bool)
+    table, ordinary = _table(grid), has_positive_linear_terms(grid)
     at_once = PIXELS_AT_ONCE if grid.device.type == "cpu" else len(points)
     # Reuse one buffer, as repeated allocation takes longer than filling it.
     buffer = grid.new_empty(10, min(at_once, len(points)))
-    for image, table in enumerate(_table(grid)):
+    for image in range(len(grid)):
         for start in range(0, len(points), at_once):
             chunk = slice(start, start + at_once)
             chunk_inverse, chunk_piece = inverse[image, chunk], piece[image, chunk]
             if len(chunk_piece) != buffer.shape[1]:
                 buffer = grid.new_empty(10, len(chunk_piece))
-            torch.index_select(table, 1, chunk_piece + 1, out=buffer)
+            torch.index_select(table[image], 1, chunk_piece + 1, out=buffer)
             *coefficients, corner = buffer.unflatten(0, (5, 2)).mT
-            u, v, residual = solve(Pieces(*coefficients), points[chunk])
+            u, v, residual = solve(Pieces(*coefficients), points[chunk], ordinary=ordinary)
             torch.add(corner[:, 0], u, alpha=2 / (grid.shape[2] - 1), out=chunk_inverse[:, 0])
             torch.add(corner[:, 1], v, alpha=2 / (grid.shape[1] - 1), out=chunk_inverse[:, 1])
-            accurate = residual <= slack
-            if not bool(accurate.all()):
-                index = ((chunk_piece >= 0) & ~accurate).nonzero()[:, 0]
-                unsolved = points[chunk][index][None]
-                chunk_piece[index], chunk_inverse[index] = (
-                    result[0] for result in _searched(grid[image : image + 1], unsolved)
-                )
+            torch.le(residual, slack, out=accurate[image, chunk])
+    unsolved = (piece >= 0) & ~accurate
+    count = int(unsolved.sum(dim=1).amax()) if len(grid) else 0
+    if count:
+        # As many points of each image; solved ones among them are left as they are.
+        index = unsolved.byte().topk(count, dim=1).indices
+        some = torch.gather(unsolved, 1, index)
+        points_of_image = points[index]
+        searched_piece, searched = _searched(grid, points_of_image)
+        piece.scatter_(1, index, torch.where(some, searched_piece, piece.gather(1, index)))
+        index, some = index[..., None].expand(-1, -1, 2), some[..., None]
+        inverse.scatter_(1, index, torch.where(some, searched, inverse.gather(1, index)))
     return inverse
 
 
@@ -149,12 +163,11 @@ def _table(grid: Tensor) -> Tensor:
     return F.pad(values, (1, 0), value=torch.nan).contiguous()
 
 
-@lru_cache(maxsize=64)
+@cached_tensor
 def _corners(pieces: Size, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the first corner of each piece in the zoomed frame: `rows columns 2`."""
-    with torch.inference_mode(False):
-        y, x = (torch.arange(n, dtype=dtype, device=device) * (2 / n) - 1 for n in pieces)
-        return torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
+    y, x = (torch.arange(n, dtype=dtype, device=device) * (2 / n) - 1 for n in pieces)
+    return torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1)
 
 
 def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,13 +177,18 @@ def _searched(grid: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     found = location.row >= 0
     inverse = torch.where(found[..., None], to_frame(location, rows, columns), torch.nan)
     piece = torch.where(found, location.row * columns + location.column, -1)
-    return piece.int(), inverse.to(points.dtype)
+    return piece.int().to(points.device), inverse.to(points.dtype).to(points.device)
 
 
 def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, inverse: Tensor) -> Tensor:
     """Return the solutions `b n 2` in pieces `b n`, differentiable in the grid and the points."""
-    needs_gradient = grid.requires_grad or (points is not None and points.requires_grad)
-    if not (torch.is_grad_enabled() and needs_gradient):
+    differentiated = [
+        tensor
+        for tensor in (grid, points)
+        if tensor is not None and check.is_differentiated(tensor)
+    ]
+    in_reverse_mode_only = all(tensor.requires_grad for tensor in differentiated)
+    if not differentiated or (in_reverse_mode_only and not torch.is_grad_enabled()):
         return inverse
     pieces = grid.shape[1] - 1, grid.shape[2] - 1
     coefficients = torch.cat(
@@ -183,28 +201,44 @@ def _differentiable(grid: Tensor, points: Tensor | None, piece: Tensor, inverse:
 class _Inverse(torch.autograd.Function):
     """The identity on solutions, with derivatives by the implicit function theorem."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(
-        ctx: Any, coefficients: Tensor, points: Tensor, piece: Tensor, inverse: Tensor, pieces: Size
+        coefficients: Tensor, points: Tensor | None, piece: Tensor, inverse: Tensor, pieces: Size
     ) -> Tensor:
-        inverse = inverse.view_as(inverse)
-        ctx.save_for_backward(coefficients, piece, inverse)
+        return inverse.view_as(inverse)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        coefficients, _, piece, _, pieces = inputs
+        # The output, not the input, so that second derivatives go through it.
+        ctx.save_for_backward(coefficients, piece, output)
+        ctx.save_for_forward(coefficients, piece, output)
         ctx.pieces = pieces
-        return inverse
+
+    @staticmethod
+    def jvp(ctx: Any, of_coefficients: Tensor, of_points: Tensor | None, *others: object) -> Tensor:
+        """Return the derivative along tangents: dz = J^-1 (dp - dT)."""
+        coefficients, piece, inverse = ctx.saved_tensors
+        solved, index, u, v, along_u, along_v = _local(coefficients, piece, inverse, ctx.pieces)
+        change = torch.zeros_like(inverse)
+        if of_coefficients is not None:
+            tangents = of_coefficients.gather(2, index).unflatten(1, (4, 2))
+            change = change - Pieces(*tangents.permute(1, 0, 3, 2)).at(u, v)
+        if of_points is not None:
+            change = change + of_points
+        area = cross(along_u, along_v)
+        rows, columns = ctx.pieces
+        by_u, by_v = cross(change, along_v) / area, cross(along_u, change) / area
+        step = torch.stack([by_u * (2 / columns), by_v * (2 / rows)], dim=-1)
+        return torch.where(solved, step, 0.0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         coefficients, piece, inverse = ctx.saved_tensors
         rows, columns = ctx.pieces
-        solved = (piece >= 0)[..., None]
-        # Without a solution the location is arbitrary, as the gradient is set to zero below.
-        location = locate(torch.where(solved, inverse, 0.0), rows, columns)
-        index = piece.clamp(min=0).long()
-        u = location.u + location.column - index % columns
-        v = location.v + location.row - index.div(columns, rounding_mode="floor")
-        index = index[:, None].expand(-1, 8, -1)
-        selected = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
-        along_u, along_v = selected.derivatives(u, v)
+        solved, index, u, v, along_u, along_v = _local(coefficients, piece, inverse, ctx.pieces)
         by_u, by_v = torch.where(solved, gradient, 0.0).unbind(-1)
         by_u, by_v = by_u * (2 / columns), by_v * (2 / rows)
         x = by_u * along_v[..., 1] - by_v * along_u[..., 1]
@@ -214,3 +248,25 @@ class _Inverse(torch.autograd.Function):
         contribution = (weights[:, :, None] * back[:, None]).flatten(1, 2)
         total = torch.zeros_like(coefficients).scatter_add(2, index, contribution)
         return -total, back.mT if ctx.needs_input_grad[1] else None, None, None, None
+
+
+def _local(
+    coefficients: Tensor, piece: Tensor, inverse: Tensor, pieces: Size
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return local quantities of solutions.
+
+    Returns:
+        `b n 1`, whether there is a solution; `b 8 n`, the index of its piece for each coefficient;
+        u and v, each `b n`; and the derivatives along them, each `b n 2`.
+    """
+    rows, columns = pieces
+    solved = (piece >= 0)[..., None]
+    # Without a solution the location is arbitrary, as its derivatives are set to zero.
+    location = locate(torch.where(solved, inverse, 0.0), rows, columns)
+    index = piece.clamp(min=0).long()
+    u = location.u + location.column - index % columns
+    v = location.v + location.row - index.div(columns, rounding_mode="floor")
+    index = index[:, None].expand(-1, 8, -1)
+    selected = Pieces(*coefficients.gather(2, index).unflatten(1, (4, 2)).permute(1, 0, 3, 2))
+    along_u, along_v = selected.derivatives(u, v)
+    return solved, index, u, v, along_u, along_v

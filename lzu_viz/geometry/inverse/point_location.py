@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..bilinear import Located, Pieces, pieces_of
+from ..precision import in_float64
 from .inverse_bilinear import refine, solve
 from .rasterize import runs
 
@@ -18,12 +19,12 @@ PAIRS_AT_ONCE = 1 << 18
 """Approximate number of (point, piece) pairs in memory at once."""
 
 
-def tolerance(values: Tensor) -> float:
-    """Return the maximum residual of a solution, in coordinates of the source frame.
+def tolerance(values: Tensor) -> Tensor:
+    """Return the maximum residual of a solution, in coordinates of the source frame: a scalar.
 
     16 units in the last place: 2e-6 of [-1, 1] in float32, 5e-4 pixels at 512 pixels.
     """
-    return 16 * torch.finfo(values.dtype).eps * max(1.0, float(values.detach().abs().amax()))
+    return 16 * torch.finfo(values.dtype).eps * values.detach().abs().max().clamp(min=1)
 
 
 def find(grid: Tensor, points: Tensor) -> Located:
@@ -34,13 +35,14 @@ def find(grid: Tensor, points: Tensor) -> Located:
         points: `b n 2`, none NaN; same batch as the grid.
 
     Returns:
-        The locations, u and v in float64; row -1 where no piece contains the point.
+        The locations, u and v in float64, on the CPU if the grid's device has no float64; row -1
+        where no piece contains the point.
     """
     rows, columns = grid.shape[1] - 1, grid.shape[2] - 1
     batch, count = points.shape[:2]
-    slack = tolerance(grid)
+    slack = in_float64(tolerance(grid))
     # In a nearly triangular piece, float32 misses points well inside it.
-    grid, points = grid.double(), points.double()
+    grid, points = in_float64(grid), in_float64(points)
     pieces = Pieces(*(coefficient.reshape(-1, 2) for coefficient in pieces_of(grid)))
     flat = points.reshape(-1, 2)
     best = flat.new_full((batch * count,), torch.inf)
@@ -66,7 +68,7 @@ def find(grid: Tensor, points: Tensor) -> Located:
     return Located(row.view(shape), (piece % columns).view(shape), u.view(shape), v.view(shape))
 
 
-def _candidates(grid: Tensor, points: Tensor, slack: float) -> Iterator[tuple[Tensor, Tensor]]:
+def _candidates(grid: Tensor, points: Tensor, slack: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Pair each point with the pieces whose bounding box contains it.
 
     The source frame is divided into bins and the points are sorted by bin, so that the points in

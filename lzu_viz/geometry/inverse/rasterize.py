@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..check import Size
+from ..precision import in_float64
 
 
 def pieces_under(grid: Tensor, sizes: Sequence[Size]) -> Tensor:
@@ -40,7 +41,10 @@ def pieces_under(grid: Tensor, sizes: Sequence[Size]) -> Tensor:
         tensor([[-1,  0,  0,  0,  0,  0,  1,  1,  1, -1]], dtype=torch.int32)
     """
     batch, rows, columns = len(grid), grid.shape[1] - 1, grid.shape[2] - 1
-    start, stop, change = _edges(grid.detach())
+    device = grid.device
+    # In float32, rounding could reverse the order of two intersections near a node.
+    grid = in_float64(grid.detach())
+    start, stop, change = _edges(grid)
     (x, y), (end_x, end_y) = start.T, stop.T
     pixels = [height * width for height, width in sizes]
     image = torch.arange(batch, dtype=torch.double, device=grid.device) * sum(pixels)
@@ -68,7 +72,7 @@ def pieces_under(grid: Tensor, sizes: Sequence[Size]) -> Tensor:
     changes = torch.zeros(batch * sum(pixels) + 1, dtype=torch.int32, device=grid.device)
     changes.index_add_(0, pixel, change.int())
     piece_numbers = changes[:-1].cumsum(0, dtype=torch.int32)
-    return piece_numbers.clamp_(0, rows * columns).sub_(1).view(batch, sum(pixels))
+    return piece_numbers.clamp_(0, rows * columns).sub_(1).view(batch, sum(pixels)).to(device)
 
 
 def runs(lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,8 +93,6 @@ def _edges(grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     that runs upwards.
     """
     batch, rows, columns = len(grid), grid.shape[1] - 1, grid.shape[2] - 1
-    # In float32, rounding could reverse the order of two intersections near a node.
-    grid = grid.double()
     number = torch.arange(1, rows * columns + 1, dtype=grid.dtype, device=grid.device)
     number = F.pad(number.view(rows, columns), (1, 1, 1, 1))
     # If it runs downwards, an edge between columns has the next column of pieces on its right, and

@@ -287,7 +287,7 @@ def _suppressed(
     keep = (scores > _MIN_SCORE).nonzero()[:, 0]
     if len(keep):
         # An offset per class prevents suppression between different classes.
-        shifted = boxes[keep] + 4.0 * labels[keep, None]
-        keep = keep[nms(shifted, scores[keep], _MAX_IOU)[:_MAX_DETECTIONS]]
+        shifted = (boxes[keep] + 4.0 * labels[keep, None]).cpu()
+        keep = keep[nms(shifted, scores[keep].cpu(), _MAX_IOU)[:_MAX_DETECTIONS].to(keep.device)]
     detections = Detections(boxes[keep], labels[keep], scores[keep])
     return Peaks(detections, outputs[keep], centres[keep], strides[keep])

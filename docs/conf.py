@@ -30,6 +30,7 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 default_role = "code"
 autodoc_typehints = "none"
+autodoc_mock_imports = ["torchvision"]  # not every build of PyTorch loads its compiled operators
 suppress_warnings = ["myst.xref_missing", "ref.python"]
 
 REPOSITORY = os.environ.get("LZU_REPOSITORY", "")

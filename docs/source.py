@@ -9,14 +9,14 @@ from types import ModuleType
 from typing import Any
 
 import lzu_viz
-
-from .._extras import needs
+from lzu_viz._extras import needs
 
 with needs("test"):
     import nbformat
+    from sphinx.ext.autodoc.mock import mock  # type: ignore[attr-defined]
     from tqdm import tqdm
 
-    from ..bench.run_notebooks import execute
+    from lzu_viz.bench.run_notebooks import execute
 
 HERE = Path(__file__).parent
 NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
@@ -24,7 +24,7 @@ NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
 EXPLORERS = "_explorers"
 """Folder of the explorers' pages, next to the pages that embed them."""
 
-TOOLS = ("bench", "site")
+TOOLS = ("bench",)
 """Packages of commands, which get no page."""
 
 
@@ -81,7 +81,7 @@ def with_explorers(notebook: Any, beside: Path, explorers: Path, stem: str) -> N
     execute(
         notebook,
         beside,
-        before="from lzu_viz.site.show import explorers_as_pages\n"
+        before="from lzu_viz.widgets.explorer_pages import explorers_as_pages\n"
         f"explorers_as_pages({str(explorers.resolve())!r}, {stem!r})",
     )
 
@@ -97,7 +97,9 @@ def public_modules() -> Iterator[str]:
 
 def module_page(name: str) -> str:
     """Return the page of a module: its docstrings, and the names that a package exports."""
-    module = import_module(name)
+    # Its compiled operators do not load with every build of PyTorch.
+    with mock(["torchvision"]):
+        module = import_module(name)
     exports = [
         f"- {{py:obj}}`{_qualified_name(module, exported)}`"
         for exported in sorted(getattr(module, "__all__", []))

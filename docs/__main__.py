@@ -1,4 +1,4 @@
-"""`python -m lzu_viz.site`: build the executed notebooks and the API as a website."""
+"""`python -m docs`: build the executed notebooks and the API as a website."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from . import source
 
 def main() -> int:
     """Run the command line: build the site, and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m lzu_viz.site", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m docs", description=__doc__)
     parser.add_argument(
         "--out",
         type=Path,

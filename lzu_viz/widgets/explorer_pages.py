@@ -1,4 +1,4 @@
-"""Explorers on the site: separate pages in frames, interactive without a kernel."""
+"""Explorers of a notebook as separate pages in frames, interactive without a kernel."""
 
 import html
 from dataclasses import replace
@@ -11,7 +11,9 @@ from .._extras import needs
 with needs("notebooks"):
     from IPython.core.getipython import get_ipython
 
-    from ..widgets import Explorer, State, to_html
+    from .explorer import Explorer
+    from .state import State
+    from .static_page import to_html
 
 HEIGHT = 900
 """Initial height of the frame in pixels, until its page is loaded."""
