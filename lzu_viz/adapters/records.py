@@ -90,7 +90,7 @@ def to_coco(
         >>> to_coco(one, (90, 160), image_id=7)
         [{'image_id': 7, 'category_id': 3, 'bbox': [0.0, 0.0, 80.0, 90.0], 'score': 0.5}]
     """
-    left_top, right_bottom = to_pixels(detections.boxes.double().cpu(), size).chunk(2, dim=-1)
+    left_top, right_bottom = to_pixels(detections.boxes.cpu().double(), size).chunk(2, dim=-1)
     boxes = torch.cat([left_top, right_bottom - left_top], dim=-1).tolist()
     labels, scores = detections.labels.tolist(), detections.scores.tolist()
     return [
