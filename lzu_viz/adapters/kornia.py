@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..geometry import check
 from ..geometry.boxes import from_pixels, to_pixels
 from ..geometry.check import Size
-from ..geometry.warp import Warp
+from ..geometry.warp import Mode, Warp
 
 DataKey = Literal["input", "image", "mask", "bbox", "bbox_xyxy", "bbox_xywh", "keypoints"]
 """Kinds of data, in kornia's words: images and masks `b c h w`; boxes as corners `b n 4 2`, xyxy
@@ -74,7 +74,20 @@ class Zoom(nn.Module):
         warp = self.warp if isinstance(self.warp, Warp) else self.warp(images[0])
         frame = check.size(dense[0].shape[-2:])
         self._last = warp, frame
-        return _one_or_list([_zoomed(key, tensor, warp, frame, self.size) for key, tensor in keyed])
+        return _one_or_list(
+            [
+                _moved(
+                    key,
+                    tensor,
+                    frame,
+                    self.size,
+                    dense=lambda values, mode: warp.zoom(values, self.size, mode=mode),
+                    boxes=warp.boxes_to_zoomed,
+                    points=warp.to_zoomed,
+                )
+                for key, tensor in keyed
+            ]
+        )
 
     def inverse(self, *data: Tensor) -> Tensor | list[Tensor]:
         """Return data of the zoomed frame in the source frame of the last call.
@@ -89,7 +102,18 @@ class Zoom(nn.Module):
             raise ValueError("the inverse is that of the last call, and there was none")
         warp, frame = self._last
         return _one_or_list(
-            [_unzoomed(key, tensor, warp, frame, self.size) for key, tensor in self._keyed(data)]
+            [
+                _moved(
+                    key,
+                    tensor,
+                    self.size,
+                    frame,
+                    dense=lambda values, mode: warp.unzoom(values, frame, mode=mode),
+                    boxes=warp.boxes_to_source,
+                    points=warp.to_source,
+                )
+                for key, tensor in self._keyed(data)
+            ]
         )
 
     def _keyed(self, data: Sequence[Tensor]) -> list[tuple[DataKey, Tensor]]:
@@ -105,28 +129,34 @@ def _one_or_list(results: list[Tensor]) -> Tensor | list[Tensor]:
     return results[0] if len(results) == 1 else results
 
 
-def _zoomed(key: DataKey, tensor: Tensor, warp: Warp, frame: Size, size: Size) -> Tensor:
-    """Return data of the source frame in the zoomed frame."""
-    if key in ("input", "image"):
-        return warp.zoom(tensor, size)
-    if key == "mask":
-        return warp.zoom(tensor, size, mode="nearest")
-    if key == "keypoints":
-        return to_pixels(warp.to_zoomed(from_pixels(tensor, frame)), size)
-    boxes = warp.boxes_to_zoomed(from_pixels(_to_xyxy(key, tensor), frame))
-    return _from_xyxy(key, to_pixels(boxes, size))
+def _moved(
+    key: DataKey,
+    tensor: Tensor,
+    frame: Size,
+    size: Size,
+    *,
+    dense: Callable[[Tensor, Mode], Tensor],
+    boxes: Callable[[Tensor], Tensor],
+    points: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Return data in another frame.
 
-
-def _unzoomed(key: DataKey, tensor: Tensor, warp: Warp, frame: Size, size: Size) -> Tensor:
-    """Return data of the zoomed frame in the source frame."""
+    Args:
+        key: kind of the data.
+        tensor: the data.
+        frame: (rows, columns) of its frame.
+        size: (rows, columns) of the other frame.
+        dense: maps `b c h w` in a mode.
+        boxes: maps boxes `b n 4`, xyxy in [-1, 1].
+        points: maps points `b n 2` in [-1, 1].
+    """
     if key in ("input", "image"):
-        return warp.unzoom(tensor, frame)
+        return dense(tensor, "bilinear")
     if key == "mask":
-        return warp.unzoom(tensor, frame, mode="nearest")
+        return dense(tensor, "nearest")
     if key == "keypoints":
-        return to_pixels(warp.to_source(from_pixels(tensor, size)), frame)
-    boxes = warp.boxes_to_source(from_pixels(_to_xyxy(key, tensor), size))
-    return _from_xyxy(key, to_pixels(boxes, frame))
+        return to_pixels(points(from_pixels(tensor, frame)), size)
+    return _from_xyxy(key, to_pixels(boxes(from_pixels(_to_xyxy(key, tensor), frame)), size))
 
 
 def _to_xyxy(key: DataKey, boxes: Tensor) -> Tensor:

@@ -162,8 +162,5 @@ def _moved(
         # Images in integers are rounded, as by torchvision's resize.
         result = dense(batched.float(), "bilinear").round().clamp(0, 255).to(plain.dtype)
     shape = (*plain.shape[:-2], *size)
-    return (
-        tv_tensors.wrap(result.reshape(shape), like=value)
-        if type(value) is not Tensor
-        else (result.reshape(shape))
-    )
+    reshaped = result.reshape(shape)
+    return reshaped if type(value) is Tensor else tv_tensors.wrap(reshaped, like=value)
