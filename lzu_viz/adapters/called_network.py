@@ -56,7 +56,7 @@ class CalledNetwork(nn.Module):
 
     def decode(
         self,
-        outputs: Sequence[Any],
+        outputs: Sequence[Any] | Tensor,
         warp: Warp | None = None,
         *,
         size: Size | None = None,
@@ -65,7 +65,7 @@ class CalledNetwork(nn.Module):
         """Return predictions from the outputs.
 
         Args:
-            outputs: one `Detections` per image, or a list with one map.
+            outputs: one `Detections` per image, or a map, alone or in a list.
             warp: the warp by which maps were unzoomed; detections cannot be.
             size: (rows, columns) of the network's input; not needed.
             threshold: score that detections must reach.
@@ -73,7 +73,9 @@ class CalledNetwork(nn.Module):
         Raises:
             ValueError: detections were to be unzoomed.
         """
-        if isinstance(outputs[0], Tensor) if len(outputs) else False:
+        if isinstance(outputs, Tensor):
+            return outputs
+        if len(outputs) and isinstance(outputs[0], Tensor):
             probabilities: Tensor = outputs[0]
             return probabilities
         if warp is not None:

@@ -76,6 +76,8 @@ def test_maps_are_unzoomed_and_detections_cannot_be() -> None:
         assert isinstance(unzoomed, Tensor)
         expected = nn.functional.interpolate(image[:, :1], unzoomed.shape[-2:], mode="area")
         assert (unzoomed - expected).abs().mean() < 0.03
+    maps = torch.rand(2, 1, 8, 12)
+    assert segmenter.decode(maps) is segmenter.decode([maps]) is maps
     detector = CalledNetwork(lambda image: [bright_box(image)], "detection")
     with pytest.raises(ValueError, match="unzoom='predictions'"):
         detector.decode(detector(image), fovea())
