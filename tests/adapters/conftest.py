@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 from kornia.geometry.bbox import nms
-from torch import Tensor
+from torch import Tensor, library
 
-_LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
+_OPERATORS = library.Library("torchvision", "FRAGMENT")
 
 
 def _loads() -> bool:
@@ -32,9 +32,9 @@ def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 
 if not _loads():
-    _LIBRARY.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _LIBRARY.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _LIBRARY.impl("nms", _nms, "CPU")
+    _OPERATORS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _OPERATORS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _OPERATORS.impl("nms", _nms, "CPU")
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
         del sys.modules[name]
     import torchvision
