@@ -26,7 +26,7 @@ def test_every_notebook_is_interactive() -> None:
 def test_notebook_runs_and_reacts_to_keys(lab: Lab, name: str, screenshots: Path | None) -> None:
     """Check that it runs without errors, and that explorer and last figure react to keys.
 
-    The cells behind the last widget are left out: nbval runs all of them.
+    The cells after the last widget are left out: nbval runs all of them.
     """
     count = cells_up_to_the_last_widget(FOLDER / name)
     lab.open(name)
