@@ -431,8 +431,9 @@ def test_drag_has_no_blank_frames_or_layout_shifts(shown: Lab) -> None:
     page.mouse.up()
     wait_until_settled(page)
     cast.send("Page.stopScreencast")
-    # A jump by one line of text would be a thousand times as large.
-    assert sum(page.evaluate("() => shifts")) < 1e-4
+    # A jump of the views by one line of text is six times as large, and changes of
+    # JupyterLab's own status texts are ten times smaller.
+    assert max(page.evaluate("() => shifts"), default=0) < 1e-3
     assert len(frames) > FRAMES
     for frame in frames:
         for panel in panels:
