@@ -20,8 +20,8 @@ def extent_of(
     """Return the (rows, columns) of the network's input that a map spans, in pixels.
 
     Without a stride, the map has to span the input exactly: its cells have to divide the input, or
-    the input them. A network that pads its input, or crops it, makes maps that span more or less of
-    it.
+    the input them, with the same stride along rows and columns. A network that pads its input, or
+    crops it, makes maps that span more or less of it.
 
     Args:
         cells: (rows, columns) of the map.
@@ -30,8 +30,8 @@ def extent_of(
         name: of the map in messages.
 
     Raises:
-        ValueError: there is no stride and the cells do not divide the input, or they have a grossly
-            different aspect ratio, as if the map had another layout than `b c h w`.
+        ValueError: there is no stride and the cells do not divide the input evenly, or they have a
+            grossly different aspect ratio, as if the map had another layout than `b c h w`.
 
     Example:
         >>> extent_of((8, 16), (256, 512))
@@ -55,14 +55,16 @@ def extent_of(
             "data_format='channels_last', for tokens `b n c` use lzu_viz.unzoom_tokens; pass "
             "strides= if the strides are right"
         )
-    if not all(
+    divides = all(
         side % count == 0 or count % side == 0 for side, count in zip(size, cells, strict=True)
-    ):
+    )
+    # A network that pads may make cells that divide its input by chance, but hardly evenly.
+    if not divides or row_stride != column_stride:
         raise ValueError(
             f"the {cells[0]} x {cells[1]} cells of the {name} do not divide the input of "
-            f"{size[0]} x {size[1]} pixels, so that the network pads or crops it, and it is not "
-            "known which part of it the map spans. Choose a size that is a multiple of all "
-            "strides, or pass strides=, for example 32"
+            f"{size[0]} x {size[1]} pixels evenly, so that the network pads or crops it, and it is "
+            "not known which part of it the map spans. Choose a size that is a multiple of all "
+            "strides, or pass strides=, for example 32, or (rows, columns)"
         )
     return size
 

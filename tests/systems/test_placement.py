@@ -49,9 +49,11 @@ def test_features_of_a_padded_input_are_placed_by_strides(name: str) -> None:
     assert (as_if_unpadded - expected).abs().amax(dim=1)[inner].max() > 0.15
 
 
-def test_a_map_that_does_not_fit_is_rejected_with_a_remedy() -> None:
-    with pytest.raises(ValueError, match=r"the 4 x 7 cells of the map of level 0 do not divide"):
-        LZU(Padding(), nn.Identity(), fovea(), size=(100, 200))(coordinates())
+@pytest.mark.parametrize("size", [(100, 200), (100, 180)])
+def test_a_map_that_does_not_fit_is_rejected_with_a_remedy(size: tuple[int, int]) -> None:
+    """Also 4 x 6 cells, which divide 100 x 180 pixels, but with two strides."""
+    with pytest.raises(ValueError, match=r"the 4 x . cells of the map of level 0 do not divide"):
+        LZU(Padding(), nn.Identity(), fovea(), size=size)(coordinates())
 
 
 def test_strides_may_differ_between_levels_and_axes() -> None:
