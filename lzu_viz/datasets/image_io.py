@@ -54,7 +54,7 @@ def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         raise ValueError(
             f"{name} is not a readable image (expected a valid JPEG, PNG, WebP, TIFF, GIF, BMP, "
-            "AVIF, JPEG 2000 or PPM file); convert it to JPEG or PNG"
+            "AVIF, JPEG 2000 or PPM file); convert it to JPEG or PNG, or pass an array"
         ) from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name} is too large: {error}; downsample it first") from error
@@ -62,7 +62,7 @@ def opened(file: Path | BytesIO, name: str) -> Iterator[Image.Image]:
         raise
     except Exception as error:  # decoders raise any exception on damaged data
         raise ValueError(
-            f"{name} is not a readable image: {error}; convert it to JPEG or PNG"
+            f"{name} is not a readable image: {error}; convert it to JPEG or PNG, or pass an array"
         ) from error
     with image:
         yield image

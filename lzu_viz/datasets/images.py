@@ -1,6 +1,7 @@
 """Loading of images from files, arrays and tensors as tensors `1 3 h w`, RGB, 0..1."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -16,15 +17,22 @@ from ..geometry import check
 from ..geometry.area_resampling import MeanPlan, area_means, intervals, plan_axis
 from ..geometry.resampling import axis_edges
 from . import image_io
+from .paths import local_path
 
 File = str | Path | bytes | bytearray | memoryview
 Source = File | NDArray[np.generic] | Image.Image | Tensor
 
-LARGEST = 100e6
+LARGEST = 150e6
 """Maximum number of pixels; larger images are rejected before decoding, to limit memory use."""
+
+MAX_PIXELS = 16e6
+"""Number of pixels to which larger images are downsampled by default."""
 
 _STRIP = 2**20
 """Number of pixels of a large array that are converted to float at a time."""
+
+_INTEGERS = (np.uint8, np.uint16)
+"""Types of integers of an image; their range maps to 0..1."""
 
 _PHOTOS = Path(__file__).parent / "data" / "photos"
 _CREDITS = {
@@ -64,40 +72,57 @@ def credit(name: str) -> str:
     return _CREDITS[name]
 
 
-def load(source: Source, max_pixels: float = 16e6) -> Tensor:
+def load(source: Source, max_pixels: float | None = MAX_PIXELS) -> Tensor:
     """Load an image.
 
     Files are rotated by their EXIF tag, transparent images are composited on white, grey images get
     three equal channels, and of an animation the first frame is used. Larger images are downsampled
-    to about `max_pixels`, preserving the aspect ratio; `size_of` returns the original size.
+    to about `max_pixels`, preserving the aspect ratio, with a warning if it is the default that
+    they exceed; `size_of` returns the original size.
 
     Args:
         source: a path, the name of a photograph that comes with the package (see `photos`), the
             bytes of a file, an array `h w`, `h w 3` or `h w 4`, a tensor `c h w` or `1 c h w` with
-            1, 3 or 4 channels (both uint8, or floating point in 0..1), or a PIL image.
-        max_pixels: maximum height times width of the result.
+            1, 3 or 4 channels (both uint8, uint16, or floating point in 0..1), or a PIL image.
+        max_pixels: maximum height times width of the result; None for the full size, which takes
+            12 bytes for each pixel.
 
     Returns:
         `1 3 h w`, float32, RGB, 0..1.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file cannot be read, the image has over 100 million pixels or a side shorter
+        ValueError: the file cannot be read, the image has over 150 million pixels or a side shorter
             than 2 pixels, or the values or the shape of an array are not those of an image.
 
     Example:
         >>> load("astronaut").shape
         torch.Size([1, 3, 512, 512])
     """
-    if not max_pixels >= 4:
-        raise ValueError(f"max_pixels must be at least 4 (2x2 pixels), got {max_pixels}")
+    if max_pixels is not None and not max_pixels >= 4:
+        raise ValueError(f"max_pixels must be at least 4 (2x2 pixels) or None, got {max_pixels}")
+    limit = math.inf if max_pixels is None else max_pixels
     if isinstance(source, np.ndarray):
-        return _from_array(_checked_array(source), max_pixels)
-    if isinstance(source, Tensor):
-        return _from_tensor(_checked_tensor(source), max_pixels)
-    with _opened(source) as (image, name):
-        size = _reduced(image.size, max_pixels)
-        return _from_array(image_io.pixels(image, name, size, keep=image is source), math.inf)
+        array = _checked_array(source)
+        count, name = array.shape[0] * array.shape[1], "the array"
+        image = _from_array(array, limit)
+    elif isinstance(source, Tensor):
+        tensor = _checked_tensor(source)
+        count, name = tensor.shape[-2] * tensor.shape[-1], "the tensor"
+        image = _from_tensor(tensor, limit)
+    else:
+        with _opened(source) as (opened, name):
+            count, size = opened.width * opened.height, _reduced(opened.size, limit)
+            array = image_io.pixels(opened, name, size, keep=opened is source)
+            image = _from_array(array, math.inf)
+    if count > limit and max_pixels == MAX_PIXELS:
+        warnings.warn(
+            f"{name} has {count / 1e6:.1f} million pixels and was downsampled to "
+            f"{image.shape[-2]} x {image.shape[-1]}; pass max_pixels=None for its full size, or "
+            "max_pixels= to choose one",
+            stacklevel=2,
+        )
+    return image
 
 
 def size_of(source: Source) -> check.Size:
@@ -152,7 +177,7 @@ def _file(source: File) -> tuple[Path | BytesIO, str]:
             f"cannot load an image from {type(source).__name__}; "
             "pass a path, a name of `photos()`, bytes, an array, a tensor or a PIL image"
         )
-    path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else Path(source)
+    path = _PHOTOS / f"{source}.jpg" if source in _CREDITS else local_path(source)
     try:
         exists = path.is_file()
     except OSError:  # the string is too long for a path
@@ -198,9 +223,9 @@ def _checked_array(array: NDArray[np.generic]) -> NDArray[np.generic]:
             f"an array must have shape (h, w), (h, w, 3) or (h, w, 4), got {array.shape}; "
             "move the channels to the last axis, and load one image at a time"
         )
-    if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
+    if array.dtype.type not in _INTEGERS and not np.issubdtype(array.dtype, np.floating):
         raise ValueError(
-            f"an array must be uint8 or floating point in 0..1, got {array.dtype}; "
+            f"an array must be uint8, uint16 or floating point in 0..1, got {array.dtype}; "
             "divide it by the maximum of its range"
         )
     _check_size(array.shape[1], array.shape[0], "an array")
@@ -215,9 +240,9 @@ def _checked_tensor(tensor: Tensor) -> Tensor:
             "a tensor must have shape (c, h, w) or (1, c, h, w) with 1, 3 or 4 channels, "
             f"got {check.shape(tensor)}; load one image at a time"
         )
-    if image.dtype != torch.uint8 and not image.is_floating_point():
+    if image.dtype not in (torch.uint8, torch.uint16) and not image.is_floating_point():
         raise ValueError(
-            f"a tensor must be uint8 or floating point in 0..1, got {image.dtype}; "
+            f"a tensor must be uint8, uint16 or floating point in 0..1, got {image.dtype}; "
             "divide it by the maximum of its range"
         )
     _check_size(image.shape[-1], image.shape[-2], "a tensor")
@@ -226,7 +251,8 @@ def _checked_tensor(tensor: Tensor) -> Tensor:
 
 def _from_array(array: NDArray[np.generic], max_pixels: float) -> Tensor:
     array = _checked_array(array)
-    dtype = np.uint8 if array.dtype == np.uint8 else np.float32
+    # Conversion to the native byte order, which torch needs.
+    dtype = array.dtype.type if array.dtype.type in _INTEGERS else np.float32
 
     def read(top: int, bottom: int) -> Tensor:
         with np.errstate(over="ignore"):  # infinity is rejected later, as it exceeds 1
@@ -275,6 +301,8 @@ def _in_range(image: Tensor) -> Tensor:
     """Return the values as float32, after checking that they are in 0..1."""
     if image.dtype == torch.uint8:
         return image.float() / 255
+    if image.dtype == torch.uint16:
+        return image.float() / 65535
     image = image.float()
     low, high = float(image.detach().amin()), float(image.detach().amax())
     if not (low >= 0 and high <= 1):  # also false for NaN
