@@ -1,1 +1,5 @@
-"""Photos, controlled scenes and driving scenes, with their ground truth."""
+"""Photos, films, controlled scenes and driving scenes, with their ground truth."""
+
+from .video_files import frames
+
+__all__ = ["frames"]
