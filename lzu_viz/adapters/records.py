@@ -11,6 +11,11 @@ from torch import Tensor
 from ..geometry import check
 from ..geometry.boxes import Detections, from_pixels, to_pixels
 
+COCO_IDS = tuple(
+    number for number in range(1, 91) if number not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+)
+"""COCO's `category_id` of each of its 80 classes; the numbers have gaps."""
+
 
 class DetectionFields(Protocol):
     """Fields of `supervision.Detections`."""

@@ -7,6 +7,7 @@ import torch
 
 from lzu_viz.adapters import records
 from lzu_viz.geometry.boxes import Detections
+from lzu_viz.models import NanoDet
 
 SIZE = (90, 160)
 
@@ -62,3 +63,12 @@ def test_missing_keys_are_named() -> None:
         records.from_dict({"boxes": torch.zeros(0, 4)}, SIZE)
     with pytest.raises(ValueError, match="one box, label and score"):
         records.from_dict({"boxes": torch.zeros(2, 4), "labels": torch.zeros(1)}, SIZE)
+
+
+def test_ids_of_coco_have_its_gaps() -> None:
+    assert len(records.COCO_IDS) == len(NanoDet().classes) == 80
+    ids = dict(zip(NanoDet().classes, records.COCO_IDS, strict=True))
+    # As in `instances_val2017.json`.
+    assert {name: ids[name] for name in ("person", "fire hydrant", "stop sign", "toothbrush")} == {
+        "person": 1, "fire hydrant": 11, "stop sign": 13, "toothbrush": 90,
+    }  # fmt: skip
