@@ -120,16 +120,28 @@ def with_outline(drawn: Picture, mask: Tensor) -> Picture:
 
 
 def with_boxes(
-    drawn: Picture, boxes: Tensor, labels: Sequence[str] = (), colour: str = PREDICTION
+    drawn: Picture,
+    boxes: Tensor,
+    labels: Sequence[str] = (),
+    colour: str = PREDICTION,
+    text_size: int = 20,
 ) -> Picture:
-    """Return the image with boxes `n 4`, xyxy in [-1, 1], and their labels if given."""
+    """Return the image with boxes and their labels.
+
+    Args:
+        drawn: the image.
+        boxes: `n 4`, xyxy in [-1, 1].
+        labels: text of each box, or none.
+        colour: of boxes and labels.
+        text_size: height of the text in pixels.
+    """
     out = drawn.copy()
     pen = ImageDraw.Draw(out)
     for index, box in enumerate(boxes.detach()):
         (left, top), (right, bottom) = _pixel_positions(out, box.view(2, 2))
         pen.rectangle([left, top, max(left, right), max(top, bottom)], outline=colour, width=3)
         if labels:
-            _write(pen, (left, max(0.0, top - 24)), labels[index], colour)
+            _write(pen, (left, max(0.0, top - 1.2 * text_size)), labels[index], colour, text_size)
     return out
 
 
@@ -228,8 +240,14 @@ def _threshold(value: int) -> int:
     return 255 * (value > 127)
 
 
-def _write(pen: ImageDraw.ImageDraw, position: tuple[float, float], text: str, colour: str) -> None:
-    font = _font(20)
+def _write(
+    pen: ImageDraw.ImageDraw,
+    position: tuple[float, float],
+    text: str,
+    colour: str,
+    text_size: int = 20,
+) -> None:
+    font = _font(text_size)
     pen.rectangle(pen.textbbox(position, text, font=font), fill=colour)
     red, green, blue = ImageColor.getrgb(colour)[:3]
     dark = 0.3 * red + 0.6 * green + 0.1 * blue < 140

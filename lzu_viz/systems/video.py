@@ -40,7 +40,7 @@ def follow(
     decode: Decode,
     warp_from_boxes: Callable[[Tensor], Warp],
     *,
-    label: int = 0,
+    label: int | None = 0,
     patience: int = 0,
     motion: Motion | None = None,
 ) -> Iterator[FrameResult]:
@@ -52,7 +52,7 @@ def follow(
         decode: from outputs to detections.
         warp_from_boxes: from the salient boxes `n 4`, xyxy in [-1, 1] of the source frame, to a
             warp; n may be 0.
-        label: the class to follow; 0 is COCO's person.
+        label: the class to follow; 0 is COCO's person. None follows all classes.
         patience: number of frames without detections for which the last expected boxes are kept.
             With 0, the first such frame is followed by a frame without salient boxes.
         motion: extrapolates boxes to the next frame, for example :func:`constant_velocity`; if
@@ -75,7 +75,9 @@ def follow(
         (detections,) = system.detect(frame, decode, warp)
         # The copy excludes the warp's cache, which takes megabytes for each frame.
         yield FrameResult(detections, copy(warp), expected)
-        boxes = detections.boxes[detections.labels == label]
+        boxes = detections.boxes
+        if label is not None:
+            boxes = boxes[detections.labels == label]
         missed = 0 if len(boxes) else missed + 1
         if len(boxes):
             previous, last = last, boxes
