@@ -42,7 +42,11 @@ SUBPACKAGES = (
 )
 """The folders of the package; each imports only from those before it."""
 
+COMMANDS = ("compare", "watch")
+"""Modules that are run as `python -m lzu_viz.NAME`; they may import any folder but `bench`."""
+
 MAY_IMPORT = {
+    "av": {"datasets"},
     "matplotlib": {"plots", "widgets", "bench"},
     "ipywidgets": {"widgets", "bench"},
     "IPython": {"widgets", "bench"},
@@ -63,6 +67,9 @@ SHARED_FILE_NAMES = {
     "attraction",  # the continuous warp, and its figures
     "explorer",  # the widget, and how fast it follows
     "features",
+    "coco",  # reading of annotations, and metrics
+    "comparison",  # of systems on annotated images, and its plots
+    "films",  # systems on films, and their pictures
     "inverse",  # the inverse map, its figures and its benchmark
     "limits",  # an evaluation, and its figures
     "masks",  # metrics of masks, and their figures
@@ -83,6 +90,7 @@ SHARED_NAMES = {
     "execute",
     "load",
     "main",
+    "parser",
     "measure",
     "run",
     "table",
@@ -96,6 +104,7 @@ SHARED_NAMES = {
     "fixed_saliency",  # of two kinds of scenes
     "mix_uniform",
     "scene_of",  # of an evaluation
+    "summarise",  # the records of an evaluation
     "segmenter",
     "warp_of",  # a saliency, by two defaults
 }
@@ -111,6 +120,8 @@ def subpackage_of(path: Path) -> str:
 def forbidden_to(path: Path) -> set[str]:
     """Return what a module must not import: later folders, and packages of other folders."""
     own = subpackage_of(path)
+    if not own and path.stem in COMMANDS:
+        return {"lzu_viz.bench", *(f"lzu_viz.{name}" for name in COMMANDS), *MAY_IMPORT}
     after = (
         SUBPACKAGES[SUBPACKAGES.index(own) + 1 :]
         if own
@@ -183,7 +194,8 @@ def test_allowed_imports_are_accepted() -> None:
 
 def test_package_contains_only_its_subpackages() -> None:
     entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
-    assert entries == {*SUBPACKAGES, "__init__.py", "_extras.py", "py.typed"}
+    commands = {f"{name}.py" for name in COMMANDS}
+    assert entries == {*SUBPACKAGES, *commands, "__init__.py", "_extras.py", "py.typed"}
 
 
 def test_file_names_are_unique_unless_listed() -> None:
@@ -468,12 +480,22 @@ def test_readme_code_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    # Its blocks need torchvision, and are run in `adapters`.
-    before, _, after = readme.partition("\n## Your own network\n")
-    blocks = re.findall(r"```python\n(.*?)```", before + after.partition("\n## ")[2], re.DOTALL)
+    # The sections on one's own network, film and data are tested in `adapters` and `experiments`.
+    before, after = (
+        readme.partition("\n## Your own network\n")[0],
+        readme.partition("\n## What it costs\n")[2],
+    )
+    blocks = re.findall(r"```python\n(.*?)```", before + after, re.DOTALL)
     assert len(blocks) == 4
     monkeypatch.chdir(tmp_path)
     for block in blocks:
         exec(block.replace("my_photo.jpg", str(ROOT / "notebooks/explorer.jpg")), {})
     assert (tmp_path / "page.html").is_file()
     assert "person" in capsys.readouterr().out
+
+
+def test_files_named_in_the_notice_exist() -> None:
+    text = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    paths = [path.rstrip(".") for path in re.findall(r"lzu_viz/[\w./]+", text)]
+    assert len(paths) >= 6
+    assert [path for path in paths if not (ROOT / path).exists()] == []
