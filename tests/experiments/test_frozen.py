@@ -141,6 +141,14 @@ def test_hash_ignores_comments_and_docstrings():
     assert without_words(code) != without_words(code.replace('"#"', '"##"'))
 
 
+def test_hash_ignores_the_list_of_evaluations(monkeypatch):
+    hashed = []
+    monkeypatch.setattr(results_store, "without_words", lambda text: hashed.append(text) or "")
+    results_store.source_hash("limits")
+    assert not any("EVALUATIONS =" in text for text in hashed)
+    assert any("class Warp" in text for text in hashed)
+
+
 def test_hash_covers_imported_modules():
     files = {
         path.name

@@ -14,6 +14,7 @@ EVALUATIONS = {
     "segmenter": "pretrained_segmenter",
     "moving": "moving_saliency",
     "limits": "limits",
+    "film": "film",
 }
 """Evaluations by name, each with its module."""
 

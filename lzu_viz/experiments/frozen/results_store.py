@@ -174,10 +174,12 @@ def select(records: Sequence[Record], **wanted: Any) -> list[Record]:
 def source_hash(module: str) -> str:
     """Return the hash of an evaluation's module and of all modules of the package it imports.
 
-    Comments, docstrings and empty lines are ignored.
+    Comments, docstrings and empty lines are ignored, and so is the list of evaluations, so that a
+    new one does not make the results of the others obsolete.
     """
     digest = hashlib.sha256()
-    for path in sorted(_dependencies(Path(__file__).with_name(f"{module}.py"), set())):
+    modules = _dependencies(Path(__file__).with_name(f"{module}.py"), set())
+    for path in sorted(modules - {Path(__file__).with_name("__init__.py")}):
         digest.update(path.relative_to(PACKAGE).as_posix().encode())
         digest.update(without_words(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()[:16]
