@@ -1,4 +1,4 @@
-"""Interactive widgets: the explorer and its frozen state, results, views, and figures."""
+"""Interactive widgets: the explorer, its state and results, the player of films, and figures."""
 
 from .._extras import needs
 from ..geometry.deprecation import renamed_names
@@ -9,7 +9,9 @@ with needs("notebooks"):
     import matplotlib  # noqa: F401
 
 from .explorer import Explorer
+from .film_worker import PlayerResult
 from .interactive_figure import InteractiveFigure
+from .player import Player
 from .result import Result, explore
 from .state import Box, Gaussian, Node, State
 from .static_page import to_html
@@ -22,6 +24,8 @@ __all__ = [
     "Gaussian",
     "InteractiveFigure",
     "Node",
+    "Player",
+    "PlayerResult",
     "Result",
     "State",
     "explore",

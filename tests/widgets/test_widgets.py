@@ -24,7 +24,7 @@ from lzu_viz import Warp, images
 from lzu_viz.datasets.scenes import SCENES, Scene, far_person
 from lzu_viz.widgets import Box, Explorer, Gaussian, Node, State, explore, front, to_html
 from lzu_viz.widgets import explorer as module
-from lzu_viz.widgets.front import FOLDER, STATIC, WIDGET, bundle, modules
+from lzu_viz.widgets.front import FOLDER, PLAYER, STATIC, WIDGET, bundle, modules
 from lzu_viz.widgets.protocol import NO_VALUE, maps_to_page
 from lzu_viz.widgets.state import Control, controls, lists
 from lzu_viz.widgets.state_to_warp import warp_of
@@ -256,13 +256,16 @@ def test_page_receives_views_photo_controls_and_ground_truth(scene: Scene) -> No
 
 
 def test_bundles_contain_every_module_and_no_imports() -> None:
-    for entry, exports in ((WIDGET, 1), (STATIC, 0)):
+    for entry, exports in ((WIDGET, 1), (STATIC, 0), (PLAYER, 1)):
         source = bundle(entry)
         assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
         assert source.count("export default") == exports
         for name in modules(entry)[:-1]:
             assert source.count(f"const module_{name.removesuffix('.js')} = ") == 1
-    assert {path.name for path in FOLDER.glob("*.js")} == set(modules(STATIC))
+    assert {path.name for path in FOLDER.glob("*.js")} == {
+        *modules(STATIC),
+        *modules(PLAYER),
+    }
     assert set(modules(STATIC)) - set(modules(WIDGET)) == {STATIC}
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
-STYLE = FOLDER / "explorer.css"
+STYLE, PLAYER_STYLE = FOLDER / "explorer.css", FOLDER / "player.css"
+"""The style of all widgets, and what the player adds."""
 
-WIDGET, STATIC = "widget.js", "static.js"
-"""The entries: the widget, and the page without a kernel."""
+WIDGET, STATIC, PLAYER = "widget.js", "static.js", "player.js"
+"""The entries: the explorer, its page without a kernel, and the player."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(

@@ -237,6 +237,65 @@ export function drawLabel(context, frame, [left, top], label, colour, scale) {
 }
 
 /**
+ * Draw the labels of many boxes, each where it covers neither another label nor another box: above
+ * its box, below it, or farther away. Where there is no such place, only the last word is written,
+ * at last over other boxes; a label without a free place is left out.
+ *
+ * @param {Context} context
+ * @param {Frame} frame
+ * @param {[Edges, string][]} boxes the most important first.
+ * @param {string} colour
+ * @param {number} scale
+ * @param {string} textColour
+ */
+export function drawLabels(context, frame, boxes, colour, scale, textColour) {
+  const [up, down] = [13 * scale, 4 * scale];
+  const { width: columns, height: rows } = context.canvas;
+  context.font = `${13 * scale}px sans-serif`;
+  const outlines = boxes.map(([[left, top, right, bottom]]) => [
+    ...toCanvas(frame, left, top),
+    ...toCanvas(frame, right, bottom),
+  ]);
+  /** @type {number[][]} */
+  const taken = [];
+  boxes.forEach(([, label], index) => {
+    const [x, above, , below] = outlines[index];
+    const others = outlines.filter((_, other) => other !== index);
+    const short = label.slice(label.lastIndexOf(" ") + 1);
+    const step = up + down;
+    const near = [above - down, below + up];
+    const far = [above - down - step, below + up + step];
+    for (const { text, heights, blocked } of [
+      { text: label, heights: near, blocked: others },
+      { text: short, heights: near, blocked: others },
+      { text: short, heights: far, blocked: others },
+      { text: short, heights: [...near, ...far], blocked: [] },
+    ]) {
+      const width = context.measureText(text).width + 6 * scale;
+      const left = clamp(x, 0, Math.max(0, columns - width));
+      const y = heights.find((place) => {
+        const area = [left, place - up, left + width, place + down];
+        const isInside = area[1] >= 0 && area[3] <= rows;
+        return isInside && ![...taken, ...blocked].some((other) => overlap(area, other));
+      });
+      if (y === undefined) continue;
+      taken.push([left, y - up, left + width, y + down]);
+      drawTag(context, text, left, y, colour, scale, textColour);
+      return;
+    }
+  });
+}
+
+/**
+ * Whether two rectangles, (left, top, right, bottom), overlap.
+ *
+ * @param {number[]} first
+ * @param {number[]} second
+ */
+const overlap = (first, second) =>
+  first[0] < second[2] && second[0] < first[2] && first[1] < second[3] && second[1] < first[3];
+
+/**
  * Draw a short text on a coloured background, its lower left corner at (x, y) of the canvas.
  *
  * @param {Context} context
@@ -245,14 +304,15 @@ export function drawLabel(context, frame, [left, top], label, colour, scale) {
  * @param {number} y
  * @param {string} colour
  * @param {number} scale
+ * @param {string} [textColour]
  */
-export function drawTag(context, text, x, y, colour, scale) {
+export function drawTag(context, text, x, y, colour, scale, textColour = "white") {
   context.font = `${13 * scale}px sans-serif`;
   const width = context.measureText(text).width + 6 * scale;
   const left = Math.max(0, Math.min(x, context.canvas.width - width));
   context.fillStyle = colour;
   context.fillRect(left, y - 13 * scale, width, 17 * scale);
-  context.fillStyle = "white";
+  context.fillStyle = textColour;
   context.fillText(text, left + 3 * scale, y);
 }
 

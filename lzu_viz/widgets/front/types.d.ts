@@ -203,3 +203,79 @@ export type ListName = "foveas" | "boxes";
 
 /** What a pointer or a key acts on: an entry of a list of the state, or a node of the grid. */
 export type TargetKind = ListName | "nodes";
+
+// --- The player. `film_worker.py` defines the messages. ---
+
+/** Left, top, right, bottom in [-1, 1], and class and score as text. */
+export type FoundBox = [edges: Edges, label: string];
+
+export interface Film {
+  count: number;
+  rows: number;
+  columns: number;
+  /** Frames per second. */
+  rate: number;
+  /** Number of frames after the shown one that are computed in advance. */
+  ahead: number;
+  /** Rows and columns of the networks' input. */
+  input: [rows: number, columns: number];
+  /** The name of the zooming system. */
+  system: string;
+  /** The name of the class that is followed and shown; empty for all classes. */
+  followed: string;
+}
+
+/** What the zooming system found in a frame, and the warp by which it zoomed. */
+export interface ZoomAnswer {
+  boxes: FoundBox[];
+  /** The boxes of previous frames, from which the warp was made. */
+  expected: Edges[];
+  /** The nodes of the warp on each axis. */
+  x: number[];
+  y: number[];
+}
+
+/** A message from the kernel; a frame comes with the JPEGs of its pictures. */
+export type FilmMessage =
+  | {
+      kind: "frame";
+      index: number;
+      uniform: { boxes: FoundBox[] } | null;
+      zoom: ZoomAnswer | null;
+    }
+  | { kind: "progress"; start: number; uniform: number[]; zoom: number[] }
+  | { kind: "error"; index: number; text: string };
+
+/** What the page asks the kernel for. */
+export interface FilmRequest {
+  serial: string;
+  frame: number;
+  wanted: number[];
+  seen: boolean;
+  known: number;
+  closed?: boolean;
+}
+
+export interface PlayerTraits {
+  frame: number;
+  _film: Film;
+  _colours: PlayerColours;
+  _request: FilmRequest;
+}
+
+export interface PlayerColours {
+  /** Of the boxes that each system finds. */
+  uniform: string;
+  zoom: string;
+  grid: string;
+  ink: string;
+}
+
+/** The part of the player's anywidget model that the page uses. */
+export interface PlayerModel {
+  get<Name extends keyof PlayerTraits>(name: Name): PlayerTraits[Name];
+  set<Name extends keyof PlayerTraits>(name: Name, value: PlayerTraits[Name]): void;
+  on(event: "change:frame", listener: () => void): void;
+  on(event: "msg:custom", listener: (message: FilmMessage, buffers: BinaryData[]) => void): void;
+  save_changes(): void;
+}
