@@ -137,12 +137,17 @@ def has_no_errors_or_warnings(notebook: Notebook) -> Iterator[str]:
 
 
 def has_pictures_beside_widgets(notebook: Notebook) -> Iterator[str]:
-    """Check that each widget has a stored picture, which is shown where no kernel runs."""
+    """Check that each widget has a stored picture, which is shown where no kernel runs.
+
+    The picture is in the same output as the widget, or in the one before.
+    """
     for index, cell in code_cells(notebook):
+        before: set[str] = set()
         for output in cell["outputs"]:
             mimes = set(output.get("data", {}))
-            if WIDGET_VIEW in mimes and not mimes & {"image/jpeg", "image/png"}:
+            if WIDGET_VIEW in mimes and not (mimes | before) & {"image/jpeg", "image/png"}:
                 yield f"cell {index} shows a widget without a picture beside it"
+            before = mimes - {WIDGET_VIEW}
 
 
 def has_no_control_characters(notebook: Notebook) -> Iterator[str]:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from browser_helpers import all_errors, at_rest, changing, view, wait_until_settled
 from lzu_viz.bench.browser.lab import Lab
@@ -15,6 +16,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 # The first notebook is tested in test_start_here.py.
 PAGES = [path for path in sorted(FOLDER.glob("*.ipynb")) if not path.name.startswith("00")]
 EXPLORERS = [path.name for path in PAGES if "Explorer(" in path.read_text(encoding="utf-8")]
+PLAYERS = [path.name for path in PAGES if "Player(" in path.read_text(encoding="utf-8")]
 FIGURES = [path.name for path in PAGES if "InteractiveFigure(" in path.read_text(encoding="utf-8")]
 
 
@@ -37,6 +39,8 @@ def test_notebook_runs_and_reacts_to_keys(lab: Lab, name: str, screenshots: Path
         move_the_explorer(lab, name, screenshots)
     if name in FIGURES:
         move_the_last_slider(lab, name, screenshots)
+    if name in PLAYERS:
+        step_the_player(lab, name, screenshots)
     assert all_errors(lab) == []
 
 
@@ -47,7 +51,7 @@ def cells_up_to_the_last_widget(path: Path) -> int:
     return max(
         number
         for number, source in enumerate(sources, start=1)
-        if "Explorer(" in source or "InteractiveFigure(" in source
+        if re.search(r"\b(Explorer|InteractiveFigure|Player)\(", source)
     )
 
 
@@ -80,3 +84,15 @@ def move_the_last_slider(lab: Lab, name: str, screenshots: Path | None) -> None:
     if screenshots:
         picture.scroll_into_view_if_needed()
         lab.screenshot(screenshots / f"{name[:2]}-figure-moved.png")
+
+
+def step_the_player(lab: Lab, name: str, screenshots: Path | None) -> None:
+    """Show the next frame of the first player by a key."""
+    player = lab.page.locator(".lzu-player").first
+    player.scroll_into_view_if_needed()
+    expect(player).to_have_attribute("data-frame", "0")
+    player.press("ArrowRight")
+    expect(player).to_have_attribute("data-frame", "1")
+    expect(player).to_have_attribute("data-waiting", "false")
+    if screenshots:
+        lab.screenshot(screenshots / f"{name[:2]}-player.png")
