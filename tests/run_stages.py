@@ -22,6 +22,8 @@ PYTHON = sys.executable
 OXLINT = str(Path(PYTHON).with_name("oxlint"))
 PYTEST = (PYTHON, "-m", "pytest")
 PARALLEL = ("-n", "2", "--dist", "loadfile")
+BROWSER = (*PYTEST, "-m", "browser")
+SERIES = "tests/browser/test_series.py"
 SLOWEST = "--durations=15"
 
 
@@ -83,7 +85,8 @@ STAGES = {
         Stage("pytest", (*PYTEST, "-m", "not browser", *PARALLEL, SLOWEST)),
         # One after the other, they would leave cores idle: a page waits for its kernel and the
         # kernel for its page.
-        Stage("browser tests", (*PYTEST, "-m", "browser", SLOWEST)),
+        Stage("notebooks in a browser", (*BROWSER, SERIES, SLOWEST)),
+        Stage("browser tests", (*BROWSER, f"--ignore={SERIES}", SLOWEST), beside_previous=True),
         Stage("notebooks", (*PYTEST, "--nbval-lax", "notebooks", SLOWEST), beside_previous=True),
     ),
 }
