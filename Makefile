@@ -43,7 +43,7 @@ else
 INSTALL_TORCH = $(call INSTALL,torch)
 endif
 
-LAB_EXTRAS := notebooks,metrics
+LAB_EXTRAS := notebooks,metrics,films
 LAB_STAMP := .venv/.lab-installed
 TEST_STAMP := .venv/.test-installed
 SETTINGS := .venv/share/jupyter/lab/settings/overrides.json

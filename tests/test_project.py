@@ -324,7 +324,10 @@ def test_conda_environment_matches_pyproject(path: str, by_pip: list[str]) -> No
     assert left_to_pip == by_pip
     assert "pip" in packages
     pip_packages = (
-        required(PROJECT["dependencies"]) | with_extra("notebooks") | with_extra("metrics")
+        required(PROJECT["dependencies"])
+        | with_extra("notebooks")
+        | with_extra("metrics")
+        | with_extra("films")
     )
     expected = {CONDA_NAMES.get(name, name): spec for name, spec in pip_packages.items()}
     python = packages.pop("python")

@@ -143,7 +143,7 @@ def test_makefile_installs_pytorch_from_the_selected_index(
         ["make", "--dry-run", "--always-make", "lab", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert all(text in run.stdout for text in [*expected, " -e '.[notebooks,metrics]'"])
+    assert all(text in run.stdout for text in [*expected, " -e '.[notebooks,metrics,films]'"])
     assert not any(text in run.stdout for text in unexpected)
 
 

@@ -13,6 +13,8 @@ from lzu_viz.datasets import coco, frames
 from lzu_viz.datasets.scenes import controlled
 from lzu_viz.datasets.video_files import COURTYARD
 from lzu_viz.datasets.video_writer import VideoWriter
+from lzu_viz.experiments import frozen
+from lzu_viz.experiments.frozen import film
 from lzu_viz.plots import panels
 
 ROOT = Path(__file__).parents[2]
@@ -69,3 +71,31 @@ def test_blocks_run(
     else:
         assert "gain in AP" in run.stdout
         assert (folder / "comparison/comparison.png").is_file()
+
+
+def test_table_has_the_stored_figures() -> None:
+    stored = frozen.select(frozen.load("film").records, half="second")
+    recall = {(each["system"], each["size"][0]): each["recall"] for each in stored}
+    rows = re.findall(r"^\| (.*) \|$", SECTIONS[0], re.MULTILINE)
+    _, *systems = rows[0].split(" | ")
+    sizes = [row.split(" | ") for row in rows[1:]]
+    assert len(sizes) == 3
+    for size, *values in sizes:
+        height = int(size.split(" x ")[0])
+        for system, value in zip(systems, values, strict=True):
+            assert float(value) == pytest.approx(recall[system, height], abs=0.0051)
+
+
+def test_cost_of_slicing_is_the_stored_one() -> None:
+    stored = frozen.select(frozen.load("film").records, half="second")
+    seconds = {(each["system"], each["size"][0]): each["seconds"] for each in stored}
+    heights = sorted({height for _, height in seconds})
+    usual = "sliced, usual tiles"
+    times = [seconds[usual, height] / seconds["uniform", height] for height in heights]
+    pixels = [5 * 320 * 416 / (height * width) for height, width in film.SIZES]
+    found = frozen.select(stored, system=usual)[0]["recall"]
+    text = " ".join(SECTIONS[0].split())
+    assert (
+        f"finds {found:.2f}, with {min(pixels):.0f} to {max(pixels):.0f} times the input pixels and "
+        f"{min(times):.0f} to {max(times):.0f} times the processor time"
+    ) in text
