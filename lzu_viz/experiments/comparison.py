@@ -285,8 +285,8 @@ def advice(dataset: AnnotatedImages, rows: Sequence[Mapping[str, Any]]) -> list[
     if not heights:
         return ["There are no objects of the network's classes."]
     lines = [
-        f"Half of the {len(heights)} objects are lower than {heights[len(heights) // 2]:.1%} of "
-        "their image's height."
+        f"Half of the {len(heights)} objects are shorter than {heights[len(heights) // 2]:.1%} "
+        "of their image's height."
     ]
     uniform = {tuple(row["size"]): row for row in rows if row["system"] == "uniform"}
     for size, baseline in uniform.items():

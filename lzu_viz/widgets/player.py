@@ -241,9 +241,9 @@ class Player(anywidget.AnyWidget):
         name = comparison.system.upper()
         found = comparison.followed or "detections"
         captions = (
-            f"{name}: {found} {len(zoom.detections.scores)}",
+            f"{name}, {found}: {len(zoom.detections.scores)}",
             f"Zoomed: what {name} sees",
-            f"Uniform: {found} {len(uniform.detections.scores)}",
+            f"Uniform, {found}: {len(uniform.detections.scores)}",
         )
         footer = [
             f"Frame {index + 1} of {count}. Both see {rows} x {columns} pixels. "

@@ -96,6 +96,6 @@ def test_cost_of_slicing_is_the_stored_one() -> None:
     found = frozen.select(stored, system=usual)[0]["recall"]
     text = " ".join(SECTIONS[0].split())
     assert (
-        f"finds {found:.2f}, with {min(pixels):.0f} to {max(pixels):.0f} times the input pixels and "
-        f"{min(times):.0f} to {max(times):.0f} times the processor time"
+        f"finds {found:.2f}, with {min(pixels):.0f} to {max(pixels):.0f} times the input pixels "
+        f"and {min(times):.0f} to {max(times):.0f} times the processor time"
     ) in text
