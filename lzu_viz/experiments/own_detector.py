@@ -8,26 +8,41 @@ from typing import Any
 from ..models.registry import NETWORKS, Network, network
 
 
-def load_detector(name: str) -> tuple[Network, dict[str, Any]]:
+def load_detector(source: str | Network) -> tuple[Network, dict[str, Any]]:
     """Return a detector, and the options of :class:`lzu_viz.LZU` that suit it.
 
     Args:
-        name: of a registered network, or `MODULE:FUNCTION`, whose function takes no arguments and
-            returns a network, for example one of :mod:`lzu_viz.adapters`. Modules of the current
-            folder are found.
+        source: name of a registered network; or `MODULE:FUNCTION`, whose function takes no
+            arguments and returns a network (modules of the current folder are found); or a
+            network, for example one of :mod:`lzu_viz.adapters`.
 
     Raises:
         ValueError: there is no such network or function, or the network is not a detector.
     """
-    if ":" not in name:
-        entry = NETWORKS[name]
-        if entry.task != "detection":
-            detectors = [each for each, entry in NETWORKS.items() if entry.task == "detection"]
-            raise ValueError(
-                f"the network must be a detector, got {name!r}; registered detectors are "
-                f"{detectors}, and MODULE:FUNCTION names one of your own"
-            )
-        return network(name), dict(entry.unzoom)
+    if not isinstance(source, str):
+        own = source
+    elif ":" in source:
+        own = _built_by(source)
+    else:
+        entry = NETWORKS[source]
+        _check_task(entry.task, f"the network {source!r}")
+        return network(source), dict(entry.unzoom)
+    _check_task(getattr(own, "task", "detection"), type(own).__name__)
+    # A network without feature maps has its predictions unzoomed.
+    return own, {} if own.strides else {"unzoom": "predictions"}
+
+
+def _check_task(task: object, name: str) -> None:
+    if task != "detection":
+        detectors = [each for each, entry in NETWORKS.items() if entry.task == "detection"]
+        raise ValueError(
+            f"the network must be a detector, but the task of {name} is {task!r}; registered "
+            f"detectors are {detectors}, and the adapters make one of yours"
+        )
+
+
+def _built_by(name: str) -> Network:
+    """Return what the function `MODULE:FUNCTION` returns."""
     module, _, function = name.partition(":")
     folder = str(Path.cwd())
     if folder not in sys.path:
@@ -40,5 +55,4 @@ def load_detector(name: str) -> tuple[Network, dict[str, Any]]:
             "the current folder or of an installed package"
         ) from error
     built: Network = build()
-    # A network without feature maps has its predictions unzoomed.
-    return built, {} if built.strides else {"unzoom": "predictions"}
+    return built

@@ -13,9 +13,9 @@ from IPython.display import display
 
 from ..datasets.video_files import Frames, VideoSource, frames
 from ..experiments.films import GENTLE, FilmSystem, Loop
+from ..experiments.own_detector import load_detector
 from ..geometry import check
-from ..models.registry import NETWORKS, Network, register_network
-from ..models.registry import network as registered
+from ..models.registry import Network
 from ..plots import palette, panels
 from ..plots.films import comparison_panels
 from ..plots.panels import Picture
@@ -325,14 +325,8 @@ def _compare(
     label: int | None,
     threshold: float,
 ) -> SideBySide:
-    entry = NETWORKS[network if isinstance(network, str) else register_network(network)]
-    if entry.task != "detection":
-        detectors = [name for name, each in NETWORKS.items() if each.task == "detection"]
-        raise ValueError(
-            f"the network must be a detector, got one for {entry.task}; detectors are {detectors}"
-        )
-    stride = max(entry.strides, default=1)
+    module, unzoom = load_detector(network)
+    stride = max(module.strides, default=1)
     if any(side % stride for side in size):
         raise ValueError(f"size must be multiples of the network's stride {stride}, got {size}")
-    module = registered(network) if isinstance(network, str) else network
-    return SideBySide(module, system, size, loop, label, threshold, dict(entry.unzoom))
+    return SideBySide(module, system, size, loop, label, threshold, unzoom)

@@ -150,7 +150,10 @@ def test_watch_writes_a_film_and_records(
     ("arguments", "message"),
     [
         (["film.webm"], "no file or folder film.webm"),
-        ([str(COURTYARD), "--network", "segmenter"], "must be a detector, got 'segmenter'"),
+        (
+            [str(COURTYARD), "--network", "segmenter"],
+            "must be a detector, but the task of the network 'segmenter'",
+        ),
         ([str(COURTYARD), "--network", "no_such:function"], "MODULE:FUNCTION"),
         ([str(COURTYARD), "--follow", "unicorn"], "no class 'unicorn'"),
     ],

@@ -366,7 +366,11 @@ def test_invalid_arguments_raise(tmp_path: Path) -> None:
         ({"ahead": -1}, ValueError, "ahead must be a number of frames"),
         ({"size": (0, 64)}, ValueError, "size must be"),
         ({"network": "detector", "size": (100, 100)}, ValueError, "multiples of .* 32, got"),
-        ({"network": "segmenter"}, ValueError, "must be a detector, got one for segmentation"),
+        (
+            {"network": "segmenter"},
+            ValueError,
+            "must be a detector, but the task of the network 'segmenter'",
+        ),
         ({"network": "oracle"}, ValueError, "unknown network 'oracle'"),
     ):
         with pytest.raises(error, match=text):
