@@ -153,3 +153,49 @@ def _expect_near(slider: Locator, value: float, slack: float) -> None:
 def all_errors(lab: Lab) -> list[str]:
     """Return all errors so far, in cells and in the page."""
     return [*map(str, lab.cell_errors()), *lab.errors]
+
+
+def expect_contrast(root: Locator, selector: str = "") -> None:
+    """Wait until all text has at least the contrast that WCAG 2.2 asks for at level AA.
+
+    Args:
+        root: element that holds the text.
+        selector: of the elements with text; by default all that hold text themselves.
+    """
+    wait_until(
+        lambda: root.evaluate(CONTRAST, selector) >= 4.5,
+        lambda: f"the lowest contrast of any text is {root.evaluate(CONTRAST, selector):.2f}",
+    )
+
+
+# The lowest contrast of any text with its background.
+CONTRAST = """(root, selector) => {
+    const rgba = (text) => {
+        const numbers = text.match(/[\\d.]+/g).map(Number);
+        return numbers.length === 3 ? [...numbers, 1] : numbers;
+    };
+    const luminance = ([r, g, b]) => {
+        const [x, y, z] = [r, g, b].map((c) => {
+            c /= 255;
+            return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+    };
+    const ground = (element) => {
+        for (let e = element; e; e = e.parentElement) {
+            const colour = rgba(getComputedStyle(e).backgroundColor);
+            if (colour[3] > 0.99) return colour;
+        }
+        return [255, 255, 255, 1];
+    };
+    const holdsText = (e) =>
+        [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.textContent.trim());
+    const chosen = selector
+        ? [...root.querySelectorAll(selector)]
+        : [...root.querySelectorAll("*")].filter(holdsText);
+    const texts = chosen.filter((e) => e.offsetParent);
+    return Math.min(...texts.map((e) => {
+        const pair = [rgba(getComputedStyle(e).color), ground(e)].map(luminance);
+        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    }));
+}"""

@@ -25,6 +25,7 @@ from browser_helpers import (
     control,
     drag,
     dragging,
+    expect_contrast,
     expect_near,
     expect_value,
     message,
@@ -482,6 +483,14 @@ CUT = """() => [...document.querySelectorAll('.lzu-label, .lzu output, .lzu butt
     .map(e => e.textContent)"""
 
 
+TEXTS = (
+    ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
+    " .lzu-numbers div, .lzu-numbers strong, .lzu-message, .lzu summary, .lzu dt, .lzu dd,"
+    " .lzu select, .lzu-read"
+)
+"""Elements with text."""
+
+
 def test_contrast_of_text_in_light_and_dark_theme(
     lab: Lab, lab_server: LabServer, screenshots: Path | None
 ) -> None:
@@ -490,7 +499,7 @@ def test_contrast_of_text_in_light_and_dark_theme(
     page = lab.page
     page.locator(".lzu-help summary").click()
     at_rest(view(page, "source"))
-    expect_contrast(page)
+    expect_contrast(page.locator("body"), TEXTS)
     page.get_by_role("menuitem", name="Settings", exact=True).click()
     entries = page.locator(".lm-Menu-itemLabel")
     entries.get_by_text("Theme", exact=True).hover()
@@ -498,47 +507,9 @@ def test_contrast_of_text_in_light_and_dark_theme(
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
     at_rest(view(page, "source"))
     take_screenshot(lab, screenshots, "dark")
-    expect_contrast(page)
+    expect_contrast(page.locator("body"), TEXTS)
     drag(page, view(page, "source"), PERSON, (0.0, 0.0))
     expect_near(page, fovea_x=0, fovea_y=0)
-
-
-def expect_contrast(page: Page) -> None:
-    wait_until(
-        lambda: page.evaluate(CONTRAST) >= 4.5,
-        lambda: f"the lowest contrast of any text is {page.evaluate(CONTRAST):.2f}",
-    )
-
-
-# The lowest contrast of any text with its background.
-CONTRAST = """() => {
-    const rgba = (text) => {
-        const numbers = text.match(/[\\d.]+/g).map(Number);
-        return numbers.length === 3 ? [...numbers, 1] : numbers;
-    };
-    const luminance = ([r, g, b]) => {
-        const [x, y, z] = [r, g, b].map((c) => {
-            c /= 255;
-            return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-    };
-    const ground = (element) => {
-        for (let e = element; e; e = e.parentElement) {
-            const colour = rgba(getComputedStyle(e).backgroundColor);
-            if (colour[3] > 0.99) return colour;
-        }
-        return [255, 255, 255, 1];
-    };
-    const selector = ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
-        + " .lzu-numbers div, .lzu-numbers strong, .lzu-message, .lzu summary, .lzu dt, .lzu dd,"
-        + " .lzu select, .lzu-read";
-    const texts = [...document.querySelectorAll(selector)].filter((e) => e.offsetParent);
-    return Math.min(...texts.map((e) => {
-        const pair = [rgba(getComputedStyle(e).color), ground(e)].map(luminance);
-        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-    }));
-}"""
 
 
 # --- several explorers, and a kernel that is restarted -----------------------------------------

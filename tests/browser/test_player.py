@@ -6,7 +6,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from browser_helpers import VIEWPORT, all_errors, at_rest, view, wait_until, write_notebook
+from browser_helpers import (
+    VIEWPORT,
+    all_errors,
+    at_rest,
+    expect_contrast,
+    view,
+    wait_until,
+    write_notebook,
+)
 from lzu_viz.bench.browser.lab import Lab, LabServer
 
 pytestmark = pytest.mark.browser
@@ -368,39 +376,3 @@ def choose_theme(page: Page, name: str, is_light: bool) -> None:
     page.wait_for_function(
         "light => document.body.dataset.jpThemeLight === light", arg=str(is_light).lower()
     )
-
-
-def expect_contrast(root: Locator) -> None:
-    wait_until(
-        lambda: root.evaluate(CONTRAST) >= 4.5,
-        lambda: f"the lowest contrast of any text is {root.evaluate(CONTRAST):.2f}",
-    )
-
-
-# The lowest contrast of any text with its background.
-CONTRAST = """root => {
-    const rgba = (text) => {
-        const numbers = text.match(/[\\d.]+/g).map(Number);
-        return numbers.length === 3 ? [...numbers, 1] : numbers;
-    };
-    const luminance = ([r, g, b]) => {
-        const [x, y, z] = [r, g, b].map((c) => {
-            c /= 255;
-            return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-    };
-    const ground = (element) => {
-        for (let e = element; e; e = e.parentElement) {
-            const colour = rgba(getComputedStyle(e).backgroundColor);
-            if (colour[3] > 0.99) return colour;
-        }
-        return [255, 255, 255, 1];
-    };
-    const texts = [...root.querySelectorAll("*")].filter((e) => e.offsetParent
-        && [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.textContent.trim()));
-    return Math.min(...texts.map((e) => {
-        const pair = [rgba(getComputedStyle(e).color), ground(e)].map(luminance);
-        return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-    }));
-}"""
