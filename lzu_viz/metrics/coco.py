@@ -60,25 +60,10 @@ def match(dataset: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> "
     return evaluation
 
 
-def summary(matched: "COCOeval", images: Any = None) -> CocoMetrics:
-    """Return the metrics of matched results.
-
-    Args:
-        matched: see :func:`match`.
-        images: indices of as many images as there are, with repetition; by default each once.
-    """
-    all_images = matched.evalImgs
-    count = len(matched.params.imgIds)
-    groups = len(matched.params.catIds) * len(matched.params.areaRng)
-    try:
-        if images is not None:
-            matched.evalImgs = [
-                all_images[group * count + index] for group in range(groups) for index in images
-            ]
-        with contextlib.redirect_stdout(io.StringIO()):
-            matched.accumulate()
-    finally:
-        matched.evalImgs = all_images
+def summary(matched: "COCOeval") -> CocoMetrics:
+    """Return the metrics of matched results, see :func:`match`."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        matched.accumulate()
     # Axes of precision: IoU, recall, category, area, maximum of detections.
     precision, recall = matched.eval["precision"][..., -1], matched.eval["recall"][..., -1]
     return CocoMetrics(
