@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -217,12 +218,8 @@ def _costs(
     comparison: Comparison, keys: Sequence[tuple[ComparedSystem, Size]]
 ) -> dict[tuple[ComparedSystem, Size], tuple[int, float]]:
     """Return the operations and the median seconds of each system, timed in turn on one image."""
-    first = comparison.dataset.images[0]
-    image = first.load().to(comparison.device)
-    runs = {}
-    for system, size in keys:
-        detect = comparison.detector(system, size, 0, first.size)
-        runs[system, size] = lambda detect=detect: detect(image)
+    image = comparison.dataset.images[0].load().to(comparison.device)
+    runs = {key: partial(comparison.detect, *key, 0, image) for key in keys}
     with torch.no_grad():
         costs = time_interleaved(
             runs, ROUNDS, lambda turns, total: tqdm(turns, total=total, desc="costs")

@@ -8,7 +8,7 @@ and the saliency of each fold is that of the other.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -29,7 +29,7 @@ from ..geometry.warp import Warp
 from ..metrics import coco
 from ..metrics.bootstrap import percentile_interval
 from ..models.registry import Network
-from ..systems import LZU, Fovea, Sliced, Uniform
+from ..systems import LZU, Fovea, Sliced, System, Uniform
 from ..systems.sliced import tiles_of
 from .films import tile_size
 
@@ -121,7 +121,7 @@ class Comparison:
         self.network, self.dataset, self.settings = network, dataset, settings
         self.device = torch.device(device)
         self._unzoom = dict(unzoom or {})
-        self._made: dict[tuple[Any, ...], Callable[[Tensor], Detections]] = {}
+        self._systems: dict[tuple[ComparedSystem, Size, int, Size], System] = {}
         self._decode = partial(network.decode, threshold=settings.score)
         self._saliency = [self._fold_saliency(fold) for fold in (0, 1)]
         self._window = [self._fold_window(fold) for fold in (0, 1)]
@@ -150,65 +150,61 @@ class Comparison:
         x, y = torch.stack([low, high], dim=-1)
         return Warp.from_axes(x[None], y[None])
 
-    def detector(
-        self, system: ComparedSystem, size: Sequence[int], fold: int, source: Sequence[int]
-    ) -> Callable[[Tensor], Detections]:
-        """Return the function from an image `1 3 h w` to its detections.
+    def system(
+        self, name: ComparedSystem, size: Sequence[int], fold: int, source: Sequence[int]
+    ) -> System:
+        """Return a system.
 
         Args:
-            system: one of `COMPARED_SYSTEMS`.
+            name: one of `COMPARED_SYSTEMS`.
             size: (rows, columns) of the network's input; of "sliced" of all inputs together, and
                 without meaning for "sliced_native".
             fold: of the image, 0 or 1.
             source: (rows, columns) of the image.
         """
-        check.one_of(system, COMPARED_SYSTEMS, "system")
+        check.one_of(name, COMPARED_SYSTEMS, "system")
         # A system keeps what it computed for its warp.
-        key = system, check.size(size), fold, check.size(source, "source")
-        if key not in self._made:
-            self._made[key] = self._detector(*key)
-        return self._made[key]
+        key = name, check.size(size), fold, check.size(source, "source")
+        if key not in self._systems:
+            self._systems[key] = self._new_system(*key).to(self.device)
+        return self._systems[key]
 
-    def _detector(
-        self, system: ComparedSystem, size: Size, fold: int, source: Size
-    ) -> Callable[[Tensor], Detections]:
+    def _new_system(self, name: ComparedSystem, size: Size, fold: int, source: Size) -> System:
         network = self.network
-        made: Uniform | Fovea | LZU
-        if system == "uniform":
-            made = Uniform.from_network(network, size=size)
-        elif system == "fovea":
+        if name == "uniform":
+            return Uniform.from_network(network, size=size)
+        if name == "fovea":
             warp = Warp.from_saliency(self._saliency[fold])
-            made = Fovea.from_network(network, warp, size=size)
-        elif system == "lzu":
+            return Fovea.from_network(network, warp, size=size)
+        if name == "lzu":
             warp = Warp.from_saliency(self._saliency[fold])
-            made = LZU.from_network(network, warp, size=size, **self._unzoom)
-        elif system == "crop":
-            made = Fovea.from_network(network, self._window[fold], size=size)
-        elif system == "sliced":
+            return LZU.from_network(network, warp, size=size, **self._unzoom)
+        if name == "crop":
+            return Fovea.from_network(network, self._window[fold], size=size)
+        if name == "sliced":
             own = tile_size(size, math.prod(TILES) + 1)
-            made = Sliced.from_network(network, size=own, tiles=TILES, merge=MERGE)
-        else:
-            tiles = tiles_of(source, self.settings.tile)
-            made = Sliced.from_network(
-                network,
-                size=self.settings.tile,
-                tiles=tiles,
-                with_whole=tiles != (1, 1),
-                merge=MERGE,
-            )
-        made.to(self.device)
-        return lambda image: made.detect(image, self._decode)[0]
+            return Sliced.from_network(network, size=own, tiles=TILES, merge=MERGE)
+        tiles = tiles_of(source, self.settings.tile)
+        return Sliced.from_network(
+            network,
+            size=self.settings.tile,
+            tiles=tiles,
+            with_whole=tiles != (1, 1),
+            merge=MERGE,
+        )
 
-    def input_pixels(self, system: ComparedSystem, size: Sequence[int]) -> int:
+    def detect(
+        self, name: ComparedSystem, size: Sequence[int], fold: int, image: Tensor
+    ) -> Detections:
+        """Return the detections of a system in an image `1 3 h w`; see :meth:`system`."""
+        system = self.system(name, size, fold, image.shape[-2:])
+        (found,) = system.detect(image, self._decode)
+        return found
+
+    def input_pixels(self, name: ComparedSystem, size: Sequence[int]) -> int:
         """Return the number of pixels of the network's inputs for the first image."""
-        rows, columns = check.size(size)
-        if system == "sliced":
-            inputs = math.prod(TILES) + 1
-            return inputs * math.prod(tile_size(size, inputs))
-        if system == "sliced_native":
-            tiles = math.prod(tiles_of(self.dataset.images[0].size, self.settings.tile))
-            return (tiles + (tiles > 1)) * math.prod(self.settings.tile)
-        return rows * columns
+        system = self.system(name, size, 0, self.dataset.images[0].size)
+        return system.input_pixels if isinstance(system, Sliced) else math.prod(system.size)
 
     @torch.no_grad()
     def run(self, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
@@ -223,7 +219,7 @@ class Comparison:
             image = self.dataset.images[job.place]
             if loaded is None or loaded[0] != job.place:
                 loaded = job.place, image.load().to(self.device)
-            found = self.detector(job.system, job.size, job.place % 2, image.size)(loaded[1])
+            found = self.detect(job.system, job.size, job.place % 2, loaded[1])
             known = torch.tensor([int(label) in categories for label in found.labels]).bool()
             found = Detections(*(field.cpu()[known] for field in found))
             ids = [categories.get(label, 0) for label in range(len(self.network.classes))]

@@ -112,7 +112,7 @@ def test_saliency_of_an_image_does_not_depend_on_its_own_annotations(folder: Pat
     after = comparison(folder)
     image = before.dataset.images[0].load()
     for name in COMPARED_SYSTEMS:
-        boxes = [each.detector(name, SIZE, 0, (200, 400))(image).boxes for each in (before, after)]
+        boxes = [each.detect(name, SIZE, 0, image).boxes for each in (before, after)]
         assert torch.equal(*boxes)
     # Those of the other fold use it.
     assert not torch.equal(before._saliency[1], after._saliency[1])
@@ -133,6 +133,38 @@ def test_one_image_raises(folder: Path) -> None:
     (folder / "coco.json").write_text(json.dumps(data))
     with pytest.raises(ValueError, match="at least two images, got 1"):
         comparison(folder)
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [((0.01, 0.2), "zooming helps"), ((-0.2, -0.01), "zooming harms"),
+     ((-0.01, 0.2), "there is no clear difference")],
+)  # fmt: skip
+def test_advice_follows_the_interval_and_names_clear_gains(
+    folder: Path, interval: tuple[float, float], verdict: str
+) -> None:
+    dataset = coco.read(folder, folder / "coco.json", own_network().classes)
+    shared = {"size": [32, 64], "ap": 0.5}
+    rows = [
+        {"system": "uniform", **shared,
+         "recall by height": [(30, 0.5), (30, 0.5), (30, 0.5), (10, 0.5)]},
+        {"system": "lzu", **shared, "gain interval": interval,
+         "recall by height": [(30, 0.7), (30, 0.51), (30, 0.4), (10, 0.9)]},
+    ]  # fmt: skip
+    _, line = advice(dataset, rows)
+    assert line.startswith(f"At 32 x 64 pixels {verdict}: the AP of lzu is 0.500")
+    # Neither the range of a small difference nor that of few objects.
+    assert line.endswith(
+        "It gains recall for objects of under 5 % (+0.20) and loses recall for objects of "
+        "10 to 20 % (-0.10) of the height."
+    )
+
+
+def test_advice_without_objects(folder: Path) -> None:
+    data = json.loads((folder / "coco.json").read_text())
+    (folder / "coco.json").write_text(json.dumps({**data, "annotations": []}))
+    dataset = coco.read(folder, folder / "coco.json", own_network().classes)
+    assert advice(dataset, []) == ["There are no objects of the network's classes."]
 
 
 def test_height_ranges() -> None:
