@@ -9,6 +9,7 @@ import torch
 
 from lzu_viz.datasets.scenes import far_person
 from lzu_viz.datasets.source_code import without_words
+from lzu_viz.experiments.films import Loop
 from lzu_viz.experiments.frozen import (
     EVALUATIONS,
     StoredResults,
@@ -58,6 +59,23 @@ def test_recomputed_records_match_the_stored_ones(name):
         assert not differing(
             stored, module.measure(seed), tolerance=0.02 if name != "detector" else 1
         )
+
+
+def test_default_loop_is_the_simplest_of_the_best():
+    """Check that no loop that is as simple or simpler is within 0.01 of the best recall."""
+    rows = load("film").summary
+    best = rows[0]["recall"]
+    good = [row["loop"] for row in rows if row["recall"] > best - 0.01]
+    default = Loop()
+    chosen = [default.amplitude, default.relative_sigma, default.patience, default.gain]
+    assert chosen in good
+
+    def extras(loop):
+        return sum(value != 0 for value in loop[2:])
+
+    assert extras(chosen) == min(map(extras, good)) == 0
+    # Of those without patience and motion it has the lowest amplitude.
+    assert chosen[0] == min(loop[0] for loop in good if not extras(loop))
 
 
 def test_summary_of_the_detector_matches_its_records():

@@ -1,4 +1,4 @@
-"""Evaluation of frozen pretrained networks in every system, on hundreds of controlled scenes.
+"""Evaluation of frozen pretrained networks in every system, on controlled scenes and on a film.
 
 Each module is one evaluation: `measure(seed)` returns the records of one scene, and the optional
 `summarise(records)` returns tables that take long to compute.
