@@ -109,7 +109,7 @@ reproduce: $(LAB_STAMP)
 	$(PY) -m lzu_viz.experiments.reproduce
 
 mutants: $(TEST_STAMP)
-	$(PY) tests/mutants/run.py
+	cd tests && ../$(PY) -m mutants.run
 
 site: $(TEST_STAMP)
 	$(PY) -m docs $(if $(REPOSITORY),--repository $(REPOSITORY))

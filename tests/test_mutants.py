@@ -2,11 +2,13 @@
 
 import ast
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from mutants import run
+from mutants import executed_lines, run
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,3 +93,37 @@ def test_each_command_leaves_out_the_hash_tests_and_runs_the_earlier_detection_f
         for path in ROOT.glob("notebooks/**/*.ipynb")
         if ".ipynb_checkpoints" not in path.parts
     }
+
+
+def test_notebooks_that_do_not_execute_the_faulty_lines_are_not_run() -> None:
+    fault = next(fault for fault in run.faults() if fault.file == "systems/lzu.py")
+    source = (ROOT / "lzu_viz" / fault.file).read_text(encoding="utf-8")
+    names = [command[-1] for command in run.commands(ROOT, fault, "notebooks", "")]
+    line = min(executed_lines.lines_of(source, fault.before))
+    executed: dict[str, executed_lines.Lines] = {name: {fault.file: [line + 1]} for name in names}
+    executed[names[1]] = {fault.file: [line]}
+    executed[names[2]] = {}
+    commands = run.commands(ROOT, fault, "notebooks", names[2], executed)
+    assert [command[-1] for command in commands] == [names[1]]
+
+
+def test_lines_of_a_statement_are_all_of_it_and_of_a_block_its_header() -> None:
+    source = "a = 1\nfor b in (\n    2,\n):\n    c = f(\n        b\n    )\n    d = 4\n"
+    assert executed_lines.lines_of(source, "2,") == {2, 3, 4}
+    assert executed_lines.lines_of(source, "b\n") == {5, 6, 7}
+    assert executed_lines.lines_of(source, ")\n    d") == {5, 6, 7, 8}
+
+
+@pytest.mark.slow
+def test_coverage_includes_the_processes_that_a_command_starts(tmp_path: Path) -> None:
+    package = tmp_path / "lzu_viz"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "module.py").write_text("def f(x):\n    if x:\n        return 1\n    return 2\n")
+    inner = "from lzu_viz.module import f; f(0)"
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+    result, lines = executed_lines.run_with_coverage(
+        [sys.executable, "-c", outer], tmp_path, {**os.environ, "PYTHONPATH": str(tmp_path)}, 60
+    )
+    assert result.returncode == 0
+    assert lines["module.py"] == [1, 2, 4]

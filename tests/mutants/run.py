@@ -4,7 +4,8 @@ Each fault of `faults.toml` is planted in a copy of the project. The tests are r
 notebooks alone, each until the first failure. Results are appended to `table.jsonl` at once, so
 that an interrupted run can be resumed. A detection stays valid while the library and the file that
 detected the fault are unchanged; an undetected fault is run again after any change. Tests that
-compare hashes of the source are left out, as they would detect every fault.
+compare hashes of the source are left out, as they would detect every fault. Notebooks that do not
+execute the faulty lines are not run, as they cannot detect the fault.
 """
 
 import argparse
@@ -20,15 +21,18 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lzu_viz.datasets.source_code import without_words
+from mutants.executed_lines import Lines, executes, run_with_coverage
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 TABLE = HERE / "table.jsonl"
+EXECUTED = ROOT / "build/executed_by_notebooks.json"
+"""Lines that each notebook executes, kept for the continuation of an interrupted run."""
 TARGETS = {"pytest": 0.95, "notebooks": 0.70}
 
 TIMEOUT = 1800
@@ -48,6 +52,9 @@ BOOKKEEPING = (
     "tests/experiments/test_frozen.py::test_stored_results_have_the_hash_of_the_current_code",
     "tests/experiments/test_frozen.py::test_stored_settings_and_scenes_match_the_module",
 )
+
+
+PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
 
 
 class Fault(NamedTuple):
@@ -137,13 +144,13 @@ class Tree:
             "pytest": [name for name in files("tests") if name.endswith((".py", ".mjs"))],
             "notebooks": files("notebooks/*.ipynb", "notebooks/solutions/*.ipynb"),
         }
-        self._all = {by: hash_of(library + data + names) for by, names in run_files.items()}
+        self.hashes = {by: hash_of(library + data + names) for by, names in run_files.items()}
 
     def key(self, fault: Fault, by: str, detected_by: str) -> str:
         """Return a hash of all files, or only of those that a detection depends on."""
         path = detected_by.split("::")[0]
         is_file = path and (ROOT / path).is_file()
-        depends_on = self._mathematics + hash_of([path]) if is_file else self._all[by]
+        depends_on = self._mathematics + hash_of([path]) if is_file else self.hashes[by]
         return hashlib.sha256(f"{depends_on}{fault}".encode()).hexdigest()[:16]
 
     def holds(self, fault: Fault, line: dict[str, str]) -> bool:
@@ -162,30 +169,39 @@ def recorded(path: Path = TABLE) -> dict[tuple[str, str], dict[str, str]]:
 # --- running --------------------------------------------------------------------------------------
 
 
-def commands(copy: Path, fault: Fault | None, by: str, detected_by: str) -> Iterator[list[str]]:
+def commands(
+    copy: Path,
+    fault: Fault | None,
+    by: str,
+    detected_by: str,
+    executed: Mapping[str, Lines] | None = None,
+) -> Iterator[list[str]]:
     """Yield the commands of a run; for a planted fault, the likeliest tests come first.
 
     Args:
-        copy: copy of the project.
+        copy: copy of the project, without the fault.
         fault: the planted fault, or None.
         by: kind of run.
         detected_by: the test that detected the fault in an earlier run, or an empty string.
+        executed: lines that each notebook executes; those that do not execute the fault's lines
+            are left out.
     """
-    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
-    if by == "notebooks":
-        pytest.append("--nbval-lax")
-    else:
-        pytest += [f"--ignore={name}" for name in LEFT_OUT]
-        pytest += [f"--deselect={name}" for name in BOOKKEEPING]
     earlier = detected_by.split("::")[0]
+    if by == "notebooks":
+        names = likeliest(copy, fault.stem if fault else "")
+        if fault and executed is not None:
+            source = (ROOT / "lzu_viz" / fault.file).read_text(encoding="utf-8")
+            names = [
+                name for name in names if executes(executed[name], fault.file, source, fault.before)
+            ]
+        # One command for each: the timeout is that of one notebook.
+        for name in sorted(names, key=lambda name: name != earlier):
+            yield [*PYTEST, "--nbval-lax", name]
+        return
+    pytest = [*PYTEST, *(f"--ignore={name}" for name in LEFT_OUT)]
+    pytest += [f"--deselect={name}" for name in BOOKKEEPING]
     if earlier and (copy / earlier).is_file():
         yield [*pytest, earlier]
-    if by == "notebooks":
-        # One command for each: the timeout is that of one notebook.
-        for notebook in likeliest(copy, fault.stem if fault else ""):
-            if notebook != earlier:
-                yield [*pytest, notebook]
-        return
     if fault:
         # Most faults are detected by doctests and tests of the module and of its folder.
         folder = f"tests/{fault.subpackage}"
@@ -208,9 +224,8 @@ def likeliest(copy: Path, module: str) -> list[str]:
     return [str(path.relative_to(copy)) for path in sorted(paths, key=mentions, reverse=True)]
 
 
-def run_on(copy: Path, fault: Fault | None, by: str, detected_by: str = "") -> str:
-    """Run the commands until a test fails; return its name, or an empty string."""
-    timeout = TIMEOUT if fault else TIMEOUT_WITHOUT_FAULT
+def environment_of(copy: Path) -> dict[str, str]:
+    """Return the environment of the runs in a copy of the project."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(copy),
@@ -218,12 +233,39 @@ def run_on(copy: Path, fault: Fault | None, by: str, detected_by: str = "") -> s
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environment.pop("CI", None)
-    for command in commands(copy, fault, by, detected_by):
+    return environment
+
+
+def failure_of(run: "subprocess.CompletedProcess[str]") -> str:
+    """Return the name of the test that failed, or an empty string.
+
+    Raises:
+        RuntimeError: the run itself failed, so that it is no result.
+    """
+    if failed := re.search(r"^(?:FAILED|ERROR) (\S+::Cell \d+|\S+)", run.stdout, re.MULTILINE):
+        return failed[1]
+    if run.returncode:
+        raise RuntimeError(
+            f"{' '.join(run.args)} failed with exit status {run.returncode}: {run.stdout[-2000:]}"
+        )
+    return ""
+
+
+def run_on(
+    copy: Path,
+    fault: Fault | None,
+    by: str,
+    detected_by: str = "",
+    executed: Mapping[str, Lines] | None = None,
+) -> str:
+    """Run the commands until a test fails; return its name, or an empty string."""
+    timeout = TIMEOUT if fault else TIMEOUT_WITHOUT_FAULT
+    for command in commands(copy, fault, by, detected_by, executed):
         try:
             run = subprocess.run(
                 command,
                 cwd=copy,
-                env=environment,
+                env=environment_of(copy),
                 capture_output=True,
                 text=True,
                 timeout=timeout,
@@ -231,15 +273,23 @@ def run_on(copy: Path, fault: Fault | None, by: str, detected_by: str = "") -> s
             )
         except subprocess.TimeoutExpired:
             return f"timeout after {timeout} s"
-        if failed := re.search(r"^(?:FAILED|ERROR) (\S+::Cell \d+|\S+)", run.stdout, re.MULTILINE):
-            return failed[1]
-        if run.returncode:
-            # The run itself failed, so that it is no result for the fault.
-            raise RuntimeError(
-                f"{' '.join(command)} failed with exit status {run.returncode}: "
-                f"{run.stdout[-2000:]}"
-            )
+        if failed := failure_of(run):
+            return failed
     return ""
+
+
+def lines_executed_by(copy: Path, notebook: str) -> Lines:
+    """Return the lines of the library that a notebook executes without a fault.
+
+    Raises:
+        SystemExit: the notebook fails.
+    """
+    run, lines = run_with_coverage(
+        [*PYTEST, "--nbval-lax", notebook], copy, environment_of(copy), TIMEOUT_WITHOUT_FAULT
+    )
+    if failed := failure_of(run):
+        raise SystemExit(f"without any fault {failed} fails; fix this first")
+    return lines
 
 
 def copied(folder: Path) -> Path:
@@ -299,6 +349,13 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
     """Run faults in parallel, each in a copy of the project, and record the results."""
     start, done, lock = time.monotonic(), 0, threading.Lock()
     local = threading.local()
+    earlier = recorded()
+    executed: dict[str, Lines] = {}
+    if EXECUTED.is_file():
+        stored = json.loads(EXECUTED.read_text(encoding="utf-8"))
+        if stored["hash"] == tree.hashes["notebooks"]:
+            executed = stored["notebooks"]
+
     with tempfile.TemporaryDirectory() as folder:
 
         def of_this_thread() -> Path:
@@ -306,21 +363,26 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
                 local.copy = copied(Path(tempfile.mkdtemp(dir=folder)))
             return local.copy
 
-        earlier = recorded()
+        def measure(notebook: str) -> None:
+            executed[notebook] = lines_executed_by(of_this_thread(), notebook)
+            with lock:
+                EXECUTED.parent.mkdir(exist_ok=True)
+                stored = {"hash": tree.hashes["notebooks"], "notebooks": dict(executed)}
+                EXECUTED.write_text(json.dumps(stored), encoding="utf-8")
 
-        def run_one(fault: Fault | None, by: str) -> None:
+        def run_unplanted(by: str) -> None:
+            if failed := run_on(of_this_thread(), None, by):
+                raise SystemExit(f"{by} fails without any fault: {failed}; fix this first")
+
+        def run_one(fault: Fault, by: str) -> None:
             nonlocal done
             copy = of_this_thread()
-            if fault is None:
-                if failed := run_on(copy, None, by):
-                    raise SystemExit(f"{by} fails without any fault: {failed}; fix this first")
-                return
             path = copy / "lzu_viz" / fault.file
             original = path.read_text(encoding="utf-8")
             try:
                 path.write_text(fault.planted_in(original), encoding="utf-8")
                 line = earlier.get((fault.name, by), {"seen": ""})
-                detected_by = run_on(copy, fault, by, line["seen"])
+                detected_by = run_on(copy, fault, by, line["seen"], executed)
             finally:
                 path.write_text(original, encoding="utf-8")
             key = tree.key(fault, by, detected_by)
@@ -336,14 +398,24 @@ def search(todo: list[tuple[Fault, str]], tree: Tree, jobs: int) -> None:
                 )
 
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            unplanted = [pool.submit(run_one, None, by) for by in sorted({by for _, by in todo})]
-            futures = [*unplanted, *(pool.submit(run_one, *pair) for pair in todo)]
-            try:
-                for future in concurrent.futures.as_completed(futures):
-                    future.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+
+            def run_all(
+                function: Callable[..., None], arguments: Iterable[tuple[Any, ...]]
+            ) -> None:
+                futures = [pool.submit(function, *each) for each in arguments]
+                try:
+                    for future in concurrent.futures.as_completed(futures):
+                        future.result()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+
+            kinds = {by for _, by in todo}
+            if "notebooks" in kinds:
+                run_all(measure, [(name,) for name in likeliest(ROOT, "") if name not in executed])
+            if "pytest" in kinds:
+                run_all(run_unplanted, [("pytest",)])
+            run_all(run_one, todo)
 
 
 def report(
