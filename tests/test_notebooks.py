@@ -16,6 +16,8 @@ NOTEBOOKS = sorted(p for p in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" no
 MAX_LINES = 12
 MAX_CODE_CELLS_IN_A_ROW = 2
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+MIN_WORDS = 3
+"""Minimum number of words of the description of a picture."""
 
 Notebook = dict[str, Any]
 Cell = dict[str, Any]
@@ -137,17 +139,27 @@ def has_no_errors_or_warnings(notebook: Notebook) -> Iterator[str]:
 
 
 def has_pictures_beside_widgets(notebook: Notebook) -> Iterator[str]:
-    """Check that each widget has a stored picture, which is shown where no kernel runs.
-
-    The picture is in the same output as the widget, or in the one before.
-    """
+    """Check that a stored picture precedes each widget, which is shown where no kernel runs."""
     for index, cell in code_cells(notebook):
-        before: set[str] = set()
+        before = ""
         for output in cell["outputs"]:
-            mimes = set(output.get("data", {}))
-            if WIDGET_VIEW in mimes and not (mimes | before) & {"image/jpeg", "image/png"}:
-                yield f"cell {index} shows a widget without a picture beside it"
-            before = mimes - {WIDGET_VIEW}
+            data = output.get("data", {})
+            if WIDGET_VIEW in data and 'class="lzu-still"' not in before:
+                yield f"cell {index} shows a widget without a picture before it"
+            before = "".join(data.get("text/html", ""))
+
+
+def has_descriptions_of_pictures(notebook: Notebook) -> Iterator[str]:
+    """Check that each stored picture has a description for screen readers."""
+    for index, cell in code_cells(notebook):
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            if any(mime.startswith("image/") for mime in data):
+                yield f"cell {index} shows a picture without a description; use_html_figures()"
+            for image in re.findall("<img[^>]*?>", "".join(data.get("text/html", ""))):
+                match = re.search('alt="([^"]*)"', image)
+                if match is None or len(match[1].split()) < MIN_WORDS:
+                    yield f"cell {index} shows a picture with too short a description"
 
 
 def has_no_control_characters(notebook: Notebook) -> Iterator[str]:
@@ -205,6 +217,7 @@ RULES: list[Rule] = [
     has_consecutive_execution_counts,
     has_no_errors_or_warnings,
     has_pictures_beside_widgets,
+    has_descriptions_of_pictures,
     has_no_control_characters,
 ]
 
@@ -285,8 +298,12 @@ def stream(name: str, written: str) -> dict[str, Any]:
     return {"output_type": "stream", "name": name, "text": [written]}
 
 
-def shown(*mimes: str) -> dict[str, Any]:
-    return {"output_type": "display_data", "data": dict.fromkeys(mimes, ""), "metadata": {}}
+def shown(*mimes: str, html: str = "") -> dict[str, Any]:
+    data = {**dict.fromkeys(mimes, ""), **({"text/html": html} if html else {})}
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+STILL = '<figure class="lzu-still"><img alt="An explorer of a photo" src="data:"></figure>'
 
 
 VALID: Notebook = {
@@ -296,7 +313,7 @@ VALID: Notebook = {
         code("%config InlineBackend.figure_format = 'retina'\nx = 1", 1),
         code("# NBVAL_CHECK_OUTPUT\nprint(x)", 2, stream("stdout", "1\n")),
         prose("Drag the slider."),
-        code("explorer()", 3, shown(WIDGET_VIEW, "image/jpeg", "text/plain")),
+        code("explorer()", 3, shown(html=STILL), shown(WIDGET_VIEW, "text/plain")),
         prose("Your turn."),
         code("def mine(x):\n    ...", 4, tag="exercise"),
     ],
@@ -379,8 +396,11 @@ CHECK = "# NBVAL_CHECK_OUTPUT\nprint(1)"
         (has_pictures_beside_widgets, with_cells(code("w", 1, shown(WIDGET_VIEW, "text/plain")))),
         (
             has_pictures_beside_widgets,
-            with_cells(code("w", 1, shown(WIDGET_VIEW), shown("image/png"))),
+            with_cells(code("w", 1, shown(WIDGET_VIEW), shown(html=STILL))),
         ),
+        (has_descriptions_of_pictures, with_cells(code("f", 1, shown("image/png")))),
+        (has_descriptions_of_pictures, with_cells(code("f", 1, shown(html='<img src="x">')))),
+        (has_descriptions_of_pictures, with_cells(code("f", 1, shown(html='<img alt="Figure.">')))),
     ],
 )
 def test_invalid_notebook_is_reported(rule: Rule, notebook: Notebook) -> None:

@@ -4,9 +4,10 @@ import argparse
 import base64
 import io
 import os
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from PIL import Image
 
 LARGEST_MB = 1024
 """Largest permitted peak memory of a notebook, in MiB: half of Binder's limit."""
+
+IMAGE_IN_HTML = re.compile(r'src="data:image/\w+;base64,([^"]+)"')
 
 THUMBNAIL_WIDTH = 360
 """Width of a thumbnail in the notebooks' overview, in pixels."""
@@ -100,18 +103,26 @@ def run(paths: Sequence[Path]) -> dict[Path, ExecutedNotebook]:
 
 def draw(notebook: Any, path: Path) -> None:
     """Store a notebook's first image as a thumbnail, if there is a folder for it."""
-    if not path.parent.is_dir():
+    encoded = next(_images(notebook), None)
+    if encoded is None or not path.parent.is_dir():
         return
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
+        height = round(THUMBNAIL_WIDTH * picture.height / picture.width)
+        small = picture.convert("RGB").resize((THUMBNAIL_WIDTH, height), Image.Resampling.LANCZOS)
+    small.save(path, quality=85)
+
+
+def _images(notebook: Any) -> Iterator[str]:
+    """Yield the images in the outputs, in base64: those of HTML, and those by themselves."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if jpeg := output.get("data", {}).get("image/jpeg"):
-                with Image.open(io.BytesIO(base64.b64decode(jpeg))) as picture:
-                    height = round(THUMBNAIL_WIDTH * picture.height / picture.width)
-                    small = picture.convert("RGB").resize(
-                        (THUMBNAIL_WIDTH, height), Image.Resampling.LANCZOS
-                    )
-                small.save(path, quality=85)
-                return
+            data = output.get("data", {})
+            if match := re.search(
+                r'src="data:image/\w+;base64,([^"]+)"', data.get("text/html", "")
+            ):
+                yield match[1]
+            elif jpeg := data.get("image/jpeg"):
+                yield jpeg
 
 
 def main() -> int:

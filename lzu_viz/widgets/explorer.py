@@ -3,7 +3,6 @@
 The page draws the warp itself; the kernel computes what needs a network.
 """
 
-import base64
 import os
 import time
 import warnings
@@ -27,13 +26,14 @@ from .front import STYLE, module_source
 from .protocol import ground_truth_to_page, lines, result_to_page
 from .result import Result, explore
 from .state import RENAMED, Box, State, controls, lists
+from .still_picture import StillOutput, StillPicture
 from .views import DEFAULT_VIEWS, VIEWS, still
 
 MAX_PIXELS = 2e6
 """Largest number of pixels of an image; larger ones are reduced first, for short response times."""
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(StillOutput, anywidget.AnyWidget):
     """Widget that zooms an image interactively and shows what a network predicts.
 
     Drag a fovea or a box on the source image; a double click adds or removes one; the wheel changes
@@ -182,17 +182,14 @@ class Explorer(anywidget.AnyWidget):
         footer = [*self._photo_note, *lines(self.result)]
         return panels.sheet(panels_with_captions, columns=min(2, len(names)), footer=footer)
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the widget's MIME bundle with a JPEG, which is shown where no kernel runs."""
-        parent = super()._repr_mimebundle_(**options)
-        if parent is None:
+    def still_picture(self) -> StillPicture | None:
+        """Return the views and the numbers as a JPEG; None if there is no result yet."""
+        result = self._latest_result
+        if result is None:
             return None
-        bundle, metadata = parent
-        bundle = {**bundle, "text/plain": repr(self)}
-        if self._latest_result is None:
-            return bundle, metadata
-        jpeg = base64.b64encode(panels.jpeg(self.still())).decode()
-        return {**bundle, "image/jpeg": jpeg}, metadata
+        captions = "; ".join(VIEWS[view["name"]].caption for view in self._views)
+        alt = f"Explorer. {captions}. {lines(result)[0]}."
+        return StillPicture(panels.jpeg(self.still()), alt, "Run this cell to move the picture.")
 
     def __repr__(self) -> str:
         """Return a representation without a memory address."""

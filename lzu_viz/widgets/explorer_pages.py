@@ -4,12 +4,12 @@ import html
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from .._extras import needs
 
 with needs("notebooks"):
     from IPython.core.getipython import get_ipython
+    from IPython.display import display
 
     from .explorer import Explorer
     from .state import State
@@ -36,12 +36,13 @@ def explorers_as_pages(folder: str | Path, prefix: str) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
-    def bundle(explorer: Explorer, *_: Any, **__: Any) -> dict[str, str]:
+    def show(explorer: Explorer) -> None:
         path = folder / f"{prefix}-{next(numbers)}.html"
         to_html(explorer, path, states_of(explorer.state), title="Explorer")
-        return {"text/html": frame(f"{folder.name}/{path.name}"), "text/plain": repr(explorer)}
+        bundle = {"text/html": frame(f"{folder.name}/{path.name}"), "text/plain": repr(explorer)}
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
-    shell.display_formatter.mimebundle_formatter.for_type(Explorer, bundle)
+    shell.display_formatter.ipython_display_formatter.for_type(Explorer, show)
 
 
 def states_of(state: State) -> dict[str, State]:

@@ -1,6 +1,5 @@
 """Figures with controls: redrawn when a control changes, and stored as an image in the page."""
 
-import base64
 import html
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +11,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..plots import panels
+from ..plots.inline import description
+from .still_picture import StillOutput, StillPicture
 
 Draw = Callable[..., None]
 """Function that draws on an empty figure, given the values of the controls by name."""
@@ -20,7 +21,7 @@ CACHE_SIZE = 64
 """Number of cached images, so that returning to earlier values takes no time."""
 
 
-class FigureWidget(ipywidgets.VBox):
+class FigureWidget(StillOutput, ipywidgets.VBox):
     """A figure shown as a JPEG, which remains visible where no kernel runs.
 
     Args:
@@ -42,6 +43,7 @@ class FigureWidget(ipywidgets.VBox):
         self._canvas = FigureCanvasAgg(self.figure)
         self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
         super().__init__((above, self._image, *below))
+        self.add_class("lzu-figure")
 
     @property
     def picture(self) -> bytes:
@@ -59,12 +61,11 @@ class FigureWidget(ipywidgets.VBox):
         pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         return panels.jpeg(Image.fromarray(pixels[..., :3]))
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the widget's MIME bundle with a JPEG, which is shown where no kernel runs."""
-        parent = super()._repr_mimebundle_(**options)
-        bundle, metadata = parent if isinstance(parent, tuple) else (parent or {}, {})
-        jpeg = base64.b64encode(self.picture).decode()
-        return {**bundle, "text/plain": repr(self), "image/jpeg": jpeg}, metadata
+    def still_picture(self) -> StillPicture:
+        """Return the JPEG that is shown."""
+        return StillPicture(
+            self.picture, description(self.figure), "Run this cell to move the figure."
+        )
 
 
 class InteractiveFigure(FigureWidget):

@@ -4,12 +4,10 @@ A thread of the kernel computes the results in order; the page asks for the fram
 that it shows, and draws.
 """
 
-import base64
 from typing import Any
 
 import anywidget
 import traitlets
-from IPython.display import display
 
 from ..datasets.video_files import Frames, VideoSource, frames
 from ..experiments.films import GENTLE, FilmSystem, Loop
@@ -23,6 +21,7 @@ from ..plots.reproduction import colour_of
 from .film_worker import FilmWorker, PlayerResult, Request, SideBySide
 from .front import PLAYER, PLAYER_STYLE, STYLE, bundle
 from .progress import watch
+from .still_picture import StillOutput, StillPicture
 
 ZOOMS: tuple[FilmSystem, ...] = ("fovea", "lzu")
 """The systems that zoom, and follow their own detections."""
@@ -41,7 +40,7 @@ QUIET_SECONDS = 2.0
 """A cell that waits longer than this for a result shows its progress."""
 
 
-class Player(anywidget.AnyWidget):
+class Player(StillOutput, anywidget.AnyWidget):
     """Widget that plays a film, and shows what a zooming and a uniform system find in it.
 
     Three views are shown side by side: the source frame with the zooming system's detections, the
@@ -246,37 +245,18 @@ class Player(anywidget.AnyWidget):
             f"Uniform, {found}: {len(uniform.detections.scores)}",
         )
         footer = [
-            f"Frame {index + 1} of {count}. Both see {rows} x {columns} pixels. "
-            "Run the cell to play the film.",
+            f"Frame {index + 1} of {count}. Both see {rows} x {columns} pixels.",
             f"Dashed: the boxes that {name} expected, from the frame before. Blue lines: its warp.",
         ]
         return panels.sheet(list(zip(captions, pictures, strict=True)), columns=3, footer=footer)
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the widget's MIME bundle with a JPEG, which is shown where no kernel runs."""
-        parent = super()._repr_mimebundle_(**options)
-        if parent is None:
-            return None
-        bundle, metadata = parent
-        bundle = {**bundle, "text/plain": repr(self)}
+    def still_picture(self) -> StillPicture | None:
+        """Return the views of a frame as a JPEG; None if none can be computed."""
         index = self._still_index()
         if index is None:
-            return bundle, metadata
-        jpeg = base64.b64encode(panels.jpeg(self.still(index))).decode()
+            return None
         alt = f"Frame {index + 1} of a film: detections of {self._comparison.system} and uniform"
-        return {**bundle, "image/jpeg": jpeg}, {**metadata, "image/jpeg": {"alt": alt}}
-
-    def _ipython_display_(self, **_: Any) -> None:
-        """Display the still picture and the widget, as two outputs of the cell.
-
-        JupyterLab shows the widget's view of a bundle even if it has no model for it, as in a
-        notebook that was saved and opened again. The page hides the picture beside a living widget.
-        """
-        bundle, metadata = self._repr_mimebundle_() or ({}, {})
-        if "image/jpeg" in bundle:
-            still = {"image/jpeg": bundle.pop("image/jpeg"), "text/plain": repr(self)}
-            display(still, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        return StillPicture(panels.jpeg(self.still(index)), alt, "Run this cell to play the film.")
 
     def _still_index(self) -> int | None:
         """Return the frame of the still picture; None if none can be computed."""

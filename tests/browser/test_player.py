@@ -312,16 +312,6 @@ def test_damaged_film_leaves_the_last_frame_and_a_message(lab: Lab) -> None:
     assert all_errors(lab) == []
 
 
-def test_still_picture_is_hidden_beside_the_player_and_left_without_it(lab: Lab) -> None:
-    root = show(lab)
-    still = lab.cells.nth(1).locator(".jp-RenderedImage img")
-    expect(still).to_have_count(1)
-    expect(still).to_be_hidden()
-    # As in a notebook that is opened again, whose widget has no model.
-    root.evaluate("root => root.remove()")
-    expect(still).to_be_visible()
-
-
 def test_nothing_is_cropped_in_a_narrow_window(lab: Lab) -> None:
     root = show(lab)
     before = root.evaluate(WIDTHS)

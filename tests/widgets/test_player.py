@@ -401,19 +401,6 @@ def test_a_still_picture_is_left_without_a_kernel(player: Player) -> None:
     assert player.still().tobytes() == player.still(7).tobytes() == player.still(-5).tobytes()
 
 
-def test_the_still_picture_is_an_output_of_its_own(
-    player: Player, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Check that it is not hidden by the view of a widget without a model."""
-    outputs: list[dict[str, Any]] = []
-    monkeypatch.setattr(module, "display", lambda bundle, **options: outputs.append(bundle))
-    player._ipython_display_()
-    still, living = outputs
-    assert set(still) == {"image/jpeg", "text/plain"}
-    assert "application/vnd.jupyter.widget-view+json" in living
-    assert "image/jpeg" not in living
-
-
 def test_the_film_is_described_to_the_page() -> None:
     player = Player(film(2), network(), "lzu", SIZE, label=1)
     assert player._film == {

@@ -1,0 +1,91 @@
+"""Still pictures of widgets, as outputs of their own, for notebooks without a kernel.
+
+JupyterLab shows the widget's view of a MIME bundle even if it has no model for it, as in a trusted
+notebook that was saved and opened again, and not the picture in the same bundle. So the picture is
+an output of its own, which a style hides beside a living widget. It is HTML, as JupyterLab shows
+other pictures without a description.
+"""
+
+import base64
+import html
+from typing import Any, NamedTuple
+
+from IPython.display import display
+
+LIVING = ".lzu, .lzu-figure"
+"""Selector of the elements of a living widget."""
+
+_OUTPUT = ".jp-OutputArea-child"
+
+STYLE = f"""\
+.lzu-still {{ margin: 0; }}
+.lzu-still img {{ display: block; max-width: 100%; height: auto; }}
+{_OUTPUT}:has(.lzu-still):has(+ {_OUTPUT} :is({LIVING})),
+{_OUTPUT}:has(.lzu-still) + {_OUTPUT}:has(> .jupyter-widgets.jp-OutputArea-output) {{
+  display: none;
+}}
+"""
+"""Hides the still picture beside a living widget, and the error message of a widget that has no
+model: only that is itself an output of the class of widgets."""
+
+
+class StillPicture(NamedTuple):
+    """A picture of a widget for notebooks without a kernel.
+
+    Attributes:
+        jpeg: the encoded picture.
+        description: for screen readers.
+        remedy: what a reader does to get the living widget, as a sentence.
+    """
+
+    jpeg: bytes
+    description: str
+    remedy: str
+
+    def to_html(self) -> str:
+        """Return the picture and the sentence as HTML, with the style that hides them."""
+        data = base64.b64encode(self.jpeg).decode()
+        alt, remedy = html.escape(self.description), html.escape(self.remedy)
+        return (
+            f'<figure class="lzu-still"><img alt="{alt}" src="data:image/jpeg;base64,{data}">'
+            f"<figcaption>{remedy}</figcaption></figure><style>{STYLE}</style>"
+        )
+
+
+class StillOutput:
+    """Mixin of widgets that leave a still picture in the notebook.
+
+    A cell that ends with the widget gets two outputs: the picture, with a sentence that says how to
+    get the living widget, and the widget. The first is hidden beside a living widget.
+    """
+
+    def still_picture(self) -> StillPicture | None:
+        """Return the picture of the current state; None if there is none yet."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return the widget's MIME bundle with the still picture."""
+        bundle, metadata = self._living_bundle(**options)
+        if not bundle:
+            return None
+        if picture := self.still_picture():
+            bundle["image/jpeg"] = base64.b64encode(picture.jpeg).decode()
+            metadata = {**metadata, "image/jpeg": {"alt": picture.description}}
+        return bundle, metadata
+
+    def _ipython_display_(self, **_: Any) -> None:
+        """Display the still picture and the widget, as two outputs of the cell."""
+        bundle, metadata = self._living_bundle()
+        if picture := self.still_picture():
+            _display({"text/html": picture.to_html(), "text/plain": picture.description}, {})
+        _display(bundle or {"text/plain": repr(self)}, metadata)
+
+    def _living_bundle(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the MIME bundle of the widget alone; empty if it is closed."""
+        parent = super()._repr_mimebundle_(**options)  # type: ignore[misc]
+        bundle, metadata = parent if isinstance(parent, tuple) else (parent, {})
+        return ({**bundle, "text/plain": repr(self)} if bundle else {}), metadata
+
+
+def _display(bundle: dict[str, Any], metadata: dict[str, Any]) -> None:
+    display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
