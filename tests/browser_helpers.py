@@ -56,6 +56,10 @@ def numbers(page: Scope) -> Locator:
     return page.locator(".lzu-numbers")
 
 
+def summary(page: Scope) -> Locator:
+    return page.locator(".lzu-summary")
+
+
 def message(page: Scope) -> Locator:
     return page.locator(".lzu-message")
 

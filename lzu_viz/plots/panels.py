@@ -6,12 +6,26 @@ Functions take a Pillow image and return a new one. Points are (x, y) in [-1, 1]
 import io
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 
 from ..geometry.warp import Warp
-from .palette import FOVEA, GRID, GROUND_TRUTH, INK, MAP, PAPER, PREDICTION, round_up
+from .palette import (
+    DIVERGING,
+    FOVEA,
+    GRID,
+    GROUND_TRUTH,
+    INK,
+    MAP,
+    PAPER,
+    PREDICTION,
+    position_about_one,
+    round_up,
+    top_about_one,
+)
 
 Picture = Image.Image
 
@@ -56,14 +70,42 @@ def heatmap(values: Tensor, size: Sequence[int], unit: str, square: bool = False
     """
     finite = values.isfinite()
     top = round_up(float(values[finite].amax()) if bool(finite.any()) else 0.0)
-    index = (values.nan_to_num(0.0) / top * 255).round().clamp(0, 255).to(torch.uint8)
-    pixels = MAP[index.cpu().numpy()]
+    positions = (values.nan_to_num(0.0) / top).cpu().numpy()
+    label = f"0 to {top:g} {unit}"
+    return _coloured(positions, finite, MAP, label, size, square)
+
+
+def magnification_map(values: Tensor, size: Sequence[int]) -> Picture:
+    """Return a magnification `h w` as purple below 1, white at 1 and orange above 1, with a bar.
+
+    Args:
+        values: positive; NaN is grey.
+        size: (rows, columns) of the result.
+    """
+    finite = values.isfinite() & (values > 0)
+    known = values[finite] if bool(finite.any()) else values.new_ones(1)
+    top = top_about_one(float(known.amin()), float(known.amax()))
+    positions = position_about_one(torch.where(finite, values, 1.0).double().cpu().numpy(), top)
+    label = f"1/{top:g} to {top:g} times, 1 is white"
+    return _coloured(positions, finite, DIVERGING, label, size, square=False)
+
+
+def _coloured(
+    positions: NDArray[np.floating],
+    finite: Tensor,
+    colours: NDArray[np.uint8],
+    label: str,
+    size: Sequence[int],
+    square: bool,
+) -> Picture:
+    """Return positions `h w` in 0..1 of a colour map as a picture with a labelled colour bar."""
+    pixels = colours[(positions * 255).round().clip(0, 255).astype(np.uint8)]
     pixels[~finite.cpu().numpy()] = ImageColor.getrgb(PAPER)
     drawn = Image.fromarray(pixels)
     side = (min(size), min(size)) if square else (size[0], size[1])
     page = centred(drawn.resize((side[1], side[0]), Image.Resampling.BILINEAR), size)
-    bar = Image.fromarray(MAP[None]).resize((size[1] // 3, 12))
-    _write(ImageDraw.Draw(page), (8, size[0] - 34), f"0 to {top:g} {unit}", INK)
+    bar = Image.fromarray(colours[None]).resize((size[1] // 3, 12))
+    _write(ImageDraw.Draw(page), (8, size[0] - 34), label, INK)
     page.paste(bar, (8, size[0] - 50))
     return page
 

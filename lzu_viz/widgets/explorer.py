@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywidget
 import torch
@@ -23,7 +23,7 @@ from ..models.registry import Network, register_network
 from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
-from .protocol import ground_truth_to_page, lines, result_to_page
+from .protocol import ground_truth_to_page, lines, result_to_page, summary
 from .result import Result, explore
 from .state import RENAMED, Box, State, controls, lists
 from .still_picture import StillOutput, StillPicture
@@ -70,6 +70,8 @@ class Explorer(StillOutput, anywidget.AnyWidget):
     _colours = traitlets.Dict().tag(sync=True)
     _state = traitlets.Dict().tag(sync=True)
     _result = traitlets.Dict().tag(sync=True)
+    # Whether the photo is one that the page sent.
+    _is_uploaded = traitlets.Bool(False).tag(sync=True)
     # A photo is not echoed to the page that sent it.
     _upload = traitlets.Dict({"serial": 0}).tag(sync=True, echo_update=False)
 
@@ -91,10 +93,12 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         # Setting the traits calls their observers before the widget is initialised.
         self._is_initialized = False
         self._photo_note = [] if self.ground_truth else _resized(images.size_of(photo), self.image)
+        self._first = _Photo(self.image, self.ground_truth, self._photo_note)
         self._latest_result: Result | None = None
         self._current_state = state or _default_state(self.ground_truth)
         if own is not None:
             self._current_state = replace(self._current_state, network=own)
+        self._first_state = self._current_state
         super().__init__(
             _photo=panels.jpeg(panels.picture(self.image), quality=92),
             _ground_truth=ground_truth_to_page(self.ground_truth) if self.ground_truth else {},
@@ -131,22 +135,46 @@ class Explorer(StillOutput, anywidget.AnyWidget):
 
     @traitlets.observe("_upload")
     def _on_upload(self, change: dict[str, Any]) -> None:
-        """Load a photo that the page sent; if that fails, send the error and change nothing."""
+        """Load a photo that the page sent; if that fails, send the error and change nothing.
+
+        Without a file, go back to the photo that the explorer was made with.
+        """
         if not self._is_initialized:
             return
         upload = change["new"]
+        serial = upload.get("serial")
+        if upload.get("file") is None:
+            self._show(self._first, self._first_state, serial, is_uploaded=False)
+            return
         try:
             image = images.load(bytes(upload["file"]), MAX_PIXELS)
             width, height = int(upload["width"]), int(upload["height"])
         except (KeyError, TypeError, ValueError) as error:
             message = f"cannot load the photo, nothing was changed: {error}"
-            self._result = {**self._result, "serial": upload.get("serial"), "error": message}
+            self._result = {**self._result, "serial": serial, "error": message}
             return
-        self.image, self.ground_truth = image, None
-        self._photo_note = _resized((height, width), image)
-        self._ground_truth = {}
-        self._photo = panels.jpeg(panels.picture(image), quality=92)
-        self._compute({**self._current_state.to_page(), "serial": upload.get("serial")})
+        photo = _Photo(image, None, _resized((height, width), image))
+        self._show(photo, _default_state(None), serial, is_uploaded=True)
+
+    def _show(self, photo: "_Photo", places: State, serial: Any, is_uploaded: bool) -> None:
+        """Show another photo, with the foveas, boxes and nodes of a state."""
+        self.image, self.ground_truth, self._photo_note = photo
+        # One after the other, the page would draw an old outline on a new photo.
+        with self.hold_trait_notifications():
+            self._ground_truth = (
+                ground_truth_to_page(self.ground_truth) if self.ground_truth else {}
+            )
+            self._photo = panels.jpeg(panels.picture(self.image), quality=92)
+            self._is_uploaded = is_uploaded
+        state = replace(
+            self._current_state, foveas=places.foveas, boxes=places.boxes, nodes=places.nodes
+        )
+        self._is_initialized = False  # the state is computed once, with the page's serial
+        try:
+            self._state = state.to_page()
+        finally:
+            self._is_initialized = True
+        self._compute({**state.to_page(), "serial": serial})
 
     def _compute(self, message: dict[str, Any]) -> None:
         """Send the result of a state, or the error and the last result if it is invalid."""
@@ -179,7 +207,7 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         panels_with_captions = [
             (VIEWS[name].caption, picture) for name, picture in zip(names, pictures, strict=True)
         ]
-        footer = [*self._photo_note, *lines(self.result)]
+        footer = [*self._photo_note, summary(self.result), *lines(self.result)]
         return panels.sheet(panels_with_captions, columns=min(2, len(names)), footer=footer)
 
     def still_picture(self) -> StillPicture | None:
@@ -188,12 +216,21 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         if result is None:
             return None
         captions = "; ".join(VIEWS[view["name"]].caption for view in self._views)
-        alt = f"Explorer. {captions}. {lines(result)[0]}."
-        return StillPicture(panels.jpeg(self.still()), alt, "Run this cell to move the picture.")
+        description = f"Explorer. {captions}. {summary(result)}"
+        remedy = "Run this cell to move the picture."
+        return StillPicture(panels.jpeg(self.still()), description, remedy)
 
     def __repr__(self) -> str:
         """Return a representation without a memory address."""
         return f"Explorer({self._current_state})"
+
+
+class _Photo(NamedTuple):
+    """A photo with its ground truth, if known, and a note if it was resized."""
+
+    image: Tensor
+    ground_truth: Scene | None
+    note: list[str]
 
 
 def _resized(size: tuple[int, int], image: Tensor) -> list[str]:

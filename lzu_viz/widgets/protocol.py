@@ -25,6 +25,7 @@ def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
     needs_kernel = state.saliency_kind not in PAGE_KINDS
     return {
         "state": state.to_page(),
+        "summary": summary(result),
         "lines": lines(result),
         "uniform": _prediction_to_page(result.uniform),
         "zoom": _prediction_to_page(result.zoom),
@@ -33,8 +34,36 @@ def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
     }
 
 
+FOUND_IOU = 0.5
+"""An object counts as found from this IoU with the ground truth on."""
+
+
+def summary(result: Result) -> str:
+    """Return what zooming changed in the network's prediction, as a sentence."""
+    state = result.state
+    same = f"with the same {result.input_pixels:,} pixels"
+    uniform, zoom = result.uniform, result.zoom
+    if state.network == NO_NETWORK:
+        side = state.input_size
+        return f"Zoomed to {side} x {side} = {result.input_pixels:,} pixels."
+    if uniform.iou is not None and zoom.iou is not None:
+        found = uniform.iou >= FOUND_IOU, zoom.iou >= FOUND_IOU
+        verdict = {
+            (False, True): "Found by zooming",
+            (True, False): "Lost by zooming",
+            (True, True): "Found by both",
+            (False, False): "Found by neither",
+        }[found]
+        return f"{verdict}: IoU {uniform.iou:.2f} → {zoom.iou:.2f}, {same}."
+    if uniform.mask is not None and zoom.mask is not None:
+        before, after = uniform.mask.float().mean(), zoom.mask.float().mean()
+        return f"Mask of the image: uniform {before:.1%}, zoom and unzoom {after:.1%}, {same}."
+    counts = f"uniform {len(uniform.boxes)}, zoom and unzoom {len(zoom.boxes)}"
+    return f"Boxes found: {counts}, {same}."
+
+
 def lines(result: Result) -> list[str]:
-    """Return the main figures of a result as lines of text, the most important first."""
+    """Return the figures of a result as lines of text, the most important first."""
     side = result.state.input_size
     text_lines = []
     if result.uniform.iou is not None and result.zoom.iou is not None:
@@ -45,9 +74,11 @@ def lines(result: Result) -> list[str]:
     network_runs = result.state.network != NO_NETWORK
     image = "Input of the network, uniform or zoomed" if network_runs else "Zoomed image"
     text_lines.append(f"{image}: {side} x {side} = {side * side:,} pixels")
+    text_lines.append(f"Peak magnification: {result.peak_magnification:.1f} times per side")
+    error = result.round_trip_error
     text_lines.append(
-        f"Peak magnification: {result.peak_magnification:.1f} times. "
-        f"Round trip error of positions: at most {result.round_trip_error:.3f} px"
+        "Round trip error of positions: "
+        + (f"at most {error:.3f} px" if error >= MIN_SHOWN_ERROR else f"below {MIN_SHOWN_ERROR} px")
     )
     text_lines.append(
         f"Approximation error of the pieces: {result.error_rms:.2f} px "
@@ -58,6 +89,10 @@ def lines(result: Result) -> list[str]:
         mean = float(change[change.isfinite()].mean())
         text_lines.append(f"Round trip error of colours: {mean:.1f} of 255 grey levels on average")
     return text_lines
+
+
+MIN_SHOWN_ERROR = 0.001
+"""Least error of positions in pixels that is shown as a number."""
 
 
 def ground_truth_to_page(ground_truth: Scene) -> dict[str, Any]:
@@ -113,6 +148,7 @@ def _prediction_to_page(prediction: Prediction) -> dict[str, Any]:
     """Return a prediction in the page's format: the mask as a PNG, the boxes as lists."""
     return {
         "found": prediction.found,
+        "share": None if prediction.mask is None else float(prediction.mask.float().mean()),
         "iou": prediction.iou,
         "mask": None if prediction.mask is None else overlay(prediction.mask),
         "boxes": [

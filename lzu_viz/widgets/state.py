@@ -89,6 +89,7 @@ class Control(NamedTuple):
         options: of a choice; a function if they depend on what is registered.
         group: group of controls that it belongs to.
         when: (field, values); the control is shown only while this field has one of these values.
+        main: whether it is one of those that matter most, which are in view with the pictures.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Control(NamedTuple):
     options: Any = ()
     group: str = ""
     when: tuple[str, Any] | None = None
+    main: bool = False
 
     def resolved(self, name: str) -> "Control":
         """Return the control of a field, with the currently registered options."""
@@ -349,7 +351,14 @@ class State(_Checked):
     strength: int = field(
         default=75,
         metadata=_control(
-            SALIENCY, "strength", "fraction of the saliency that is not uniform", 0, 98, 1, " %"
+            SALIENCY,
+            "strength",
+            "fraction of the saliency that is not uniform",
+            0,
+            98,
+            1,
+            " %",
+            main=True,
         ),
     )
     columns: int = field(
@@ -379,6 +388,7 @@ class State(_Checked):
             100,
             1,
             " %",
+            main=True,
         ),
     )
     pieces: int = field(
@@ -390,6 +400,7 @@ class State(_Checked):
             2,
             64,
             1,
+            main=True,
         ),
     )
     separable: bool = field(
@@ -417,6 +428,7 @@ class State(_Checked):
             "network",
             _network_legend,
             options=network_options,
+            main=True,
         ),
     )
     input_size: int = field(
@@ -429,6 +441,7 @@ class State(_Checked):
             512,
             32,
             " px",
+            main=True,
         ),
     )
     antialias: bool = field(

@@ -27,11 +27,13 @@ class View:
         caption: text above the view.
         frame: coordinate frame of its points.
         unit: of the values that it shows as colours; empty for an image.
+        scale: of the colours: from 0, or logarithmic about 1.
     """
 
     caption: str
     frame: Literal["source", "zoomed"] = "source"
     unit: str = ""
+    scale: Literal["from 0", "about 1"] = "from 0"
 
 
 VIEWS = {
@@ -40,7 +42,7 @@ VIEWS = {
     "uniform": View("Uniformly downsampled, with prediction"),
     "unzoomed": View("Zoomed and unzoomed, with prediction"),
     "saliency": View("Saliency", unit="times the mean"),
-    "magnification": View("Magnification per side", unit="times"),
+    "magnification": View("Magnification per side", unit="times", scale="about 1"),
     "approximation": View("Approximation error of the pieces", "zoomed", "px of the source"),
     "round_trip": View("Round trip error of colours", unit="grey levels of 255"),
     "features_zoomed": View("Norm of features, zoomed frame", "zoomed", "(vector norm)"),
@@ -80,7 +82,7 @@ def still(
         "uniform": uniform,
         "unzoomed": lambda: with_prediction(result.warp.unzoom(result.zoomed, size), result.zoom),
         "saliency": lambda: heat(relative_saliency),
-        "magnification": lambda: heat(result.warp.magnification(size)[0]),
+        "magnification": lambda: panels.magnification_map(result.warp.magnification(size)[0], size),
     }
     pictures = []
     for name in views:

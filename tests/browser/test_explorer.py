@@ -164,11 +164,11 @@ def test_folded_grid_is_marked_red_in_every_view(
             assert view(page, name).evaluate(REDNESS) > redness_before[name] + 0.002, name
         expect(page.locator(".lzu-folded")).to_have_count(len(VIEWS))
         wait_until_answered(page)  # the kernel has rejected it, and its last result stays
-        text = numbers(page).inner_text()
+        text = numbers(page).text_content()
         assert "IoU" in text
         take_screenshot(lab, screenshots, "folded")
     wait_until_answered(page)
-    assert numbers(page).inner_text() == text
+    assert numbers(page).text_content() == text
     expect(numbers(page)).to_have_class(STALE)
     page.get_by_role("button", name="Undo").click()
     expect(message(page)).to_have_text("")
@@ -240,6 +240,9 @@ def test_explorer_by_keyboard(shown: Lab) -> None:
     assert [name for name in seen if name not in ("button", "summary")] == shown_names
     assert seen[:2] == names
     assert seen[-1] == "summary"
+    page.keyboard.press("Enter")
+    expect(numbers(page)).to_be_visible()
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(".lzu-help dl")).to_be_visible()
     control(page, "strength").press("ArrowLeft")
@@ -478,14 +481,15 @@ WIDTHS = """e => [
     e.scrollWidth, e.clientWidth, e.closest('.jp-OutputArea-output').clientWidth,
 ]"""
 # The texts that do not fit in their elements.
-CUT = """() => [...document.querySelectorAll('.lzu-label, .lzu output, .lzu button')]
+CUT = """() => [...document.querySelectorAll('.lzu-label, .lzu-value, .lzu button')]
     .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 1)
     .map(e => e.textContent)"""
 
 
 TEXTS = (
-    ".lzu-label, .lzu output, .lzu legend, .lzu button:enabled, .lzu figcaption,"
-    " .lzu-numbers div, .lzu-numbers strong, .lzu-message, .lzu summary, .lzu dt, .lzu dd,"
+    ".lzu-label, .lzu-value, .lzu legend, .lzu button:enabled, .lzu figcaption,"
+    " .lzu-numbers div, .lzu-summary, .lzu-message, .lzu summary, .lzu dt, .lzu dd,"
+    " .lzu-score strong, .lzu-score span,"
     " .lzu select, .lzu-read"
 )
 """Elements with text."""
@@ -498,6 +502,7 @@ def test_contrast_of_text_in_light_and_dark_theme(
     open_cells(lab, lab_server, SCENE + "explorer")
     page = lab.page
     page.locator(".lzu-help summary").click()
+    page.locator(".lzu-details summary").click()
     at_rest(view(page, "source"))
     expect_contrast(page.locator("body"), TEXTS)
     page.get_by_role("menuitem", name="Settings", exact=True).click()
@@ -600,9 +605,11 @@ def test_drag_continues_after_a_kernel_restart(lab: Lab, lab_server: LabServer) 
         drag(page, source, (-0.5, 0.0), (0.5, 0.5))
     expect_near(page, fovea_x=0.5, fovea_y=0.5)
     expect(numbers(page)).to_have_class(STALE)
+    expect(message(page)).to_contain_text("The kernel was restarted: run this cell again")
     lab.run_all()  # a new run restores the explorer
     wait_until_settled(page)
     expect_value(page, fovea_x="0.2", fovea_y="0.4")
+    expect(message(page)).to_have_text("")
 
 
 def test_progress_bar_while_kernel_is_busy(lab: Lab, lab_server: LabServer) -> None:
@@ -659,13 +666,13 @@ def bad_photos(folder: Path) -> Iterator[Path]:
 def test_uploaded_photos_are_shown_or_rejected(shown: Lab, tmp_path: Path) -> None:
     page = shown.page
     source, chooser = view(page, "source"), page.locator('.lzu input[type="file"]')
-    before, text = shown.picture_hash(source), numbers(page).inner_text()
+    before, text = shown.picture_hash(source), numbers(page).text_content()
     for bad in bad_photos(tmp_path):
         chooser.set_input_files(bad)
         expect(message(page)).to_contain_text(f"{bad.name} cannot be shown")
         expect(message(page)).to_contain_text("Nothing was changed")
         assert shown.picture_hash(source) == before
-        assert numbers(page).inner_text() == text
+        assert numbers(page).text_content() == text
     photo = tmp_path / "mine.jpg"
     gradient = np.add.outer(np.arange(5773) % 256, np.arange(8660) % 256).astype(np.uint8)
     Image.fromarray(gradient).convert("RGB").save(photo, quality=80)

@@ -38,7 +38,7 @@ def test_start_page_runs_and_reacts_to_drag(lab: Lab, screenshots: Path | None) 
     wait_until_settled(page)
     if screenshots:
         lab.screenshot(screenshots / "start_here.png")
-    text = numbers(page).inner_text()
+    text = numbers(page).text_content()
     assert "zoom and unzoom 0.9" in text
     with changing(lab, zoomed) as before:
         drag(page, source, (0.2, 0.4), (-0.4, 0.0))

@@ -79,7 +79,7 @@ def test_explorer_runs_in_voila(
             app.screenshot(screenshots / "voila.png")
 
         zoomed = view(page, "zoomed")
-        text = numbers(page).inner_text()
+        text = numbers(page).text_content()
         with changing(app, zoomed):
             drag(page, view(page, "source"), (0.2, 0.4), (-0.4, 0.0))
             page.mouse.move(

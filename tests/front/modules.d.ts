@@ -3,6 +3,7 @@ export interface FrontModules {
   "attraction.js": typeof import("../../lzu_viz/widgets/front/attraction.js");
   "film_store.js": typeof import("../../lzu_viz/widgets/front/film_store.js");
   "inverse.js": typeof import("../../lzu_viz/widgets/front/inverse.js");
+  "layout.js": typeof import("../../lzu_viz/widgets/front/layout.js");
   "mipmap.js": typeof import("../../lzu_viz/widgets/front/mipmap.js");
   "resampling.js": typeof import("../../lzu_viz/widgets/front/resampling.js");
   "paint.js": typeof import("../../lzu_viz/widgets/front/paint.js");

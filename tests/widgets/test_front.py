@@ -439,3 +439,67 @@ def test_planted_fault_is_detected(
 
 def test_states_go_to_the_kernel_one_at_a_time_and_none_is_lost(tmp_path: Path) -> None:
     run_node("store.mjs", tmp_path)
+
+
+# --- the arrangement of the views --------------------------------------------------------------
+
+CAPTION, STRIP, HEAD = 21, 84, 70
+
+
+def space(width: int, height: int, aspect: float = 2 / 3, count: int = 4) -> dict[str, Any]:
+    extras = [CAPTION + STRIP * (index >= 2) for index in range(count)]
+    values = {"width": width, "height": height, "aspect": aspect, "count": count, "head": HEAD}
+    return {**values, "controls": 5, "extras": extras}
+
+
+def height_of(space: dict[str, Any], columns: int, panel: int) -> float:
+    """Return the height of head and views."""
+    extras = space["extras"]
+    rows = [extras[start : start + columns] for start in range(0, len(extras), columns)]
+    heights = [panel * space["aspect"] + max(row) for row in rows]
+    return HEAD + sum(heights) + 10 * (len(rows) - 1)
+
+
+def test_views_fit_the_visible_part_of_the_page(tmp_path: Path) -> None:
+    spaces = [
+        space(width, height, aspect)
+        for width, height in (
+            (1490, 960), (970, 780), (590, 580), (620, 480), (736, 800), (360, 800), (1100, 900),
+        )
+        for aspect in (2 / 3, 0.75, 1.0, 1.5, 0.3)
+    ]  # fmt: skip
+    arrangements = json.loads(run_node("layout.mjs", tmp_path, json.dumps(spaces)))
+    for each, arrangement in zip(spaces, arrangements, strict=True):
+        columns, panel = arrangement["columns"], arrangement["panel"]
+        assert columns in (1, 2, 4), each
+        if each["height"] < 600 and arrangement["controls"] == "above":
+            continue  # a low window
+        side = 264 + 16 if arrangement["controls"] == "beside" else 0
+        assert side + panel * columns + 10 * (columns - 1) <= each["width"], each
+        assert height_of(each, columns, panel) <= each["height"], each
+        assert panel >= 130, each
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "aspect", "columns", "controls"),
+    [
+        (1490, 960, 2 / 3, 2, "beside"),
+        (1490, 960, 1.5, 4, "below"),  # a portrait: one row
+        (1000, 800, 0.12, 1, "beside"),  # a panorama: one column
+        (370, 480, 2 / 3, 2, "above"),  # only two views fit below the controls
+    ],
+)
+def test_arrangement_follows_the_shape_of_photo_and_page(
+    tmp_path: Path, width: int, height: int, aspect: float, columns: int, controls: str
+) -> None:
+    given = json.dumps([space(width, height, aspect)])
+    (found,) = json.loads(run_node("layout.mjs", tmp_path, given))
+    assert (found["columns"], found["controls"]) == (columns, controls)
+
+
+def test_rows_of_views_are_full(tmp_path: Path) -> None:
+    counts = (1, 2, 3, 4, 6, 8, 9)
+    spaces = [space(1200, 900, count=count) for count in counts]
+    found = json.loads(run_node("layout.mjs", tmp_path, json.dumps(spaces)))
+    for count, arrangement in zip(counts, found, strict=True):
+        assert count % arrangement["columns"] == 0

@@ -3,24 +3,26 @@
  *
  * The page computes the warp itself and never waits for a kernel; see `store.js`.
  *
- * @import { Colours, Control, ListName, Model, NodeState } from "./types.d.ts"
+ * @import { BinaryData, Colours, Control, ListName, Model, NodeState } from "./types.d.ts"
  * @import { Point, State, View } from "./types.d.ts"
  * @import { ExplorerStore } from "./store.js"
- * @import { Mask, Panel } from "./views.js"
+ * @import { Mask, Panel, Score } from "./views.js"
  *
  * @typedef {object} ControlRow a control on the page.
  * @property {Control} control
  * @property {HTMLLabelElement} row
  * @property {HTMLInputElement | HTMLSelectElement} input
- * @property {HTMLOutputElement} output
+ * @property {HTMLElement} output
  */
 import { button, element } from "./dom.js";
 import { fromCanvas, toCanvas } from "./frames.js";
-import { Gestures } from "./gestures.js";
+import { Gestures, targetKind } from "./gestures.js";
+import { arrange, scrollerOf, visibleHeight } from "./layout.js";
 import { toZoomed } from "./inverse.js";
+import { round } from "./numbers.js";
 import { ScratchCanvas, context2d, gradient } from "./paint.js";
 import { messageOf } from "./photo.js";
-import { drawPanel, frameOf, readOut } from "./views.js";
+import { ANSWERS, drawPanel, frameOf, readOut } from "./views.js";
 import { toSource } from "./warp.js";
 
 const REFINE_AFTER_MS = 250;
@@ -28,6 +30,14 @@ const BUSY_AFTER_MS = 1000;
 const PLAY_MS = 2000;
 const MAX_PIXEL_RATIO = 2;
 const MIN_PANEL_WIDTH = 80;
+/** Up to this number, all controls are shown as main controls. */
+const FEW_CONTROLS = 6;
+/** The height of the visible page from which close-ups are shown at their full size. */
+const HIGH_WINDOW = 640;
+const HEAD_HEIGHT = 44;
+/** In narrower views, captions are shortened. */
+const NARROW_PANEL = 300;
+const KEY_HEIGHT = 26;
 
 const GESTURES = [
   [
@@ -79,13 +89,16 @@ export class Explorer {
     this.selectMiddleNode();
 
     this.numbers = element("div", "lzu-numbers");
+    this.summary = element("p", "lzu-summary");
     this.progress = element("progress", "lzu-progress");
-    this.message = element("span");
+    this.message = element("p", "lzu-message");
+    this.key = element("div", "lzu-key");
     this.grid = element("div", "lzu-panels");
-    for (const view of this.model.get("_views")) this.grid.append(this.buildPanel(view));
-    // The buttons need gestures even where no source is shown.
-    const canvas = this.panels.get("source")?.canvas ?? element("canvas");
-    this.gestures = new Gestures(this, canvas);
+    const views = this.model.get("_views");
+    const home = views.find(({ name }) => name === "source") ?? views[0];
+    for (const view of views) this.grid.append(this.buildPanel(view, view === home));
+    this.gestures = new Gestures(this);
+    for (const panel of this.panels.values()) this.gestures.attach(panel, panel.view === home);
     this.buttons = this.buildButtons();
     this.root = this.buildRoot();
     parent.append(this.root);
@@ -93,7 +106,11 @@ export class Explorer {
     this.busyTimer = setInterval(() => this.showBusy(), BUSY_AFTER_MS / 2);
     store.views.add(this);
     this.resizeObserver = new ResizeObserver(() => this.resize());
-    this.resizeObserver.observe(this.grid);
+    this.resizeObserver.observe(this.root);
+    this.onWindowResize = () => this.resize();
+    window.addEventListener("resize", this.onWindowResize);
+    /** @type {?Element} */
+    this.scroller = null;
     this.resize();
     if (!this.model.get("_result").state) store.lastSent = null;
     store.sendState();
@@ -101,6 +118,7 @@ export class Explorer {
 
   close() {
     this.resizeObserver.disconnect();
+    window.removeEventListener("resize", this.onWindowResize);
     if (this.playing !== null) cancelAnimationFrame(this.playing);
     clearTimeout(this.refineTimer);
     clearInterval(this.busyTimer);
@@ -112,10 +130,10 @@ export class Explorer {
   buildRoot() {
     const root = element("div", "lzu");
     root.dataset.revision = String(this.requestCount);
-    // A container query cannot apply to the container itself: the layout is an element inside it.
+    const { main, more } = this.buildControls();
     const layout = element("div", "lzu-layout");
-    layout.append(this.buildPanels(), this.buildControls());
-    root.append(layout, this.buildHelp());
+    layout.append(this.buildPanels(), main, more);
+    root.append(layout, this.buildDetails(), this.buildHelp());
     root.addEventListener("keydown", (event) => {
       // Otherwise JupyterLab handles these keys itself, even on a slider.
       if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation();
@@ -127,48 +145,90 @@ export class Explorer {
         this.store.undo();
       }
     });
+    if (this.model.get("_upload")) this.acceptPhotos(root);
     return root;
+  }
+
+  /**
+   * Take photos that are dropped on the explorer, or pasted while it has the focus.
+   *
+   * @param {HTMLElement} root
+   */
+  acceptPhotos(root) {
+    const holdsFiles = (/** @type {?DataTransfer} */ data) =>
+      Boolean(data?.types.includes("Files"));
+    for (const kind of ["dragenter", "dragover"])
+      root.addEventListener(kind, (event) => {
+        if (!(event instanceof DragEvent) || !holdsFiles(event.dataTransfer)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        root.classList.add("lzu-drop");
+      });
+    root.addEventListener("dragleave", (event) => {
+      const { relatedTarget } = event;
+      if (!(relatedTarget instanceof Node && root.contains(relatedTarget)))
+        root.classList.remove("lzu-drop");
+    });
+    root.addEventListener("drop", (event) => {
+      root.classList.remove("lzu-drop");
+      const file = event.dataTransfer?.files[0];
+      if (!file) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.upload(file);
+    });
+    root.addEventListener("paste", (event) => {
+      const file = event.clipboardData?.files[0];
+      if (!file) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.upload(file);
+    });
   }
 
   buildPanels() {
     const shown = element("div", "lzu-show");
-    this.numbers.setAttribute("role", "status");
+    this.summary.setAttribute("role", "status");
     this.progress.setAttribute("aria-label", "The kernel is busy");
     this.progress.hidden = true;
-    // A long message covers the panels: if they moved, a drag would lose its target.
-    const line = element("div", "lzu-message");
-    line.setAttribute("role", "alert");
-    line.append(this.message);
-    shown.append(this.numbers, this.progress, line, this.grid, this.buildKey());
+    // Both are in the same place, so that the views do not move when a message comes or goes:
+    // a drag would lose its target.
+    this.head = element("div", "lzu-head");
+    this.message.setAttribute("role", "alert");
+    this.head.append(this.summary, this.message);
+    shown.append(this.head, this.progress, this.grid, this.key);
     return shown;
   }
 
   /** The key to the colours. */
-  buildKey() {
-    const key = element("div", "lzu-key");
+  syncKey() {
+    const truth = this.model.get("_ground_truth");
     /** @type {[string, string][]} */
     const entries = [
       [this.colours.fovea, "what you drag"],
       [this.colours.fold, "folded pieces"],
     ];
-    if (this.panels.has("uniform") || this.panels.has("unzoomed")) {
+    if (ANSWERS.some((name) => this.panels.has(name))) {
       entries.push([this.colours.prediction, "the network's prediction"]);
-      if (this.model.get("_ground_truth").box)
-        entries.push([this.colours.ground_truth, "the ground truth"]);
+      if (truth.box) entries.push([this.colours.ground_truth, "the ground truth"]);
     }
+    if (this.key.childElementCount === entries.length) return;
+    this.key.replaceChildren();
     for (const [colour, meaning] of entries) {
       const entry = element("span");
       const patch = element("i");
       patch.style.background = colour;
       entry.append(patch, meaning);
-      key.append(entry);
+      this.key.append(entry);
     }
-    return key;
   }
 
-  /** @param {View} view */
-  buildPanel(view) {
-    const isSource = view.name === "source";
+  /**
+   * @param {View} view
+   * @param {boolean} isHome whether the view takes the keyboard's focus.
+   */
+  buildPanel(view, isHome) {
+    const isAnswer = ANSWERS.includes(view.name);
     const cell = element("figure", "lzu-panel");
     const readOut = element("span", "lzu-read");
     const top = element("span");
@@ -176,19 +236,25 @@ export class Explorer {
     const canvas = element("canvas");
     const marker = element("div", "lzu-mark");
     canvas.dataset.view = view.name;
-    canvas.setAttribute("role", isSource ? "application" : "img");
-    const keys = "Arrow keys move, plus and minus resize, N selects the next.";
-    canvas.setAttribute("aria-label", isSource ? `${view.caption}. ${keys}` : view.caption);
+    canvas.setAttribute("role", isHome ? "application" : "img");
+    canvas.setAttribute("aria-label", view.caption);
     marker.hidden = true;
     frame.append(canvas, marker);
-    cell.append(element("figcaption", "", view.caption), frame);
+    const [start, ...rest] = view.caption.split(",");
+    const caption = element("figcaption", "", start);
+    if (rest.length) caption.append(element("span", "lzu-rest", `,${rest.join(",")}`));
+    cell.append(caption, frame);
+    const bottom = element("span", "", "0");
     if (view.unit) {
       const bar = element("div", "lzu-bar");
       const scale = element("i");
-      scale.style.background = gradient(this.colours);
-      bar.append(element("span", "", "0"), scale, top, readOut);
+      const isAboutOne = view.scale === "about 1";
+      scale.style.background = gradient(this.colours[isAboutOne ? "diverging" : "map"]);
+      bar.append(bottom, scale, top, readOut);
       cell.append(bar);
     }
+    const score = isAnswer ? buildScore() : null;
+    if (score) cell.append(score.row);
     /** @type {Panel} */
     const panel = {
       view,
@@ -197,6 +263,8 @@ export class Explorer {
       marker,
       readOut,
       top,
+      bottom,
+      score,
       scale: 1,
       scratch: new ScratchCanvas(),
       context: context2d(canvas),
@@ -210,26 +278,44 @@ export class Explorer {
     return cell;
   }
 
+  /** Whether the network predicts masks; others predict boxes. */
+  predictsMasks() {
+    const { when } = this.controlOf("probability");
+    return Boolean(when?.[1].includes(this.store.state.network));
+  }
+
   shownControls() {
     return this.controls.filter(({ shown }) => shown);
   }
 
   buildControls() {
-    const side = element("div", "lzu-side");
-    side.append(this.buttons.bar);
+    const shown = this.shownControls();
+    const isMain = (/** @type {Control} */ control) => control.main || shown.length <= FEW_CONTROLS;
+    const main = element("div", "lzu-side lzu-main");
+    const more = element("div", "lzu-side lzu-more");
+    const rows = element("div", "lzu-rows");
+    rows.append(...shown.filter(isMain).map((control) => this.buildControl(control)));
+    main.append(this.buttons.bar, rows);
     /** @type {Map<string, HTMLFieldSetElement>} */
     const groups = new Map();
-    for (const control of this.shownControls()) {
+    for (const control of shown.filter((each) => !isMain(each))) {
       let group = groups.get(control.group);
       if (!group) {
         group = element("fieldset");
         group.append(element("legend", "", control.group));
         groups.set(control.group, group);
-        side.append(group);
+        more.append(group);
       }
       group.append(this.buildControl(control));
     }
-    return side;
+    return { main, more };
+  }
+
+  /** All figures of the result. */
+  buildDetails() {
+    const details = element("details", "lzu-details");
+    details.append(element("summary", "", "All numbers"), this.numbers);
+    return details;
   }
 
   buildHelp() {
@@ -263,27 +349,40 @@ export class Explorer {
     );
     play.hidden = !this.shownControls().some(({ name }) => name === "morph");
     const chooser = this.model.get("_upload") ? this.buildChooser() : [];
-    bar.append(play, undo, ...chooser, add, remove);
-    return { bar, play, undo, add, remove };
+    const back = button("Back", "Back to the first picture, in place of your photo", () =>
+      this.store.goBack(),
+    );
+    bar.append(play, undo, ...chooser, back, add, remove);
+    return { bar, play, undo, back, add, remove };
   }
 
   /** A button that opens a photo of the user. */
   buildChooser() {
     const input = element("input");
     Object.assign(input, { type: "file", accept: "image/*", hidden: true });
-    input.addEventListener("change", async () => {
+    input.addEventListener("change", () => {
       const file = input.files?.[0];
-      if (!file) return;
       input.value = "";
-      try {
-        await this.store.upload(file);
-      } catch (error) {
-        this.notify(
-          `${file.name} cannot be shown: ${messageOf(error)}. Nothing was changed. Choose a JPEG, PNG or WebP file.`,
-        );
-      }
+      if (file) this.upload(file);
     });
-    return [button("Photo …", "Explore a photo of your own", () => input.click()), input];
+    const title = "Explore a photo of your own; or drop it here, or paste it";
+    return [button("Photo …", title, () => input.click()), input];
+  }
+
+  /**
+   * Send a photo to the kernel, or say why it cannot be shown.
+   *
+   * @param {File} file
+   */
+  async upload(file) {
+    this.notify("");
+    try {
+      await this.store.upload(file);
+    } catch (error) {
+      this.notify(
+        `${file.name} cannot be shown: ${messageOf(error)}. Nothing was changed. Choose a JPEG, PNG or WebP file.`,
+      );
+    }
   }
 
   /**
@@ -296,7 +395,8 @@ export class Explorer {
     row.title = control.legend;
     row.dataset.name = control.name;
     const input = control.options.length ? buildSelect(control.options) : buildInput(control);
-    const output = element("output");
+    // An <output> would be read out at each change, beside the slider's own value.
+    const output = element("span", "lzu-value");
     const onInput = (/** @type {boolean} */ done) =>
       this.onControl(control.name, readInput(input), done);
     input.addEventListener("input", () => onInput(false));
@@ -383,8 +483,7 @@ export class Explorer {
     let source = null;
     if (event) {
       const { canvas, view } = panel;
-      const isSource = view.name === "source";
-      const bounds = isSource ? this.gestures.bounds() : canvas.getBoundingClientRect();
+      const bounds = this.gestures.bounds(panel);
       const scale = canvas.width / bounds.width;
       const position = [
         (event.clientX - bounds.left) * scale,
@@ -424,9 +523,10 @@ export class Explorer {
     }
     play.textContent = "■ Stop";
     const start = performance.now();
+    const isStepwise = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const step = (/** @type {number} */ now) => {
       const phase = (Math.max(0, now - start) / PLAY_MS) % 2;
-      this.store.change({ morph: Number((phase < 1 ? phase : 2 - phase).toFixed(2)) }, false);
+      this.store.change({ morph: morphAt(phase, isStepwise) }, false);
       this.playing = requestAnimationFrame(step);
     };
     this.playing = requestAnimationFrame(step);
@@ -437,6 +537,7 @@ export class Explorer {
   /** Fit the canvases to their frames; at the full resolution of the screen only while at rest. */
   resize() {
     if (!this.store.mipmap) return;
+    this.arrange();
     const { width, height } = this.store.size;
     for (const panel of this.panels.values()) {
       const { canvas } = panel;
@@ -449,6 +550,38 @@ export class Explorer {
       if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
     }
     this.draw();
+  }
+
+  /** Arrange views and controls so that they fit the visible part of the page. */
+  arrange() {
+    const { root } = this;
+    const width = root.clientWidth;
+    if (!width) return; // not on the page yet
+    const scroller = scrollerOf(root);
+    if (scroller && scroller !== this.scroller) {
+      this.scroller = scroller;
+      this.resizeObserver.observe(scroller);
+    }
+    const height = visibleHeight(root);
+    const strip = height >= HIGH_WINDOW ? 84 : 48;
+    const caption = 21;
+    const panels = [...this.panels.values()];
+    const { controls, columns, panel } = arrange({
+      width,
+      height,
+      count: panels.length,
+      aspect: this.store.size.height / this.store.size.width,
+      head: HEAD_HEIGHT + Math.max(KEY_HEIGHT, this.key.offsetHeight),
+      controls: this.rows.filter(({ row }) => row.closest(".lzu-main")).length,
+      extras: panels.map(({ view, score }) => caption + (view.unit ? 22 : 0) + (score ? strip : 0)),
+    });
+    root.dataset.controls = controls;
+    root.dataset.narrow = String(panel < NARROW_PANEL);
+    const values = { columns: String(columns), panel: `${panel}px`, strip: `${strip}px` };
+    for (const [name, value] of Object.entries(values)) {
+      const property = `--lzu-${name}`;
+      if (root.style.getPropertyValue(property) !== value) root.style.setProperty(property, value);
+    }
   }
 
   /**
@@ -491,10 +624,13 @@ export class Explorer {
     for (const panel of this.panels.values()) drawPanel(panel, this);
     this.syncControls();
     this.syncText();
+    this.syncKey();
+    this.syncDescriptions();
     this.refine();
     if (this.decodingCount) return; // once its masks are decoded, it is drawn again
-    for (const { canvas } of this.panels.values())
-      canvas.dataset.revision = String(this.requestCount);
+    for (const { canvas, score } of this.panels.values())
+      for (const drawn of [canvas, score?.closeUp])
+        if (drawn) drawn.dataset.revision = String(this.requestCount);
   }
 
   syncText() {
@@ -505,15 +641,43 @@ export class Explorer {
     const fold = folded.length
       ? `Folded or flat in ${pieces} (red): no inverse there. Undo, or ${remedy}.`
       : "";
-    const text = fold || result.error || this.notice;
+    const { isConnected, isSilent } = this.store;
+    const lost = isConnected
+      ? isSilent && "The kernel does not answer. If it was restarted, run this cell again."
+      : "The kernel was restarted: run this cell again for predictions. The pictures still move.";
+    const text = lost || fold || result.error || this.notice;
     if (this.message.textContent !== text) this.message.textContent = text;
+    const isCurrent = this.store.isResultCurrent();
+    // In the course of a drag the sentence would be read out again and again.
+    if (this.store.isSettled() && isCurrent) setText(this.summary, result.summary ?? "");
+    this.summary.hidden = Boolean(text);
     if (this.lines !== result.lines) {
       this.lines = result.lines;
-      const lines = (result.lines ?? []).map((line, i) => element(i ? "div" : "strong", "", line));
+      const lines = (result.lines ?? []).map((line) => element("div", "", line));
       this.numbers.replaceChildren(...lines);
     }
+    this.summary.classList.toggle("lzu-stale", !isCurrent);
     this.numbers.classList.toggle("lzu-stale", !this.store.isResultCurrent());
     this.numbers.setAttribute("aria-busy", String(!this.store.isSettled()));
+  }
+
+  /** Describe the views to screen readers, with the places of the foveas and the scores. */
+  syncDescriptions() {
+    const { state } = this.store;
+    const target = targetKind(state);
+    const list = target === "foveas" || target === "boxes" ? state[target] : [];
+    const places = list.map(({ x, y }) => `${x.toFixed(2)}, ${y.toFixed(2)}`).join("; ");
+    const name = target === "foveas" ? "Foveas" : "Boxes";
+    for (const { view, canvas, score } of this.panels.values()) {
+      const parts = [view.caption];
+      if (canvas.tabIndex === 0)
+        parts.push("Arrow keys move, plus and minus resize, N selects the next");
+      if (places && !score) parts.push(`${name} at ${places}`);
+      if (score && !score.row.hidden)
+        parts.push(`${score.value.textContent} ${score.unit.textContent}`);
+      const label = `${parts.join(". ")}.`;
+      if (canvas.ariaLabel !== label) canvas.ariaLabel = label;
+    }
   }
 
   showBusy() {
@@ -552,7 +716,8 @@ export class Explorer {
         input.setAttribute("aria-valuetext", shown);
       }
     }
-    const { undo, add, remove } = this.buttons;
+    const { undo, back, add, remove } = this.buttons;
+    back.hidden = !this.model.get("_is_uploaded");
     undo.disabled = !undoStack.length && !gestureStart;
     add.disabled = !this.gestures.canAdd();
     remove.disabled = !this.gestures.canRemove();
@@ -564,8 +729,51 @@ export class Explorer {
  * @returns {Colours}
  */
 function readColours(model) {
-  const { map, ...named } = model.get("_colours");
-  return { ...named, map: new Uint8Array(map.buffer, map.byteOffset, map.byteLength) };
+  const { map, diverging, ...named } = model.get("_colours");
+  const bytes = (/** @type {BinaryData} */ { buffer, byteOffset, byteLength }) =>
+    new Uint8Array(buffer, byteOffset, byteLength);
+  return { ...named, map: bytes(map), diverging: bytes(diverging) };
+}
+
+/**
+ * The morph of the grid at a phase of its playback: from uniform to zoomed and back, with easing;
+ * where motion is to be reduced, only the two ends.
+ *
+ * @param {number} phase in 0..2.
+ * @param {boolean} isStepwise
+ */
+function morphAt(phase, isStepwise) {
+  if (isStepwise) return phase < 1 ? 0 : 1;
+  return round(0.5 - 0.5 * Math.cos(Math.PI * phase), 2);
+}
+
+/**
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/**
+ * The row under an answer: its score as a large number with a bar, and a close-up of the object.
+ *
+ * @returns {Score}
+ */
+function buildScore() {
+  const row = element("div", "lzu-score");
+  const value = element("strong");
+  const unit = element("span");
+  const meter = element("div", "lzu-meter");
+  const bar = element("i");
+  const closeUp = element("canvas", "lzu-close-up");
+  closeUp.setAttribute("role", "img");
+  closeUp.setAttribute("aria-label", "Close-up of the object");
+  meter.append(bar);
+  const text = element("div");
+  text.append(value, unit, meter);
+  row.append(text, closeUp);
+  return { row, value, unit, meter, bar, closeUp, context: context2d(closeUp) };
 }
 
 /**

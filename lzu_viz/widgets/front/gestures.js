@@ -1,11 +1,15 @@
 /**
- * Gestures on the source: drag, draw, add, remove and resize, by pointer, touch, wheel and keys.
+ * Gestures on the views: drag, draw, add, remove and resize, by pointer, touch, wheel and keys.
  *
- * What they act on depends on the state: foveas, boxes, or single nodes of the grid.
+ * What they act on depends on the state: foveas, boxes, or single nodes of the grid. In a view of
+ * the zoomed frame, a place is mapped to the source by the warp; in the course of a drag by the
+ * warp with which it began, as otherwise the picture would slip away under the pointer.
  *
- * @import { BoxState, Edges, FoveaState, NodeState } from "./types.d.ts"
- * @import { Point, State, TargetKind } from "./types.d.ts"
+ * @import { BoxState, Edges, FoveaState, Frame, NodeState } from "./types.d.ts"
+ * @import { Point, State, TargetKind, View, Warp } from "./types.d.ts"
  * @import { Explorer } from "./explorer.js"
+ *
+ * @typedef {{view: View, canvas: HTMLCanvasElement}} Surface a view, on which gestures are made.
  *
  * @typedef {{x: number, y: number, px: [number, number]}} Place a place in the source frame, and
  *     the size of a page pixel there.
@@ -27,10 +31,12 @@
  * @property {Point} from where it began on the page.
  * @property {boolean} moved whether it has left the threshold of a click.
  * @property {?DOMRect} bounds of the canvas.
+ * @property {Surface} surface where it began.
+ * @property {Warp} warp with which it began.
  */
-import { boxEdges, fromCanvas } from "./frames.js";
+import { boxEdges, fromCanvas, squareFrame } from "./frames.js";
 import { clamp, round } from "./numbers.js";
-import { nodeOffset } from "./warp.js";
+import { nodeOffset, toSource } from "./warp.js";
 
 /** @type {Record<string, number>} */
 const HIT_RADIUS = { mouse: 14, pen: 18, touch: 28 };
@@ -38,6 +44,8 @@ const MIN_EDGE_RADIUS = 8;
 const DRAG_THRESHOLD = 3;
 const MIN_DRAWN_BOX = 4;
 const MIN_MORPH = 0.05;
+const DOUBLE_TAP_MS = 350;
+const DERIVATIVE_STEP = 0.01;
 
 /**
  * What the gestures act on in a state, if anything.
@@ -52,29 +60,45 @@ export function targetKind({ drag_target, saliency_kind }) {
 }
 
 export class Gestures {
-  /**
-   * @param {Explorer} explorer
-   * @param {HTMLCanvasElement} canvas
-   */
-  constructor(explorer, canvas) {
+  /** @param {Explorer} explorer */
+  constructor(explorer) {
     this.explorer = explorer;
     this.store = explorer.store;
-    this.canvas = canvas;
+    /** @type {?HTMLCanvasElement} the view that has the keyboard's focus. */
+    this.focused = null;
     /** @type {?Drag} */
     this.drag = null;
     /** @type {?{span: number, entry: FoveaState | BoxState}} the pinch, as it began. */
     this.pinch = null;
     /** @type {Map<number, Point>} */
     this.touches = new Map();
-    canvas.tabIndex = 0;
-    canvas.addEventListener("pointerdown", (event) => this.onPointerDown(event));
-    canvas.addEventListener("pointermove", (event) => this.onPointerMove(event));
-    canvas.addEventListener("pointerup", (event) => this.onPointerUp(event));
-    canvas.addEventListener("pointercancel", (event) => this.onPointerUp(event));
+    /** @type {{time: number, place: Point}} the last tap of a finger. */
+    this.tap = { time: -Infinity, place: [0, 0] };
+    /** The time of the last tap, also of the second of two. */
+    this.tapped = -Infinity;
+  }
+
+  /**
+   * Listen to gestures on a view.
+   *
+   * @param {Surface} surface
+   * @param {boolean} takesKeys whether the view takes the keyboard's focus.
+   */
+  attach(surface, takesKeys) {
+    const { canvas } = surface;
+    canvas.addEventListener("pointerdown", (event) => this.onPointerDown(event, surface));
+    canvas.addEventListener("pointermove", (event) => this.onPointerMove(event, surface));
+    canvas.addEventListener("pointerup", (event) => this.onPointerUp(event, surface));
+    canvas.addEventListener("pointercancel", (event) => this.onPointerEnd(event));
     // A finger on a target drags it; a finger elsewhere scrolls the page.
-    canvas.addEventListener("touchstart", (event) => this.onTouchStart(event), { passive: false });
-    canvas.addEventListener("dblclick", (event) => this.onDoubleClick(event));
-    canvas.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
+    canvas.addEventListener("touchstart", (event) => this.onTouchStart(event, surface), {
+      passive: false,
+    });
+    canvas.addEventListener("dblclick", (event) => this.onDoubleClick(event, surface));
+    canvas.addEventListener("wheel", (event) => this.onWheel(event, surface), { passive: false });
+    if (!takesKeys) return;
+    this.focused = canvas;
+    canvas.tabIndex = 0;
     canvas.addEventListener("keydown", (event) => this.onKey(event));
   }
 
@@ -90,19 +114,36 @@ export class Gestures {
    * Where an event is in the source frame.
    *
    * @param {{clientX: number, clientY: number}} event
+   * @param {Surface} surface
    * @returns {Place}
    */
-  place(event) {
-    const bounds = this.bounds();
-    const [x, y] = fromCanvas(bounds, event.clientX, event.clientY);
-    return { x, y, px: [2 / bounds.width, 2 / bounds.height] };
+  place(event, surface) {
+    const bounds = this.bounds(surface);
+    if (surface.view.frame !== "zoomed") {
+      const [x, y] = fromCanvas(bounds, event.clientX, event.clientY);
+      return { x, y, px: [2 / bounds.width, 2 / bounds.height] };
+    }
+    const inner = squareFrame(bounds);
+    const frame = { ...inner, left: bounds.left + inner.left, top: bounds.top + inner.top };
+    const [u, v] = fromCanvas(frame, event.clientX, event.clientY).map((each) =>
+      clamp(each, -1, 1),
+    );
+    const warp = this.drag?.warp ?? this.store.derive().warp;
+    // Inside the zoomed frame every place has a source.
+    const [x, y] = /** @type {Point} */ (toSource(warp, u, v));
+    return { x, y, px: pixelAt(warp, u, v, frame) };
   }
 
-  /** Where the canvas is on the page; kept during a drag, since asking again costs a layout. */
-  bounds() {
-    if (this.drag?.bounds) return this.drag.bounds;
-    const bounds = this.canvas.getBoundingClientRect();
-    if (this.drag) this.drag.bounds = bounds;
+  /**
+   * Where a canvas is on the page; kept during a drag, since asking again costs a layout.
+   *
+   * @param {Surface} surface
+   */
+  bounds(surface) {
+    const isDragged = this.drag?.surface.canvas === surface.canvas;
+    if (isDragged && this.drag?.bounds) return this.drag.bounds;
+    const bounds = surface.canvas.getBoundingClientRect();
+    if (isDragged && this.drag) this.drag.bounds = bounds;
     return bounds;
   }
 
@@ -111,10 +152,11 @@ export class Gestures {
   /**
    * @param {{clientX: number, clientY: number}} event
    * @param {number} radius in page pixels.
+   * @param {Surface} surface
    * @returns {?Hit}
    */
-  hit(event, radius) {
-    const place = this.place(event);
+  hit(event, radius, surface) {
+    const place = this.place(event, surface);
     if (this.target === "nodes") return this.hitNode(place, radius);
     if (this.target === "foveas") return this.hitFovea(place, radius);
     if (this.target === "boxes") return this.hitBox(place, Math.max(MIN_EDGE_RADIUS, radius / 2));
@@ -177,8 +219,11 @@ export class Gestures {
 
   // Pointer and touch.
 
-  /** @param {PointerEvent} event */
-  onPointerDown(event) {
+  /**
+   * @param {PointerEvent} event
+   * @param {Surface} surface
+   */
+  onPointerDown(event, surface) {
     const { target } = this;
     if (event.button !== 0 || !target) return;
     if (event.pointerType === "touch")
@@ -189,13 +234,15 @@ export class Gestures {
       this.drag = null;
       return;
     }
-    const place = this.place(event);
-    const hit = this.hit(event, radiusOf(event));
+    const place = this.place(event, surface);
+    const hit = this.hit(event, radiusOf(event), surface);
     if (!hit && (event.pointerType === "touch" || target === "nodes")) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    this.canvas.focus({ preventScroll: true });
+    surface.canvas.setPointerCapture(event.pointerId);
+    this.focused?.focus({ preventScroll: true });
+    const { warp } = this.store.derive();
     const action = this.startDrag(hit, place);
-    this.drag = { action, from: [event.clientX, event.clientY], moved: false, bounds: null };
+    const from = /** @type {Point} */ ([event.clientX, event.clientY]);
+    this.drag = { action, from, moved: false, bounds: null, surface, warp };
     this.explorer.schedule();
   }
 
@@ -226,8 +273,11 @@ export class Gestures {
     return { kind: "point", dx, dy };
   }
 
-  /** @param {PointerEvent} event */
-  onPointerMove(event) {
+  /**
+   * @param {PointerEvent} event
+   * @param {Surface} surface
+   */
+  onPointerMove(event, surface) {
     if (this.touches.has(event.pointerId))
       this.touches.set(event.pointerId, [event.clientX, event.clientY]);
     const { drag, pinch } = this;
@@ -236,14 +286,14 @@ export class Gestures {
       return;
     }
     if (!drag) {
-      this.canvas.style.cursor = this.cursor(event);
+      surface.canvas.style.cursor = this.cursor(event, surface);
       return;
     }
     const [fromX, fromY] = drag.from;
     if (!drag.moved && Math.hypot(event.clientX - fromX, event.clientY - fromY) < DRAG_THRESHOLD)
       return;
     drag.moved = true;
-    const place = this.place(event);
+    const place = this.place(event, drag.surface);
     const { action } = drag;
     if (action.kind === "box") this.dragBox(action, place);
     else if (action.kind === "new box") this.drawBox(action, place);
@@ -256,17 +306,49 @@ export class Gestures {
       );
   }
 
+  /**
+   * @param {PointerEvent} event
+   * @param {Surface} surface
+   */
+  onPointerUp(event, surface) {
+    const isTap = event.pointerType === "touch" && this.touches.size < 2 && !this.drag?.moved;
+    this.onPointerEnd(event);
+    if (isTap) this.onTap(event, surface);
+  }
+
+  /**
+   * Two taps are a double click, which browsers do not make of them everywhere.
+   *
+   * @param {PointerEvent} event
+   * @param {Surface} surface
+   */
+  onTap(event, surface) {
+    const { time, place } = this.tap;
+    const isNear =
+      Math.hypot(event.clientX - place[0], event.clientY - place[1]) < HIT_RADIUS.touch;
+    const isDouble = event.timeStamp - time < DOUBLE_TAP_MS && isNear;
+    this.tap = {
+      time: isDouble ? -Infinity : event.timeStamp,
+      place: [event.clientX, event.clientY],
+    };
+    this.tapped = event.timeStamp;
+    if (isDouble) this.toggle(event, surface, HIT_RADIUS.touch);
+  }
+
   /** @param {PointerEvent} event */
-  onPointerUp(event) {
+  onPointerEnd(event) {
     this.touches.delete(event.pointerId);
     if (this.pinch || this.drag?.moved) this.store.change({});
     this.pinch = null;
     this.drag = null;
   }
 
-  /** @param {TouchEvent} event */
-  onTouchStart(event) {
-    if (event.touches.length > 1 || this.hit(event.touches[0], HIT_RADIUS.touch))
+  /**
+   * @param {TouchEvent} event
+   * @param {Surface} surface
+   */
+  onTouchStart(event, surface) {
+    if (event.touches.length > 1 || this.hit(event.touches[0], HIT_RADIUS.touch, surface))
       event.preventDefault();
   }
 
@@ -276,19 +358,38 @@ export class Gestures {
     return Math.max(1, Math.hypot(ax - bx, ay - by));
   }
 
-  /** @param {PointerEvent} event */
-  cursor(event) {
-    const hit = this.hit(event, radiusOf(event));
+  /**
+   * @param {PointerEvent} event
+   * @param {Surface} surface
+   */
+  cursor(event, surface) {
+    const hit = this.hit(event, radiusOf(event), surface);
     if (!hit) return this.target === "boxes" ? "crosshair" : "default";
     if (hit.kind !== "boxes") return "grab";
     if (hit.across && hit.down) return hit.across === hit.down ? "nwse-resize" : "nesw-resize";
     return hit.across ? "ew-resize" : hit.down ? "ns-resize" : "grab";
   }
 
-  /** @param {MouseEvent} event */
-  onDoubleClick(event) {
-    const { x, y } = this.place(event);
-    const hit = this.hit(event, HIT_RADIUS.mouse);
+  /**
+   * @param {MouseEvent} event
+   * @param {Surface} surface
+   */
+  onDoubleClick(event, surface) {
+    // Some browsers make a double click of two taps, which onTap() has taken care of.
+    if (event.timeStamp - this.tapped < DOUBLE_TAP_MS) return;
+    this.toggle(event, surface, HIT_RADIUS.mouse);
+  }
+
+  /**
+   * Remove the fovea or box at a place, or add one; reset a node.
+   *
+   * @param {MouseEvent} event
+   * @param {Surface} surface
+   * @param {number} radius
+   */
+  toggle(event, surface, radius) {
+    const { x, y } = this.place(event, surface);
+    const hit = this.hit(event, radius, surface);
     if (hit?.kind === "nodes") this.resetNode(hit);
     else if (hit) this.remove(hit.index);
     else this.add(x, y);
@@ -298,10 +399,11 @@ export class Gestures {
    * Resize what is under the pointer; elsewhere the wheel scrolls the page.
    *
    * @param {WheelEvent} event
+   * @param {Surface} surface
    */
-  onWheel(event) {
+  onWheel(event, surface) {
     if (this.drag) this.drag.bounds = null; // the page may scroll
-    const hit = this.hit(event, HIT_RADIUS.mouse);
+    const hit = this.hit(event, HIT_RADIUS.mouse, surface);
     if (!hit || hit.kind === "nodes") return;
     event.preventDefault();
     this.explorer.selected[hit.kind] = hit.index;
@@ -565,6 +667,28 @@ export class Gestures {
   otherNodes({ row, column }) {
     return this.state.nodes.filter((node) => node.row !== row || node.column !== column);
   }
+}
+
+/**
+ * The size in the source frame of a page pixel of the zoomed frame.
+ *
+ * @param {Warp} warp
+ * @param {number} u
+ * @param {number} v
+ * @param {Frame} frame
+ * @returns {[number, number]}
+ */
+function pixelAt(warp, u, v, frame) {
+  const slope = (/** @type {0 | 1} */ axis) => {
+    const [low, high] = [-1, 1].map((sign) => {
+      const moved = [u, v];
+      moved[axis] = clamp(moved[axis] + sign * DERIVATIVE_STEP, -1, 1);
+      const source = /** @type {Point} */ (toSource(warp, moved[0], moved[1]));
+      return { at: moved[axis], source: source[axis] };
+    });
+    return Math.abs(high.source - low.source) / (high.at - low.at);
+  };
+  return [(2 * slope(0)) / frame.width, (2 * slope(1)) / frame.height];
 }
 
 /** @param {PointerEvent} event */

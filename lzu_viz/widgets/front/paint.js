@@ -222,21 +222,6 @@ export function drawRectangle(context, frame, [left, top, right, bottom], colour
 }
 
 /**
- * Draw a label at the upper left corner of a rectangle.
- *
- * @param {Context} context
- * @param {Frame} frame
- * @param {Edges} edges
- * @param {string} label
- * @param {string} colour
- * @param {number} scale
- */
-export function drawLabel(context, frame, [left, top], label, colour, scale) {
-  const [x, y] = toCanvas(frame, left, top);
-  drawTag(context, label, x, Math.max(14 * scale, y - 3 * scale), colour, scale);
-}
-
-/**
  * Draw the labels of many boxes, each where it covers neither another label nor another box: above
  * its box, below it, or farther away. Where there is no such place, only the last word is written,
  * at last over other boxes; a label without a free place is left out.
@@ -317,15 +302,16 @@ export function drawTag(context, text, x, y, colour, scale, textColour = "white"
 }
 
 /**
- * Enlarge the surroundings of a box into the corner of the canvas that is farthest from it.
+ * Draw the surroundings of a box, enlarged, on a canvas of its own, and mark them.
  *
- * @param {Context} context
+ * @param {Context} closeUp
+ * @param {HTMLCanvasElement} canvas that is enlarged.
  * @param {Frame} frame
  * @param {Edges} edges
  * @param {number} scale
  */
-export function drawInset(context, frame, [left, top, right, bottom], scale) {
-  const { canvas } = context;
+export function drawCloseUp(closeUp, canvas, frame, [left, top, right, bottom], scale) {
+  const context = context2d(canvas);
   const [x, y] = toCanvas(frame, (left + right) / 2, (top + bottom) / 2);
   const longer = Math.max(
     ((right - left) / 2) * canvas.width,
@@ -333,43 +319,39 @@ export function drawInset(context, frame, [left, top, right, bottom], scale) {
   );
   const half = Math.min(Math.max(8, longer) * 0.75, canvas.width / 2, canvas.height / 2);
   const [cx, cy] = [clamp(x, half, canvas.width - half), clamp(y, half, canvas.height - half)];
-  const side = Math.round(canvas.height * 0.42);
-  const insetX = x > canvas.width / 2 ? 0 : canvas.width - side;
-  const insetY = y > canvas.height / 2 ? 0 : canvas.height - side;
-  context.imageSmoothingEnabled = true;
-  context.drawImage(canvas, cx - half, cy - half, 2 * half, 2 * half, insetX, insetY, side, side);
+  const side = Math.max(1, Math.round(closeUp.canvas.clientHeight * scale));
+  if (closeUp.canvas.width !== side) Object.assign(closeUp.canvas, { width: side, height: side });
+  closeUp.imageSmoothingEnabled = true;
+  closeUp.drawImage(canvas, cx - half, cy - half, 2 * half, 2 * half, 0, 0, side, side);
   context.strokeStyle = "white";
-  context.lineWidth = 2 * scale;
-  context.strokeRect(insetX, insetY, side, side);
   context.lineWidth = scale;
   context.strokeRect(cx - half, cy - half, 2 * half, 2 * half);
 }
 
 /**
- * Draw numbers from 0 to `top` in the colours of `colours.map`; grey where there is no number.
+ * Draw numbers in the colours of a map; grey where there is no number.
  *
  * @param {Context} context
  * @param {ScratchCanvas} scratch
  * @param {Frame} frame
  * @param {NumberMap} map
- * @param {number} top
- * @param {Colours} colours
+ * @param {(value: number) => number} position of a number in the colours, in 0..1.
+ * @param {Uint8Array} colours RGB of 256 steps.
  * @param {boolean} smooth whether to interpolate between the numbers.
  */
-export function drawMap(context, scratch, frame, map, top, colours, smooth) {
+export function drawMap(context, scratch, frame, map, position, colours, smooth) {
   const { values, rows, columns } = map;
   const data = new Uint8ClampedArray(rows * columns * 4).fill(255);
-  const lut = colours.map;
   for (let k = 0; k < values.length; k++) {
     const value = values[k];
     if (Number.isNaN(value)) {
       data[4 * k] = data[4 * k + 1] = data[4 * k + 2] = NO_NUMBER_GREY;
       continue;
     }
-    const from = 3 * clamp(Math.round((value / top) * 255), 0, 255);
-    data[4 * k] = lut[from];
-    data[4 * k + 1] = lut[from + 1];
-    data[4 * k + 2] = lut[from + 2];
+    const from = 3 * clamp(Math.round(position(value) * 255), 0, 255);
+    data[4 * k] = colours[from];
+    data[4 * k + 1] = colours[from + 1];
+    data[4 * k + 2] = colours[from + 2];
   }
   context.imageSmoothingEnabled = smooth;
   const image = scratch.put({ width: columns, height: rows, data });
@@ -377,15 +359,26 @@ export function drawMap(context, scratch, frame, map, top, colours, smooth) {
 }
 
 /**
- * The colours of number maps as a CSS gradient.
+ * The colours of a number map as a CSS gradient.
  *
- * @param {Colours} colours
+ * @param {Uint8Array} colours RGB of 256 steps.
  */
-export function gradient({ map }) {
+export function gradient(colours) {
   const stops = [];
   for (let k = 0; k <= 255; k += 15)
-    stops.push(`rgb(${map[3 * k]} ${map[3 * k + 1]} ${map[3 * k + 2]})`);
+    stops.push(`rgb(${colours[3 * k]} ${colours[3 * k + 1]} ${colours[3 * k + 2]})`);
   return `linear-gradient(to right, ${stops.join(", ")})`;
+}
+
+/**
+ * The upper end of a scale about 1: a power of two, so that it rarely changes.
+ *
+ * @param {number} minimum
+ * @param {number} maximum
+ */
+export function topAboutOne(minimum, maximum) {
+  const ratio = Math.max(maximum, minimum > 0 ? 1 / minimum : 1, 2);
+  return 2 ** Math.ceil(Math.log2(ratio * 0.999));
 }
 
 /**

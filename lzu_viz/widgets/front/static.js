@@ -10,10 +10,17 @@ import { button } from "./dom.js";
 import { equal } from "./equality.js";
 import widget from "./widget.js";
 
-const NO_KERNEL = [
-  "No kernel here: the images follow the controls, but predictions exist for prepared states only.",
-  "So does saliency from edges or from a network.",
-];
+const NO_KERNEL =
+  "No kernel here: the pictures follow your hand, but predictions of the zoomed picture exist for the prepared states only.";
+
+/** Fields of the state on which the prediction of the uniform system depends. */
+const OF_UNIFORM = /** @type {const} */ ([
+  "network",
+  "input_size",
+  "antialias",
+  "probability",
+  "score",
+]);
 
 /** @implements {Model} */
 class PreparedModel {
@@ -61,9 +68,22 @@ class PreparedModel {
   save_changes() {
     const state = this.values._state;
     const match = this.prepared.find((prepared) => equal(prepared.state, state)) ?? null;
-    const result = match ? match.result : { lines: NO_KERNEL, state: null };
+    const result = match ? match.result : this.resultWithoutKernel(state);
     this.set("_result", { ...result, serial: state.serial });
     this.onResult(match);
+  }
+
+  /**
+   * What is known of a state that is not prepared: the prediction of the uniform system.
+   *
+   * @param {State} state
+   * @returns {Result}
+   */
+  resultWithoutKernel(state) {
+    const same = this.prepared.find((prepared) =>
+      OF_UNIFORM.every((field) => prepared.state[field] === state[field]),
+    );
+    return { summary: NO_KERNEL, state, uniform: same?.result.uniform, zoom: undefined };
   }
 }
 

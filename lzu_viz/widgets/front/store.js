@@ -50,6 +50,8 @@ export class ExplorerStore {
     this.prefix = Math.random().toString(36).slice(2);
     /** @type {?string} serial of the last message, until the kernel's result for it arrives. */
     this.pendingSerial = null;
+    /** Whether the kernel has not answered the last message in time. */
+    this.isSilent = false;
     this.sentAt = 0;
     this.pauseUntil = 0;
     this.isPaused = false;
@@ -68,6 +70,10 @@ export class ExplorerStore {
     model.on("change:_state", () => this.onState());
     model.on("change:_result", () => this.onResult());
     model.on("change:_photo", () => this.loadPhoto());
+    model.on("change:_ground_truth", () => this.redraw());
+    // JupyterLab closes the connections of all widgets when a kernel is restarted.
+    this.isConnected = true;
+    model.on("comm_live_update", (widget) => this.onConnection(widget?.comm_live !== false));
     this.storeImageSaliency();
     this.loadPhoto();
   }
@@ -86,7 +92,10 @@ export class ExplorerStore {
       for (const view of this.views) view.notify(`The photo cannot be shown: ${messageOf(error)}`);
       return;
     }
-    for (const view of this.views) view.resize();
+    for (const view of this.views) {
+      view.notice = "";
+      view.resize();
+    }
   }
 
   /**
@@ -96,6 +105,22 @@ export class ExplorerStore {
    */
   async upload(file) {
     this.send("_upload", await reducePhoto(file));
+  }
+
+  /** Ask the kernel for the photo that the explorer was made with. */
+  goBack() {
+    this.send("_upload", {});
+  }
+
+  /**
+   * Note whether the kernel can be reached; after a restart it cannot, as it has another model.
+   *
+   * @param {boolean} isConnected
+   */
+  onConnection(isConnected) {
+    this.isConnected = isConnected;
+    this.pendingSerial = null;
+    this.redraw();
   }
 
   /**
@@ -137,6 +162,7 @@ export class ExplorerStore {
    * machine, to leave the processor to the drawing. The end of the gesture ends the pause.
    */
   sendState() {
+    if (!this.isConnected) return;
     if (this.pendingSerial !== null || equal(this.lastSent, this.state)) return;
     const pause = this.gestureStart ? this.pauseUntil - performance.now() : 0;
     if (pause > 0) {
@@ -164,11 +190,12 @@ export class ExplorerStore {
     if (name === "_state") this.lastSent = this.state;
     this.model.set(name, { ...value, serial });
     this.model.save_changes();
-    // A restarted kernel sends no result; the next change sends the state again.
+    // A kernel that does not answer may have been restarted; the next change sends the state again.
     setTimeout(() => {
       if (this.pendingSerial === serial) {
         this.pendingSerial = null;
         this.lastSent = null;
+        this.isSilent = true;
         this.redraw();
       }
     }, RESULT_TIMEOUT_MS);
@@ -177,6 +204,7 @@ export class ExplorerStore {
   onResult() {
     const { serial, took_ms: tookMs = 0 } = this.model.get("_result");
     if (serial === this.pendingSerial) this.pendingSerial = null;
+    this.isSilent = false;
     this.pauseUntil = performance.now() + clamp(PAUSE_FACTOR * tookMs, MIN_PAUSE_MS, MAX_PAUSE_MS);
     this.storeImageSaliency();
     // Also after a result that came too late: the state may have changed in the meantime.

@@ -107,12 +107,18 @@ export interface State {
   input_size: number;
   antialias: boolean;
   network: string;
+  probability: number;
+  score: number;
   serial?: string;
 }
 
 /** What a network predicts in one view. */
 export interface Prediction {
   found: boolean;
+  /** Intersection over union with the ground truth, if that is known. */
+  iou?: number | null;
+  /** The part of the image that the mask covers, in 0..1. */
+  share?: number | null;
   mask?: BinaryData;
   /** The edges of each box, and its label. */
   boxes?: [Edges, string][];
@@ -124,6 +130,8 @@ export interface Result {
   serial?: string | number | null;
   state?: State | null;
   error?: string;
+  /** What zooming changed, as a sentence. */
+  summary?: string;
   lines?: string[];
   took_ms?: number;
   /** The saliency of the photo, for the kinds that the page cannot compute. */
@@ -149,6 +157,8 @@ export interface View {
   caption: string;
   frame: string;
   unit: string;
+  /** "from 0", or "about 1" on a logarithmic scale. */
+  scale: string;
 }
 
 export interface Control {
@@ -156,6 +166,8 @@ export interface Control {
   label: string;
   legend: string;
   group: string;
+  /** Whether it is one of those that matter most. */
+  main: boolean;
   unit: string;
   low: number;
   high: number;
@@ -175,6 +187,8 @@ export interface Colours {
   ink: string;
   /** RGB of 256 steps. */
   map: Uint8Array;
+  /** RGB of 256 steps, about the middle. */
+  diverging: Uint8Array;
 }
 
 /** The traits of the widget. */
@@ -187,7 +201,10 @@ export interface Traits {
   _controls: Control[];
   /** The minimum and the maximum number of entries of each list of the state. */
   _lists: Record<ListName | "nodes", [number, number]>;
-  _colours: Omit<Colours, "map"> & { map: BinaryData };
+  _colours: Omit<Colours, "map" | "diverging"> & { map: BinaryData; diverging: BinaryData };
+  /** Whether the photo is one of the reader's own. */
+  _is_uploaded: boolean;
+  /** A photo; without a file, the request to go back to the first one. */
   _upload: { serial?: string | number; width?: number; height?: number; file?: DataView };
 }
 
@@ -195,7 +212,7 @@ export interface Traits {
 export interface Model {
   get<Name extends keyof Traits>(name: Name): Traits[Name];
   set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
-  on(event: string, listener: () => void): void;
+  on(event: string, listener: (model?: { comm_live?: boolean }) => void): void;
   save_changes(): void;
 }
 

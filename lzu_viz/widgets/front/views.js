@@ -15,10 +15,21 @@
  * @property {HTMLElement} marker of the place under the pointer.
  * @property {HTMLElement} readOut the number under the pointer.
  * @property {HTMLElement} top the upper end of the colour scale.
+ * @property {HTMLElement} bottom its lower end.
+ * @property {?Score} score of a prediction.
  * @property {ScratchCanvas} scratch
  * @property {?NumberMap} shown the numbers that are drawn, if any.
  * @property {?{key: unknown, image: ImageData}} background see `putCached`.
  * @property {?{sent: KernelMap, map: NumberMap}} decoded the last map from the kernel.
+ *
+ * @typedef {object} Score the row under a prediction.
+ * @property {HTMLElement} row
+ * @property {HTMLElement} value
+ * @property {HTMLElement} unit
+ * @property {HTMLElement} meter
+ * @property {HTMLElement} bar
+ * @property {HTMLCanvasElement} closeUp
+ * @property {CanvasRenderingContext2D} context of the close-up.
  *
  * @typedef {object} Mask a PNG, and the image that is shown for it.
  * @property {BinaryData} bytes
@@ -31,15 +42,16 @@ import { magnification } from "./inverse.js";
 import {
   drawBox,
   drawFolds,
+  drawCloseUp,
   drawFovea,
   drawGrid,
-  drawInset,
-  drawLabel,
+  drawLabels,
   drawMap,
   drawNodes,
   drawRectangle,
   drawTag,
   roundUp,
+  topAboutOne,
 } from "./paint.js";
 import { copyBytes } from "./photo.js";
 import { unzoomPicture, zoomPicture } from "./resampling.js";
@@ -51,6 +63,9 @@ const OUTDATED_ALPHA = 0.6;
 const UNSEEN_COLOUR = [200, 200, 200];
 const NO_NUMBER = 255;
 const IDENTITY = identityWarp(1, 1);
+
+/** The views that show predictions. */
+export const ANSWERS = ["uniform", "unzoomed"];
 
 /**
  * Where the frame of a view is on its canvas.
@@ -174,8 +189,11 @@ function drawUnzoomed(panel, explorer) {
 function drawPrediction(panel, explorer, which) {
   const { context, canvas, scale } = panel;
   const { model, store, colours } = explorer;
-  if (store.state.network === "none") return;
-  const prediction = model.get("_result")[which];
+  if (store.state.network === "none") {
+    if (panel.score) panel.score.row.hidden = true;
+    return;
+  }
+  const prediction = /** @type {Prediction | undefined} */ (model.get("_result")[which]);
   const frame = wholeFrame(canvas);
   const overlay = prediction?.mask ? decodeMask(explorer, which, prediction.mask) : null;
   const boxes = prediction?.boxes ?? [];
@@ -186,40 +204,60 @@ function drawPrediction(panel, explorer, which) {
   if (overlay) context.drawImage(overlay, 0, 0, canvas.width, canvas.height);
   for (const [box] of boxes) drawRectangle(context, frame, box, colours.prediction, scale);
   context.globalAlpha = 1;
-  drawTruth(panel, explorer, prediction);
-  context.globalAlpha = alpha; // labels are drawn after the inset, which would enlarge them
-  for (const [box, label] of boxes)
-    drawLabel(context, frame, box, label, colours.prediction, scale);
+  drawTruth(panel, explorer);
+  context.globalAlpha = alpha; // labels are drawn after the close-up, which would enlarge them
+  drawLabels(context, frame, boxes, colours.prediction, scale, "white");
   context.globalAlpha = 1;
-  if (!prediction) return;
-  const note = isCurrent ? (prediction.found ? "" : "nothing found") : "outdated prediction";
-  if (note) drawNote(panel, explorer, note);
+  showScore(panel, explorer, prediction, isCurrent);
 }
 
 /**
- * Draw the ground truth, where it is known, and an enlargement of it.
+ * Show the score of a prediction as a number with a bar: the IoU with the ground truth; without
+ * one, the number of boxes, or the part of the image that the mask covers.
  *
  * @param {Panel} panel
  * @param {Explorer} explorer
- * @param {Prediction} [prediction]
+ * @param {Prediction | undefined} prediction
+ * @param {boolean} isCurrent
  */
-function drawTruth({ context, canvas, scale }, explorer, prediction) {
-  const groundTruth = explorer.model.get("_ground_truth");
-  if (!groundTruth.box) return;
-  const outline =
-    prediction?.mask && groundTruth.outline
-      ? decodeMask(explorer, "truth", groundTruth.outline)
-      : null;
+function showScore({ score }, explorer, prediction, isCurrent) {
+  if (!score) return;
+  const { row, value, unit, meter, bar } = score;
+  const { network } = explorer.store.state;
+  row.hidden = network === "none";
+  row.classList.toggle("lzu-stale", !isCurrent);
+  const iou = prediction?.iou;
+  const share = prediction?.share;
+  let [number, text] = ["–", "no prediction"];
+  if (typeof iou === "number") {
+    text = prediction?.found ? "IoU" : "IoU: nothing found";
+    number = iou.toFixed(2);
+  } else if (typeof share === "number") [number, text] = [`${(100 * share).toFixed(1)} %`, "mask"];
+  else if (prediction) [number, text] = [String(prediction.boxes?.length ?? 0), "boxes found"];
+  if (prediction && !isCurrent) text += ", outdated";
+  if (value.textContent !== number) value.textContent = number;
+  if (unit.textContent !== text) unit.textContent = text;
+  meter.hidden = typeof iou !== "number";
+  bar.style.width = `${100 * (iou ?? 0)}%`;
+  bar.style.background = explorer.colours.prediction;
+}
+
+/**
+ * Draw the ground truth, where it is known, and a close-up of it under the view.
+ *
+ * @param {Panel} panel
+ * @param {Explorer} explorer
+ */
+function drawTruth({ context, canvas, scale, score }, explorer) {
+  const { box, outline: bytes } = explorer.model.get("_ground_truth");
+  if (score) score.closeUp.hidden = !box;
+  if (!box) return;
+  const frame = wholeFrame(canvas);
+  const outline = bytes && explorer.predictsMasks() ? decodeMask(explorer, "truth", bytes) : null;
   if (outline) context.drawImage(outline, 0, 0, canvas.width, canvas.height);
-  else
-    drawRectangle(
-      context,
-      wholeFrame(canvas),
-      groundTruth.box,
-      explorer.colours.ground_truth,
-      scale,
-    );
-  drawInset(context, wholeFrame(canvas), groundTruth.box, scale);
+  else if (!explorer.predictsMasks())
+    drawRectangle(context, frame, box, explorer.colours.ground_truth, scale);
+  if (score) drawCloseUp(score.context, canvas, frame, box, scale);
 }
 
 /**
@@ -309,14 +347,24 @@ function drawKernelMap(panel, explorer) {
  */
 function drawNumberMap(panel, explorer, map, smooth) {
   const { context, canvas, scratch, view } = panel;
+  const isAboutOne = view.scale === "about 1";
   let maximum = map.maximum ?? 0;
-  if (map.maximum === undefined)
-    for (const value of map.values) maximum = value > maximum ? value : maximum;
-  const top = roundUp(maximum);
-  drawMap(context, scratch, frameOf(view, canvas), map, top, explorer.colours, smooth);
+  let minimum = Infinity;
+  for (const value of map.values) {
+    if (map.maximum === undefined && value > maximum) maximum = value;
+    if (value < minimum) minimum = value;
+  }
+  const top = isAboutOne ? topAboutOne(minimum, maximum) : roundUp(maximum);
+  const position = isAboutOne
+    ? (/** @type {number} */ value) => 0.5 + Math.log(value) / (2 * Math.log(top))
+    : (/** @type {number} */ value) => value / top;
+  const colours = explorer.colours[isAboutOne ? "diverging" : "map"];
+  drawMap(context, scratch, frameOf(view, canvas), map, position, colours, smooth);
   panel.shown = map;
   const text = `${Number(top.toPrecision(3))} ${view.unit}`;
   if (panel.top.textContent !== text) panel.top.textContent = text;
+  const low = isAboutOne ? `1/${top}` : "0";
+  if (panel.bottom.textContent !== low) panel.bottom.textContent = low;
 }
 
 /**
