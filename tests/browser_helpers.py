@@ -66,7 +66,7 @@ def message(page: Scope) -> Locator:
 
 # Whether every explorer shows its last change in all its views; false where there is none yet.
 DRAWN = """roots => roots.length > 0 && roots.every((root) => {
-    const views = [...root.querySelectorAll("canvas")];
+    const views = [...root.querySelectorAll("canvas:not(.lzu-curve)")];
     return views.every((canvas) => canvas.dataset.revision === root.dataset.revision);
 })"""
 # Whether, in addition, the last result of the kernel belongs to this change.

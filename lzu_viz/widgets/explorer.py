@@ -6,9 +6,10 @@ The page draws the warp itself; the kernel computes what needs a network.
 import os
 import time
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anywidget
@@ -23,8 +24,9 @@ from ..models.registry import Network, register_network
 from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
+from .morph_film import write_morph
 from .protocol import ground_truth_to_page, lines, result_to_page, summary
-from .result import Result, explore
+from .result import Result, explore, scores
 from .state import RENAMED, Box, State, controls, lists
 from .still_picture import StillOutput, StillPicture
 from .views import DEFAULT_VIEWS, VIEWS, still
@@ -49,6 +51,8 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         controls: names of the state's fields that get controls; all if None.
         network: a network of your own, for example of :mod:`lzu_viz.adapters`, which is registered
             and selected; by default that of the state.
+        presets: states by the titles of their buttons, to which the explorer goes when they are
+            pressed.
 
     Attributes:
         state: values of the controls. Setting it moves them.
@@ -70,6 +74,11 @@ class Explorer(StillOutput, anywidget.AnyWidget):
     _colours = traitlets.Dict().tag(sync=True)
     _state = traitlets.Dict().tag(sync=True)
     _result = traitlets.Dict().tag(sync=True)
+    _presets: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    _goal = traitlets.Any({"serial": 0}).tag(sync=True)
+    # A state whose score the page wants to know, and the answer.
+    _question = traitlets.Dict().tag(sync=True, echo_update=False)
+    _score = traitlets.Dict().tag(sync=True)
     # Whether the photo is one that the page sent.
     _is_uploaded = traitlets.Bool(False).tag(sync=True)
     # A photo is not echoed to the page that sent it.
@@ -82,6 +91,7 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         views: Sequence[str] = DEFAULT_VIEWS,
         controls: Sequence[str] | None = None,
         network: Network | None = None,
+        presets: Mapping[str, State] | None = None,
     ) -> None:
         own = None if network is None else register_network(network)
         _check_names("views", views, VIEWS)
@@ -106,6 +116,10 @@ class Explorer(StillOutput, anywidget.AnyWidget):
             _controls=page_controls,
             _lists={name: [minimum, maximum] for name, (_, minimum, maximum) in lists().items()},
             _colours=palette.to_page(),
+            _presets=[
+                {"title": title, "state": preset.to_page()}
+                for title, preset in (presets or {}).items()
+            ],
             _state=self._current_state.to_page(),
         )
         self._is_initialized = True
@@ -127,6 +141,24 @@ class Explorer(StillOutput, anywidget.AnyWidget):
             error = self._result.get("error")
             raise ValueError(f"there is no result yet: the initial state is invalid: {error}")
         return self._latest_result
+
+    def go_to(self, state: State) -> None:
+        """Let the page go to a state, as one step of undo; without a page, nothing happens."""
+        serial = self._goal["serial"] + 1
+        self._goal = {"serial": serial, "state": state.to_page()}
+
+    @traitlets.observe("_question")
+    def _on_question(self, change: dict[str, Any]) -> None:
+        """Answer with the scores of a state, which is not shown; None if it is invalid."""
+        question = change["new"]
+        if not self._is_initialized or "state" not in question:
+            return
+        try:
+            with _one_core_left_to_the_page():
+                pair = scores(self.image, State.from_page(question["state"]), self.ground_truth)
+        except ValueError:
+            pair = None
+        self._score = {"serial": question.get("serial"), "score": pair}
 
     @traitlets.observe("_state")
     def _on_state(self, change: dict[str, Any]) -> None:
@@ -199,6 +231,22 @@ class Explorer(StillOutput, anywidget.AnyWidget):
             # During a gesture the page pauses for a multiple of this between two messages.
             "took_ms": 1000 * (time.perf_counter() - start),
         }
+
+    def film(self, path: str | Path, seconds: float = 4.0, rate: float = 12.0) -> Path:
+        """Write a film in which the grid morphs from uniform to zoomed and back, for slides.
+
+        Args:
+            path: of the film: WebM, MP4 or GIF, by its suffix.
+            seconds: duration.
+            rate: frames per second.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: the suffix, the duration or the rate is out of range.
+        """
+        return write_morph(self.image, self.state, Path(path), seconds, rate)
 
     def still(self) -> Picture:
         """Return the views and the numbers as one image."""

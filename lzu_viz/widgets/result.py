@@ -137,6 +137,26 @@ def explore(
     )
 
 
+@torch.no_grad()
+def scores(image: Tensor, state: State, ground_truth: Scene | None) -> dict[str, float] | None:
+    """Return the IoU of both systems in a state; None without ground truth or without a network.
+
+    Args:
+        image: `1 3 h w` in 0..1.
+        state: of the controls.
+        ground_truth: a scene with the true mask and box.
+
+    Raises:
+        ValueError: if the warp is folded.
+    """
+    warp = with_moved_nodes(smooth_warp(state, saliency_of(state, image)), state).morph(state.morph)
+    zoom = _prediction(_trace(LZU, image, warp, state), state, ground_truth)
+    uniform = _uniform_prediction(image, _for_network(state), ground_truth)
+    if uniform.iou is None or zoom.iou is None:
+        return None
+    return {"uniform": uniform.iou, "zoom": zoom.iou}
+
+
 def _trace(kind: type[LZU], image: Tensor, warp: Warp, state: State) -> Trace:
     """Run a state's network in a system with a warp; without a network, only zoom."""
     size = (state.input_size, state.input_size)

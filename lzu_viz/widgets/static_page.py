@@ -11,6 +11,9 @@ from .explorer import Explorer
 from .front import STYLE, static_source
 from .state import State
 
+NEED_A_NETWORK = ("network", "probability", "score", "stride")
+"""Controls without effect where no network runs."""
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -80,8 +83,14 @@ def to_html(
             prepared.append({"title": name, "state": state.to_page(), "result": result})
     finally:
         explorer.state = initial
-    names = ("_photo", "_ground_truth", "_views", "_controls", "_lists", "_colours")
+    names = ("_photo", "_ground_truth", "_views", "_lists", "_colours")
     values = {name: getattr(explorer, name) for name in names}
+    # There is no network on the page that another choice could run.
+    values["_controls"] = [
+        {**control, "shown": control["shown"] and control["name"] not in NEED_A_NETWORK}
+        for control in explorer._controls
+    ]
+    values |= {"_presets": [], "_is_uploaded": False, "_goal": {"serial": 0}}
     values["_state"] = prepared[0]["state"]
     data = json.dumps({"values": values, "prepared": prepared}, default=_bytes_to_json)
     path = Path(path)

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from ..datasets.scenes import Scene
 from ..geometry.resampling import resize
+from ..geometry.warp import Warp
 from ..plots import panels
 from ..plots.palette import FOVEA, GROUND_TRUTH
 from ..plots.panels import Picture
 from .result import Prediction, Result
-from .state import BOX_KINDS, NO_NETWORK
+from .state import BOX_KINDS, NO_NETWORK, State
 
 STILL_SIDE = 720
 """Longer side of a panel of the static image, in pixels."""
@@ -77,7 +78,7 @@ def still(
 
     relative_saliency = result.saliency[0, 0] * result.saliency.numel()
     makers: dict[str, Callable[[], Picture]] = {
-        "source": lambda: _source(image, result, size),
+        "source": lambda: draw_source(image, result.warp, state, size),
         "zoomed": lambda: panels.centred(panels.picture(result.zoomed), size),
         "uniform": uniform,
         "unzoomed": lambda: with_prediction(result.warp.unzoom(result.zoomed, size), result.zoom),
@@ -93,9 +94,9 @@ def still(
     return pictures
 
 
-def _source(image: Tensor, result: Result, size: tuple[int, int]) -> Picture:
-    state = result.state
-    drawn = panels.with_grid(panels.picture(image, size), result.warp)
+def draw_source(image: Tensor, warp: Warp, state: State, size: tuple[int, int]) -> Picture:
+    """Return the source of a size (rows, columns) with the grid of a warp, and what is dragged."""
+    drawn = panels.with_grid(panels.picture(image, size), warp)
     if state.drag_target == "nodes":
         return drawn
     if state.saliency_kind == "foveas":

@@ -1,6 +1,7 @@
 /** The modules that a test loads from a copy of the front end, by file name. */
 export interface FrontModules {
   "attraction.js": typeof import("../../lzu_viz/widgets/front/attraction.js");
+  "curves.js": typeof import("../../lzu_viz/widgets/front/curves.js");
   "film_store.js": typeof import("../../lzu_viz/widgets/front/film_store.js");
   "inverse.js": typeof import("../../lzu_viz/widgets/front/inverse.js");
   "layout.js": typeof import("../../lzu_viz/widgets/front/layout.js");

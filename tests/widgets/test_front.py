@@ -449,7 +449,7 @@ CAPTION, STRIP, HEAD = 21, 84, 70
 def space(width: int, height: int, aspect: float = 2 / 3, count: int = 4) -> dict[str, Any]:
     extras = [CAPTION + STRIP * (index >= 2) for index in range(count)]
     values = {"width": width, "height": height, "aspect": aspect, "count": count, "head": HEAD}
-    return {**values, "controls": 5, "extras": extras}
+    return {**values, "buttons": 36, "controls": 5, "extras": extras}
 
 
 def height_of(space: dict[str, Any], columns: int, panel: int) -> float:
@@ -503,3 +503,7 @@ def test_rows_of_views_are_full(tmp_path: Path) -> None:
     found = json.loads(run_node("layout.mjs", tmp_path, json.dumps(spaces)))
     for count, arrangement in zip(counts, found, strict=True):
         assert count % arrangement["columns"] == 0
+
+
+def test_curves_and_transitions(tmp_path: Path) -> None:
+    run_node("curves.mjs", tmp_path)

@@ -13,8 +13,11 @@
  * @property {HTMLLabelElement} row
  * @property {HTMLInputElement | HTMLSelectElement} input
  * @property {HTMLElement} output
+ * @property {?HTMLCanvasElement} curve
  */
+import { CURVES, SliderCurves, describe, drawCurve } from "./curves.js";
 import { button, element } from "./dom.js";
+import { equal } from "./equality.js";
 import { fromCanvas, toCanvas } from "./frames.js";
 import { Gestures, targetKind } from "./gestures.js";
 import { arrange, scrollerOf, visibleHeight } from "./layout.js";
@@ -38,6 +41,7 @@ const HEAD_HEIGHT = 44;
 /** In narrower views, captions are shortened. */
 const NARROW_PANEL = 300;
 const KEY_HEIGHT = 26;
+const BAR_MARGIN = 6;
 
 const GESTURES = [
   [
@@ -103,6 +107,7 @@ export class Explorer {
     this.root = this.buildRoot();
     parent.append(this.root);
 
+    this.curves = new SliderCurves(this);
     this.busyTimer = setInterval(() => this.showBusy(), BUSY_AFTER_MS / 2);
     store.views.add(this);
     this.resizeObserver = new ResizeObserver(() => this.resize());
@@ -122,6 +127,7 @@ export class Explorer {
     if (this.playing !== null) cancelAnimationFrame(this.playing);
     clearTimeout(this.refineTimer);
     clearInterval(this.busyTimer);
+    this.curves.close();
     this.store.views.delete(this);
   }
 
@@ -295,7 +301,7 @@ export class Explorer {
     const more = element("div", "lzu-side lzu-more");
     const rows = element("div", "lzu-rows");
     rows.append(...shown.filter(isMain).map((control) => this.buildControl(control)));
-    main.append(this.buttons.bar, rows);
+    main.append(this.buttons.bar, this.buildPresets(), rows);
     /** @type {Map<string, HTMLFieldSetElement>} */
     const groups = new Map();
     for (const control of shown.filter((each) => !isMain(each))) {
@@ -309,6 +315,18 @@ export class Explorer {
       group.append(this.buildControl(control));
     }
     return { main, more };
+  }
+
+  /** Buttons that lead to prepared states. */
+  buildPresets() {
+    const bar = element("div", "lzu-buttons lzu-presets");
+    this.presets = this.model.get("_presets").map(({ title, state }) => {
+      const choice = button(title, `Go to: ${title}`, () => this.store.goTo(state));
+      bar.append(choice);
+      return { choice, state };
+    });
+    bar.hidden = !this.presets.length;
+    return bar;
   }
 
   /** All figures of the result. */
@@ -401,8 +419,16 @@ export class Explorer {
       this.onControl(control.name, readInput(input), done);
     input.addEventListener("input", () => onInput(false));
     input.addEventListener("change", () => onInput(true));
-    row.append(element("span", "lzu-label", control.label), input, output);
-    this.rows.push({ row, input, output, control });
+    const hasCurve = CURVES.includes(control.name) && this.model.get("_score") !== undefined;
+    const curve = hasCurve ? element("canvas", "lzu-curve") : null;
+    const slider = element("span", "lzu-slider");
+    if (curve) {
+      curve.setAttribute("aria-hidden", "true");
+      slider.append(curve);
+    }
+    slider.append(input);
+    row.append(element("span", "lzu-label", control.label), slider, output);
+    this.rows.push({ row, input, output, control, curve });
     return row;
   }
 
@@ -438,6 +464,24 @@ export class Explorer {
       );
       this.store.change({ [list]: entries }, done);
     } else this.store.change({ [name]: value, ...impliedChange(name, value) }, done);
+  }
+
+  /**
+   * The state with another value of a control.
+   *
+   * @param {string} name
+   * @param {any} value
+   * @returns {State}
+   */
+  stateWith(name, value) {
+    const { state } = this.store;
+    const { serial: _, ...fields } = state;
+    const [list, field] = name.split(".");
+    if (list !== "foveas" || !field) return { ...fields, [name]: value };
+    const foveas = state.foveas.map((fovea, index) =>
+      index === this.selected.foveas ? { ...fovea, [field]: value } : fovea,
+    );
+    return { ...fields, foveas };
   }
 
   /**
@@ -552,6 +596,12 @@ export class Explorer {
     this.draw();
   }
 
+  /** The height of the buttons above the main controls. */
+  barsHeight() {
+    const bars = this.root.querySelectorAll(".lzu-main > .lzu-buttons");
+    return [...bars].reduce((height, { clientHeight }) => height + clientHeight + BAR_MARGIN, 0);
+  }
+
   /** Arrange views and controls so that they fit the visible part of the page. */
   arrange() {
     const { root } = this;
@@ -572,6 +622,7 @@ export class Explorer {
       count: panels.length,
       aspect: this.store.size.height / this.store.size.width,
       head: HEAD_HEIGHT + Math.max(KEY_HEIGHT, this.key.offsetHeight),
+      buttons: this.barsHeight(),
       controls: this.rows.filter(({ row }) => row.closest(".lzu-main")).length,
       extras: panels.map(({ view, score }) => caption + (view.unit ? 22 : 0) + (score ? strip : 0)),
     });
@@ -624,7 +675,10 @@ export class Explorer {
     for (const panel of this.panels.values()) drawPanel(panel, this);
     this.syncControls();
     this.syncText();
+    for (const { choice, state: preset } of this.presets ?? [])
+      choice.setAttribute("aria-pressed", String(equal(preset, state)));
     this.syncKey();
+    this.syncCurves();
     this.syncDescriptions();
     this.refine();
     if (this.decodingCount) return; // once its masks are decoded, it is drawn again
@@ -695,6 +749,21 @@ export class Explorer {
     this.message.textContent = text;
   }
 
+  /** Draw the curves of the score along the sliders, as far as they are known. */
+  syncCurves() {
+    for (const { row, control, curve: canvas } of this.rows) {
+      if (!canvas) continue;
+      const curve = row.hidden ? null : this.curves.curveOf(control.name);
+      const isKnown = Boolean(curve?.scores.some(Boolean));
+      if (canvas.hidden === isKnown) canvas.hidden = !isKnown;
+      if (!curve || !isKnown) continue;
+      const colours = { zoom: this.colours.prediction, uniform: "#767676" };
+      drawCurve(canvas, curve, colours);
+      const title = `${control.legend}. ${describe(curve, control.unit)}`;
+      if (row.title !== title) row.title = title;
+    }
+  }
+
   syncControls() {
     const { state, undoStack, gestureStart } = this.store;
     for (const { row, input, output, control } of this.rows) {
@@ -706,6 +775,9 @@ export class Explorer {
         if (input.checked !== value) input.checked = Boolean(value);
         continue;
       }
+      // The grid has as many rows and columns of nodes as it has pieces, and one more.
+      if (/^nodes\.(row|column)$/.test(control.name))
+        input.setAttribute("max", String(state.pieces));
       const text = String(value);
       if (input.value !== text && Number(input.value) !== value) input.value = text;
       if (!control.step) continue;

@@ -7,6 +7,7 @@
  * @property {number} count of views.
  * @property {number} aspect of a view, height over width.
  * @property {number} head height of the text above the views.
+ * @property {number} buttons height of the buttons above the main controls.
  * @property {number} controls number of the main controls.
  * @property {number[]} extras what each view has below its picture: heights of captions and bars.
  *
@@ -20,8 +21,7 @@ import { clamp } from "./numbers.js";
 export const GAP = 10;
 export const SIDE_WIDTH = 264;
 const SIDE_GAP = 16;
-const ROW_HEIGHT = 24;
-const BUTTONS_HEIGHT = 36;
+const ROW_HEIGHT = 30;
 const MIN_CONTROL_WIDTH = 250;
 const MIN_PANEL = 130;
 const MIN_BESIDE = 300;
@@ -91,9 +91,9 @@ function columnsOf(count) {
 const acrossWidth = (width, columns) => Math.floor((width - GAP * (columns - 1)) / columns);
 
 /** @param {Space} space */
-function controlsHeight({ width, controls }) {
+function controlsHeight({ width, controls, buttons }) {
   const columns = Math.max(1, Math.floor(width / MIN_CONTROL_WIDTH));
-  return controls ? BUTTONS_HEIGHT + ROW_HEIGHT * Math.ceil(controls / columns) : 0;
+  return buttons + ROW_HEIGHT * Math.ceil(controls / columns);
 }
 
 /**

@@ -18,7 +18,7 @@
  */
 import { equal } from "./equality.js";
 import { buildMipmap } from "./mipmap.js";
-import { clamp } from "./numbers.js";
+import { clamp, round } from "./numbers.js";
 import { copyBytes, decodePhoto, messageOf, reducePhoto } from "./photo.js";
 import { zoomPicture } from "./resampling.js";
 import { saliencyOf, warpOf } from "./state_to_warp.js";
@@ -30,6 +30,9 @@ const PAUSE_FACTOR = globalThis.navigator?.hardwareConcurrency > 2 ? 1 : 6;
 const MIN_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 800;
 const UNDO_STEPS = 100;
+const TRANSITION_MS = 600;
+/** Fields that change steadily in a transition; of the others, the new values hold from its start. */
+const STEADY = /** @type {const} */ ({ strength: 0, fwhm: 0, morph: 2 });
 
 /** @type {SaliencyMap} */
 const NO_SALIENCY = { rows: 1, columns: 2, cells: Float64Array.of(0.5, 0.5) };
@@ -71,6 +74,9 @@ export class ExplorerStore {
     model.on("change:_result", () => this.onResult());
     model.on("change:_photo", () => this.loadPhoto());
     model.on("change:_ground_truth", () => this.redraw());
+    model.on("change:_goal", () => this.onGoal());
+    /** @type {?number} the animation frame of a transition. */
+    this.transition = null;
     // JupyterLab closes the connections of all widgets when a kernel is restarted.
     this.isConnected = true;
     model.on("comm_live_update", (widget) => this.onConnection(widget?.comm_live !== false));
@@ -105,6 +111,36 @@ export class ExplorerStore {
    */
   async upload(file) {
     this.send("_upload", await reducePhoto(file));
+  }
+
+  onGoal() {
+    const { state } = this.model.get("_goal");
+    if (state) this.goTo(state);
+  }
+
+  /**
+   * Go to a state, in half a second, as one step of undo; a gesture takes over.
+   *
+   * @param {State} goal
+   */
+  goTo(goal) {
+    if (this.transition !== null) cancelAnimationFrame(this.transition);
+    this.commit();
+    const start = this.state;
+    const begin = performance.now();
+    const isAtOnce = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    /** @type {?State} the state of the previous step. */
+    let expected = start;
+    const step = (/** @type {number} */ now) => {
+      if (this.state !== expected) return;
+      const phase = isAtOnce ? 1 : clamp((now - begin) / TRANSITION_MS, 0, 1);
+      const eased = 0.5 - 0.5 * Math.cos(Math.PI * phase);
+      const { serial: _, ...end } = goal;
+      this.change(phase < 1 ? between(start, goal, eased) : end, phase === 1);
+      expected = this.state;
+      this.transition = phase < 1 ? requestAnimationFrame(step) : null;
+    };
+    this.transition = requestAnimationFrame(step);
   }
 
   /** Ask the kernel for the photo that the explorer was made with. */
@@ -269,4 +305,29 @@ export class ExplorerStore {
   redraw() {
     for (const view of this.views) view.schedule();
   }
+}
+
+/**
+ * A state between two others; what cannot be between is that of the second.
+ *
+ * @param {State} start
+ * @param {State} end
+ * @param {number} amount in 0..1.
+ * @returns {State}
+ */
+export function between(start, end, amount) {
+  const mix = (/** @type {number} */ a, /** @type {number} */ b, /** @type {number} */ digits) =>
+    round(a + (b - a) * amount, digits);
+  const { serial: _, ...state } = end;
+  for (const [name, digits] of Object.entries(STEADY)) {
+    const field = /** @type {keyof typeof STEADY} */ (name);
+    state[field] = mix(start[field], end[field], digits);
+  }
+  if (start.foveas.length === end.foveas.length)
+    state.foveas = end.foveas.map((fovea, index) => {
+      const from = start.foveas[index];
+      const width = mix(from.width, fovea.width, 0);
+      return { x: mix(from.x, fovea.x, 2), y: mix(from.y, fovea.y, 2), width };
+    });
+  return state;
 }

@@ -191,6 +191,18 @@ export interface Colours {
   diverging: Uint8Array;
 }
 
+/** The IoU of both systems. */
+export interface ScorePair {
+  uniform: number;
+  zoom: number;
+}
+
+/** A state with a title. */
+export interface Preset {
+  title: string;
+  state: State;
+}
+
 /** The traits of the widget. */
 export interface Traits {
   _state: State;
@@ -205,6 +217,12 @@ export interface Traits {
   /** Whether the photo is one of the reader's own. */
   _is_uploaded: boolean;
   /** A photo; without a file, the request to go back to the first one. */
+  _presets: Preset[];
+  /** A state to which the page shall go. */
+  _goal: { serial: number; state?: State };
+  /** A state whose score is wanted, and the answer; undefined where there is no kernel. */
+  _question: { serial?: string; state?: State } | undefined;
+  _score: { serial?: string; score?: ScorePair | null } | undefined;
   _upload: { serial?: string | number; width?: number; height?: number; file?: DataView };
 }
 
