@@ -1,4 +1,4 @@
-"""Interactive widgets: the explorer, its state and results, the player of films, and figures."""
+"""Interactive widgets: explorer, state and results, player of films, questions, figures."""
 
 from .._extras import needs
 from ..geometry.deprecation import renamed_names
@@ -12,6 +12,7 @@ from .explorer import Explorer
 from .film_worker import PlayerResult
 from .interactive_figure import InteractiveFigure
 from .player import Player
+from .quest import Quest
 from .result import Result, explore
 from .state import Box, Gaussian, Node, State
 from .static_page import to_html
@@ -26,6 +27,7 @@ __all__ = [
     "Node",
     "Player",
     "PlayerResult",
+    "Quest",
     "Result",
     "State",
     "explore",

@@ -41,12 +41,13 @@ def write_morph(image: Tensor, state: State, path: Path, seconds: float, rate: f
     """
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"path must end with one of {FORMATS}, got {path.name!r}")
-    count = round(seconds * rate)
-    if not (0 < rate <= 60 and 2 <= count <= 2000):
+    length = seconds * rate
+    if not (0 < rate <= 60 and 2 <= length <= 2000):  # also for NaN
         raise ValueError(
             "rate must be more than 0 and at most 60, and the film must have 2 to 2000 frames, "
             f"got {seconds} s at {rate} frames per second"
         )
+    count = round(length)
     pictures = watch(_pictures(image, state, count), count)
     if path.suffix.lower() == ".gif":
         first, *others = pictures

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from IPython.display import display
 
-LIVING = ".lzu, .lzu-figure"
+LIVING = ".lzu, .lzu-figure, .lzu-quest"
 """Selector of the elements of a living widget."""
 
 _OUTPUT = ".jp-OutputArea-child"
@@ -60,8 +60,13 @@ class StillOutput:
     """
 
     def still_picture(self) -> StillPicture | None:
-        """Return the picture of the current state; None if there is none yet."""
-        raise NotImplementedError
+        """Return the picture of the current state; None if there is none."""
+        return None
+
+    def still_html(self) -> str | None:
+        """Return what is shown without a kernel, as HTML; None if there is nothing."""
+        picture = self.still_picture()
+        return picture.to_html() if picture else None
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the widget's MIME bundle with the still picture."""
@@ -76,8 +81,8 @@ class StillOutput:
     def _ipython_display_(self, **_: Any) -> None:
         """Display the still picture and the widget, as two outputs of the cell."""
         bundle, metadata = self._living_bundle()
-        if picture := self.still_picture():
-            _display({"text/html": picture.to_html(), "text/plain": picture.description}, {})
+        if still := self.still_html():
+            _display({"text/html": still, "text/plain": repr(self)}, {})
         _display(bundle or {"text/plain": repr(self)}, metadata)
 
     def _living_bundle(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:

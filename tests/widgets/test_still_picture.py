@@ -80,5 +80,6 @@ def test_the_style_names_elements_that_exist() -> None:
     assert set(re.findall(r"\.lzu[\w-]*", still_picture.STYLE)) == {
         ".lzu",
         ".lzu-figure",
+        ".lzu-quest",
         ".lzu-still",
     }

@@ -6,10 +6,13 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 STYLE, PLAYER_STYLE = FOLDER / "explorer.css", FOLDER / "player.css"
-"""The style of all widgets, and what the player adds."""
+"""The style of the explorer and the player, and what the player adds."""
 
-WIDGET, STATIC, PLAYER = "widget.js", "static.js", "player.js"
-"""The entries: the explorer, its page without a kernel, and the player."""
+QUEST_STYLE = FOLDER / "quest.css"
+"""The style of questions."""
+
+WIDGET, STATIC, PLAYER, QUEST = "widget.js", "static.js", "player.js", "quest.js"
+"""The entries: the explorer, its page without a kernel, the player, and questions."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(

@@ -239,6 +239,21 @@ export type ListName = "foveas" | "boxes";
 /** What a pointer or a key acts on: an entry of a list of the state, or a node of the grid. */
 export type TargetKind = ListName | "nodes";
 
+// --- The quest. ---
+
+export interface QuestTraits {
+  chosen: string;
+  _question: string;
+  _options: { text: string; why: string; is_right: boolean }[];
+}
+
+export interface QuestModel {
+  get<Name extends keyof QuestTraits>(name: Name): QuestTraits[Name];
+  set<Name extends keyof QuestTraits>(name: Name, value: QuestTraits[Name]): void;
+  on(event: "change:chosen", listener: () => void): void;
+  save_changes(): void;
+}
+
 // --- The player. `film_worker.py` defines the messages. ---
 
 /** Left, top, right, bottom in [-1, 1], and class and score as text. */

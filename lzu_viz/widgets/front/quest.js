@@ -1,0 +1,51 @@
+/**
+ * A question with a choice of answers. The explanation of an answer is shown once it is chosen;
+ * another answer may be chosen at any time, and nothing is counted.
+ *
+ * @import { QuestModel } from "./types.d.ts"
+ */
+import { element } from "./dom.js";
+
+let count = 0;
+
+/** @param {{model: QuestModel, el: HTMLElement}} context */
+function render({ model, el }) {
+  count += 1;
+  const root = element("fieldset", "lzu-quest");
+  const verdict = element("p", "lzu-verdict");
+  verdict.setAttribute("role", "status");
+  root.append(element("legend", "", model.get("_question")));
+  /** @type {HTMLInputElement[]} */
+  const inputs = [];
+  for (const { text } of model.get("_options")) {
+    const row = element("label");
+    const input = element("input");
+    Object.assign(input, { type: "radio", name: `lzu-quest-${count}`, value: text });
+    input.addEventListener("change", () => {
+      model.set("chosen", text);
+      model.save_changes();
+      show();
+    });
+    inputs.push(input);
+    row.append(input, element("span", "", text));
+    root.append(row);
+  }
+  root.append(verdict);
+  // Otherwise JupyterLab handles the keys that move between the answers.
+  root.addEventListener("keydown", (event) => {
+    if (event.key.startsWith("Arrow") || event.key === " ") event.stopPropagation();
+  });
+
+  const show = () => {
+    const chosen = model.get("_options").find(({ text }) => text === model.get("chosen"));
+    for (const input of inputs) input.checked = input.value === chosen?.text;
+    root.dataset.right = chosen ? String(chosen.is_right) : "";
+    const text = chosen ? `${chosen.is_right ? "Right." : "No."} ${chosen.why}` : "";
+    if (verdict.textContent !== text) verdict.textContent = text;
+  };
+  model.on("change:chosen", show);
+  show();
+  el.append(root);
+}
+
+export default { render };
