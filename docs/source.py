@@ -1,6 +1,7 @@
 """The sources of the site: the executed notebooks, and a page for each module."""
 
 import pkgutil
+import re
 import shutil
 from collections.abc import Iterator
 from importlib import import_module
@@ -27,6 +28,10 @@ EXPLORERS = "_explorers"
 TOOLS = ("bench",)
 """Packages of commands, which get no page."""
 
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STILL = 'class="lzu-still"'
+REMEDY = re.compile("<figcaption>Run this cell to ")
 
 AUTOMODULE = """# {name}
 
@@ -59,6 +64,7 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
         notebook = nbformat.read(path, as_version=4)
         if run:
             with_explorers(notebook, path.parent, target.parent / EXPLORERS, path.stem)
+        keep_still_pictures(notebook)
         nbformat.write(notebook, target)
         pages.append(relative)
     for picture in NOTEBOOKS.glob("*.jpg"):
@@ -84,6 +90,20 @@ def with_explorers(notebook: Any, beside: Path, explorers: Path, stem: str) -> N
         before="from lzu_viz.widgets.explorer_pages import explorers_as_pages\n"
         f"explorers_as_pages({str(explorers.resolve())!r}, {stem!r})",
     )
+
+
+def keep_still_pictures(notebook: Any) -> None:
+    """Leave out widgets, which need a kernel, and keep the still picture before each."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if STILL in "".join(data.get("text/html", "")):
+                data["text/html"] = REMEDY.sub(
+                    "<figcaption>In the notebook you can ", "".join(data["text/html"])
+                )
 
 
 def public_modules() -> Iterator[str]:

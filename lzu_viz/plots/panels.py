@@ -29,6 +29,9 @@ from .palette import (
 
 Picture = Image.Image
 
+SCORE_HEIGHT = 96
+"""Height of the row of a score below an image, in pixels."""
+
 MOST_LINES = 16
 """Maximum number of pieces drawn along each axis; lines of finer warps are skipped evenly."""
 
@@ -194,27 +197,36 @@ def with_note(drawn: Picture, text: str) -> Picture:
     return out
 
 
-def with_inset(drawn: Picture, box: Tensor) -> Picture:
-    """Return the image with an enlarged inset of a box, in the corner farthest from the box.
+def with_score(drawn: Picture, score: str, unit: str, box: Tensor | None = None) -> Picture:
+    """Return the image with a row below it: a large number, and a close-up of a box.
 
     Args:
         drawn: the image.
-        box: `4`, xyxy in [-1, 1].
+        score: the number, as text.
+        unit: what the number is.
+        box: `4`, xyxy in [-1, 1]; None for no close-up.
     """
-    (left, top), (right, bottom) = _pixel_positions(drawn, box.detach().view(2, 2))
-    side = round(0.42 * drawn.height)
-    half = max(right - left, bottom - top, 8.0) * 0.75
-    x, y = (left + right) / 2, (top + bottom) / 2
-    enlarged = drawn.resize((side, side), Image.Resampling.BICUBIC, box=_within(drawn, x, y, half))
-    out = drawn.copy()
-    corner = (
-        0 if x > drawn.width / 2 else drawn.width - side,
-        0 if y > drawn.height / 2 else drawn.height - side,
+    height = SCORE_HEIGHT
+    out = Image.new("RGB", (drawn.width, drawn.height + height + 4), "white")
+    out.paste(drawn, (0, 0))
+    pen, large = ImageDraw.Draw(out), _font(round(0.6 * height))
+    middle = drawn.height + 4 + height / 2
+    pen.text((0, middle), score, fill=INK, font=large, anchor="lm")
+    pen.text(
+        (pen.textlength(score, font=large) + 12, middle),
+        unit,
+        fill=INK,
+        font=_font(18),
+        anchor="lm",
     )
-    out.paste(enlarged, corner)
-    pen = ImageDraw.Draw(out)
-    pen.rectangle([*corner, corner[0] + side - 1, corner[1] + side - 1], outline="white", width=3)
-    pen.rectangle(_within(drawn, x, y, half), outline="white", width=1)
+    if box is None:
+        return out
+    (left, top), (right, bottom) = _pixel_positions(drawn, box.detach().view(2, 2))
+    half = max(right - left, bottom - top, 8.0) * 0.75
+    part = _within(drawn, (left + right) / 2, (top + bottom) / 2, half)
+    enlarged = drawn.resize((height, height), Image.Resampling.BICUBIC, box=part)
+    out.paste(enlarged, (drawn.width - height, drawn.height + 4))
+    pen.rectangle(part, outline="white", width=1)
     return out
 
 
@@ -224,23 +236,23 @@ def sheet(
     """Return captioned panels in one image: the static version of a widget without a kernel.
 
     Args:
-        panels: (caption, image) of each; all images have the same size.
+        panels: (caption, image) of each; all images have the same width.
         columns: panels per row.
         footer: lines of text under the panels.
     """
-    width, height = panels[0][1].size
-    line, gap = 26, 8
-    rows = -(-len(panels) // columns)
+    width, line, gap = panels[0][1].width, 26, 8
+    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    heights = [max(drawn.height for _, drawn in row) + line + gap for row in rows]
     foot = line * len(footer)
-    page = Image.new(
-        "RGB", (columns * (width + gap) + gap, rows * (height + line + gap) + gap + foot), "white"
-    )
+    page = Image.new("RGB", (columns * (width + gap) + gap, sum(heights) + gap + foot), "white")
     pen = ImageDraw.Draw(page)
-    for index, (caption, drawn) in enumerate(panels):
-        x = gap + index % columns * (width + gap)
-        y = gap + index // columns * (height + line + gap)
-        pen.text((x, y), caption, fill=INK, font=_font(17))
-        page.paste(drawn, (x, y + line))
+    y = gap
+    for row, height in zip(rows, heights, strict=True):
+        for index, (caption, drawn) in enumerate(row):
+            x = gap + index * (width + gap)
+            pen.text((x, y), caption, fill=INK, font=_font(17))
+            page.paste(drawn, (x, y + line))
+        y += height
     for index, text in enumerate(footer):
         pen.text((gap, page.height - foot + index * line), text, fill=INK, font=_font(17))
     return page

@@ -25,7 +25,7 @@ from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
 from .morph_film import write_morph
-from .protocol import ground_truth_to_page, lines, result_to_page, summary
+from .protocol import ground_truth_to_page, lines, result_to_page, verdict
 from .result import Result, explore, scores
 from .state import RENAMED, Box, State, controls, lists
 from .still_picture import StillOutput, StillPicture
@@ -169,13 +169,13 @@ class Explorer(StillOutput, anywidget.AnyWidget):
     def _on_upload(self, change: dict[str, Any]) -> None:
         """Load a photo that the page sent; if that fails, send the error and change nothing.
 
-        Without a file, go back to the photo that the explorer was made with.
+        At the request to go back, show the photo that the explorer was made with.
         """
         if not self._is_initialized:
             return
         upload = change["new"]
         serial = upload.get("serial")
-        if upload.get("file") is None:
+        if upload.get("back"):
             self._show(self._first, self._first_state, serial, is_uploaded=False)
             return
         try:
@@ -255,7 +255,10 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         panels_with_captions = [
             (VIEWS[name].caption, picture) for name, picture in zip(names, pictures, strict=True)
         ]
-        footer = [*self._photo_note, summary(self.result), *lines(self.result)]
+        # The font of the picture has no arrows.
+        sentence = verdict(self.result).replace("→", "to")
+        technical = [line for line in lines(self.result) if not line.startswith("IoU")]
+        footer = [*self._photo_note, sentence, *technical]
         return panels.sheet(panels_with_captions, columns=min(2, len(names)), footer=footer)
 
     def still_picture(self) -> StillPicture | None:
@@ -264,7 +267,7 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         if result is None:
             return None
         captions = "; ".join(VIEWS[view["name"]].caption for view in self._views)
-        description = f"Explorer. {captions}. {summary(result)}"
+        description = f"Explorer. {captions}. {verdict(result)}"
         remedy = "Run this cell to move the picture."
         return StillPicture(panels.jpeg(self.still()), description, remedy)
 

@@ -2,16 +2,21 @@
 
 import html
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
+import anywidget
 import ipywidgets
 import numpy as np
+import traitlets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from ..plots import panels
-from ..plots.inline import description
+from ..plots.dark_theme import dark_colours
+from ..plots.html_figures import description
+from .front import FIGURE, bundle
 from .still_picture import StillOutput, StillPicture
 
 Draw = Callable[..., None]
@@ -21,28 +26,33 @@ CACHE_SIZE = 64
 """Number of cached images, so that returning to earlier values takes no time."""
 
 
+class _Page(anywidget.AnyWidget):
+    """The invisible part of a figure's widget: describes the picture and knows the page's theme."""
+
+    _esm = bundle(FIGURE)
+
+    description = traitlets.Unicode().tag(sync=True)
+    theme = traitlets.Enum(("light", "dark"), "light").tag(sync=True)
+
+
 class FigureWidget(StillOutput, ipywidgets.VBox):
-    """A figure shown as a JPEG, which remains visible where no kernel runs.
+    """A figure shown as a JPEG, light or dark as the page.
 
     Args:
         size: (width, height) of the figure in inches.
-        above: widget above the figure.
-        below: widgets below the figure.
+        above: widgets above the figure.
 
     Attributes:
         figure: the Matplotlib figure, which is converted by :meth:`drawn`.
     """
 
-    def __init__(
-        self,
-        size: tuple[float, float],
-        above: ipywidgets.Widget,
-        below: tuple[ipywidgets.Widget, ...] = (),
-    ) -> None:
+    def __init__(self, size: tuple[float, float], above: tuple[ipywidgets.Widget, ...]) -> None:
         self.figure = Figure(figsize=size, layout="constrained", dpi=100)
         self._canvas = FigureCanvasAgg(self.figure)
         self._image = ipywidgets.Image(format="jpeg", layout={"max_width": "100%"})
-        super().__init__((above, self._image, *below))
+        self._page = _Page()
+        self._page.observe(self._on_theme, "theme")
+        super().__init__((*above, self._image, self._page))
         self.add_class("lzu-figure")
 
     @property
@@ -51,21 +61,31 @@ class FigureWidget(StillOutput, ipywidgets.VBox):
         picture: bytes = self._image.value
         return picture
 
-    def show(self, picture: bytes) -> None:
-        """Show a JPEG."""
+    @property
+    def theme(self) -> str:
+        """Theme of the page: "light" or "dark"."""
+        theme: str = self._page.theme
+        return theme
+
+    def show(self, picture: bytes, text: str | None = None) -> None:
+        """Show a JPEG, with its description; by default that of the current figure."""
         self._image.value = picture
+        self._page.description = description(self.figure) if text is None else text
 
     def drawn(self) -> bytes:
-        """Return the current figure as a JPEG."""
-        self._canvas.draw()  # type: ignore[no-untyped-call]
+        """Return the current figure as a JPEG, in the colours of the page's theme."""
+        with dark_colours(self.figure) if self.theme == "dark" else nullcontext():
+            self._canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.asarray(self._canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         return panels.jpeg(Image.fromarray(pixels[..., :3]))
 
+    def _on_theme(self, _: object) -> None:
+        self.show(self.drawn())
+
     def still_picture(self) -> StillPicture:
         """Return the JPEG that is shown."""
-        return StillPicture(
-            self.picture, description(self.figure), "Run this cell to move the figure."
-        )
+        remedy = "Run this cell to move the figure."
+        return StillPicture(self.picture, self._page.description, remedy)
 
 
 class InteractiveFigure(FigureWidget):
@@ -91,14 +111,14 @@ class InteractiveFigure(FigureWidget):
         size: tuple[float, float] = (11, 4),
     ) -> None:
         self._draw, self._controls = draw, dict(controls)
-        self._pictures: dict[tuple[Any, ...], bytes] = {}
+        self._pictures: dict[tuple[Any, ...], tuple[bytes, str]] = {}
         self._message = ipywidgets.HTML()
         for control in self._controls.values():
             control.observe(self._redraw, "value")
         box = ipywidgets.HBox(
             tuple(self._controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "8px"}
         )
-        super().__init__(size, self._message, (box,))
+        super().__init__(size, (box, self._message))
         self._redraw()
 
     @property
@@ -113,18 +133,21 @@ class InteractiveFigure(FigureWidget):
         return message
 
     def _redraw(self, _: object = None) -> None:
-        key = tuple(repr(value) for value in self.values.values())
+        key = (self.theme, *(repr(value) for value in self.values.values()))
         try:
             if key not in self._pictures:
                 self.figure.clear()
                 self._draw(self.figure, **self.values)
-                self._pictures[key] = self.drawn()
+                self._pictures[key] = self.drawn(), description(self.figure)
                 if len(self._pictures) > CACHE_SIZE:
                     del self._pictures[next(iter(self._pictures))]
-            self.show(self._pictures[key])
+            self.show(*self._pictures[key])
             self._message.value = ""
         except (ValueError, FileNotFoundError) as error:
             self._message.value = f"<b>Cannot draw the figure:</b> {html.escape(str(error))}"
+
+    def _on_theme(self, _: object) -> None:
+        self._redraw()
 
     def __repr__(self) -> str:
         """Return a representation with the controls' values, without a memory address."""

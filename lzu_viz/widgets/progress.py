@@ -44,7 +44,7 @@ class TrainingMonitor(FigureWidget):
             0, 0, self._steps, description="training", layout={"width": "60%"}
         )
         self._status = ipywidgets.Label("")
-        super().__init__((8, 3), ipywidgets.HBox((self._bar, self._status)))
+        super().__init__((8, 3), (ipywidgets.HBox((self._bar, self._status)),))
         self._show(0, 0.0)
 
     def run(self) -> "TrainingMonitor":

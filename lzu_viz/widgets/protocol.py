@@ -25,7 +25,7 @@ def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
     needs_kernel = state.saliency_kind not in PAGE_KINDS
     return {
         "state": state.to_page(),
-        "summary": summary(result),
+        "summary": verdict(result),
         "lines": lines(result),
         "uniform": _prediction_to_page(result.uniform),
         "zoom": _prediction_to_page(result.zoom),
@@ -38,7 +38,7 @@ FOUND_IOU = 0.5
 """An object counts as found from this IoU with the ground truth on."""
 
 
-def summary(result: Result) -> str:
+def verdict(result: Result) -> str:
     """Return what zooming changed in the network's prediction, as a sentence."""
     state = result.state
     same = f"with the same {result.input_pixels:,} pixels"
@@ -48,13 +48,13 @@ def summary(result: Result) -> str:
         return f"Zoomed to {side} x {side} = {result.input_pixels:,} pixels."
     if uniform.iou is not None and zoom.iou is not None:
         found = uniform.iou >= FOUND_IOU, zoom.iou >= FOUND_IOU
-        verdict = {
+        outcome = {
             (False, True): "Found by zooming",
             (True, False): "Lost by zooming",
             (True, True): "Found by both",
             (False, False): "Found by neither",
         }[found]
-        return f"{verdict}: IoU {uniform.iou:.2f} → {zoom.iou:.2f}, {same}."
+        return f"{outcome}: IoU {uniform.iou:.2f} → {zoom.iou:.2f}, {same}."
     if uniform.mask is not None and zoom.mask is not None:
         before, after = uniform.mask.float().mean(), zoom.mask.float().mean()
         return f"Mask of the image: uniform {before:.1%}, zoom and unzoom {after:.1%}, {same}."

@@ -57,7 +57,7 @@ DEFAULT_VIEWS = ("source", "zoomed", "uniform", "unzoomed")
 def still(
     image: Tensor, ground_truth: Scene | None, result: Result, views: list[str]
 ) -> list[Picture]:
-    """Return static images of views, all of the same size, for notebooks without a kernel."""
+    """Return static images of views, all of the same width, for notebooks without a kernel."""
     rows, columns = image.shape[-2:]
     scale = STILL_SIDE / max(rows, columns)
     size = (round(rows * scale), round(columns * scale))
@@ -122,6 +122,14 @@ def _with_prediction(
         else:
             drawn = panels.with_outline(drawn, ground_truth.mask)
     drawn = panels.with_boxes(drawn, prediction.boxes, prediction.labels)
-    if ground_truth:
-        drawn = panels.with_inset(drawn, ground_truth.boxes[0])
-    return drawn if prediction.found else panels.with_note(drawn, "nothing found")
+    score, unit = _score(prediction)
+    return panels.with_score(drawn, score, unit, ground_truth.boxes[0] if ground_truth else None)
+
+
+def _score(prediction: Prediction) -> tuple[str, str]:
+    """Return the most important number of a prediction, and what it is."""
+    if prediction.iou is not None:
+        return f"{prediction.iou:.2f}", "IoU" if prediction.found else "IoU: nothing found"
+    if prediction.mask is not None:
+        return f"{prediction.mask.float().mean():.1%}", "mask"
+    return str(len(prediction.boxes)), "boxes found"

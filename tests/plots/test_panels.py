@@ -80,11 +80,27 @@ def test_mask_outline_and_boxes() -> None:
 @pytest.mark.parametrize(
     "box", [(-1.0, -1.0, -0.9, -0.9), (0.9, 0.9, 1.0, 1.0), (-1.0, -1.0, 1.0, 1.0)]
 )
-def test_with_inset_changes_pixels_and_keeps_the_size(box: tuple[float, ...]) -> None:
-    drawn = panels.picture(torch.rand(1, 3, 60, 90))
-    out = panels.with_inset(drawn, torch.tensor(box))
-    assert out.size == drawn.size
-    assert (pixels(out) != pixels(drawn)).any()
+def test_score_and_close_up_are_below_the_picture(box: tuple[float, ...]) -> None:
+    drawn = panels.picture(torch.rand(1, 3, 60, 190))
+    out = panels.with_score(drawn, "0.91", "IoU", torch.tensor(box))
+    assert out.size == (190, 60 + 4 + panels.SCORE_HEIGHT)
+    below = pixels(out)[64:]
+    assert (below[:, :80] < 100).any()
+    assert (below[:, -panels.SCORE_HEIGHT :] != 255).mean() > 0.5
+    # Of the picture, only a thin line around the box changes.
+    assert (pixels(out)[:60] != pixels(drawn)).mean() < 0.1
+    plain = panels.with_score(drawn, "0.91", "IoU")
+    assert (pixels(plain)[:60] == pixels(drawn)).all()
+
+
+def test_magnification_is_white_at_one_orange_above_and_purple_below() -> None:
+    values = torch.tensor([[0.25, 1.0, 4.0, torch.nan]]).repeat_interleave(30, dim=1)
+    drawn = pixels(panels.magnification_map(values, (200, 360)))[50, ::10]
+    smaller, same, larger, unknown = drawn[4], drawn[13], drawn[22], drawn[31]
+    assert smaller[2] > smaller[1] + 30  # purple
+    assert same.min() > 230
+    assert larger[0] > larger[2] + 60  # orange
+    assert (unknown == unknown[0]).all()
 
 
 def test_with_fovea_draws_a_ring_around_the_centre() -> None:

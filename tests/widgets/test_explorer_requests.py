@@ -12,7 +12,7 @@ from lzu_viz.datasets import frames
 from lzu_viz.datasets.scenes import Scene, far_person
 from lzu_viz.plots import panels
 from lzu_viz.widgets import Explorer, Gaussian, State, explore
-from lzu_viz.widgets.protocol import summary
+from lzu_viz.widgets.protocol import verdict
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_an_own_photo_has_the_fovea_in_its_middle_and_the_scene_comes_back(
     assert explorer.state.strength == 40
     assert tuple(explorer.image.shape[-2:]) == (120, 200)
     assert "IoU" not in explorer._result["summary"]
-    explorer._upload = {"serial": 2}
+    explorer._upload = {"serial": 2, "back": True}
     assert explorer._result["serial"] == 2
     assert not explorer._is_uploaded
     assert explorer._photo == first
@@ -82,7 +82,7 @@ def test_no_score_without_ground_truth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ious", "verdict"),
+    ("ious", "start"),
     [
         ((0.1, 0.9), "Found by zooming: IoU 0.10 → 0.90"),
         ((0.9, 0.1), "Lost by zooming: IoU 0.90 → 0.10"),
@@ -91,24 +91,24 @@ def test_no_score_without_ground_truth() -> None:
     ],
 )
 def test_summary_says_what_zooming_changed(
-    explorer: Explorer, ious: tuple[float, float], verdict: str
+    explorer: Explorer, ious: tuple[float, float], start: str
 ) -> None:
     result = explorer.result
     uniform, zoom = (
         replace(each, iou=iou)
         for each, iou in zip((result.uniform, result.zoom), ious, strict=True)
     )
-    text = summary(replace(result, uniform=uniform, zoom=zoom))
-    assert text == f"{verdict}, with the same 65,536 pixels."
+    text = verdict(replace(result, uniform=uniform, zoom=zoom))
+    assert text == f"{start}, with the same 65,536 pixels."
 
 
 def test_summary_without_ground_truth_counts_what_was_found(scene: Scene) -> None:
     image = scene.image.clamp(0, 1)
     result = explore(image, State(network="detector", input_size=320).at(x=0.2, y=0.4))
     counts = f"uniform {len(result.uniform.boxes)}, zoom and unzoom {len(result.zoom.boxes)}"
-    assert summary(result) == f"Boxes found: {counts}, with the same 102,400 pixels."
-    assert summary(explore(image, State())).startswith("Mask of the image: uniform ")
-    assert summary(explore(image, State(network="none"))) == "Zoomed to 256 x 256 = 65,536 pixels."
+    assert verdict(result) == f"Boxes found: {counts}, with the same 102,400 pixels."
+    assert verdict(explore(image, State())).startswith("Mask of the image: uniform ")
+    assert verdict(explore(image, State(network="none"))) == "Zoomed to 256 x 256 = 65,536 pixels."
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".gif"])

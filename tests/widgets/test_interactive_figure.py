@@ -3,6 +3,7 @@
 import io
 
 import ipywidgets
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
@@ -105,3 +106,21 @@ def test_watch_updates_a_progress_bar_and_leaves_a_line(monkeypatch: pytest.Monk
     assert values == [("a", 0), ("b", 1), ("c", 2)]
     assert (shown[0].max, shown[0].value, shown[0].description) == (3, 3, "measuring")
     assert updates == [{"text/plain": "measured 3 of 3"}]
+
+
+def test_figure_is_dark_on_a_dark_page_and_described() -> None:
+    shown, slider = figure()
+    light = shown.picture
+    first = shown._page.description
+    assert first.startswith("Figure.")
+    shown._page.theme = "dark"
+    dark = shown.picture
+    with Image.open(io.BytesIO(light)) as one, Image.open(io.BytesIO(dark)) as other:
+        assert np.asarray(one)[0, 0].min() > 240
+        assert np.asarray(other)[0, 0].max() < 50
+    slider.value = 3
+    assert shown.picture not in (light, dark)
+    shown._page.theme = "light"
+    slider.value = 2
+    assert shown.picture == light
+    assert shown._page.description == first

@@ -24,7 +24,7 @@ from lzu_viz import Warp, images
 from lzu_viz.datasets.scenes import SCENES, Scene, far_person
 from lzu_viz.widgets import Box, Explorer, Gaussian, Node, State, explore, front, to_html
 from lzu_viz.widgets import explorer as module
-from lzu_viz.widgets.front import FOLDER, PLAYER, STATIC, WIDGET, bundle, modules
+from lzu_viz.widgets.front import FIGURE, FOLDER, PLAYER, QUEST, STATIC, WIDGET, bundle, modules
 from lzu_viz.widgets.protocol import NO_VALUE, maps_to_page
 from lzu_viz.widgets.state import Control, controls, lists
 from lzu_viz.widgets.state_to_warp import warp_of
@@ -256,7 +256,7 @@ def test_page_receives_views_photo_controls_and_ground_truth(scene: Scene) -> No
 
 
 def test_bundles_contain_every_module_and_no_imports() -> None:
-    for entry, exports in ((WIDGET, 1), (STATIC, 0), (PLAYER, 1)):
+    for entry, exports in ((WIDGET, 1), (STATIC, 0), (PLAYER, 1), (QUEST, 1), (FIGURE, 1)):
         source = bundle(entry)
         assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
         assert source.count("export default") == exports
@@ -265,6 +265,8 @@ def test_bundles_contain_every_module_and_no_imports() -> None:
     assert {path.name for path in FOLDER.glob("*.js")} == {
         *modules(STATIC),
         *modules(PLAYER),
+        *modules(QUEST),
+        *modules(FIGURE),
     }
     assert set(modules(STATIC)) - set(modules(WIDGET)) == {STATIC}
 

@@ -12,7 +12,8 @@ QUEST_STYLE = FOLDER / "quest.css"
 """The style of questions."""
 
 WIDGET, STATIC, PLAYER, QUEST = "widget.js", "static.js", "player.js", "quest.js"
-"""The entries: the explorer, its page without a kernel, the player, and questions."""
+FIGURE = "figure.js"
+"""The entries: the explorer, its page without a kernel, the player, questions and figures."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(

@@ -145,7 +145,7 @@ export class ExplorerStore {
 
   /** Ask the kernel for the photo that the explorer was made with. */
   goBack() {
-    this.send("_upload", {});
+    this.send("_upload", { back: true });
   }
 
   /**

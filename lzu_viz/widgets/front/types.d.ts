@@ -223,7 +223,13 @@ export interface Traits {
   /** A state whose score is wanted, and the answer; undefined where there is no kernel. */
   _question: { serial?: string; state?: State } | undefined;
   _score: { serial?: string; score?: ScorePair | null } | undefined;
-  _upload: { serial?: string | number; width?: number; height?: number; file?: DataView };
+  _upload: {
+    serial?: string | number;
+    width?: number;
+    height?: number;
+    file?: DataView;
+    back?: boolean;
+  };
 }
 
 /** The part of an anywidget model that the page uses. */
@@ -238,6 +244,21 @@ export type ListName = "foveas" | "boxes";
 
 /** What a pointer or a key acts on: an entry of a list of the state, or a node of the grid. */
 export type TargetKind = ListName | "nodes";
+
+// --- The figure. ---
+
+export interface FigureTraits {
+  description: string;
+  /** "light" or "dark". */
+  theme: string;
+}
+
+export interface FigureModel {
+  get<Name extends keyof FigureTraits>(name: Name): FigureTraits[Name];
+  set<Name extends keyof FigureTraits>(name: Name, value: FigureTraits[Name]): void;
+  on(event: "change:description", listener: () => void): void;
+  save_changes(): void;
+}
 
 // --- The quest. ---
 

@@ -4,17 +4,14 @@ import base64
 import io
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
 from lzu_viz.plots.dark_theme import dark, dark_colours
-from lzu_viz.plots.inline import description, to_html, use_html_figures
+from lzu_viz.plots.html_figures import description, figure_to_html
 
 
 def chart() -> Figure:
@@ -34,7 +31,7 @@ def pixels(address: str) -> NDArray[np.uint8]:
 
 
 def test_html_has_a_description_and_two_versions() -> None:
-    page = to_html(chart())
+    page = figure_to_html(chart())
     match = re.search(r'src="([^"]+)"', page)
     assert match
     light = pixels(match[1])
@@ -45,17 +42,17 @@ def test_html_has_a_description_and_two_versions() -> None:
     assert np.median(light) > 240
     assert np.median(dark_version) < 40
     assert 'alt="Figure. A &quot;quoted&quot; title: height [m] against time [s]."' in page
-    assert page == to_html(chart())
+    assert page == figure_to_html(chart())
 
 
 def test_colours_are_restored_after_the_dark_version() -> None:
     figure = chart()
-    before = to_html(figure)
+    before = figure_to_html(figure)
     with dark_colours(figure):
         assert figure.get_facecolor() == to_rgba((0.09, 0.09, 0.09))
         assert figure.axes[0].lines[0].get_color() == (0.92, 0.92, 0.92, 1.0)
         assert figure.axes[0].title.get_color() == (0.92, 0.92, 0.92, 1.0)
-    assert to_html(figure) == before
+    assert figure_to_html(figure) == before
 
 
 def test_saturated_colours_keep_their_hue_and_are_visible_on_dark() -> None:
@@ -89,22 +86,3 @@ def test_description_names_each_title_once() -> None:
     for axes in figure.subplots(1, 3):
         axes.set(title="One", xlabel="x")
     assert description(figure) == "Figure. All; One: x."
-
-
-@pytest.mark.filterwarnings("ignore:InlineBackend:DeprecationWarning")
-def test_figures_of_a_notebook_are_html_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    shell = InteractiveShell()
-    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: shell)
-    use_html_figures()
-    figure, axes = plt.subplots()
-    axes.set_title("A title")
-    bundle, _ = shell.display_formatter.format(figure)
-    plt.close(figure)
-    assert set(bundle) == {"text/html", "text/plain"}
-    assert 'alt="Figure. A title."' in bundle["text/html"]
-
-
-def test_without_ipython_an_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: None)
-    with pytest.raises(RuntimeError, match="needs a running IPython"):
-        use_html_figures()

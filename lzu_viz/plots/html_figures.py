@@ -1,7 +1,4 @@
-"""Figures of notebooks as HTML, with a description for screen readers, light or dark as the page.
-
-JupyterLab shows a picture that is an output by itself without a description.
-"""
+"""Figures as HTML, with a description for screen readers, light or dark as the page."""
 
 import base64
 import hashlib
@@ -10,7 +7,6 @@ import io
 
 from matplotlib.figure import Figure
 
-from .._extras import needs
 from .dark_theme import dark_colours
 
 QUALITY = 85
@@ -25,28 +21,7 @@ DARK_PAGES = (
 """Selectors of dark pages: of JupyterLab, VS Code, and the documentation."""
 
 
-def use_html_figures() -> None:
-    """Show figures in the running notebook as HTML from now on.
-
-    Raises:
-        RuntimeError: no IPython is running.
-    """
-    with needs("notebooks"):
-        from IPython.core.getipython import get_ipython
-        from matplotlib_inline.config import InlineBackend
-    shell = get_ipython()
-    if shell is None or shell.display_formatter is None:
-        raise RuntimeError("use_html_figures() needs a running IPython; call it in a notebook")
-    backend = InlineBackend.instance(parent=shell)
-    backend.figure_formats = set()  # otherwise each figure would be stored twice
-    backend.rc = {"figure.constrained_layout.use": True}
-    formatters = shell.display_formatter.formatters
-    for kind in ("image/png", "image/jpeg", "image/svg+xml"):
-        formatters[kind].pop(Figure, None)
-    formatters["text/html"].for_type(Figure, to_html)
-
-
-def to_html(figure: Figure) -> str:
+def figure_to_html(figure: Figure) -> str:
     """Return a figure as an HTML image, with a dark version for dark pages.
 
     The dark version is a part of the style, which viewers that do not trust a notebook leave out.
