@@ -89,6 +89,7 @@ def show_hits(ax: Axes, hits: Mapping[str, Sequence[bool]]) -> list[Rectangle]:
     frames = max(len(hits_of_system) for hits_of_system in hits.values())
     ax.set_yticks(range(len(hits)), list(hits))
     ax.set(
+        title="Found in each frame (blue), or missed",
         xlim=(-0.6, frames - 0.4),
         ylim=(len(hits) - 0.5, -0.5),
         xticks=range(0, frames, 3),

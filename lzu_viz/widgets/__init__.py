@@ -10,6 +10,7 @@ with needs("notebooks"):
 
 from .explorer import Explorer
 from .film_worker import PlayerResult
+from .inline import use_html_figures
 from .interactive_figure import InteractiveFigure
 from .player import Player
 from .quest import Quest
@@ -32,6 +33,7 @@ __all__ = [
     "State",
     "explore",
     "to_html",
+    "use_html_figures",
 ]
 
 __getattr__ = renamed_names(__name__, globals(), Fovea="Gaussian", Plate="InteractiveFigure")

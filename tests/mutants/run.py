@@ -206,10 +206,13 @@ def commands(
     if earlier and (copy / earlier).is_file():
         yield [*pytest, earlier]
     if fault:
-        # Most faults are detected by doctests and tests of the module and of its folder.
+        # Most faults are detected by doctests and tests of the module and of its folder. The
+        # package comes first: imported before it, a module would be imported twice, and what it
+        # registers would be known already.
         folder = f"tests/{fault.subpackage}"
+        module = ["lzu_viz/__init__.py", f"lzu_viz/{fault.file}"]
         # In one command, pytest would run the tests of the module in their place in the folder.
-        for nearby in ([f"lzu_viz/{fault.file}", f"{folder}/test_{fault.stem}.py"], [folder]):
+        for nearby in ([*module, f"{folder}/test_{fault.stem}.py"], [folder]):
             if existing := [name for name in nearby if (copy / name).exists()]:
                 yield [*pytest, *existing]
     yield [*pytest, "tests", "lzu_viz"]

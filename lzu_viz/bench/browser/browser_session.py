@@ -43,6 +43,7 @@ class BrowserSession:
         self._panels = list(panels)
         self._points: list[Point] = []
         self._learned: list[list[str]] = []
+        self._updates = 0
 
     def _rest(self, **conditions: Any) -> bool:
         """Wait until the page no longer changes, see `rest` in `recorder.js`; False if it does."""
@@ -133,13 +134,16 @@ class BrowserSession:
         path = [*points[1:], *points[-2::-1]]
         is_pressed = False
         for number in range(times):
+            # The fovea is where the last update of an earlier call has left it.
+            place = self._updates % len(path)
+            self._updates += 1
             if not is_pressed:
-                self._mouse.press(path[number % len(path) - 1])
+                self._mouse.press(path[place - 1])
             is_pressed = (number + 1) % STROKE != 0 and number + 1 < times
             self._mark()
-            self._mouse.move(path[number % len(path)])
+            self._mouse.move(path[place])
             if not is_pressed:
-                self._mouse.release(path[number % len(path)])
+                self._mouse.release(path[place])
             if not self._rest(quiet=0, change=True, answered=not is_pressed):
                 raise RuntimeError(
                     f"update {number} was not drawn, or got no prediction, in {LIMIT_MS // 1000} s"
