@@ -77,9 +77,30 @@ ANSWERED = f"""roots => ({DRAWN})(roots)
     && roots.every((root) => root.querySelector(".lzu-numbers").ariaBusy === "false")"""
 
 
+# What decides whether an explorer is drawn and answered, for the message of a failure.
+DETAILS = """roots => roots.map((root) => [
+    root.dataset.revision,
+    [...root.querySelectorAll("canvas:not(.lzu-curve)")].map((canvas) => canvas.dataset.revision),
+    root.querySelector(".lzu-numbers")?.className,
+    root.querySelector(".lzu-message")?.textContent,
+])"""
+PATIENCE = 3
+"""A page whose kernel has just run a whole notebook may take several times the usual time."""
+
+
 def _wait_for(page: Scope, condition: str, failure: str) -> None:
     roots = page.locator(".lzu")
-    wait_until(lambda: bool(roots.evaluate_all(condition)), failure)
+    for attempt in range(PATIENCE):
+        try:
+            wait_until(
+                lambda: bool(roots.evaluate_all(condition)),
+                lambda: f"{failure}: {roots.evaluate_all(DETAILS)}",
+            )
+        except TimeoutError:
+            if attempt == PATIENCE - 1:
+                raise
+        else:
+            return
 
 
 def wait_until_drawn(page: Scope) -> None:
