@@ -15,14 +15,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
-MAX_SATURATION = 0.15
-"""Colours that are less saturated are greys, which are inverted; others are kept."""
+MAX_CHROMA = 0.15
+"""Colours of less chroma, the range of the three channels, are greys, which are inverted."""
 
 BACKGROUND, FOREGROUND = 0.09, 0.92
 """Lightness that white and black become."""
 
 MIN_LIGHTNESS = 0.45
-"""Least lightness of saturated colours, which would be too dark otherwise."""
+"""Minimum lightness of the other colours, which would be too dark otherwise."""
 
 Rgba = tuple[float, float, float, float]
 
@@ -40,7 +40,7 @@ def dark(colour: Any) -> Rgba:
     red, green, blue, alpha = to_rgba(colour)
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     chroma = max(red, green, blue) - min(red, green, blue)
-    if chroma < MAX_SATURATION:
+    if chroma < MAX_CHROMA:
         grey = round(FOREGROUND + (BACKGROUND - FOREGROUND) * lightness, 4)
         return grey, grey, grey, alpha
     lightness = max(lightness, MIN_LIGHTNESS)

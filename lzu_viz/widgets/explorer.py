@@ -25,7 +25,7 @@ from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
 from .morph_film import write_morph
-from .protocol import ground_truth_to_page, lines, result_to_page, verdict
+from .protocol import ground_truth_to_page, lines, result_summary, result_to_page
 from .result import Result, explore, scores
 from .state import RENAMED, Box, State, controls, lists
 from .still_picture import StillOutput, StillPicture
@@ -191,8 +191,8 @@ class Explorer(StillOutput, anywidget.AnyWidget):
     def _show(self, photo: "_Photo", places: State, serial: Any, is_uploaded: bool) -> None:
         """Show another photo, with the foveas, boxes and nodes of a state."""
         self.image, self.ground_truth, self._photo_note = photo
-        # One after the other, the page would draw an old outline on a new photo.
-        with self.hold_trait_notifications():
+        # In separate messages, the page would draw an old outline on a new photo.
+        with self.hold_sync():
             self._ground_truth = (
                 ground_truth_to_page(self.ground_truth) if self.ground_truth else {}
             )
@@ -256,7 +256,7 @@ class Explorer(StillOutput, anywidget.AnyWidget):
             (VIEWS[name].caption, picture) for name, picture in zip(names, pictures, strict=True)
         ]
         # The font of the picture has no arrows.
-        sentence = verdict(self.result).replace("→", "to")
+        sentence = result_summary(self.result).replace("→", "to")
         technical = [line for line in lines(self.result) if not line.startswith("IoU")]
         footer = [*self._photo_note, sentence, *technical]
         return panels.sheet(panels_with_captions, columns=min(2, len(names)), footer=footer)
@@ -267,7 +267,7 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         if result is None:
             return None
         captions = "; ".join(VIEWS[view["name"]].caption for view in self._views)
-        description = f"Explorer. {captions}. {verdict(result)}"
+        description = f"Explorer. {captions}. {result_summary(result)}"
         remedy = "Run this cell to move the picture."
         return StillPicture(panels.jpeg(self.still()), description, remedy)
 

@@ -25,7 +25,7 @@ def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
     needs_kernel = state.saliency_kind not in PAGE_KINDS
     return {
         "state": state.to_page(),
-        "summary": verdict(result),
+        "summary": result_summary(result),
         "lines": lines(result),
         "uniform": _prediction_to_page(result.uniform),
         "zoom": _prediction_to_page(result.zoom),
@@ -38,7 +38,7 @@ FOUND_IOU = 0.5
 """An object counts as found from this IoU with the ground truth on."""
 
 
-def verdict(result: Result) -> str:
+def result_summary(result: Result) -> str:
     """Return what zooming changed in the network's prediction, as a sentence."""
     state = result.state
     same = f"with the same {result.input_pixels:,} pixels"

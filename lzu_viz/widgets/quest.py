@@ -36,8 +36,11 @@ class Quest(StillOutput, anywidget.AnyWidget):
     Example:
         >>> quest = Quest(
         ...     "Which warp has an inverse?",
-        ...     {"one that folds": "Two places have one image.", "any other": "So it is."},
-        ...     answer="any other",
+        ...     {
+        ...         "one that folds": "Two source points have the same zoomed point.",
+        ...         "one without folds": "It is a bijection of the frame.",
+        ...     },
+        ...     answer="one without folds",
         ... )
         >>> quest
         Quest('Which warp has an inverse?')

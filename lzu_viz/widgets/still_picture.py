@@ -68,28 +68,15 @@ class StillOutput:
         picture = self.still_picture()
         return picture.to_html() if picture else None
 
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the widget's MIME bundle with the still picture."""
-        bundle, metadata = self._living_bundle(**options)
-        if not bundle:
-            return None
-        if picture := self.still_picture():
-            bundle["image/jpeg"] = base64.b64encode(picture.jpeg).decode()
-            metadata = {**metadata, "image/jpeg": {"alt": picture.description}}
-        return bundle, metadata
-
     def _ipython_display_(self, **_: Any) -> None:
         """Display the still picture and the widget, as two outputs of the cell."""
-        bundle, metadata = self._living_bundle()
+        text = {"text/plain": repr(self)}
         if still := self.still_html():
-            _display({"text/html": still, "text/plain": repr(self)}, {})
-        _display(bundle or {"text/plain": repr(self)}, metadata)
-
-    def _living_bundle(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the MIME bundle of the widget alone; empty if it is closed."""
-        parent = super()._repr_mimebundle_(**options)  # type: ignore[misc]
-        bundle, metadata = parent if isinstance(parent, tuple) else (parent, {})
-        return ({**bundle, "text/plain": repr(self)} if bundle else {}), metadata
+            _display({"text/html": still, **text}, {})
+        # The bundle of anywidget comes with metadata, that of ipywidgets does not.
+        parent = super()._repr_mimebundle_()  # type: ignore[misc]
+        bundle, metadata = parent if isinstance(parent, tuple) else (parent or {}, {})
+        _display({**bundle, **text}, metadata)
 
 
 def _display(bundle: dict[str, Any], metadata: dict[str, Any]) -> None:

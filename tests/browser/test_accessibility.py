@@ -10,6 +10,7 @@ from browser_helpers import VIEWPORT, open_cells, wait_until_settled
 from lzu_viz.bench.browser.lab import Lab, LabServer
 from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import VIEWS, Explorer, to_html
+from requirements import require_program
 
 pytestmark = pytest.mark.browser
 
@@ -52,8 +53,8 @@ def serious_violations(page: Page, scope: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _needs_axe() -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed: npm ci in tests/front")
+    found = str(AXE) if AXE.is_file() else None
+    require_program(found, "axe-core is not installed: run `npm ci` in tests/front")
 
 
 def test_widgets_and_figures_in_jupyterlab(lab: Lab, lab_server: LabServer) -> None:

@@ -46,21 +46,6 @@ BOXES = """root => {
 Box = list[float]
 
 
-def boxes(page: Page) -> dict[str, Box]:
-    """Return the bounding boxes when the explorer is scrolled to the top, and at rest there."""
-    root = page.locator(".lzu").first
-    seen: list[dict[str, Box]] = []
-
-    def is_at_rest() -> bool:
-        root.evaluate("root => root.scrollIntoView({ block: 'start' })")
-        seen.append(root.evaluate(BOXES))
-        return len(seen) > 3 and seen[-1] == seen[-2] == seen[-3]
-
-    wait_until(is_at_rest, "the explorer does not come to rest")
-    wait_until_drawn(page)
-    return seen[-1]
-
-
 def is_inside(inner: Box, outer: Box, slack: float = 2) -> bool:
     return (
         inner[0] >= outer[0] - slack
@@ -79,24 +64,43 @@ def overlap(first: Box, second: Box) -> bool:
     )
 
 
-def expect_in_view(page: Page, height: int, photo: str = "landscape") -> None:
-    """Expect source, zoomed picture and main controls in view; in high windows the answers, too."""
-    found = boxes(page)
-    visible = found.pop("visible")
-    names = ["source", "zoomed", "controls"]
-    if height >= HIGH:
-        names += ["uniform", "unzoomed", "scores", "head"]
-    for name in names:
-        assert is_inside(found[name], visible), (name, found[name], visible)
+def problems(found: dict[str, Box], height: int, photo: str) -> list[str]:
+    """Return what is not in view together, is too small, or overlaps.
+
+    Source, zoomed picture and main controls are to be in view; in high windows the answers, too.
+    """
     views = [found[name] for name in ("source", "zoomed", "uniform", "unzoomed")]
+    wanted = ["source", "zoomed", "controls"]
+    if height >= HIGH:
+        wanted += ["uniform", "unzoomed", "scores", "head"]
+    bad = [
+        f"{name} is out of view" for name in wanted if not is_inside(found[name], found["visible"])
+    ]
     lefts, tops = ({round(view[axis]) for view in views} for axis in (0, 1))
-    assert (len(lefts), len(tops)) in {(2, 2), (4, 1)} | (
-        {(1, 4)} if photo == "panorama" else set()
-    )
+    allowed = {(2, 2), (4, 1)} | ({(1, 4)} if photo == "panorama" else set())
+    if (len(lefts), len(tops)) not in allowed:
+        bad.append(f"the views are in {len(lefts)} columns and {len(tops)} rows")
     for index, view in enumerate(views):
-        assert view[2] - view[0] > 110, (index, view)
-        assert not overlap(view, found["controls"])
-        assert not any(overlap(view, other) for other in views[:index])
+        if view[2] - view[0] <= 110:
+            bad.append(f"view {index} is too narrow")
+        if any(overlap(view, other) for other in (found["controls"], *views[:index])):
+            bad.append(f"view {index} overlaps with another element")
+    return bad
+
+
+def expect_in_view(page: Page, height: int, photo: str = "landscape") -> None:
+    """Wait until the explorer, scrolled to the top, is at rest without any problem."""
+    root = page.locator(".lzu").first
+    seen: list[dict[str, Box]] = []
+
+    def is_right_and_at_rest() -> bool:
+        root.evaluate("root => root.scrollIntoView({ block: 'start' })")
+        seen.append(root.evaluate(BOXES))
+        is_at_rest = len(seen) > 3 and seen[-1] == seen[-2] == seen[-3]
+        return is_at_rest and not problems(seen[-1], height, photo)
+
+    wait_until(is_right_and_at_rest, lambda: f"{problems(seen[-1], height, photo)}: {seen[-1]}")
+    wait_until_drawn(page)
 
 
 @pytest.fixture(scope="module")

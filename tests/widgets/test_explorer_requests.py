@@ -9,20 +9,10 @@ import torch
 from PIL import Image
 
 from lzu_viz.datasets import frames
-from lzu_viz.datasets.scenes import Scene, far_person
+from lzu_viz.datasets.scenes import Scene
 from lzu_viz.plots import panels
 from lzu_viz.widgets import Explorer, Gaussian, State, explore
-from lzu_viz.widgets.protocol import verdict
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return far_person(place=(0.2, 0.4), height=0.3, size=(256, 384))
-
-
-@pytest.fixture
-def explorer(scene: Scene) -> Explorer:
-    return Explorer(scene)
+from lzu_viz.widgets.protocol import result_summary
 
 
 def photo(size: tuple[int, int]) -> dict[str, object]:
@@ -98,7 +88,7 @@ def test_summary_says_what_zooming_changed(
         replace(each, iou=iou)
         for each, iou in zip((result.uniform, result.zoom), ious, strict=True)
     )
-    text = verdict(replace(result, uniform=uniform, zoom=zoom))
+    text = result_summary(replace(result, uniform=uniform, zoom=zoom))
     assert text == f"{start}, with the same 65,536 pixels."
 
 
@@ -106,9 +96,12 @@ def test_summary_without_ground_truth_counts_what_was_found(scene: Scene) -> Non
     image = scene.image.clamp(0, 1)
     result = explore(image, State(network="detector", input_size=320).at(x=0.2, y=0.4))
     counts = f"uniform {len(result.uniform.boxes)}, zoom and unzoom {len(result.zoom.boxes)}"
-    assert verdict(result) == f"Boxes found: {counts}, with the same 102,400 pixels."
-    assert verdict(explore(image, State())).startswith("Mask of the image: uniform ")
-    assert verdict(explore(image, State(network="none"))) == "Zoomed to 256 x 256 = 65,536 pixels."
+    assert result_summary(result) == f"Boxes found: {counts}, with the same 102,400 pixels."
+    assert result_summary(explore(image, State())).startswith("Mask of the image: uniform ")
+    assert (
+        result_summary(explore(image, State(network="none")))
+        == "Zoomed to 256 x 256 = 65,536 pixels."
+    )
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".gif"])

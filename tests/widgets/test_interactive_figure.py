@@ -45,11 +45,10 @@ def test_drawing_error_keeps_the_last_picture_and_shows_a_message() -> None:
     assert shown.message == ""
 
 
-def test_mime_bundle_contains_a_fallback_picture() -> None:
-    bundle, _ = figure()[0]._repr_mimebundle_()
-    assert bundle["text/plain"] == "InteractiveFigure(height=2.0)"
-    assert bundle["image/jpeg"]
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+def test_still_picture_is_the_one_that_is_shown() -> None:
+    shown, _ = figure()
+    assert repr(shown) == "InteractiveFigure(height=2.0)"
+    assert shown.still_picture().jpeg == shown.picture
 
 
 class Steps:
@@ -76,7 +75,7 @@ def test_training_monitor_runs_all_trainings_to_the_end() -> None:
     assert [len(training.losses) for training in trainings.values()] == [5, 5]
     assert shown.picture != before
     assert repr(shown) == "TrainingMonitor(uniform, lzu: 5 of 5 steps)"
-    assert shown._repr_mimebundle_()[0]["image/jpeg"]
+    assert shown.still_picture().jpeg == shown.picture
     assert smoothed(trainings["lzu"].losses)[-1] < 1
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 from in_node import find_node
 from lzu_viz import Warp, images
-from lzu_viz.datasets.scenes import SCENES, Scene, far_person
+from lzu_viz.datasets.scenes import SCENES, Scene
 from lzu_viz.widgets import Box, Explorer, Gaussian, Node, State, explore, front, to_html
 from lzu_viz.widgets import explorer as module
 from lzu_viz.widgets.front import FIGURE, FOLDER, PLAYER, QUEST, STATIC, WIDGET, bundle, modules
@@ -34,16 +34,6 @@ ROOT = Path(__file__).parents[2]
 CONTROLS = controls()
 MAPS = ("approximation", "round_trip", "features_zoomed", "features_unzoomed")
 FOLDED = State(separable=False, pieces=8, nodes=(Node(4, 4, 0.9, 0.0),))
-
-
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    return far_person(place=(0.2, 0.4), height=0.3, size=(256, 384))
-
-
-@pytest.fixture
-def explorer(scene: Scene) -> Explorer:
-    return Explorer(scene)
 
 
 def send(explorer: Explorer, state: Any, serial: int = 1) -> None:
@@ -409,8 +399,7 @@ def test_explorer_with_a_folded_initial_state(scene: Scene) -> None:
     assert "folded" in explorer._result["error"]
     with pytest.raises(ValueError, match="there is no result yet"):
         _ = explorer.result
-    bundle, _ = explorer._repr_mimebundle_() or ({}, {})
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert explorer.still_picture() is None
     explorer.state = State()
     assert explorer.result.state == State()
 
@@ -592,14 +581,12 @@ def test_invalid_photos_raise(tmp_path: Path) -> None:
         Explorer(torch.full((1, 3, 20, 20), torch.nan))
 
 
-def test_mime_bundle_contains_a_fallback_picture(explorer: Explorer) -> None:
-    bundle, _ = explorer._repr_mimebundle_() or ({}, {})
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    still = Image.open(io.BytesIO(base64.b64decode(bundle["image/jpeg"])))
+def test_a_still_picture_is_left_without_a_kernel(explorer: Explorer) -> None:
+    picture = explorer.still_picture()
+    assert picture is not None
+    still = Image.open(io.BytesIO(picture.jpeg))
     assert still.width > 700
     assert np.asarray(still).std() > 20
-    assert bundle["text/plain"] == repr(explorer)
-    assert "0x" not in repr(explorer)
 
 
 def test_static_page_is_self_contained(explorer: Explorer, tmp_path: Path) -> None:

@@ -699,7 +699,7 @@ export class Explorer {
     const lost = isConnected
       ? isSilent && "The kernel does not answer. If it was restarted, run this cell again."
       : "The kernel was restarted: run this cell again for predictions. The pictures still move.";
-    const text = lost || fold || result.error || this.notice;
+    const text = fold || lost || result.error || this.notice;
     if (this.message.textContent !== text) this.message.textContent = text;
     const isCurrent = this.store.isResultCurrent();
     // In the course of a drag the sentence would be read out again and again.

@@ -11,7 +11,8 @@ import { equal } from "./equality.js";
 import widget from "./widget.js";
 
 const NO_KERNEL =
-  "No kernel here: the pictures follow your hand, but predictions of the zoomed picture exist for the prepared states only.";
+  "No kernel here: the pictures follow the controls, but predictions for the zoomed picture exist for prepared states only.";
+const NO_SALIENCY = "So does saliency from edges or from a network.";
 
 /** Fields of the state on which the prediction of the uniform system depends. */
 const OF_UNIFORM = /** @type {const} */ ([
@@ -83,7 +84,13 @@ class PreparedModel {
     const same = this.prepared.find((prepared) =>
       OF_UNIFORM.every((field) => prepared.state[field] === state[field]),
     );
-    return { summary: NO_KERNEL, state, uniform: same?.result.uniform, zoom: undefined };
+    return {
+      summary: NO_KERNEL,
+      lines: [NO_KERNEL, NO_SALIENCY],
+      state,
+      uniform: same?.result.uniform,
+      zoom: undefined,
+    };
   }
 }
 

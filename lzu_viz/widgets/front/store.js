@@ -119,7 +119,7 @@ export class ExplorerStore {
   }
 
   /**
-   * Go to a state, in half a second, as one step of undo; a gesture takes over.
+   * Go to a state gradually, as one step of undo; a gesture ends the transition.
    *
    * @param {State} goal
    */
