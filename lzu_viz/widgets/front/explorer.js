@@ -40,8 +40,9 @@ const HIGH_WINDOW = 640;
 const HEAD_HEIGHT = 44;
 /** In narrower views, captions are shortened. */
 const NARROW_PANEL = 300;
-const KEY_HEIGHT = 26;
-const BAR_MARGIN = 6;
+/** Of a line of buttons or of the key to the colours, and the gap between two of its items. */
+const LINE_HEIGHT = 32;
+const ITEM_GAP = 16;
 
 const GESTURES = [
   [
@@ -596,10 +597,19 @@ export class Explorer {
     this.draw();
   }
 
-  /** The height of the buttons above the main controls. */
-  barsHeight() {
-    const bars = this.root.querySelectorAll(".lzu-main > .lzu-buttons");
-    return [...bars].reduce((height, { clientHeight }) => height + clientHeight + BAR_MARGIN, 0);
+  /**
+   * The height that rows of elements take up in a width. It must not depend on the arrangement,
+   * which is computed from it: otherwise two arrangements could follow one another for ever.
+   *
+   * @param {Element[]} rows
+   * @param {number} width
+   */
+  static wrappedHeight(rows, width) {
+    return rows.reduce((total, row) => {
+      const items = [...row.children].filter((item) => item.clientWidth > 0);
+      const across = items.reduce((sum, { clientWidth }) => sum + clientWidth + ITEM_GAP, 0);
+      return total + Math.ceil(across / width) * LINE_HEIGHT;
+    }, 0);
   }
 
   /** Arrange views and controls so that they fit the visible part of the page. */
@@ -621,8 +631,11 @@ export class Explorer {
       height,
       count: panels.length,
       aspect: this.store.size.height / this.store.size.width,
-      head: HEAD_HEIGHT + Math.max(KEY_HEIGHT, this.key.offsetHeight),
-      buttons: this.barsHeight(),
+      head: HEAD_HEIGHT + Explorer.wrappedHeight([this.key], width),
+      buttons: Explorer.wrappedHeight(
+        [...root.querySelectorAll(".lzu-main > .lzu-buttons")],
+        width,
+      ),
       controls: this.rows.filter(({ row }) => row.closest(".lzu-main")).length,
       extras: panels.map(({ view, score }) => caption + (view.unit ? 22 : 0) + (score ? strip : 0)),
     });
