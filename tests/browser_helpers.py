@@ -1,8 +1,11 @@
 """Helpers of the browser tests: operate explorers in a page, and wait for their updates."""
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
@@ -17,6 +20,20 @@ STALE = re.compile("lzu-stale")
 Place = tuple[float, float]
 Scope = Page | Locator | FrameLocator
 """Part of a page that is searched for explorers."""
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@contextmanager
+def local_server(folder: Path) -> Iterator[str]:
+    """Serve a folder, so that its pages may read one another, as those of files may not."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def write_notebook(path: Path, *cells: str) -> None:

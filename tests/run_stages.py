@@ -22,8 +22,6 @@ PYTHON = sys.executable
 OXLINT = str(Path(PYTHON).with_name("oxlint"))
 PYTEST = (PYTHON, "-m", "pytest")
 PARALLEL = ("-n", "2", "--dist", "loadfile")
-BROWSER = (*PYTEST, "-m", "browser")
-SERIES = "tests/browser/test_series.py"
 SLOWEST = "--durations=15"
 
 
@@ -85,8 +83,7 @@ STAGES = {
         Stage("pytest", (*PYTEST, "-m", "not browser", *PARALLEL, SLOWEST)),
         # One after the other, they would leave cores idle: a page waits for its kernel and the
         # kernel for its page.
-        Stage("notebooks in a browser", (*BROWSER, SERIES, SLOWEST)),
-        Stage("browser tests", (*BROWSER, f"--ignore={SERIES}", SLOWEST), beside_previous=True),
+        Stage("browser tests", (*PYTEST, "-m", "browser", *PARALLEL, SLOWEST)),
         Stage("notebooks", (*PYTEST, "--nbval-lax", "notebooks", SLOWEST), beside_previous=True),
     ),
 }

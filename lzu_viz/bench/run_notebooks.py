@@ -19,6 +19,9 @@ from PIL import Image
 LARGEST_MB = 1024
 """Largest permitted peak memory of a notebook, in MiB: half of Binder's limit."""
 
+SILENT_SECONDS = 2.0
+"""A cell that takes longer should show a progress bar. The first cell, of imports, cannot."""
+
 IMAGE_IN_HTML = re.compile(r'src="data:image/\w+;base64,([^"]+)"')
 
 THUMBNAIL_WIDTH = 360
@@ -42,10 +45,12 @@ class ExecutedNotebook(NamedTuple):
     Attributes:
         seconds: from the start of the kernel to the last output.
         peak_mb: resident memory of the kernel at its peak, in MiB.
+        silent: seconds of the cells, by number, that took long without showing any progress.
     """
 
     seconds: float
     peak_mb: int
+    silent: dict[int, float]
 
 
 def execute(notebook: Any, folder: Path, before: str = "") -> ExecutedNotebook:
@@ -59,8 +64,19 @@ def execute(notebook: Any, folder: Path, before: str = "") -> ExecutedNotebook:
     cells = notebook.cells
     hidden = [new_code_cell(code) for code in (before or "pass", _PEAK)]
     notebook.cells = [hidden[0], *cells, hidden[1]]
+    started: dict[int, float] = {}
+    taken: dict[int, float] = {}
+
+    def on_start(cell_index: int, **_: Any) -> None:
+        started[cell_index] = time.perf_counter()
+
+    def on_end(cell_index: int, **_: Any) -> None:
+        taken[cell_index] = time.perf_counter() - started[cell_index]
+
     client = NotebookClient(
         notebook,
+        on_cell_execute=on_start,
+        on_cell_executed=on_end,
         timeout=600,
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],  # no warning of each kernel about its transport
@@ -77,13 +93,24 @@ def execute(notebook: Any, folder: Path, before: str = "") -> ExecutedNotebook:
     finally:
         notebook.cells = cells
     seconds = time.perf_counter() - start
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    for number, cell in enumerate(code, start=1):
+    silent = {}
+    code = [(at, cell) for at, cell in enumerate(cells, 1) if cell["cell_type"] == "code"]
+    for number, (at, cell) in enumerate(code, start=1):
         cell["execution_count"] = number
+        if number > 1 and taken[at] > SILENT_SECONDS and not _shows_progress(cell):
+            silent[number] = taken[at]
         for output in cell["outputs"]:
             if "execution_count" in output:
                 output["execution_count"] = number
-    return ExecutedNotebook(seconds, peak)
+    return ExecutedNotebook(seconds, peak, silent)
+
+
+def _shows_progress(cell: Any) -> bool:
+    """Return whether a cell has shown a monitor or a progress bar, which leaves no text."""
+    return (
+        any(output.get("data", {}).get("text/plain") == "" for output in cell["outputs"])
+        or "train_side_by_side(" in cell["source"]
+    )
 
 
 def run(paths: Sequence[Path]) -> dict[Path, ExecutedNotebook]:
@@ -98,6 +125,8 @@ def run(paths: Sequence[Path]) -> dict[Path, ExecutedNotebook]:
         nbformat.write(notebook, path)
         draw(notebook, path.parent / "pictures" / f"{path.stem}.jpg")
         print(f"{path!s:<{width}}  {runs[path].seconds:7.1f}  {runs[path].peak_mb:7d}", flush=True)
+        for number, seconds in runs[path].silent.items():
+            print(f"  cell [{number}]: {seconds:.1f} s without a progress bar", flush=True)
     return runs
 
 
@@ -117,9 +146,7 @@ def _images(notebook: Any) -> Iterator[str]:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if match := re.search(
-                r'src="data:image/\w+;base64,([^"]+)"', data.get("text/html", "")
-            ):
+            if match := IMAGE_IN_HTML.search(data.get("text/html", "")):
                 yield match[1]
             elif jpeg := data.get("image/jpeg"):
                 yield jpeg

@@ -125,19 +125,25 @@ def show_systems(
 def show_gains(ax: Axes, results: Sequence[RunResult], metric: str, systems: Sequence[str]) -> None:
     """Plot the difference of each system from uniform: a dot for the mean, a line for the range.
 
-    The dot is filled if the differences of all seeds have the same sign, and hollow otherwise.
+    The dot is filled if there are several seeds and their differences have the same sign, and
+    hollow otherwise. Without a difference to show, a text says so.
     """
+    drawn = False
     for row, system in enumerate(systems):
         mean, low, high, seeds = gain(results, system, "uniform", metric)
         if system == "uniform" or not seeds:
             continue
         colour = colour_of(system)
-        same_sign = low > 0 or high < 0
+        same_sign = seeds > 1 and (low > 0 or high < 0)
+        drawn = True
         ax.plot([low, high], [row, row], "|-", color=colour, linewidth=3, markersize=14)
         ax.plot(mean, row, "o", color=colour, markersize=6,
                 markerfacecolor=colour if same_sign else "white")  # fmt: skip
         ax.annotate(f"{mean:+.3f}", (high, row), (8, 0), textcoords="offset points",
                     va="center", color=INK, fontsize="small")  # fmt: skip
+    if not drawn:
+        ax.text(0.5, 0.5, "no other system was run with\nthe same seeds as uniform",
+                transform=ax.transAxes, ha="center", va="center", color=INK)  # fmt: skip
     ax.axvline(0, color=INK, linewidth=1)
     _name_rows(ax, systems)
     ax.margins(x=0.25)

@@ -13,6 +13,7 @@ from .film_worker import PlayerResult
 from .inline import use_html_figures
 from .interactive_figure import InteractiveFigure
 from .player import Player
+from .progress import progress_bar
 from .quest import Quest
 from .result import Result, explore
 from .state import Box, Gaussian, Node, State
@@ -32,6 +33,7 @@ __all__ = [
     "Result",
     "State",
     "explore",
+    "progress_bar",
     "to_html",
     "use_html_figures",
 ]

@@ -14,7 +14,7 @@ from ..plots.html_figures import figure_to_html
 
 
 def use_html_figures() -> None:
-    """Show figures in the running notebook as HTML from now on.
+    """Show figures in the running notebook as HTML from now on, in constrained layout.
 
     Raises:
         RuntimeError: no IPython is running.
@@ -28,7 +28,8 @@ def use_html_figures() -> None:
     for configurable in shell.configurables:
         if type(configurable).__name__ == "InlineBackend":
             configurable.figure_formats = set()  # otherwise each figure would be stored twice
-            configurable.rc = {"figure.constrained_layout.use": True}
+    # The backend, once loaded, does not read its own settings again.
+    plt.rcParams["figure.constrained_layout.use"] = True
     formatters = shell.display_formatter.formatters
     for kind in ("image/png", "image/jpeg", "image/svg+xml"):
         formatters[kind].pop(Figure, None)

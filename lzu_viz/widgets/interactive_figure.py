@@ -26,6 +26,10 @@ CACHE_SIZE = 64
 """Number of cached images, so that returning to earlier values takes no time."""
 
 
+PLAY_INTERVAL_MS = 600
+"""Milliseconds between two values that are played."""
+
+
 class _Page(anywidget.AnyWidget):
     """The invisible part of a figure's widget: describes the picture and knows the page's theme."""
 
@@ -98,10 +102,14 @@ class InteractiveFigure(FigureWidget):
         draw: called with the figure, which is empty, and the values of the controls by name.
         controls: widgets with a ``value``, by name.
         size: (width, height) of the figure in inches.
+        play: name of an integer slider, to which a button is added that plays through its values.
 
     Attributes:
         picture: the JPEG that is shown.
         message: the error message; empty if there is none.
+
+    Raises:
+        ValueError: `play` is not the name of an integer slider.
     """
 
     def __init__(
@@ -109,14 +117,23 @@ class InteractiveFigure(FigureWidget):
         draw: Draw,
         controls: Mapping[str, ipywidgets.Widget],
         size: tuple[float, float] = (11, 4),
+        play: str | None = None,
     ) -> None:
         self._draw, self._controls = draw, dict(controls)
         self._pictures: dict[tuple[Any, ...], tuple[bytes, str]] = {}
         self._message = ipywidgets.HTML()
         for control in self._controls.values():
             control.observe(self._redraw, "value")
+            _show_whole_texts(control)
+        shown = {**self._controls}
+        if play is not None:
+            slider = shown.get(play)
+            if not isinstance(slider, ipywidgets.IntSlider):
+                sliders = [n for n, c in shown.items() if isinstance(c, ipywidgets.IntSlider)]
+                raise ValueError(f"play must be an integer slider, one of {sliders}, got {play!r}")
+            shown[play] = ipywidgets.HBox((_play_button(slider), slider))
         box = ipywidgets.HBox(
-            tuple(self._controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "8px"}
+            tuple(shown.values()), layout={"flex_flow": "row wrap", "grid_gap": "8px"}
         )
         super().__init__(size, (box, self._message))
         self._redraw()
@@ -153,3 +170,21 @@ class InteractiveFigure(FigureWidget):
         """Return a representation with the controls' values, without a memory address."""
         values = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         return f"InteractiveFigure({values})"
+
+
+def _play_button(slider: ipywidgets.IntSlider) -> ipywidgets.Play:
+    """Return a button that plays through the values of a slider."""
+    play = ipywidgets.Play(
+        slider.value, slider.min, slider.max, slider.step, interval=PLAY_INTERVAL_MS, repeat=True
+    )
+    ipywidgets.link((play, "value"), (slider, "value"))
+    return play
+
+
+def _show_whole_texts(control: ipywidgets.Widget) -> None:
+    """Make a control as wide as its label and its longest option."""
+    if "description_width" in getattr(control.style, "keys", ()):
+        control.style.description_width = "initial"
+    if isinstance(control, ipywidgets.Dropdown) and control.layout.width is None:
+        control.layout.width = "max-content"
+        control.layout.max_width = "100%"

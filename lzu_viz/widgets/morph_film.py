@@ -11,7 +11,7 @@ from torch import Tensor
 from ..datasets.video_writer import VideoWriter
 from ..plots import panels
 from ..plots.panels import Picture
-from .progress import watch
+from .progress import progress_bar
 from .state import State
 from .state_to_warp import saliency_of, smooth_warp, with_moved_nodes
 from .views import VIEWS, draw_source
@@ -48,7 +48,7 @@ def write_morph(image: Tensor, state: State, path: Path, seconds: float, rate: f
             f"got {seconds} s at {rate} frames per second"
         )
     count = round(length)
-    pictures = watch(_pictures(image, state, count), count)
+    pictures = progress_bar(_pictures(image, state, count), count)
     if path.suffix.lower() == ".gif":
         first, *others = pictures
         duration = round(1000 / rate)

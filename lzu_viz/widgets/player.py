@@ -20,7 +20,7 @@ from ..plots.panels import Picture
 from ..plots.reproduction import colour_of
 from .film_worker import FilmWorker, PlayerResult, Request, SideBySide
 from .front import PLAYER, PLAYER_STYLE, STYLE, bundle
-from .progress import watch
+from .progress import progress_bar
 from .still_picture import StillOutput, StillPicture
 
 ZOOMS: tuple[FilmSystem, ...] = ("fovea", "lzu")
@@ -173,7 +173,7 @@ class Player(StillOutput, anywidget.AnyWidget):
     def _watch(self, index: int) -> None:
         """Wait until a frame is computed, and show a progress bar."""
         start = self._worker.computed
-        for step in watch(range(start, index + 1), index + 1 - start):
+        for step in progress_bar(range(start, index + 1), index + 1 - start):
             while not self._worker.wait_for(index, 0.1) and self._worker.computed <= step:
                 pass
 

@@ -1,7 +1,7 @@
 """Progress of long computations: networks trained side by side, and measurements."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TypeVar
 
 import ipywidgets
@@ -83,21 +83,51 @@ def train_side_by_side(trainings: Mapping[str, Training]) -> None:
             handle.update(monitor)
 
 
-def watch(steps: Iterable[T], total: int) -> Iterator[T]:
-    """Iterate over steps with a progress bar, which is replaced by a line of text at the end.
+def progress_bar(steps: Iterable[T], total: int | None = None) -> Iterator[T]:
+    """Iterate over steps with a progress bar, which disappears at the end.
+
+    If the iteration is interrupted, the number of steps taken stays in the output.
 
     Args:
         steps: the iterable.
-        total: number of steps.
+        total: number of steps; by default the length of `steps`.
 
     Yields:
         The steps, one after another.
+
+    Raises:
+        TypeError: `steps` has no length, and `total` is None.
     """
-    bar = ipywidgets.IntProgress(0, 0, total, description="measuring", layout={"width": "60%"})
-    handle = display(bar, display_id=True)  # type: ignore[no-untyped-call]
-    for step in steps:
-        yield step
-        bar.value += 1
-    if handle is not None:
-        summary = {"text/plain": f"measured {bar.value} of {total}"}
-        handle.update(summary, raw=True)
+    if total is None:
+        if not isinstance(steps, Sized):
+            raise TypeError(
+                f"expected `total`, the number of steps, as {type(steps).__name__} has no length"
+            )
+        total = len(steps)
+    return _with_bar(steps, total)
+
+
+class _Bar(ipywidgets.HBox):
+    """Widgets without a text of their own: nbval compares the texts of outputs at their start."""
+
+    def __repr__(self) -> str:
+        return ""
+
+
+def _with_bar(steps: Iterable[T], total: int) -> Iterator[T]:
+    bar = ipywidgets.IntProgress(0, 0, total, layout={"width": "60%"})
+    status = ipywidgets.Label(f"step 0 of {total}")
+    handle = display(_Bar((bar, status)), display_id=True)  # type: ignore[no-untyped-call]
+    started, summary = time.monotonic(), ""
+    try:
+        for step in steps:
+            yield step
+            bar.value += 1
+            remaining = (time.monotonic() - started) / bar.value * (total - bar.value)
+            status.value = f"step {bar.value} of {total}, about {remaining:.0f} s left"
+    except BaseException:
+        summary = f"stopped after step {bar.value} of {total}"
+        raise
+    finally:
+        if handle is not None:
+            handle.update({"text/plain": summary}, raw=True)

@@ -17,7 +17,7 @@ class Quest(StillOutput, anywidget.AnyWidget):
     """Widget that asks a question, and explains the answer that the reader chooses.
 
     With an explorer, the choice also leads the explorer to the state that shows it, as one step of
-    undo. Without a kernel the question and a folded answer are left.
+    undo, and a button leads there. Without a kernel the question and a folded answer are left.
 
     Args:
         question: the question, a sentence.
@@ -76,7 +76,12 @@ class Quest(StillOutput, anywidget.AnyWidget):
         super().__init__(
             _question=question,
             _options=[
-                {"text": text, "why": why, "is_right": text == answer}
+                {
+                    "text": text,
+                    "why": why,
+                    "is_right": text == answer,
+                    "is_shown": states.get(text) is not None,
+                }
                 for text, why in options.items()
             ],
         )

@@ -22,8 +22,13 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ max-width: 1100px; margin: 16px auto; padding: 0 16px; font-family: sans-serif; }}
+[data-jp-theme-light="false"] {{ color-scheme: dark; }}
+[data-jp-theme-light="false"] body {{ background: #131416; color: #cfd0d0;
+  --jp-ui-font-color1: #cfd0d0; --jp-border-color1: #5a5d61; --jp-layout-color1: #1a1c1e;
+  --jp-layout-color2: #2a2d30; }}
 #lzu-prepared {{ display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 14px; }}
 #lzu-prepared [aria-pressed="true"] {{ font-weight: bold; outline: 2px solid #0072B2; }}
+[data-jp-theme-light="false"] [aria-pressed="true"] {{ outline-color: #56b4e9; }}
 {style}
 </style>
 </head>

@@ -71,3 +71,20 @@ def test_failing_notebook_raises_and_is_not_stored(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="ZeroDivisionError"):
         run_notebooks.run([path])
     assert path.read_bytes() == before
+
+
+def test_long_cells_without_a_progress_bar_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_notebooks, "SILENT_SECONDS", 0.3)
+    wait = "import time\nfrom lzu_viz.widgets import progress_bar\n"
+    cells = [
+        new_code_cell(f"{wait}time.sleep(0.5)"),  # imports
+        new_markdown_cell("Prose."),
+        new_code_cell("time.sleep(0.5)"),
+        new_code_cell("for _ in progress_bar(range(2)):\n    time.sleep(0.25)"),
+        new_code_cell("1 + 1"),
+    ]
+    took = run_notebooks.execute(new_notebook(cells=cells), tmp_path)
+    assert list(took.silent) == [2]
+    assert took.silent[2] == pytest.approx(0.5, abs=0.4)

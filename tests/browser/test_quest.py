@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser_helpers import expect_near, expect_value, open_cells, wait_until_settled
+from browser_helpers import expect_near, expect_value, open_cells, view, wait_until_settled
 from lzu_viz.bench.browser.lab import Lab, LabServer
 
 pytestmark = pytest.mark.browser
@@ -39,6 +39,8 @@ def test_a_question_is_answered_by_keyboard_and_moves_the_explorer(
     expect(quest).to_have_count(1)
     expect(page.locator(".lzu-still details")).to_be_hidden()
     expect(verdict).to_have_text("")
+    look = quest.get_by_role("button", name="Look at it in the explorer")
+    expect(look).to_be_hidden()
     answers.first.focus()
     answers.first.press("ArrowDown")
     expect(verdict).to_have_text("No. She gets fewer pixels.")
@@ -50,7 +52,11 @@ def test_a_question_is_answered_by_keyboard_and_moves_the_explorer(
     expect(verdict).to_have_text(re.compile("^Right. The person"))
     expect_near(page, fovea_x=-0.6, fovea_y=-0.4)
     wait_until_settled(page)
+    look.click()
+    expect(view(page, "source")).to_be_focused()
+    expect(view(page, "source")).to_be_in_viewport(ratio=0.95)
     if screenshots:
+        lab.screenshot(screenshots / "quest-explorer.png")
         quest.scroll_into_view_if_needed()
         lab.screenshot(screenshots / "quest.png")
     assert lab.errors == []

@@ -9,7 +9,15 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, expect
 
-from browser_helpers import VIEWPORT, control, drag, view, wait_until, wait_until_drawn
+from browser_helpers import (
+    VIEWPORT,
+    control,
+    drag,
+    local_server,
+    view,
+    wait_until,
+    wait_until_drawn,
+)
 from docs import __main__ as site
 from docs import source
 from lzu_viz.bench.browser.lab import ACTION_MS
@@ -19,6 +27,9 @@ from lzu_viz.widgets import State, explorer_pages
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
+DARK = "rgb(19, 20, 22)"
+"""Background of an explorer's page in the dark theme."""
+
 FORMULA = r"The place $T(p')$ is $$T(p) = \frac{\sum_{p'} S(p')\,p'}{\sum_{p'} S(p')}$$"
 
 
@@ -103,6 +114,31 @@ def test_explorer_can_be_dragged_without_a_kernel(built: Path, browser: Browser)
         drag(page, view(frame, "source"), (0.0, 0.0), (-0.6, 0.4))
         expect(across).not_to_have_value(place)
         wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
+
+
+def test_explorer_is_as_dark_as_the_page_around_it(
+    built: Path, browser: Browser, screenshots: Path | None
+) -> None:
+    """Check by the colours that are seen, in the frame and on its own page."""
+    with (
+        local_server(built) as address,
+        browser.new_context(viewport=VIEWPORT, color_scheme="dark") as context,
+    ):
+        page = context.new_page()
+        page.goto(f"{address}/notebooks/00_page.html")
+        body = page.frame_locator("iframe.lzu-explorer").locator("body")
+        wait_until_drawn(page.frame_locator("iframe.lzu-explorer"))
+        # The theme that the site's button chooses goes before the system's.
+        for theme, is_dark in (("light", False), ("dark", True), ("auto", True), ("light", False)):
+            page.evaluate("theme => { document.body.dataset.theme = theme }", theme)
+            expect(body).to_have_css("background-color", DARK if is_dark else "rgba(0, 0, 0, 0)")
+            if screenshots:
+                page.screenshot(path=screenshots / f"site-{theme}.png")
+        (explorer,) = built.glob("notebooks/_explorers/*.html")
+        page.goto(f"{address}/{explorer.relative_to(built)}")
+        expect(page.locator("body")).to_have_css("background-color", DARK)
+        page.emulate_media(color_scheme="light")
+        expect(page.locator("body")).to_have_css("background-color", "rgba(0, 0, 0, 0)")
 
 
 def test_a_page_links_the_glossary(built: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
@@ -16,6 +17,7 @@ from browser_helpers import (
     wait_until_settled,
     write_notebook,
 )
+from layout_helpers import WINDOWS, expect_in_view
 from lzu_viz.bench.browser.lab import RUN_MS, Lab, Server
 
 pytestmark = pytest.mark.browser
@@ -26,6 +28,9 @@ from lzu_viz.widgets import Explorer
 
 Explorer(far_person(place=(0.2, 0.4), height=0.3, size=(256, 384)))
 """
+MOST_CHARACTERS, CHARACTER_WIDTH = 110, 8
+"""Length of a line that is easy to read, and about the width of a character in pixels."""
+
 COLOURS = """canvas => {
     const { width, height } = canvas;
     const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
@@ -52,6 +57,9 @@ def voila(chromium: str, tmp_path: Path) -> Iterator[VoilaServer]:
     """Yield Voila with a notebook of one explorer, and print its log at the end."""
     notebook = tmp_path / "app.ipynb"
     write_notebook(notebook, APP)
+    page = nbformat.read(notebook, as_version=4)
+    page.cells.insert(0, nbformat.v4.new_markdown_cell("Some words about the picture. " * 30))
+    nbformat.write(page, notebook)
     with VoilaServer(tmp_path, notebook) as server:
         yield server
         print(server.tail())
@@ -91,6 +99,15 @@ def test_explorer_runs_in_voila(
         expect(numbers(page)).to_have_css("opacity", "1")  # no longer grey
         if screenshots:
             app.screenshot(screenshots / "voila-dragged.png")
+        for width, height in WINDOWS:
+            page.set_viewport_size({"width": width, "height": height})
+            expect_in_view(page, height)
+            if screenshots:
+                page.screenshot(path=screenshots / f"voila-{width}.png")
+        page.set_viewport_size({"width": 1920, "height": 1080})
+        line = page.locator(".jp-RenderedMarkdown p").bounding_box()
+        assert line is not None
+        assert line["width"] < MOST_CHARACTERS * CHARACTER_WIDTH
         # The page refers to an icon for the browser's tab that Voila does not serve.
         icon = f"403 GET {voila.url}/voila/files/favicon.ico"
         assert [error for error in app.errors if error != icon] == []

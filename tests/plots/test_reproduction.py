@@ -54,6 +54,23 @@ def test_gains_are_paired_by_seed_and_hollow_if_signs_differ():
     assert faces == [SERIES[2], "white"]
 
 
+def test_gain_of_one_seed_is_hollow():
+    ax, one_seed = Figure().subplots(), select_results(RESULTS, seed=1)
+    plots.show_gains(ax, one_seed, "ap", ["uniform", "lzu"])
+    assert dots(ax) == {1: pytest.approx([0.2])}
+    assert [line.get_markerfacecolor() for line in ax.lines if line.get_marker() == "o"] == [
+        "white"
+    ]
+    assert not ax.texts[0].get_text().startswith("no other system")
+
+
+def test_show_gains_says_that_there_is_none():
+    ax = Figure().subplots()
+    plots.show_gains(ax, select_results(RESULTS, system="uniform"), "ap", ["uniform"])
+    assert not dots(ax)
+    assert ax.texts[0].get_text().startswith("no other system was run")
+
+
 def test_show_table_plots_results_and_raises_without_any():
     figure, ap = Figure(), ("detection", "ap")
     plots.show_table(figure, RESULTS, ap, "how to unzoom", 0.25)

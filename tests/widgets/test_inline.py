@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lzu_viz.widgets.inline import use_html_figures
 
@@ -11,8 +12,10 @@ from lzu_viz.widgets.inline import use_html_figures
 def test_figures_of_a_notebook_are_html_only(monkeypatch: pytest.MonkeyPatch) -> None:
     shell = InteractiveShell()
     monkeypatch.setattr("lzu_viz.widgets.inline.get_ipython", lambda: shell)
-    use_html_figures()
-    figure, axes = plt.subplots()
+    with plt.rc_context():
+        use_html_figures()
+        figure, axes = plt.subplots()
+    assert isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine)
     axes.set_title("A title")
     bundle, _ = shell.display_formatter.format(figure)
     plt.close(figure)

@@ -1,6 +1,7 @@
 """Tests of interactive figures, training monitors and progress bars."""
 
 import io
+from collections.abc import Iterator
 
 import ipywidgets
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from lzu_viz.plots.reproduction import smoothed
 from lzu_viz.widgets import InteractiveFigure
-from lzu_viz.widgets.progress import TrainingMonitor, watch
+from lzu_viz.widgets.progress import TrainingMonitor, progress_bar
 
 
 def draw(figure: Figure, height: float, name: str = "") -> None:
@@ -86,25 +87,83 @@ def test_no_trainings_or_unequal_numbers_of_steps_raise() -> None:
         TrainingMonitor({})
 
 
-def test_watch_updates_a_progress_bar_and_leaves_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[ipywidgets.IntProgress] = []
-    updates: list[dict[str, str]] = []
+def test_play_button_moves_its_slider() -> None:
+    controls = {"height": ipywidgets.IntSlider(1, 0, 4), "name": ipywidgets.Text("a")}
+    shown = InteractiveFigure(draw, controls, (3, 2), play="height")
+    first = shown.picture
+    (button,) = (
+        inner
+        for outer in shown.children[0].children
+        for inner in getattr(outer, "children", ())
+        if isinstance(inner, ipywidgets.Play)
+    )
+    assert (button.min, button.max, button.value) == (0, 4, 1)
+    button.value = 3
+    assert shown.values == {"height": 3, "name": "a"}
+    assert shown.picture != first
+    controls["height"].value = 1
+    assert button.value == 1
+    assert shown.picture == first
 
-    class Handle:
-        def update(self, bundle: dict[str, str], raw: bool) -> None:
-            assert raw
-            updates.append(bundle)
 
-    def display(bar: ipywidgets.IntProgress, display_id: bool) -> Handle:
+@pytest.mark.parametrize("name", ["name", "other"])
+def test_play_wants_an_integer_slider(name: str) -> None:
+    controls = {"height": ipywidgets.IntSlider(1, 0, 4), "name": ipywidgets.Text("a")}
+    with pytest.raises(ValueError, match=rf"one of \['height'\], got '{name}'"):
+        InteractiveFigure(draw, controls, (3, 2), play=name)
+
+
+class Displayed:
+    """Stands in for IPython's display: keeps the widgets shown and the updates of the output."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.widgets: list[ipywidgets.HBox] = []
+        self.updates: list[dict[str, str]] = []
+        monkeypatch.setattr("lzu_viz.widgets.progress.display", self)
+
+    def __call__(self, widget: ipywidgets.HBox, display_id: bool) -> "Displayed":
         assert display_id
-        shown.append(bar)
-        return Handle()
+        self.widgets.append(widget)
+        return self
 
-    monkeypatch.setattr("lzu_viz.widgets.progress.display", display)
-    values = [(step, shown[0].value) for step in watch("abc", 3)]
+    def update(self, bundle: dict[str, str], raw: bool) -> None:
+        assert raw
+        self.updates.append(bundle)
+
+    @property
+    def bar(self) -> ipywidgets.IntProgress:
+        return self.widgets[-1].children[0]
+
+    @property
+    def status(self) -> str:
+        return self.widgets[-1].children[1].value
+
+
+def test_progress_bar_counts_the_steps_and_disappears(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Displayed(monkeypatch)
+    values = [(step, shown.bar.value) for step in progress_bar("abc")]
     assert values == [("a", 0), ("b", 1), ("c", 2)]
-    assert (shown[0].max, shown[0].value, shown[0].description) == (3, 3, "measuring")
-    assert updates == [{"text/plain": "measured 3 of 3"}]
+    assert (shown.bar.max, shown.bar.value) == (3, 3)
+    assert shown.status == "step 3 of 3, about 0 s left"
+    assert repr(shown.widgets[0]) == ""  # as the output that is left, which nbval compares
+    assert shown.updates == [{"text/plain": ""}]
+
+
+def test_interrupted_progress_bar_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Displayed(monkeypatch)
+
+    def steps() -> Iterator[int]:
+        yield 0
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(progress_bar(steps(), 5))
+    assert shown.updates == [{"text/plain": "stopped after step 1 of 5"}]
+
+
+def test_progress_bar_wants_the_number_of_steps_of_a_generator() -> None:
+    with pytest.raises(TypeError, match=r"expected `total`, .* as generator has no length"):
+        progress_bar(step for step in "abc")
 
 
 def test_figure_is_dark_on_a_dark_page_and_described() -> None:

@@ -147,11 +147,11 @@ def test_lzu_and_a_frames_object(player: Player) -> None:
 def test_a_long_wait_shows_its_progress(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
     totals: list[int] = []
 
-    def watch(steps: Any, total: int) -> Iterator[int]:
+    def progress_bar(steps: Any, total: int) -> Iterator[int]:
         totals.append(total)
         yield from steps
 
-    monkeypatch.setattr(module, "watch", watch)
+    monkeypatch.setattr(module, "progress_bar", progress_bar)
     monkeypatch.setattr(module, "QUIET_SECONDS", 0.0)
     player.result(3)
     assert totals == [4]

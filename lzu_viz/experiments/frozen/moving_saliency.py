@@ -5,8 +5,9 @@ position and strength of the saliency: the strong one is best for single images,
 stable in the feedback loop.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -76,27 +77,30 @@ def gentle_warp(boxes: Tensor) -> Warp:
 
 
 def follow_all(
-    scenes: list[Scene], gains: Sequence[float] = (1.0,)
+    scenes: list[Scene],
+    gains: Sequence[float] = (1.0,),
+    bar: Callable[[Collection[str], int], Iterable[str]] = lambda names, _: names,
 ) -> dict[str, list[FrameResult]]:
     """Return the results of every system; the last two use ground truth of the previous frame.
 
     All unzoom the detector's outputs on grids twice as fine, so that only the warps differ.
+
+    Args:
+        scenes: the frames of a sequence.
+        gains: factors on the estimated velocity, each of which makes a system.
+        bar: progress bar, called with the names of the systems and their number.
     """
     frames = [scene.image for scene in scenes]
     decode = inference.detector().decode
+    uniform = inference.detector_system(Uniform, SIZE, upsample_factor=2)
 
-    def adaptive(boxes_to_warp: Callable[[Tensor], Warp], **options: Any) -> list[FrameResult]:
-        return list(follow(system(), frames, decode, boxes_to_warp, **options))
+    def adaptive(
+        boxes_to_warp: Callable[[Tensor], Warp], **options: Any
+    ) -> Callable[[], Iterable[FrameResult]]:
+        return partial(follow, system(), frames, decode, boxes_to_warp, **options)
 
-    return {
-        "uniform": list(
-            follow(
-                inference.detector_system(Uniform, SIZE, upsample_factor=2),
-                frames,
-                decode,
-                gentle_warp,
-            )
-        ),
+    runs: dict[str, Callable[[], Iterable[FrameResult]]] = {
+        "uniform": partial(follow, uniform, frames, decode, gentle_warp),
         "strong": adaptive(inference.box_warp),
         "gentle": adaptive(gentle_warp),
         "patient": adaptive(gentle_warp, patience=PATIENCE),
@@ -106,9 +110,10 @@ def follow_all(
             )
             for gain in gains
         },
-        "told, strong": _follow_ground_truth(scenes, inference.box_warp),
-        "told, gentle": _follow_ground_truth(scenes, gentle_warp),
+        "told, strong": partial(_follow_ground_truth, scenes, inference.box_warp),
+        "told, gentle": partial(_follow_ground_truth, scenes, gentle_warp),
     }
+    return {name: list(runs[name]()) for name in bar(runs, len(runs))}
 
 
 def system() -> System:

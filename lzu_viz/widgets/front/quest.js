@@ -4,7 +4,7 @@
  *
  * @import { QuestModel } from "./types.d.ts"
  */
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 
 let count = 0;
 
@@ -30,7 +30,15 @@ function render({ model, el }) {
     row.append(input, element("span", "", text));
     root.append(row);
   }
-  root.append(verdict);
+  const look = button("Look at it in the explorer", "", () => {
+    const explorer = explorerBefore(root);
+    if (!explorer) return;
+    const isReduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    explorer.scrollIntoView({ behavior: isReduced ? "auto" : "smooth", block: "start" });
+    explorer.querySelector("canvas")?.focus({ preventScroll: true });
+  });
+  look.hidden = true;
+  root.append(verdict, look);
   // Otherwise JupyterLab handles the keys that move between the answers.
   root.addEventListener("keydown", (event) => {
     if (event.key.startsWith("Arrow") || event.key === " ") event.stopPropagation();
@@ -42,10 +50,22 @@ function render({ model, el }) {
     root.dataset.right = chosen ? String(chosen.is_right) : "";
     const text = chosen ? `${chosen.is_right ? "Right." : "No."} ${chosen.why}` : "";
     if (verdict.textContent !== text) verdict.textContent = text;
+    look.hidden = !chosen?.is_shown;
   };
   model.on("change:chosen", show);
   show();
   el.append(root);
+}
+
+/**
+ * The last explorer above an element; undefined if there is none.
+ *
+ * @param {Element} place
+ */
+function explorerBefore(place) {
+  const isBefore = (/** @type {Element} */ other) =>
+    place.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_PRECEDING;
+  return [...document.querySelectorAll(".lzu")].filter(isBefore).at(-1);
 }
 
 export default { render };

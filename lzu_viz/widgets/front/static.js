@@ -8,6 +8,7 @@
  */
 import { button } from "./dom.js";
 import { equal } from "./equality.js";
+import { followTheme } from "./theme.js";
 import widget from "./widget.js";
 
 const NO_KERNEL =
@@ -131,5 +132,6 @@ for (const { title, state } of data.prepared) {
   choices.append(choice);
 }
 choices.firstElementChild?.setAttribute("aria-pressed", "true");
+followTheme();
 widget.initialize({ model });
 widget.render({ model, el: elementById("lzu-explorer") });

@@ -265,7 +265,7 @@ export interface FigureModel {
 export interface QuestTraits {
   chosen: string;
   _question: string;
-  _options: { text: string; why: string; is_right: boolean }[];
+  _options: { text: string; why: string; is_right: boolean; is_shown: boolean }[];
 }
 
 export interface QuestModel {
