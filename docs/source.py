@@ -111,7 +111,7 @@ def public_modules() -> Iterator[str]:
     yield "lzu_viz"
     for module in pkgutil.walk_packages(lzu_viz.__path__, "lzu_viz."):
         inner = module.name.removeprefix("lzu_viz.")
-        if not inner.startswith(TOOLS) and not inner.endswith("__main__"):
+        if not inner.startswith((*TOOLS, "_")) and not inner.endswith("__main__"):
             yield module.name
 
 

@@ -37,15 +37,18 @@ def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
 FOUND_IOU = 0.5
 """An object counts as found from this IoU with the ground truth on."""
 
+SAME_IOU = 0.02
+"""Values of the IoU that differ by less are called neither better nor worse."""
+
 
 def result_summary(result: Result) -> str:
     """Return what zooming changed in the network's prediction, as a sentence."""
     state = result.state
-    same = f"with the same {result.input_pixels:,} pixels"
+    side = state.input_size
+    same = f"with the same {side} × {side} pixels"
     uniform, zoom = result.uniform, result.zoom
     if state.network == NO_NETWORK:
-        side = state.input_size
-        return f"Zoomed to {side} x {side} = {result.input_pixels:,} pixels."
+        return f"Zoomed to {side} × {side} pixels."
     if uniform.iou is not None and zoom.iou is not None:
         found = uniform.iou >= FOUND_IOU, zoom.iou >= FOUND_IOU
         outcome = {
@@ -54,6 +57,9 @@ def result_summary(result: Result) -> str:
             (True, True): "Found by both",
             (False, False): "Found by neither",
         }[found]
+        if all(found) and abs(zoom.iou - uniform.iou) >= SAME_IOU:
+            outcome += ", better" if zoom.iou > uniform.iou else ", worse"
+            outcome += " by zooming"
         return f"{outcome}: IoU {uniform.iou:.2f} → {zoom.iou:.2f}, {same}."
     if uniform.mask is not None and zoom.mask is not None:
         before, after = uniform.mask.float().mean(), zoom.mask.float().mean()

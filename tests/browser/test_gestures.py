@@ -118,7 +118,7 @@ def test_scores_are_large_and_stay_where_they_are_known(page: Page, explorer: Ex
     width = zoom.locator(".lzu-meter").evaluate("e => e.firstChild.offsetWidth / e.offsetWidth")
     assert abs(width - result.zoom.iou) < 0.02
     expect(summary(page)).to_contain_text(
-        f"IoU {result.uniform.iou:.2f} → {result.zoom.iou:.2f}, with the same 65,536 pixels"
+        f"IoU {result.uniform.iou:.2f} → {result.zoom.iou:.2f}, with the same 256 × 256 pixels"
     )
     drag(page, view(page, "source"), PERSON, (-0.4, -0.2))
     # What is not zoomed does not depend on the fovea; the other prediction is not known.

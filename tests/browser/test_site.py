@@ -116,6 +116,38 @@ def test_explorer_can_be_dragged_without_a_kernel(built: Path, browser: Browser)
         wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
 
 
+HEIGHT_OF_EXPLORER = """root => {
+    const edges = [".lzu-head", "canvas[data-view=source]", "canvas[data-view=zoomed]", ".lzu-main"]
+        .map((part) => root.querySelector(part).getBoundingClientRect());
+    const bottom = Math.max(...edges.map((edge) => edge.bottom));
+    return bottom - Math.min(...edges.map((edge) => edge.top));
+}"""
+"""Height of what is to be in view together: the sentence, both pictures and the main controls."""
+
+
+@pytest.mark.parametrize("size", [(1400, 900), (1024, 700), (390, 844)])
+def test_explorer_in_the_column_of_a_page_is_no_higher_than_the_window(
+    built: Path, browser: Browser, screenshots: Path | None, size: tuple[int, int]
+) -> None:
+    width, height = size
+    with (
+        local_server(built) as address,
+        browser.new_context(viewport={"width": width, "height": height}) as context,
+    ):
+        page = context.new_page()
+        page.goto(f"{address}/notebooks/00_page.html")
+        frame = page.frame_locator("iframe.lzu-explorer")
+        wait_until_drawn(frame)
+        root = frame.locator(".lzu")
+        wait_until(
+            lambda: root.evaluate(HEIGHT_OF_EXPLORER) <= height,
+            lambda: f"it is {root.evaluate(HEIGHT_OF_EXPLORER):.0f} pixels high",
+        )
+        if screenshots:
+            page.locator("iframe.lzu-explorer").scroll_into_view_if_needed()
+            page.screenshot(path=screenshots / f"site-{width}.png")
+
+
 def test_explorer_is_as_dark_as_the_page_around_it(
     built: Path, browser: Browser, screenshots: Path | None
 ) -> None:
@@ -166,7 +198,7 @@ def test_launch_button_links_the_notebook_on_binder(built: Path) -> None:
 def test_each_module_has_its_page_with_its_docstrings(built: Path) -> None:
     names = set(source.public_modules())
     assert {"lzu_viz", "lzu_viz.geometry.warp", "lzu_viz.widgets.explorer"} <= names
-    assert not any(name.startswith("lzu_viz.bench") for name in names)
+    assert not any(name.startswith(("lzu_viz.bench", "lzu_viz._")) for name in names)
     for name in names:
         assert (built / f"api/{name}.html").is_file()
     page = (built / "api/lzu_viz.geometry.warp.html").read_text(encoding="utf-8")

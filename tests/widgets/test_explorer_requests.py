@@ -76,7 +76,9 @@ def test_no_score_without_ground_truth() -> None:
     [
         ((0.1, 0.9), "Found by zooming: IoU 0.10 → 0.90"),
         ((0.9, 0.1), "Lost by zooming: IoU 0.90 → 0.10"),
-        ((0.6, 0.7), "Found by both: IoU 0.60 → 0.70"),
+        ((0.6, 0.7), "Found by both, better by zooming: IoU 0.60 → 0.70"),
+        ((0.9, 0.84), "Found by both, worse by zooming: IoU 0.90 → 0.84"),
+        ((0.9, 0.91), "Found by both: IoU 0.90 → 0.91"),
         ((0.2, 0.3), "Found by neither: IoU 0.20 → 0.30"),
     ],
 )
@@ -89,19 +91,17 @@ def test_summary_says_what_zooming_changed(
         for each, iou in zip((result.uniform, result.zoom), ious, strict=True)
     )
     text = result_summary(replace(result, uniform=uniform, zoom=zoom))
-    assert text == f"{start}, with the same 65,536 pixels."
+    assert text == f"{start}, with the same 256 × 256 pixels."
 
 
 def test_summary_without_ground_truth_counts_what_was_found(scene: Scene) -> None:
     image = scene.image.clamp(0, 1)
     result = explore(image, State(network="detector", input_size=320).at(x=0.2, y=0.4))
     counts = f"uniform {len(result.uniform.boxes)}, zoom and unzoom {len(result.zoom.boxes)}"
-    assert result_summary(result) == f"Boxes found: {counts}, with the same 102,400 pixels."
+    assert result_summary(result) == f"Boxes found: {counts}, with the same 320 × 320 pixels."
     assert result_summary(explore(image, State())).startswith("Mask of the image: uniform ")
-    assert (
-        result_summary(explore(image, State(network="none")))
-        == "Zoomed to 256 x 256 = 65,536 pixels."
-    )
+    summary = result_summary(explore(image, State(network="none")))
+    assert summary == "Zoomed to 256 × 256 pixels."
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".gif"])

@@ -44,6 +44,15 @@ const NARROW_PANEL = 300;
 const LINE_HEIGHT = 32;
 const ITEM_GAP = 16;
 
+/** What the colour of handles means in the key, by what is dragged. */
+const DRAGGED = {
+  foveas: "fovea: drag it",
+  boxes: "box: drag it",
+  nodes: "node: drag it",
+  none: "",
+};
+const CURVE_KEY = "IoU along a slider (dashed: uniform)";
+
 const GESTURES = [
   [
     "drag",
@@ -209,21 +218,24 @@ export class Explorer {
 
   /** The key to the colours. */
   syncKey() {
-    const truth = this.model.get("_ground_truth");
+    const isKnown = Boolean(this.model.get("_ground_truth").box);
+    const { fovea, fold, prediction, ground_truth: truth } = this.colours;
+    const target = DRAGGED[targetKind(this.store.state) ?? "none"];
     /** @type {[string, string][]} */
-    const entries = [
-      [this.colours.fovea, "what you drag"],
-      [this.colours.fold, "folded pieces"],
-    ];
+    const entries = target ? [[fovea, target]] : [];
+    entries.push([fold, "folded pieces"]);
     if (ANSWERS.some((name) => this.panels.has(name))) {
-      entries.push([this.colours.prediction, "the network's prediction"]);
-      if (truth.box) entries.push([this.colours.ground_truth, "the ground truth"]);
+      entries.push([prediction, "the network's prediction"]);
+      if (isKnown) entries.push([truth, "the ground truth"]);
+      if (isKnown && this.rows.some(({ curve }) => curve)) entries.push([prediction, CURVE_KEY]);
     }
-    if (this.key.childElementCount === entries.length) return;
+    const text = entries.map(([, meaning]) => meaning).join();
+    if (this.key.dataset.entries === text) return;
+    this.key.dataset.entries = text;
     this.key.replaceChildren();
     for (const [colour, meaning] of entries) {
       const entry = element("span");
-      const patch = element("i");
+      const patch = element("i", meaning === CURVE_KEY ? "lzu-line" : "");
       patch.style.background = colour;
       entry.append(patch, meaning);
       this.key.append(entry);
@@ -371,7 +383,9 @@ export class Explorer {
     const back = button("Back", "Back to the first picture, in place of your photo", () =>
       this.store.goBack(),
     );
-    bar.append(play, undo, ...chooser, back, add, remove);
+    const pair = element("span", "lzu-pair");
+    pair.append(add, remove);
+    bar.append(play, undo, ...chooser, back, pair);
     return { bar, play, undo, back, add, remove };
   }
 

@@ -167,8 +167,11 @@ function strokeOutlined(context, colours, width, scale, path) {
 export function drawFovea(context, frame, fovea, selected, colours, scale) {
   const [x, y] = toCanvas(frame, fovea.x, fovea.y);
   const [across, down] = [(fovea.width / 100) * frame.width, (fovea.width / 100) * frame.height];
-  const arm = 6 * scale;
-  strokeOutlined(context, colours, selected ? 3 : 1.5, scale, () => {
+  // A small ellipse is drawn finely, so that it does not hide what is in it.
+  const radius = Math.min(across, down);
+  const arm = Math.min(6 * scale, radius / 3);
+  const selectedWidth = radius < 14 * scale ? 1.5 : 3;
+  strokeOutlined(context, colours, selected ? selectedWidth : 1, scale, () => {
     context.ellipse(x, y, across, down, 0, 0, 2 * Math.PI);
     context.moveTo(x - arm, y);
     context.lineTo(x + arm, y);
