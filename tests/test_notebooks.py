@@ -162,6 +162,15 @@ def has_descriptions_of_pictures(notebook: Notebook) -> Iterator[str]:
                     yield f"cell {index} shows a picture with too short a description"
 
 
+def has_pictures(notebook: Notebook) -> Iterator[str]:
+    """Check that the notebook shows at least one picture."""
+    outputs = (output for _, cell in code_cells(notebook) for output in cell["outputs"])
+    if not any(
+        "<img" in "".join(output.get("data", {}).get("text/html", "")) for output in outputs
+    ):
+        yield "expected at least one picture, got none"
+
+
 def has_no_control_characters(notebook: Notebook) -> Iterator[str]:
     r"""Check for formulas whose `\t` or `\b` became a tab or a backspace."""
     for index, cell in enumerate(notebook["cells"]):
@@ -218,6 +227,7 @@ RULES: list[Rule] = [
     has_no_errors_or_warnings,
     has_pictures_beside_widgets,
     has_descriptions_of_pictures,
+    has_pictures,
     has_no_control_characters,
 ]
 
@@ -385,6 +395,7 @@ CHECK = "# NBVAL_CHECK_OUTPUT\nprint(1)"
         (has_outputs_of_checked_cells, with_cells(code(CHECK, 1, shown("image/png")))),
         (has_outputs_of_checked_cells, with_cells(code(CHECK, None, stream("stdout", "1")))),
         (has_outputs_of_checked_cells, with_cells(code("print(1)", 1, tag="nbval-check-output"))),
+        (has_pictures, with_cells(code("x", 1, stream("stdout", "1")))),
         (has_consecutive_execution_counts, with_cells(code("x", 2))),
         (has_consecutive_execution_counts, with_cells(code("x", 2), code("x", 1))),
         (has_consecutive_execution_counts, with_cells(code("x", 1), code("x", None))),
