@@ -242,6 +242,7 @@ def test_tests_mirror_the_subpackages() -> None:
     assert loose <= {
         "test_project",
         "test_notebooks",
+        "test_notebook_slices",
         "test_mutants",
         "test_packaging",
         "test_registries",
