@@ -20,6 +20,9 @@ from lzu_viz.bench.browser.lab import Lab, LabServer, wait_until
 
 pytestmark = pytest.mark.browser
 
+IDLE_MS = 1500
+"""Time without any change after which curves are computed."""
+
 CELL = """\
 from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import Explorer, State
@@ -66,6 +69,9 @@ def test_a_gesture_takes_over_from_a_transition(lab: Lab, lab_server: LabServer)
     expect_value(page, strength="98")
 
 
+FEW = CELL.replace("presets=presets", 'controls=("strength", "pieces")')
+"""An explorer with two controls, whose curves are soon computed."""
+
 # The titles of the controls whose curve is shown, and the number of coloured pixels of each.
 CURVES = """() => [...document.querySelectorAll(".lzu-curve:not([hidden])")].map((canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -78,10 +84,11 @@ def test_curves_appear_along_sliders_and_follow_the_other_controls(
     lab: Lab, lab_server: LabServer, screenshots: Path | None
 ) -> None:
     run = "from lzu_viz.widgets.result import scores\nscores(scene.image, right, scene)['zoom']"
-    open_cells(lab, lab_server, CELL, run)
+    open_cells(lab, lab_server, FEW, run)
     page = lab.page
+    page.locator(".lzu-main").scroll_into_view_if_needed()
     wait_until(
-        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True] * 6,
+        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True, True],
         "not all curves are drawn",
     )
     known = {title for title, _ in page.evaluate(CURVES)}
@@ -99,11 +106,28 @@ def test_curves_appear_along_sliders_and_follow_the_other_controls(
 
 def test_no_curves_without_ground_truth(lab: Lab, lab_server: LabServer) -> None:
     """Check that one explorer has no curve when all of those of another one are drawn."""
-    open_cells(lab, lab_server, CELL, "Explorer(scene.image.clamp(0, 1))")
+    open_cells(lab, lab_server, FEW, "Explorer(scene.image.clamp(0, 1))")
     page = lab.page
+    page.locator(".lzu-main").first.scroll_into_view_if_needed()
     wait_until(
-        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True] * 6,
+        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True, True],
         "not all curves of the first explorer are drawn",
     )
+    page.locator(".lzu-main").last.scroll_into_view_if_needed()
     expect(page.locator(".lzu")).to_have_count(2)
     expect(page.locator(".lzu").last.locator(".lzu-curve:not([hidden])")).to_have_count(0)
+
+
+def test_no_curves_are_computed_out_of_view(lab: Lab, lab_server: LabServer) -> None:
+    far = "from IPython.display import HTML\nHTML('<p id=far style=\"margin-top:3000px\">x</p>')"
+    open_cells(lab, lab_server, FEW, far, "explorer.state = State(strength=30)")
+    page = lab.page
+    page.locator("#far").scroll_into_view_if_needed()
+    run_cells(lab)
+    wait_until_settled(page)
+    expect(page.locator(".lzu-main")).not_to_be_in_viewport()
+    page.wait_for_timeout(3 * IDLE_MS)  # long enough for a question, if there were any
+    expect(page.locator(".lzu-curve:not([hidden])")).to_have_count(0)
+    page.locator(".lzu-main").scroll_into_view_if_needed()
+    expect(page.locator(".lzu-curve:not([hidden])")).not_to_have_count(0)
+    assert lab.errors == []

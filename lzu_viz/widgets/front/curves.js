@@ -1,7 +1,7 @@
 /**
  * Curves of the score along sliders: the IoU that the network reaches at other values of one
  * control, with all others as they are. The kernel computes them point by point while nothing else
- * is to be done.
+ * is to be done and the sliders are in view, and rests for half of the time.
  *
  * @import { ScorePair, State } from "./types.d.ts"
  * @import { Explorer } from "./explorer.js"
@@ -16,7 +16,8 @@ import { clamp } from "./numbers.js";
 export const CURVES = ["strength", "fwhm", "pieces", "input_size", "foveas.x", "foveas.y"];
 
 const MAX_POINTS = 17;
-const IDLE_MS = 700;
+const IDLE_MS = 1500;
+const ASK_MS = 300;
 
 /**
  * The values of a control at which its curve is computed: at most `MAX_POINTS`, evenly spaced.
@@ -55,15 +56,31 @@ export class SliderCurves {
     this.state = null;
     /** @type {?{serial: string, name: string, key: string, index: number}} the point in question. */
     this.asked = null;
+    this.askedAt = 0;
+    this.restsUntil = 0;
     this.count = 0;
+    this.isInView = false;
     const { model } = explorer;
     if (model.get("_score") === undefined) return; // no kernel
     model.on("change:_score", () => this.onScore());
-    this.timer = setInterval(() => this.ask(), IDLE_MS / 3);
+    this.timer = setInterval(() => this.ask(), ASK_MS);
+  }
+
+  /**
+   * Compute curves only while an element is in view.
+   *
+   * @param {Element} element
+   */
+  watch(element) {
+    this.observer = new IntersectionObserver((entries) => {
+      this.isInView = entries.some((entry) => entry.isIntersecting);
+    });
+    this.observer.observe(element);
   }
 
   close() {
     clearInterval(this.timer);
+    this.observer?.disconnect();
   }
 
   /** Whether there is something to compare with. */
@@ -99,8 +116,9 @@ export class SliderCurves {
       this.changedAt = performance.now();
     }
     const isIdle = store.isSettled() && !store.gestureStart && store.isConnected;
-    if (this.asked || !isIdle || performance.now() - this.changedAt < IDLE_MS) return;
-    if (document.hidden || !this.isUseful() || explorer.playing !== null) return;
+    const now = performance.now();
+    if (this.asked || !isIdle || now - this.changedAt < IDLE_MS || now < this.restsUntil) return;
+    if (document.hidden || !this.isInView || !this.isUseful() || explorer.playing !== null) return;
     for (const { row, control } of explorer.rows) {
       if (row.hidden) continue;
       const curve = this.curveOf(control.name);
@@ -112,6 +130,7 @@ export class SliderCurves {
       this.count += 1;
       const serial = `${store.prefix} ${this.count}`;
       this.asked = { serial, name: control.name, key: curve.key, index };
+      this.askedAt = now;
       const state = explorer.stateWith(control.name, curve.values[index]);
       explorer.model.set("_question", { serial, state });
       explorer.model.save_changes();
@@ -124,12 +143,14 @@ export class SliderCurves {
     const { asked } = this;
     if (!asked || asked.serial !== serial) return;
     this.asked = null;
+    const now = performance.now();
+    this.restsUntil = now + (now - this.askedAt);
     const curve = this.curves.get(asked.name);
     if (curve?.key === asked.key) {
       curve.scores[asked.index] = score ?? null;
       this.explorer.syncCurves();
     }
-    this.ask();
+    setTimeout(() => this.ask(), now - this.askedAt);
   }
 }
 

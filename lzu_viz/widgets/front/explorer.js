@@ -118,6 +118,7 @@ export class Explorer {
     parent.append(this.root);
 
     this.curves = new SliderCurves(this);
+    this.curves.watch(this.root.querySelector(".lzu-main") ?? this.root);
     this.busyTimer = setInterval(() => this.showBusy(), BUSY_AFTER_MS / 2);
     store.views.add(this);
     this.resizeObserver = new ResizeObserver(() => this.resize());
