@@ -42,6 +42,9 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
+PROMPT = ".jp-InputArea .jp-InputPrompt"
+"""Numbers of cells; in place of hidden code there is another prompt, which stays empty."""
+
 QUIET = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -365,7 +368,7 @@ class Lab:
                 return [...document.querySelectorAll(prompts)].slice(0, first).every(hasRun);
             }""",
             arg=[
-                f"{notebook} .jp-InputPrompt",
+                f"{notebook} {PROMPT}",
                 ", ".join(f"{notebook} {error_type}" for error_type in ERRORS),
                 10**6 if first is None else first,
             ],
@@ -382,8 +385,8 @@ class Lab:
         expect(status).to_be_visible(timeout=RUN_MS)
 
     def prompts(self) -> list[str]:
-        """Return the prompt of each code cell, such as `[3]:`."""
-        return self.cells.locator(".jp-InputPrompt").all_text_contents()
+        """Return the prompt of each code cell whose code is not hidden, such as `[3]:`."""
+        return self.cells.locator(PROMPT).all_text_contents()
 
     def cell_errors(self) -> list[str]:
         """Return the text of each output that is an error or a warning."""
