@@ -84,11 +84,11 @@ def test_curves_appear_along_sliders_and_follow_the_other_controls(
     lab: Lab, lab_server: LabServer, screenshots: Path | None
 ) -> None:
     run = "from lzu_viz.widgets.result import scores\nscores(scene.image, right, scene)['zoom']"
-    open_cells(lab, lab_server, FEW, run)
+    open_cells(lab, lab_server, CELL, run)
     page = lab.page
     page.locator(".lzu-main").scroll_into_view_if_needed()
     wait_until(
-        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True, True],
+        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True] * 6,
         "not all curves are drawn",
     )
     known = {title for title, _ in page.evaluate(CURVES)}
@@ -106,11 +106,11 @@ def test_curves_appear_along_sliders_and_follow_the_other_controls(
 
 def test_no_curves_without_ground_truth(lab: Lab, lab_server: LabServer) -> None:
     """Check that one explorer has no curve when all of those of another one are drawn."""
-    open_cells(lab, lab_server, FEW, "Explorer(scene.image.clamp(0, 1))")
+    open_cells(lab, lab_server, CELL, "Explorer(scene.image.clamp(0, 1))")
     page = lab.page
     page.locator(".lzu-main").first.scroll_into_view_if_needed()
     wait_until(
-        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True, True],
+        lambda: [drawn > 50 for _, drawn in page.evaluate(CURVES)] == [True] * 6,
         "not all curves of the first explorer are drawn",
     )
     page.locator(".lzu-main").last.scroll_into_view_if_needed()

@@ -34,6 +34,7 @@ def test_start_page_runs_and_reacts_to_drag(lab: Lab, screenshots: Path | None) 
     expect(lab.page.locator(".Toastify__toast")).to_have_count(0)
     page = lab.page
     source, zoomed = view(page, "source"), view(page, "zoomed")
+    expect(page.locator(".lzu-quest")).to_be_visible()  # of a cell whose code is hidden
     at_rest(source)  # cells below it may still be laid out
     wait_until_settled(page)
     if screenshots:

@@ -17,7 +17,7 @@ export const CURVES = ["strength", "fwhm", "pieces", "input_size", "foveas.x", "
 
 const MAX_POINTS = 17;
 const IDLE_MS = 1500;
-const ASK_MS = 300;
+const ASK_MS = 100;
 
 /**
  * The values of a control at which its curve is computed: at most `MAX_POINTS`, evenly spaced.
@@ -46,36 +46,30 @@ export function coarseToFine(count) {
 }
 
 export class SliderCurves {
-  /** @param {Explorer} explorer */
-  constructor(explorer) {
+  /**
+   * @param {Explorer} explorer
+   * @param {Element} controls curves are computed only while these are in view.
+   */
+  constructor(explorer, controls) {
     this.explorer = explorer;
     /** @type {Map<string, Curve>} */
     this.curves = new Map();
     this.changedAt = performance.now();
     /** @type {?State} */
     this.state = null;
-    /** @type {?{serial: string, name: string, key: string, index: number}} the point in question. */
+    /** @type {?{serial: string, name: string, key: string, index: number, at: number}} the point in question, and when it was asked for. */
     this.asked = null;
-    this.askedAt = 0;
     this.restsUntil = 0;
     this.count = 0;
     this.isInView = false;
     const { model } = explorer;
     if (model.get("_score") === undefined) return; // no kernel
     model.on("change:_score", () => this.onScore());
-    this.timer = setInterval(() => this.ask(), ASK_MS);
-  }
-
-  /**
-   * Compute curves only while an element is in view.
-   *
-   * @param {Element} element
-   */
-  watch(element) {
     this.observer = new IntersectionObserver((entries) => {
       this.isInView = entries.some((entry) => entry.isIntersecting);
     });
-    this.observer.observe(element);
+    this.observer.observe(controls);
+    this.timer = setInterval(() => this.ask(), ASK_MS);
   }
 
   close() {
@@ -129,8 +123,7 @@ export class SliderCurves {
       if (index === undefined) continue;
       this.count += 1;
       const serial = `${store.prefix} ${this.count}`;
-      this.asked = { serial, name: control.name, key: curve.key, index };
-      this.askedAt = now;
+      this.asked = { serial, name: control.name, key: curve.key, index, at: now };
       const state = explorer.stateWith(control.name, curve.values[index]);
       explorer.model.set("_question", { serial, state });
       explorer.model.save_changes();
@@ -144,13 +137,12 @@ export class SliderCurves {
     if (!asked || asked.serial !== serial) return;
     this.asked = null;
     const now = performance.now();
-    this.restsUntil = now + (now - this.askedAt);
+    this.restsUntil = now + (now - asked.at);
     const curve = this.curves.get(asked.name);
     if (curve?.key === asked.key) {
       curve.scores[asked.index] = score ?? null;
       this.explorer.syncCurves();
     }
-    setTimeout(() => this.ask(), now - this.askedAt);
   }
 }
 

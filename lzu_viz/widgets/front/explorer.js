@@ -49,7 +49,6 @@ const DRAGGED = {
   foveas: "fovea: drag it",
   boxes: "box: drag it",
   nodes: "node: drag it",
-  none: "",
 };
 const CURVE_KEY = "IoU along a slider (dashed: uniform)";
 
@@ -117,8 +116,7 @@ export class Explorer {
     this.root = this.buildRoot();
     parent.append(this.root);
 
-    this.curves = new SliderCurves(this);
-    this.curves.watch(this.root.querySelector(".lzu-main") ?? this.root);
+    this.curves = new SliderCurves(this, this.root.querySelector(".lzu-main") ?? this.root);
     this.busyTimer = setInterval(() => this.showBusy(), BUSY_AFTER_MS / 2);
     store.views.add(this);
     this.resizeObserver = new ResizeObserver(() => this.resize());
@@ -221,9 +219,9 @@ export class Explorer {
   syncKey() {
     const isKnown = Boolean(this.model.get("_ground_truth").box);
     const { fovea, fold, prediction, ground_truth: truth } = this.colours;
-    const target = DRAGGED[targetKind(this.store.state) ?? "none"];
+    const target = targetKind(this.store.state);
     /** @type {[string, string][]} */
-    const entries = target ? [[fovea, target]] : [];
+    const entries = target ? [[fovea, DRAGGED[target]]] : [];
     entries.push([fold, "folded pieces"]);
     if (ANSWERS.some((name) => this.panels.has(name))) {
       entries.push([prediction, "the network's prediction"]);
