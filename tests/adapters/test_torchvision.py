@@ -169,6 +169,7 @@ def test_features_are_placed_in_the_source_frame(name: str) -> None:
     assert error < 0.003
 
 
+@pytest.mark.slow
 def test_the_model_is_restored() -> None:
     model = MODELS["fasterrcnn_mobilenet_v3_large_fpn"]().eval()
     original = model.transform

@@ -34,6 +34,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, run_notebooks.E
     return path, took
 
 
+@pytest.mark.slow
 def test_code_run_before_the_cells_is_not_stored(
     ran: tuple[Path, run_notebooks.ExecutedNotebook],
 ) -> None:
@@ -64,6 +65,7 @@ def test_no_thumbnail_is_drawn_without_a_folder_for_it(tmp_path: Path) -> None:
     assert not (tmp_path / "pictures").exists()
 
 
+@pytest.mark.slow
 def test_failing_notebook_raises_and_is_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "page.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
@@ -73,6 +75,7 @@ def test_failing_notebook_raises_and_is_not_stored(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_long_cells_without_a_progress_bar_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

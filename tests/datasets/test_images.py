@@ -328,6 +328,7 @@ def test_tiff_of_16_bits_in_colour():
     assert (loaded[0].permute(1, 2, 0) - torch.from_numpy(array / 65535)).abs().max() < 1 / 255
 
 
+@pytest.mark.slow
 def test_reduction_by_default_warns_and_names_the_option(monkeypatch):
     large = Image.new("RGB", (4100, 4000))
     with pytest.warns(

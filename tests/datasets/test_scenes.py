@@ -213,6 +213,7 @@ def test_controlled_scenes_respect_the_given_region():
         controlled(0, within=(0.95, 0.95, 1.0, 1.0), heights=(0.4, 0.5), size=SIZE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("speed", "pan"), [(0.0, 0.0), (0.03, 0.0), (0.0, 0.04), (0.03, 0.04)])
 def test_moving_scenes_have_the_given_speed_and_pan(speed, pan):
     size = (240, 360)

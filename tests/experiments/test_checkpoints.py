@@ -45,6 +45,7 @@ def test_damaged_missing_or_unknown_checkpoints_raise(tmp_path: Path) -> None:
         checkpoints.load(chosen._replace(task="flow"), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("name", ["uniform", "lzu"])
 def test_shipped_networks_reproduce_the_recorded_metrics(task: TrainingTask, name: str) -> None:

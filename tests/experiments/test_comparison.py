@@ -88,6 +88,7 @@ def comparison(folder: Path) -> Comparison:
     return Comparison(network, dataset, Settings("own"), {"unzoom": "predictions"})
 
 
+@pytest.mark.slow
 def test_zooming_finds_what_is_too_small_for_uniform_downsampling(folder: Path) -> None:
     compared = comparison(folder)
     jobs = [Job(name, SIZE, place) for place in range(COUNT) for name in COMPARED_SYSTEMS]

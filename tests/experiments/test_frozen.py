@@ -78,6 +78,7 @@ def test_default_loop_is_the_simplest_of_the_best():
     assert chosen[0] == min(loop[0] for loop in good if not extras(loop))
 
 
+@pytest.mark.slow
 def test_summary_of_the_detector_matches_its_records():
     stored = load("detector")
     first = stored.summary[0]

@@ -127,6 +127,7 @@ def test_batches_of_warps_and_images_broadcast() -> None:
     assert torch.allclose(one_warp[1], zoomed[1], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("images", "plans"), [(1, 1), (2, 1), (1, 2), (2, 2)])
 def test_first_and_second_derivatives(images: int, plans: int) -> None:
     image = torch.rand(images, 1, 4, 5, dtype=torch.float64, requires_grad=True)

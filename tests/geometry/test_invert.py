@@ -176,6 +176,7 @@ def test_gradients_in_float32_match_float64(kind: str) -> None:
     assert (gradients[0] - gradients[1]).norm() / gradients[1].norm() < 1e-4
 
 
+@pytest.mark.slow
 def test_gradients_of_dense_maps_and_second_derivatives() -> None:
     saliency_map = saliency.gaussian(
         torch.tensor([[[0.3, -0.3]]], dtype=torch.float64), 0.2, size=(6, 6)

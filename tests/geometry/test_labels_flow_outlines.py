@@ -156,6 +156,7 @@ def test_boxes_to_zoomed_are_the_bounds_of_densely_sampled_boxes(warp: Warp) -> 
         assert (hull - dense).abs().max() < 0.12
 
 
+@pytest.mark.slow
 @each_warp
 def test_boxes_to_zoomed_is_exact_at_kinks(warp: Warp) -> None:
     """The sides of the hull are attained: each is reached by the box's edge, within rounding."""

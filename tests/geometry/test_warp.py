@@ -214,6 +214,7 @@ def test_flat_segment_raises() -> None:
         flat.unzoom(torch.rand(1, 1, 8, 8), (8, 8))
 
 
+@pytest.mark.slow
 def test_round_trip_is_differentiable_in_image_and_saliency() -> None:
     image = torch.rand(1, 1, 6, 8, dtype=torch.float64, requires_grad=True)
     saliency_map = (torch.rand(1, 1, 4, 4, dtype=torch.float64) + 0.5).requires_grad_()

@@ -107,6 +107,7 @@ def test_networks_inside_functions_are_registered() -> None:
         assert lzu(torch.rand(1, 3, 64, 96)).shape == (1, 2, 8, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separable", [True, False])
 def test_copies_and_casts_keep_the_maps(separable: bool) -> None:
     image = torch.rand(1, 3, 64, 96)

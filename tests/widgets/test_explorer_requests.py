@@ -104,6 +104,7 @@ def test_summary_without_ground_truth_counts_what_was_found(scene: Scene) -> Non
     assert summary == "Zoomed to 256 × 256 pixels."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".webm", ".gif"])
 def test_film_morphs_to_the_zoomed_picture_and_back(
     explorer: Explorer, tmp_path: Path, suffix: str

@@ -156,6 +156,7 @@ def test_invalid_state_from_the_page_gives_an_error_and_no_change(
     assert explorer.state.foveas[0].x == 0.5
 
 
+@pytest.mark.slow
 def test_every_control_over_its_whole_range(explorer: Explorer) -> None:
     """Check that each result is finite and belongs to the state that the page has sent.
 
