@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from browser_helpers import SHARED_NOTEBOOK, VIEWPORT
 from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
@@ -66,19 +66,28 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def lab_page(browser: Browser) -> Iterator[Page]:
+    """Yield a page for the tests of a file, as a page compiles JupyterLab only once."""
+    with browser.new_context(viewport=VIEWPORT) as context:
+        yield context.new_page()
+
+
 @pytest.fixture
 def lab(
-    browser: Browser,
+    lab_page: Page,
     lab_server: LabServer,
     screenshots: Path | None,
     request: pytest.FixtureRequest,
 ) -> Iterator[Lab]:
-    """Yield a new page of 1400 x 1000 pixels, with a new kernel."""
-    with browser.new_context(viewport=VIEWPORT) as context:
-        lab = Lab(context.new_page(), lab_server)
-        yield lab
-        if screenshots:
-            lab.screenshot(screenshots / f"{request.node.name}-end.png")
+    """Yield JupyterLab, loaded anew with a new kernel, in a page of 1400 x 1000 pixels."""
+    lab = Lab(lab_page, lab_server)
+    yield lab
+    if screenshots:
+        lab.screenshot(screenshots / f"{request.node.name}-end.png")
+    lab.close()
+    lab_page.emulate_media(reduced_motion="null")
+    lab_page.set_viewport_size(VIEWPORT)
     lab_server.shut_down_kernels(keep=[SHARED_NOTEBOOK])
 
 

@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.error import HTTPError
 
 from playwright.sync_api import (
@@ -294,10 +294,20 @@ class Lab:
         self.errors: list[str] = []
         self._server = server
         page.set_default_timeout(ACTION_MS)
-        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
-        page.on("console", self._note_console)
-        page.on("response", self._note_response)
-        page.on("websocket", self._listen)
+        self._listeners: dict[Any, Callable[[Any], None]] = {
+            "pageerror": lambda error: self.errors.append(f"uncaught: {error}"),
+            "console": self._note_console,
+            "response": self._note_response,
+            "websocket": self._listen,
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
+
+    def close(self) -> None:
+        """Leave JupyterLab; the page can be used again."""
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
+        self.page.goto("about:blank")
 
     def _note_console(self, message: ConsoleMessage) -> None:
         # A failed load is noted with its address by _note_response.
