@@ -251,6 +251,11 @@ def _prediction(trace: Trace, state: State, ground_truth: Scene | None) -> Predi
     )
 
 
+def true_mask(ground_truth: Scene) -> Tensor:
+    """Return the true mask of a scene `1 1 h w`, boolean, of the size of predicted masks."""
+    return _true_mask(ground_truth, _at_most(ground_truth.image, MASK_SIDE))
+
+
 @lru_cache(maxsize=8)
 def _true_mask(ground_truth: Scene, size: tuple[int, int]) -> Tensor:
     return resize(ground_truth.mask.float(), size) > 0.5

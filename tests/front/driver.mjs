@@ -42,7 +42,7 @@ const { magnification, toZoomed, zoomedMap } = await load("inverse.js");
 const { buildMipmap } = await load("mipmap.js");
 const { unzoomPicture, zoomPicture } = await load("resampling.js");
 
-/** @param {Float64Array | Uint8ClampedArray<ArrayBuffer>} array */
+/** @param {Float64Array | Float32Array | Uint8ClampedArray<ArrayBuffer>} array */
 const bytes = (array) =>
   Buffer.from(
     /** @type {ArrayBuffer} */ (array.buffer),

@@ -2,6 +2,7 @@
 export interface FrontModules {
   "attraction.js": typeof import("../../lzu_viz/widgets/front/attraction.js");
   "curves.js": typeof import("../../lzu_viz/widgets/front/curves.js");
+  "explore.js": typeof import("../../lzu_viz/widgets/front/explore.js");
   "film_store.js": typeof import("../../lzu_viz/widgets/front/film_store.js");
   "inverse.js": typeof import("../../lzu_viz/widgets/front/inverse.js");
   "layout.js": typeof import("../../lzu_viz/widgets/front/layout.js");

@@ -65,9 +65,10 @@ class FakeModel {
    * Send an empty result for a message, as the kernel does.
    *
    * @param {number} index of the message.
+   * @param {object} [result] with the time that the kernel took; from a page there is none.
    */
-  reply(index) {
-    this.set("_result", { serial: this.sent[index].serial });
+  reply(index, result = { took_ms: 0 }) {
+    this.set("_result", { ...result, serial: this.sent[index].serial });
   }
 
   get pieces() {
@@ -130,6 +131,15 @@ for (const sendFirst of [
   assert.equal(model.sent.length, 2);
   model.reply(1);
   assert.equal(model.pieces[2], 3);
+}
+
+// There are no pauses between results of networks in the page.
+{
+  const { model, store } = makeStore();
+  store.change({ pieces: 2 }, false);
+  store.change({ pieces: 3 }, false);
+  model.reply(0, {});
+  assert.deepEqual(model.pieces, [2, 3]);
 }
 
 // During a gesture the kernel pauses between results; the end of the gesture is sent at once.

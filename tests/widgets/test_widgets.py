@@ -24,7 +24,17 @@ from lzu_viz import Warp, images
 from lzu_viz.datasets.scenes import SCENES, Scene
 from lzu_viz.widgets import Box, Explorer, Gaussian, Node, State, explore, front, to_html
 from lzu_viz.widgets import explorer as module
-from lzu_viz.widgets.front import FIGURE, FOLDER, PLAYER, QUEST, STATIC, WIDGET, bundle, modules
+from lzu_viz.widgets.front import (
+    FIGURE,
+    FOLDER,
+    PLAYER,
+    QUEST,
+    STATIC,
+    WIDGET,
+    WORKER,
+    bundle,
+    modules,
+)
 from lzu_viz.widgets.protocol import NO_VALUE, maps_to_page
 from lzu_viz.widgets.state import Control, controls, lists
 from lzu_viz.widgets.state_to_warp import warp_of
@@ -247,7 +257,14 @@ def test_page_receives_views_photo_controls_and_ground_truth(scene: Scene) -> No
 
 
 def test_bundles_contain_every_module_and_no_imports() -> None:
-    for entry, exports in ((WIDGET, 1), (STATIC, 0), (PLAYER, 1), (QUEST, 1), (FIGURE, 1)):
+    for entry, exports in (
+        (WIDGET, 1),
+        (STATIC, 0),
+        (WORKER, 0),
+        (PLAYER, 1),
+        (QUEST, 1),
+        (FIGURE, 1),
+    ):
         source = bundle(entry)
         assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
         assert source.count("export default") == exports
@@ -255,11 +272,13 @@ def test_bundles_contain_every_module_and_no_imports() -> None:
             assert source.count(f"const module_{name.removesuffix('.js')} = ") == 1
     assert {path.name for path in FOLDER.glob("*.js")} == {
         *modules(STATIC),
+        *modules(WORKER),
         *modules(PLAYER),
         *modules(QUEST),
         *modules(FIGURE),
     }
-    assert set(modules(STATIC)) - set(modules(WIDGET)) == {STATIC, "theme.js"}
+    of_the_page = {STATIC, "page_model.js", "page_networks.js", "theme.js"}
+    assert set(modules(STATIC)) - set(modules(WIDGET)) == of_the_page
 
 
 def test_a_bundle_behaves_as_its_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ QUEST_STYLE = FOLDER / "quest.css"
 """The style of questions."""
 
 WIDGET, STATIC, PLAYER, QUEST = "widget.js", "static.js", "player.js", "quest.js"
-FIGURE = "figure.js"
-"""The entries: the explorer, its page without a kernel, the player, questions and figures."""
+FIGURE, WORKER = "figure.js", "network_worker.js"
+"""The entries: the explorer, its page without a kernel, the player, questions, figures, and the
+worker that runs the networks of such a page."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(
@@ -21,7 +22,7 @@ _EXPORT = re.compile(
     re.MULTILINE,
 )
 
-_DOC_COMMENT = re.compile(r"^ */\*\*.*?\*/\n", re.MULTILINE | re.DOTALL)
+_DOC_COMMENT = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
 
 
 def bundle(entry: str) -> str:

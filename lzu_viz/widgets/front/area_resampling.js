@@ -6,7 +6,7 @@
  * summed-area table (integral image), computed once for each picture: the time then depends on the
  * size of the zoomed picture alone, not on that of the source.
  *
- * @import { Axes, Bytes, Level } from "./types.d.ts"
+ * @import { Axes, Pixels, Level } from "./types.d.ts"
  *
  * @typedef {object} Intervals of an axis of a zoomed picture, in source pixels.
  * @property {Int32Array} index of the pixel of the source that holds each end, and
@@ -119,7 +119,7 @@ function sumAreas(level) {
  * @param {Axes} axes of the warp.
  * @param {number} rows of the zoomed picture.
  * @param {number} columns of the zoomed picture.
- * @param {Bytes} out RGBA, rows * columns * 4.
+ * @param {Pixels} out RGBA, rows * columns * 4.
  */
 export function zoomByAreas(level, axes, rows, columns, out) {
   const sums = sumAreas(level);

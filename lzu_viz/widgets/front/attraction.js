@@ -1,7 +1,7 @@
 /**
  * The attraction: from a saliency map to the nodes of a warp, as in the Python module `attraction`.
  *
- * @import { SaliencyMap, Warp } from "./types.d.ts"
+ * @import { Axes, SaliencyMap, Warp } from "./types.d.ts"
  * @typedef {{weight: Float64Array, moment: Float64Array}} Kernel
  */
 import { cellCentre, clamp, intervalEdge } from "./numbers.js";
@@ -31,36 +31,14 @@ const kernelCache = new Map();
  * @returns {Warp}
  */
 export function makeWarp(map, { rows, columns, fwhm, separable, antiCrop }) {
+  if (separable) {
+    const { x, y } = attractAxes(map, { rows, columns, fwhm, antiCrop });
+    return warpFromAxes(x, y);
+  }
   const down = makeKernel(rows, map.rows, fwhm[0], antiCrop);
   const across = makeKernel(columns, map.columns, fwhm[1], antiCrop);
-  /**
-   * @param {number} coordinate
-   * @param {number} shift
-   */
-  const moved = (coordinate, shift) => {
-    if (!antiCrop) return coordinate + shift;
-    // Restore exact edges after rounding.
-    return Math.abs(coordinate) === 1 ? coordinate : clamp(coordinate + shift, -1, 1);
-  };
-  if (separable) {
-    const columnSums = new Float64Array(map.columns);
-    const rowSums = new Float64Array(map.rows);
-    map.cells.forEach((cell, index) => {
-      columnSums[index % map.columns] += cell;
-      rowSums[Math.floor(index / map.columns)] += cell;
-    });
-    /**
-     * @param {Kernel} kernel
-     * @param {Float64Array} marginal
-     * @param {number} count
-     */
-    const attractAxis = ({ weight, moment }, marginal, count) => {
-      const total = matmulTransposed(weight, marginal, marginal.length);
-      const pull = matmulTransposed(moment, marginal, marginal.length);
-      return total.map((mass, index) => moved(intervalEdge(index, count), pull[index] / mass));
-    };
-    return warpFromAxes(attractAxis(across, columnSums, columns), attractAxis(down, rowSums, rows));
-  }
+  const moved = (/** @type {number} */ coordinate, /** @type {number} */ shift) =>
+    move(coordinate, shift, antiCrop);
   const columnWeight = matmulTransposed(across.weight, map.cells, map.columns);
   const columnMoment = matmulTransposed(across.moment, map.cells, map.columns);
   const total = matmulTransposed(down.weight, columnWeight, map.rows);
@@ -73,6 +51,49 @@ export function makeWarp(map, { rows, columns, fwhm, separable, antiCrop }) {
     grid[2 * index + 1] = moved(intervalEdge(row, rows), pullY[index] / total[index]);
   }
   return warpFromGrid(rows, columns, grid);
+}
+
+/**
+ * The nodes of a separable warp on each axis.
+ *
+ * @param {SaliencyMap} map
+ * @param {{rows: number, columns: number, fwhm: [number, number], antiCrop: boolean}} options as of
+ *     `makeWarp`.
+ * @returns {Axes}
+ */
+export function attractAxes(map, { rows, columns, fwhm, antiCrop }) {
+  const columnSums = new Float64Array(map.columns);
+  const rowSums = new Float64Array(map.rows);
+  map.cells.forEach((cell, index) => {
+    columnSums[index % map.columns] += cell;
+    rowSums[Math.floor(index / map.columns)] += cell;
+  });
+  /**
+   * @param {Float64Array} marginal
+   * @param {number} count
+   * @param {number} width of the kernel.
+   */
+  const attractAxis = (marginal, count, width) => {
+    const { weight, moment } = makeKernel(count, marginal.length, width, antiCrop);
+    const total = matmulTransposed(weight, marginal, marginal.length);
+    const pull = matmulTransposed(moment, marginal, marginal.length);
+    return total.map((mass, index) =>
+      move(intervalEdge(index, count), pull[index] / mass, antiCrop),
+    );
+  };
+  return { x: attractAxis(columnSums, columns, fwhm[1]), y: attractAxis(rowSums, rows, fwhm[0]) };
+}
+
+/**
+ * A coordinate and its attraction; with anti-crop, edges are exact after rounding.
+ *
+ * @param {number} coordinate
+ * @param {number} shift
+ * @param {boolean} antiCrop
+ */
+function move(coordinate, shift, antiCrop) {
+  if (!antiCrop) return coordinate + shift;
+  return Math.abs(coordinate) === 1 ? coordinate : clamp(coordinate + shift, -1, 1);
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Pictures as floating-point levels, their mipmap, and bilinear samples of a level.
  *
- * @import { Bytes, Level, Picture } from "./types.d.ts"
+ * @import { Pixels, Level, Picture } from "./types.d.ts"
  */
 
 /**
@@ -96,7 +96,7 @@ export function addSample(colour, level, x, y, weight) {
 /**
  * Write an opaque pixel.
  *
- * @param {Bytes} out which rounds and clips by itself.
+ * @param {Pixels} out which rounds and clips by itself.
  * @param {number} pixel
  * @param {ArrayLike<number>} colour
  */

@@ -13,6 +13,16 @@ export const clamp = (value, low, high) => (value < low ? low : value > high ? h
  */
 export const round = (value, digits) => Number(value.toFixed(digits));
 
+/**
+ * The nearest whole number; of two, the even one, as `round` in Python.
+ *
+ * @param {number} value
+ */
+export function roundHalfEven(value) {
+  const rounded = Math.round(value);
+  return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
 /** @param {Float64Array} values */
 export const sum = (values) => values.reduce((total, value) => total + value, 0);
 

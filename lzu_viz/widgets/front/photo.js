@@ -37,7 +37,7 @@ export async function decodePhoto(bytes) {
  * Reduce a photo of the user to the size that the kernel accepts, as a JPEG.
  *
  * @param {File} file
- * @returns {Promise<{width: number, height: number, file: DataView}>} with the original size.
+ * @returns {Promise<{width: number, height: number, file: DataView<ArrayBuffer>}>} with the original size.
  * @throws {Error} if the photo cannot be read, or is too large or too small.
  */
 export async function reducePhoto(file) {

@@ -1,12 +1,12 @@
 /**
  * Zoomed and unzoomed pictures, as in the Python module `resampling`.
  *
- * @import { Axes, Bytes, Level, Picture, Rgb, Warp } from "./types.d.ts"
+ * @import { Axes, Bytes, Pixels, Level, Picture, Rgb, Warp } from "./types.d.ts"
  */
 import { zoomByAreas } from "./area_resampling.js";
 import { invertPixels, zoomedMap } from "./inverse.js";
 import { addSample, toLevel, writePixel } from "./mipmap.js";
-import { analyze, determinant, evaluate, locatePixels } from "./warp.js";
+import { analyze, determinant, evaluate, locatePixels, sampleAxis } from "./warp.js";
 
 /** @type {Rgb} */
 const BLACK = [0, 0, 0];
@@ -31,7 +31,7 @@ const emptyPicture = (rows, columns) => new Uint8ClampedArray(rows * columns * 4
  * @param {boolean} antialias whether a pixel is a mean over the area that it is mapped to: exact
  *     for a separable warp, otherwise trilinear between two levels of the mipmap. Without it, a
  *     pixel is one bilinear sample of the picture.
- * @param {Bytes} [out] RGBA, rows * columns * 4.
+ * @param {Pixels} [out] RGBA, rows * columns * 4.
  */
 export function zoomPicture(
   levels,
@@ -43,7 +43,8 @@ export function zoomPicture(
 ) {
   if (!warp.axes) return zoomByMipmap(antialias ? levels : [levels[0]], warp, rows, columns, out);
   if (antialias) return zoomByAreas(levels[0], warp.axes, rows, columns, out);
-  return sampleSeparably(levels[0], sampleAxes(warp, warp.axes, rows, columns), out, BLACK);
+  const points = { x: sampleAxis(warp.axes.x, columns), y: sampleAxis(warp.axes.y, rows) };
+  return sampleSeparably(levels[0], points, out, BLACK);
 }
 
 /**
@@ -51,7 +52,7 @@ export function zoomPicture(
  * @param {Warp} warp
  * @param {number} rows
  * @param {number} columns
- * @param {Bytes} out
+ * @param {Pixels} out
  */
 function zoomByMipmap(levels, warp, rows, columns, out) {
   const { terms } = analyze(warp);
@@ -83,34 +84,11 @@ function zoomByMipmap(levels, warp, rows, columns, out) {
 }
 
 /**
- * The source coordinates of the columns and rows of pixels of a zoomed picture.
- *
- * @param {Warp} warp
- * @param {Axes} axes
- * @param {number} rows
- * @param {number} columns
- * @returns {Axes}
- */
-function sampleAxes(warp, axes, rows, columns) {
-  const map = (/** @type {Float64Array} */ nodeCoordinates, /** @type {number} */ pixels) => {
-    const { interval, position } = locatePixels(pixels, nodeCoordinates.length - 1);
-    return position.map((part, index) => {
-      const [before, after] = [
-        nodeCoordinates[interval[index]],
-        nodeCoordinates[interval[index] + 1],
-      ];
-      return before + part * (after - before);
-    });
-  };
-  return { x: map(axes.x, columns), y: map(axes.y, rows) };
-}
-
-/**
  * Sample a level bilinearly at every pair of an x and a y; `fill` where either is NaN.
  *
  * @param {Level} level
  * @param {Axes} points
- * @param {Bytes} out
+ * @param {Pixels} out
  * @param {Rgb} fill
  */
 function sampleSeparably({ width, height, data }, { x, y }, out, fill) {
@@ -170,7 +148,7 @@ function linearTaps(coordinates, count, stride) {
  *
  * @param {Picture} picture
  * @param {Float64Array} map
- * @param {Bytes} out
+ * @param {Pixels} out
  * @param {Rgb} fill
  */
 function samplePicture(picture, map, out, fill) {
@@ -196,7 +174,7 @@ function samplePicture(picture, map, out, fill) {
  * @param {Warp} warp
  * @param {number} rows of the unzoomed picture.
  * @param {number} columns of the unzoomed picture.
- * @param {Bytes} [out] RGBA, rows * columns * 4.
+ * @param {Pixels} [out] RGBA, rows * columns * 4.
  * @param {Rgb} [fill] where no zoomed pixel is mapped to.
  */
 export function unzoomPicture(

@@ -1,99 +1,20 @@
 /**
- * The explorer in a page of its own, without a kernel: the model holds the values that Python wrote
- * into the page, and returns results for the prepared states. Other states are drawn without a
- * prediction.
+ * The explorer in a page of its own, without a kernel: the page draws the warp, and runs the
+ * networks in a worker if their files are there; otherwise it knows the results of prepared states.
  *
- * @import { Model, Result, State, Traits } from "./types.d.ts"
- * @typedef {{title: string, state: State, result: Result}} Prepared
+ * @import { PageData, Prepared } from "./types.d.ts"
  */
 import { button } from "./dom.js";
-import { equal } from "./equality.js";
+import { PageModel } from "./page_model.js";
+import { PageNetworks } from "./page_networks.js";
+import { messageOf } from "./photo.js";
 import { followTheme } from "./theme.js";
 import widget from "./widget.js";
 
-const NO_KERNEL =
-  "No kernel here: the pictures follow the controls, but predictions for the zoomed picture exist for prepared states only.";
-const NO_SALIENCY = "So does saliency from edges or from a network.";
+const RUNNING = "The networks run in this page, on your device; photos are not uploaded.";
 
-/** Fields of the state on which the prediction of the uniform system depends. */
-const OF_UNIFORM = /** @type {const} */ ([
-  "network",
-  "input_size",
-  "antialias",
-  "probability",
-  "score",
-]);
-
-/** @implements {Model} */
-class PreparedModel {
-  /**
-   * @param {{values: Traits, prepared: Prepared[]}} data
-   * @param {(prepared: ?Prepared) => void} onResult
-   */
-  constructor({ values, prepared }, onResult) {
-    /** @type {Traits} */
-    this.values = { ...values, _result: { ...prepared[0].result, serial: 0 } };
-    this.prepared = prepared;
-    this.onResult = onResult;
-    /** @type {Record<string, (() => void)[]>} */
-    this.listeners = {};
-  }
-
-  /**
-   * @template {keyof Traits} Name
-   * @param {Name} name
-   * @returns {Traits[Name]}
-   */
-  get(name) {
-    return this.values[name];
-  }
-
-  /**
-   * @template {keyof Traits} Name
-   * @param {Name} name
-   * @param {Traits[Name]} value
-   */
-  set(name, value) {
-    this.values[name] = value;
-    for (const listener of this.listeners[`change:${name}`] ?? []) listener();
-  }
-
-  /**
-   * @param {string} event
-   * @param {() => void} listener
-   */
-  on(event, listener) {
-    (this.listeners[event] ??= []).push(listener);
-  }
-
-  /** Return the prepared result of the state, if any, in place of a kernel. */
-  save_changes() {
-    const state = this.values._state;
-    const match = this.prepared.find((prepared) => equal(prepared.state, state)) ?? null;
-    const result = match ? match.result : this.resultWithoutKernel(state);
-    this.set("_result", { ...result, serial: state.serial });
-    this.onResult(match);
-  }
-
-  /**
-   * What is known of a state that is not prepared: the prediction of the uniform system.
-   *
-   * @param {State} state
-   * @returns {Result}
-   */
-  resultWithoutKernel(state) {
-    const same = this.prepared.find((prepared) =>
-      OF_UNIFORM.every((field) => prepared.state[field] === state[field]),
-    );
-    return {
-      summary: NO_KERNEL,
-      lines: [NO_KERNEL, NO_SALIENCY],
-      state,
-      uniform: same?.result.uniform,
-      zoom: undefined,
-    };
-  }
-}
+/** Controls without effect where no network runs. */
+const NEED_A_NETWORK = ["network", "probability", "score", "stride"];
 
 /**
  * Read bytes, which JSON holds as {"bytes": base64}.
@@ -113,9 +34,12 @@ function elementById(id) {
   return match;
 }
 
-/** @type {{values: Traits, prepared: Prepared[]}} */
+/** @type {PageData} */
 const data = JSON.parse(elementById("lzu-data").textContent ?? "", revive);
 const choices = elementById("lzu-prepared");
+const place = elementById("lzu-explorer");
+const status = elementById("lzu-networks");
+const model = new PageModel(data, showPrepared);
 
 /** @param {?Prepared} current */
 function showPrepared(current) {
@@ -123,7 +47,63 @@ function showPrepared(current) {
     choice.setAttribute("aria-pressed", String(choice.textContent === current?.title));
 }
 
-const model = new PreparedModel(data, showPrepared);
+/** @type {?HTMLProgressElement} */
+let bar = null;
+let close = () => {};
+
+/** Show the explorer; without networks, the controls that need one are hidden. */
+function render() {
+  const runs = model.networks !== null;
+  const controls = data.values._controls.map((control) => ({
+    ...control,
+    shown: control.shown && (runs || !NEED_A_NETWORK.includes(control.name)),
+  }));
+  Object.assign(model.values, { _controls: controls, _score: runs ? {} : undefined });
+  close();
+  place.replaceChildren();
+  close = widget.render({ model, el: place }) ?? close;
+}
+
+/** Start the networks, which load their files with the first state. */
+async function startNetworks() {
+  if (!data.networks) return;
+  try {
+    if (typeof WebAssembly === "undefined") throw new Error("this browser has no WebAssembly");
+    const handlers = { onProgress: showProgress, onFailure: showFailure };
+    model.networks = new PageNetworks(data.networks, handlers);
+    render();
+    showProgress(0, 1);
+    await model.use(model.networks);
+    if (model.networks) status.replaceChildren(RUNNING);
+  } catch (error) {
+    showFailure(messageOf(error));
+  }
+}
+
+/**
+ * @param {number} loaded bytes.
+ * @param {number} total
+ */
+function showProgress(loaded, total) {
+  if (!bar) {
+    bar = document.createElement("progress");
+    bar.setAttribute("aria-label", "Loading the networks");
+    status.replaceChildren("Loading the networks ", bar);
+  }
+  bar.max = total;
+  bar.value = loaded;
+}
+
+/** @param {string} reason */
+function showFailure(reason) {
+  model.networks?.close();
+  model.use(null);
+  status.replaceChildren(
+    `The networks cannot run here (${reason}): predictions exist for the prepared states only.`,
+  );
+  render();
+}
+
 for (const { title, state } of data.prepared) {
   const choice = button(title, "", () => {
     model.set("_state", { ...state, serial: `prepared ${title}` });
@@ -134,4 +114,11 @@ for (const { title, state } of data.prepared) {
 choices.firstElementChild?.setAttribute("aria-pressed", "true");
 followTheme();
 widget.initialize({ model });
-widget.render({ model, el: elementById("lzu-explorer") });
+render();
+const observer = new IntersectionObserver((entries) => {
+  // A page may hold many explorers: only those that are seen load the networks.
+  if (!entries.some((entry) => entry.isIntersecting)) return;
+  observer.disconnect();
+  startNetworks();
+});
+observer.observe(place);

@@ -238,10 +238,13 @@ export class ExplorerStore {
   }
 
   onResult() {
-    const { serial, took_ms: tookMs = 0 } = this.model.get("_result");
+    const { serial, took_ms: tookMs } = this.model.get("_result");
     if (serial === this.pendingSerial) this.pendingSerial = null;
     this.isSilent = false;
-    this.pauseUntil = performance.now() + clamp(PAUSE_FACTOR * tookMs, MIN_PAUSE_MS, MAX_PAUSE_MS);
+    // Results without a time come from the page itself, which has no messages to wait for.
+    const pause =
+      tookMs === undefined ? 0 : clamp(PAUSE_FACTOR * tookMs, MIN_PAUSE_MS, MAX_PAUSE_MS);
+    this.pauseUntil = performance.now() + pause;
     this.storeImageSaliency();
     // Also after a result that came too late: the state may have changed in the meantime.
     this.sendState();

@@ -34,6 +34,9 @@ export type Edges = [left: number, top: number, right: number, bottom: number];
 
 export type Bytes = Uint8ClampedArray<ArrayBuffer>;
 
+/** RGBA in 0..255, row by row; bytes round and clip by themselves. */
+export type Pixels = Bytes | Float32Array<ArrayBuffer>;
+
 /** Bytes from Python: a view of the message from a kernel, an array in a static page. */
 export type BinaryData = DataView<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
@@ -109,6 +112,8 @@ export interface State {
   network: string;
   probability: number;
   score: number;
+  /** The stride of the feature map that is shown, as text. */
+  stride: string;
   serial?: string;
 }
 
@@ -119,7 +124,8 @@ export interface Prediction {
   iou?: number | null;
   /** The part of the image that the mask covers, in 0..1. */
   share?: number | null;
-  mask?: BinaryData;
+  /** A PNG; from a network in the page, an image. */
+  mask?: BinaryData | ImageBitmap | null;
   /** The edges of each box, and its label. */
   boxes?: [Edges, string][];
 }
@@ -145,6 +151,73 @@ export interface Result {
 export interface KernelMap extends Size {
   data: BinaryData;
   maximum: number;
+}
+
+// --- Networks that run in the page. ---
+
+/** A map `channels rows columns`. */
+export interface FeatureMap extends Size {
+  channels: number;
+  data: Float32Array;
+}
+
+/** What the page has to know of a network. */
+export interface NetworkEntry {
+  task: "detection" | "segmentation";
+  /** Of its maps in pixels of its input. */
+  strides: number[];
+  classes: string[];
+  /** Size of the unzoomed outputs relative to the network's own. */
+  upsample_factor: number;
+}
+
+export interface PagePrediction {
+  found: boolean;
+  share: number | null;
+  iou: number | null;
+  mask: (Size & { cells: Uint8Array }) | null;
+  boxes: [Edges, string][];
+}
+
+/** A file of the networks; the page may hold it itself, compressed, as base64. */
+export interface NetworkFile {
+  bytes: number;
+  sha256: string;
+  gzip?: string;
+}
+
+/** What `network_worker.js` is asked for. */
+export type WorkerRequest =
+  | {
+      kind: "start";
+      base: string;
+      files: Record<string, NetworkFile>;
+      networks: Record<string, NetworkEntry>;
+    }
+  | { kind: "photo"; picture: Picture; truth: Truth | null }
+  | { kind: "explore"; serial: string; state: State; views: string[]; colour: number[] }
+  | { kind: "score"; serial: string; state: State };
+
+/** The prediction of the uniform system; null if it is that of the last result. */
+export interface DrawnUniform {
+  uniform: Prediction | null;
+}
+
+/** What it answers. */
+export type WorkerAnswer =
+  | { kind: "progress"; loaded: number; total: number }
+  | { kind: "result"; serial: string; result: Omit<Result, "uniform"> & DrawnUniform }
+  | { kind: "error" | "failed"; serial: string; text: string }
+  | { kind: "score"; serial: string; score: ScorePair | null };
+
+export interface PageResult {
+  state: State;
+  summary: string;
+  lines: string[];
+  uniform: PagePrediction;
+  zoom: PagePrediction;
+  maps: Record<string, KernelMap>;
+  saliency: (Size & { cells: Uint8Array<ArrayBuffer> }) | null;
 }
 
 export interface GroundTruth {
@@ -227,7 +300,7 @@ export interface Traits {
     serial?: string | number;
     width?: number;
     height?: number;
-    file?: DataView;
+    file?: DataView<ArrayBuffer>;
     back?: boolean;
   };
 }
@@ -238,6 +311,41 @@ export interface Model {
   set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
   on(event: string, listener: (model?: { comm_live?: boolean }) => void): void;
   save_changes(): void;
+}
+
+/** A state with a button, and its result. */
+export interface Prepared {
+  title: string;
+  state: State;
+  result: Result;
+}
+
+/** The true box of a photo, and the true mask, of the size of predicted masks. */
+export interface Truth {
+  box: Edges;
+  mask: Uint8Array;
+}
+
+/** What Python writes into a page without a kernel. */
+export interface PageData {
+  values: Traits;
+  prepared: Prepared[];
+  truth: Truth | null;
+  /** The state whose foveas and boxes a photo of the reader begins with. */
+  middle: State;
+  networks: NetworkData | null;
+}
+
+/** What a page needs to run networks. */
+export interface NetworkData {
+  /** The module of the worker. */
+  worker: string;
+  /** The address of the folder with the files. */
+  base: string;
+  files: Record<string, NetworkFile>;
+  networks: Record<string, NetworkEntry>;
+  /** RGB of masks. */
+  colour: number[];
 }
 
 export type ListName = "foveas" | "boxes";

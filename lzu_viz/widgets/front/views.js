@@ -31,8 +31,8 @@
  * @property {HTMLCanvasElement} closeUp
  * @property {CanvasRenderingContext2D} context of the close-up.
  *
- * @typedef {object} Mask a PNG, and the image that is shown for it.
- * @property {BinaryData} bytes
+ * @typedef {object} Mask a PNG or an image, and the image that is shown for it.
+ * @property {BinaryData | ImageBitmap} bytes
  * @property {?ImageBitmap} image
  *
  * @typedef {(panel: Panel, explorer: Explorer) => void} Draw
@@ -272,15 +272,21 @@ function drawNote({ context, canvas, scale }, explorer, text) {
 }
 
 /**
- * Decode a mask, a PNG, once; until it is decoded, return the previous one.
+ * Decode a mask, a PNG, once; until it is decoded, return the previous one. A network in the page
+ * returns an image, which is closed when the next one arrives.
  *
  * @param {Explorer} explorer
  * @param {string} which
- * @param {BinaryData} bytes
+ * @param {BinaryData | ImageBitmap} bytes
  */
 function decodeMask(explorer, which, bytes) {
   const previous = explorer.masks[which];
   if (previous?.bytes === bytes) return previous.image;
+  if (bytes instanceof ImageBitmap) {
+    if (previous?.bytes instanceof ImageBitmap) previous.bytes.close();
+    explorer.masks[which] = { bytes, image: bytes };
+    return bytes;
+  }
   /** @type {Mask} */
   const mask = { bytes, image: previous?.image ?? null };
   explorer.masks[which] = mask;

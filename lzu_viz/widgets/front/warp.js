@@ -251,6 +251,20 @@ export function locatePixels(pixels, count) {
 }
 
 /**
+ * The source coordinates of the centres of `pixels` columns or rows of a zoomed picture.
+ *
+ * @param {Float64Array} axis the coordinates of its nodes.
+ * @param {number} pixels
+ */
+export function sampleAxis(axis, pixels) {
+  const { interval, position } = locatePixels(pixels, axis.length - 1);
+  return position.map((part, index) => {
+    const [before, after] = [axis[interval[index]], axis[interval[index] + 1]];
+    return before + part * (after - before);
+  });
+}
+
+/**
  * Map a point of the zoomed frame to the source frame; null outside the frame.
  *
  * @param {Warp} warp

@@ -1,0 +1,112 @@
+/**
+ * The networks in the page: the requests to their worker, and its answers.
+ *
+ * @import { NetworkData, Picture, Prediction, Result, ScorePair, State, Truth } from "./types.d.ts"
+ * @import { WorkerAnswer, WorkerRequest } from "./types.d.ts"
+ */
+
+const PAGE_KINDS = ["foveas", "boxes", "boxes in pixels", "edges", "network"];
+const NO_NETWORK = "none";
+
+export class PageNetworks {
+  /**
+   * @param {NetworkData} data
+   * @param {object} handlers
+   * @param {(loaded: number, total: number) => void} handlers.onProgress of loading.
+   * @param {(text: string) => void} handlers.onFailure called if the networks cannot run.
+   */
+  constructor({ worker, base, files, networks, colour }, { onProgress, onFailure }) {
+    this.entries = networks;
+    this.colour = colour;
+    this.onProgress = onProgress;
+    this.onFailure = onFailure;
+    this.count = 0;
+    /** @type {Prediction | undefined} of the uniform system, in the last result. */
+    this.uniform = undefined;
+    /** @type {Map<string, (value: any) => void>} */
+    this.waiting = new Map();
+    const url = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
+    this.worker = new Worker(url);
+    this.worker.onmessage = ({ data }) => this.onAnswer(data);
+    this.worker.onerror = ({ message }) => this.onFailure(message || "the worker cannot start");
+    this.post({ kind: "start", base: new URL(base, document.baseURI).href, files, networks });
+  }
+
+  /**
+   * Whether the page can compute the result of a state.
+   *
+   * @param {State} state
+   */
+  canRun({ network, saliency_kind: kind }) {
+    return (network === NO_NETWORK || network in this.entries) && PAGE_KINDS.includes(kind);
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {?Truth} truth
+   */
+  setPhoto({ width, height, data }, truth) {
+    this.post({ kind: "photo", picture: { width, height, data }, truth });
+  }
+
+  /**
+   * The result of a state; of an invalid one, the error.
+   *
+   * @param {State} state
+   * @param {string[]} views
+   * @returns {Promise<Result>}
+   */
+  explore(state, views) {
+    const { colour } = this;
+    return this.ask((serial) => ({ kind: "explore", serial, state, views, colour }));
+  }
+
+  /**
+   * @param {State} state
+   * @returns {Promise<?ScorePair>}
+   */
+  score(state) {
+    return this.ask((serial) => ({ kind: "score", serial, state }));
+  }
+
+  /** @param {WorkerRequest} request */
+  post(request) {
+    this.worker.postMessage(request);
+  }
+
+  /**
+   * @param {(serial: string) => WorkerRequest} request
+   * @returns {Promise<any>}
+   */
+  ask(request) {
+    const serial = String((this.count += 1));
+    return new Promise((resolve) => {
+      this.waiting.set(serial, resolve);
+      this.post(request(serial));
+    });
+  }
+
+  /** @param {WorkerAnswer} answer */
+  onAnswer(answer) {
+    if (answer.kind === "progress") {
+      this.onProgress(answer.loaded, answer.total);
+      return;
+    }
+    if (answer.kind === "failed") {
+      this.onFailure(answer.text);
+      return;
+    }
+    const resolve = this.waiting.get(answer.serial);
+    this.waiting.delete(answer.serial);
+    if (answer.kind === "result") {
+      this.uniform = answer.result.uniform ?? this.uniform;
+      resolve?.({ ...answer.result, uniform: this.uniform });
+    }
+    if (answer.kind === "score") resolve?.(answer.score);
+    if (answer.kind === "error") resolve?.({ error: answer.text });
+  }
+
+  close() {
+    this.worker.terminate();
+  }
+}

@@ -1,0 +1,234 @@
+"""Networks for pages without a kernel: as ONNX files, with the runtime that runs them there.
+
+The runtime is onnxruntime-web, of which npm fetches one version, once. A browser runs it on one
+thread, so that a page needs no special headers of its server.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .._extras import needs
+from ..models import NETWORKS, network
+from ..models.registry import TwoPartNetwork
+from .front import FOLDER
+
+with needs("notebooks"):
+    from platformdirs import user_cache_path
+
+PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
+"""The package of npm that runs ONNX files in a page, and its version."""
+
+INTEGRITY = (
+    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+)
+"""Base64 of the SHA-512 of the package's archive."""
+
+RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+"""Files of the package that a page needs: the module, and the program that it loads."""
+
+LICENCE = FOLDER / "onnxruntime-web.LICENSE"
+"""The licence of the package, whose archive names it without holding its text."""
+
+MANIFEST = "networks.json"
+"""File that lists the networks and the files, with their sizes and their SHA-256."""
+
+PAGE_NETWORKS = ("segmenter", "detector")
+"""Networks whose outputs the page can decode."""
+
+MULTIPLE = 32
+"""Number of which the sides of an image are multiples."""
+
+
+class RuntimeMissingError(RuntimeError):
+    """The runtime is not there and cannot be fetched."""
+
+
+def write_networks(folder: str | Path, names: Sequence[str] = PAGE_NETWORKS) -> dict[str, Any]:
+    """Write networks and the runtime to a folder, from which pages load them.
+
+    Args:
+        folder: to write to; created if missing.
+        names: of the networks, in `PAGE_NETWORKS`.
+
+    Returns:
+        The content of the file `MANIFEST`: what a page has to know of each network, and each file
+        with its bytes and its SHA-256.
+
+    Raises:
+        RuntimeMissingError: the runtime is not in the cache, and npm is missing or cannot fetch it.
+        ValueError: the page cannot decode a network's outputs.
+    """
+    unknown = [name for name in names if name not in PAGE_NETWORKS]
+    if unknown:
+        raise ValueError(f"pages run the networks {', '.join(PAGE_NETWORKS)}, got {unknown}")
+    runtime = runtime_folder()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (*(runtime / name for name in RUNTIME), LICENCE):
+        shutil.copyfile(path, folder / path.name)
+    for name in names:
+        (folder / f"{name}.onnx").write_bytes(onnx_file(name))
+    files = [*RUNTIME, *(f"{name}.onnx" for name in names)]
+    manifest = {
+        "networks": {name: entry_for_page(name) for name in names},
+        "files": {name: _description(folder / name) for name in files},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return manifest
+
+
+def entry_for_page(name: str) -> dict[str, Any]:
+    """Return what a page has to know to decode the outputs of a network."""
+    entry = NETWORKS[name]
+    return {
+        "task": entry.task,
+        "strides": list(entry.strides),
+        "classes": list(network(name).classes),
+        "upsample_factor": entry.unzoom.get("upsample_factor", 1),
+    }
+
+
+def _description(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+@lru_cache(maxsize=len(PAGE_NETWORKS))
+def onnx_file(name: str) -> bytes:
+    """Return a network as an ONNX file, for images of any size, with weights in half precision.
+
+    The input "image" is `1 3 h w` in 0..1 with sides that are multiples of `MULTIPLE`; the outputs
+    are "outputs_0", "outputs_1", ... and "features_0", ..., one for each stride. The weights of the
+    shipped networks are numbers of half precision, so that nothing is lost.
+
+    Args:
+        name: of the network, in `PAGE_NETWORKS`.
+    """
+    with needs("pages"):
+        import onnxscript  # noqa: F401
+
+    module = _WithNamedOutputs(network(name))
+    levels = range(len(NETWORKS[name].strides))
+    outputs = [f"{kind}_{level}" for kind in ("outputs", "features") for level in levels]
+    rows, columns = (
+        MULTIPLE * torch.export.Dim(side, min=2, max=64) for side in ("rows", "columns")
+    )
+    with warnings.catch_warnings():
+        # PyTorch's exporter uses names that PyTorch has deprecated.
+        warnings.simplefilter("ignore", FutureWarning)
+        program = torch.onnx.export(
+            module.eval(),
+            (torch.zeros(1, 3, 4 * MULTIPLE, 6 * MULTIPLE),),
+            input_names=["image"],
+            output_names=outputs,
+            dynamic_shapes={"image": {2: rows, 3: columns}},
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return _with_half_weights(program.model_proto)
+
+
+class _WithNamedOutputs(nn.Module):
+    """A network that returns its outputs and its features as one tuple."""
+
+    def __init__(self, network: TwoPartNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        features = self.network.features(image)
+        outputs = self.network.head(features)
+        return *_listed(outputs), *_listed(features)
+
+
+def _listed(levels: Any) -> list[Tensor]:
+    return [levels] if isinstance(levels, Tensor) else list(levels)
+
+
+def _with_half_weights(model: Any) -> bytes:
+    """Return a model whose float32 weights are stored in half precision and cast when loaded."""
+    with needs("pages"):
+        import onnx
+
+    graph = model.graph
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = onnx.numpy_helper.to_array(weight)
+        half = values.astype("float16")
+        # Constants that are no weights, such as means of colours, may not fit.
+        if (half.astype("float32") != values).any():
+            continue
+        name = weight.name
+        weight.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}_half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=1))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def runtime_folder() -> Path:
+    """Return the folder with the files `RUNTIME`, which npm fetches if it is not there yet.
+
+    Raises:
+        RuntimeMissingError: npm is missing, cannot fetch the package, or fetched another one.
+    """
+    folder = user_cache_path("lzu_viz") / f"{PACKAGE}-{VERSION}"
+    if not all((folder / name).exists() for name in RUNTIME):
+        _unpack(_fetch(), folder)
+    return folder
+
+
+def _fetch() -> bytes:
+    """Return the archive of the package from npm's registry."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeMissingError(
+            f"{PACKAGE} {VERSION} is fetched by npm, which is not installed; install Node.js"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", "--silent", f"{PACKAGE}@{VERSION}"]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        archives = list(Path(folder).glob("*.tgz"))
+        if run.returncode or not archives:
+            raise RuntimeMissingError(
+                f"npm cannot fetch {PACKAGE} {VERSION}: {run.stderr.strip() or 'no answer'}"
+            )
+        data = archives[0].read_bytes()
+    integrity = base64.b64encode(hashlib.sha512(data).digest()).decode()
+    if integrity != INTEGRITY:
+        raise RuntimeMissingError(
+            f"the archive of {PACKAGE} {VERSION} has the SHA-512 {integrity}, expected {INTEGRITY}"
+        )
+    return data
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    """Write the files of the runtime from the archive of the package."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as package:
+        for name in RUNTIME:
+            file = package.extractfile(f"package/dist/{name}")
+            assert file is not None, f"{name} is no file"
+            # Renamed when it is whole: another process may read it.
+            part = folder / f"{name}.part"
+            part.write_bytes(file.read())
+            part.rename(folder / name)
