@@ -76,6 +76,7 @@ help:
 	@echo "make mutants    plant faults in the library; who sees them, the tests or the notebooks?"
 	@echo "make site       the notebooks, executed, and the API as a website in build/site"
 	@echo "                REPOSITORY=owner/name  where Binder's launch buttons lead"
+	@echo "                SERVE=8000  then show it at http://localhost:8000"
 	@echo "make clean      remove .venv and all caches"
 
 # One thread a kernel: on a busy machine, threads that wait for one another take many times longer
@@ -112,7 +113,7 @@ mutants: $(TEST_STAMP)
 	cd tests && ../$(PY) -m mutants.run
 
 site: $(TEST_STAMP)
-	$(PY) -m docs $(if $(REPOSITORY),--repository $(REPOSITORY))
+	$(PY) -m docs $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(SERVE),--serve $(SERVE))
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

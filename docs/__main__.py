@@ -6,6 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from . import source
@@ -33,8 +36,14 @@ def main() -> int:
         action="store_true",
         help="show the stored outputs instead of executing the notebooks",
     )
+    parser.add_argument(
+        "--serve", type=int, metavar="PORT", help="then serve the site on this port of localhost"
+    )
     options = parser.parse_args()
-    return build(options.out, options.repository, options.only, not options.as_stored)
+    status = build(options.out, options.repository, options.only, not options.as_stored)
+    if not status and options.serve is not None:
+        serve(options.out, options.serve)
+    return status
 
 
 def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
@@ -66,6 +75,28 @@ def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
         if not repository:
             print("The pages have no launch buttons; add them with --repository OWNER/NAME.")
     return status
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves files with the MIME types that browsers need for modules and WebAssembly."""
+
+    extensions_map = {  # noqa: RUF012 - as in the base class
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+
+def server_of(folder: Path, port: int) -> ThreadingHTTPServer:
+    """Return a server of a folder on a port of localhost; 0 chooses a free one."""
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))
+
+
+def serve(folder: Path, port: int) -> None:
+    """Serve a folder on a port of localhost, until it is interrupted."""
+    with server_of(folder, port) as server, suppress(KeyboardInterrupt):
+        print(f"The site is at http://localhost:{server.server_port}; end with Ctrl+C.")
+        server.serve_forever()
 
 
 def repository() -> str:

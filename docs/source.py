@@ -1,8 +1,10 @@
 """The sources of the site: the executed notebooks, and a page for each module."""
 
+import os
 import pkgutil
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -18,12 +20,16 @@ with needs("test"):
     from tqdm import tqdm
 
     from lzu_viz.bench.run_notebooks import execute
+    from lzu_viz.widgets.page_networks import RuntimeMissingError, write_networks
 
 HERE = Path(__file__).parent
 NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
 
 EXPLORERS = "_explorers"
 """Folder of the explorers' pages, next to the pages that embed them."""
+
+NETWORKS = Path("notebooks") / EXPLORERS / "networks"
+"""Folder of the networks that run in the explorers' pages, in that of the sources."""
 
 TOOLS = ("bench",)
 """Packages of commands, which get no page."""
@@ -56,6 +62,7 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
     """
     folder.mkdir(parents=True)
     shutil.copy(HERE / "conf.py", folder)
+    has_networks = run and write_networks_to(folder / NETWORKS)
     pages = []
     for path in tqdm(notebooks, desc="notebooks", unit="notebook"):
         relative = path.relative_to(NOTEBOOKS)
@@ -63,7 +70,13 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(path, as_version=4)
         if run:
-            with_explorers(notebook, path.parent, target.parent / EXPLORERS, path.stem)
+            explorers = target.parent / EXPLORERS
+            networks = (
+                Path(os.path.relpath(folder / NETWORKS, explorers)).as_posix()
+                if has_networks
+                else ""
+            )
+            with_explorers(notebook, path.parent, explorers, path.stem, networks)
         keep_still_pictures(notebook)
         nbformat.write(notebook, target)
         pages.append(relative)
@@ -82,13 +95,26 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
     (folder / "index.md").write_text(index(pages, modules), encoding="utf-8")
 
 
-def with_explorers(notebook: Any, beside: Path, explorers: Path, stem: str) -> None:
+def write_networks_to(folder: Path) -> bool:
+    """Write the networks that run in pages; without npm, say so and return False."""
+    try:
+        write_networks(folder)
+    except RuntimeMissingError as error:
+        print(f"The explorers have prepared predictions only: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def with_explorers(
+    notebook: Any, beside: Path, explorers: Path, stem: str, networks: str = ""
+) -> None:
     """Run a notebook in place, with its explorers written to separate pages."""
+    arguments = (str(explorers.resolve()), stem, networks)
     execute(
         notebook,
         beside,
         before="from lzu_viz.widgets.explorer_pages import explorers_as_pages\n"
-        f"explorers_as_pages({str(explorers.resolve())!r}, {stem!r})",
+        f"explorers_as_pages{arguments}",
     )
 
 

@@ -19,12 +19,14 @@ HEIGHT = 900
 """Initial height of the frame in pixels, until its page is loaded."""
 
 
-def explorers_as_pages(folder: str | Path, prefix: str) -> None:
+def explorers_as_pages(folder: str | Path, prefix: str, networks: str = "") -> None:
     """Write every explorer that is displayed from now on to a page, and show it in a frame.
 
     Args:
         folder: for the pages; created if missing.
         prefix: of their file names; a number follows.
+        networks: address, relative to the pages, of a folder with networks that run in them; see
+            :func:`to_html`. If empty, the pages have prepared predictions only.
 
     Raises:
         ValueError: if IPython is not running.
@@ -38,7 +40,8 @@ def explorers_as_pages(folder: str | Path, prefix: str) -> None:
 
     def show(explorer: Explorer) -> None:
         path = folder / f"{prefix}-{next(numbers)}.html"
-        to_html(explorer, path, states_of(explorer.state), title="Explorer")
+        states = states_of(explorer.state)
+        to_html(explorer, path, states, title="Explorer", networks=networks or False)
         bundle = {"text/html": frame(f"{folder.name}/{path.name}"), "text/plain": repr(explorer)}
         display(bundle, raw=True)  # type: ignore[no-untyped-call]
 

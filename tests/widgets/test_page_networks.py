@@ -24,7 +24,6 @@ from lzu_viz.widgets.page_networks import PAGE_NETWORKS, entry_for_page, onnx_fi
 from lzu_viz.widgets.protocol import lines, result_summary
 from lzu_viz.widgets.result import Prediction, true_mask
 from random_states import random_state
-from requirements import require_program
 
 VIEWS = ("approximation", "round_trip", "features_zoomed", "features_unzoomed")
 
@@ -36,24 +35,15 @@ def scene() -> Scene:
     return replace(scene, image=(scene.image * 255).round() / 255)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the files of both networks."""
-    require_program("npm", "no npm on PATH: the runtime of the networks cannot be fetched")
-    folder = tmp_path_factory.mktemp("networks")
-    write_networks(folder)
-    return folder
-
-
 def results_in_page(
-    scene: Scene, states: list[State], folder: Path, tmp_path: Path
+    scene: Scene, states: list[State], network_files: Path, tmp_path: Path
 ) -> list[dict[str, Any]]:
     """Return what the page computes for states, in Node."""
     rgb = np.asarray(panels.picture(scene.image))
     rgba = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
     mask = true_mask(scene)[0, 0].to(torch.uint8).numpy()
     request = {
-        "folder": str(folder),
+        "folder": str(network_files),
         "networks": {name: entry_for_page(name) for name in PAGE_NETWORKS},
         "picture": {"width": rgb.shape[1], "height": rgb.shape[0], "data": encoded(rgba)},
         "truth": {"box": scene.boxes[0].tolist(), "mask": encoded(mask)},
@@ -78,14 +68,14 @@ def decoded(sent: dict[str, Any], key: str) -> Any:
 
 
 @pytest.mark.slow
-def test_page_computes_the_same_results(scene: Scene, folder: Path, tmp_path: Path) -> None:
+def test_page_computes_the_same_results(scene: Scene, network_files: Path, tmp_path: Path) -> None:
     """Compare boxes, masks, scores, error maps and sentences over 100 random states."""
     draw = random.Random(0)
     states = []
     for index in range(100):
         state = random_state(random.Random(index))
         states.append(replace(state, input_size=draw.choice((128, 192, 256)), score=35))
-    sent = results_in_page(scene, states, folder, tmp_path)
+    sent = results_in_page(scene, states, network_files, tmp_path)
     compared = [check_result(scene, state, page) for state, page in zip(states, sent, strict=True)]
     assert sum(compared) >= 60  # of the others, the grid is folded
 
@@ -144,10 +134,10 @@ def check_maps(page: dict[str, Any], result: Result) -> None:
 @pytest.mark.parametrize("name", PAGE_NETWORKS)
 @pytest.mark.parametrize("size", [(64, 64), (192, 256), (416, 288)])
 def test_onnx_files_compute_the_same_at_every_size(
-    folder: Path, name: str, size: tuple[int, int]
+    network_files: Path, name: str, size: tuple[int, int]
 ) -> None:
     """Compare all maps with the network's own."""
-    session = onnxruntime.InferenceSession(str(folder / f"{name}.onnx"))
+    session = onnxruntime.InferenceSession(str(network_files / f"{name}.onnx"))
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     module = network(name)
     with torch.no_grad():
@@ -174,17 +164,17 @@ def test_weights_are_stored_in_half_precision(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_manifest_describes_the_files(folder: Path) -> None:
+def test_manifest_describes_the_files(network_files: Path) -> None:
     """Check sizes, hashes and licence of what is written."""
-    manifest = json.loads((folder / page_networks.MANIFEST).read_text())
+    manifest = json.loads((network_files / page_networks.MANIFEST).read_text())
     assert set(manifest["networks"]) == set(PAGE_NETWORKS)
     for name, description in manifest["files"].items():
-        data = (folder / name).read_bytes()
+        data = (network_files / name).read_bytes()
         assert description == {
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-    assert "Microsoft Corporation" in (folder / page_networks.LICENCE.name).read_text()
+    assert "Microsoft Corporation" in (network_files / page_networks.LICENCE.name).read_text()
 
 
 def test_unknown_networks_are_refused(tmp_path: Path) -> None:

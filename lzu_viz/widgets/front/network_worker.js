@@ -18,9 +18,6 @@ const MAX_THREADS = 4;
 /** @type {(answer: WorkerAnswer, transfer?: Transferable[]) => void} */
 const send = (answer, transfer = []) => postMessage(answer, { transfer });
 
-/** The networks cannot run in this browser, or their files cannot be fetched. */
-class LoadError extends Error {}
-
 /** Loads the files of the networks, and runs them. */
 class Networks {
   /** @param {Extract<WorkerRequest, {kind: "start"}>} request */
@@ -90,13 +87,9 @@ class Networks {
     let session = this.sessions.get(name);
     if (!session) {
       this.runtime ??= this.startRuntime();
-      session = Promise.all([this.runtime, this.load(`${name}.onnx`)])
-        .then(([runtime, model]) =>
-          runtime.InferenceSession.create(model, { executionProviders: ["wasm"] }),
-        )
-        .catch((error) => {
-          throw new LoadError(messageOf(error));
-        });
+      session = Promise.all([this.runtime, this.load(`${name}.onnx`)]).then(([runtime, model]) =>
+        runtime.InferenceSession.create(model, { executionProviders: ["wasm"] }),
+      );
       this.sessions.set(name, session);
     }
     return session;
@@ -181,6 +174,15 @@ const HANDLE = {
     networks = new Networks(request);
   },
 
+  async load({ serial, network }) {
+    try {
+      await networks?.session(network);
+      send({ kind: "loaded", serial });
+    } catch (error) {
+      send({ kind: "failed", serial, text: messageOf(error) });
+    }
+  },
+
   async photo({ picture, truth }) {
     if (!networks) return;
     const mipmap = buildMipmap(picture);
@@ -200,8 +202,7 @@ const HANDLE = {
       const zoom = drawable(result.zoom, colour, transfer);
       send({ kind: "result", serial, result: { ...result, uniform, zoom } }, transfer);
     } catch (error) {
-      const kind = error instanceof LoadError ? "failed" : "error";
-      send({ kind, serial, text: messageOf(error) });
+      send({ kind: "error", serial, text: messageOf(error) });
     }
   },
 

@@ -11,6 +11,7 @@ import { copyBytes, decodePhoto, messageOf } from "./photo.js";
 const NO_KERNEL =
   "No kernel here: the pictures follow the controls, but predictions for the zoomed picture exist for prepared states only.";
 const NO_SALIENCY = "So does saliency from edges or from a network.";
+const LOADING = "The network is being loaded; until then the pictures follow the controls.";
 
 /** Fields of the state on which the prediction of the uniform system depends. */
 const OF_UNIFORM = /** @type {const} */ ([
@@ -83,7 +84,7 @@ export class PageModel {
   }
 
   /**
-   * Let networks in the page compute the results from now on.
+   * Let networks in the page compute the results, as soon as they are loaded.
    *
    * @param {?PageNetworks} networks null for the prepared results alone.
    */
@@ -100,7 +101,10 @@ export class PageModel {
     this.onState(match);
     const views = this.values._views.map(({ name }) => name);
     const { photoCount, networks } = this;
-    if (networks?.canRun(state)) {
+    const isLoading = networks?.canRun(state) && !networks.ready.has(state.network);
+    if (networks && isLoading)
+      networks.load(state.network); // which ends with another answer
+    else if (networks?.canRun(state)) {
       const result = await networks.explore(state, views);
       // Another photo or other networks may have been chosen in the meantime.
       if (photoCount !== this.photoCount || networks !== this.networks) return;
@@ -109,13 +113,15 @@ export class PageModel {
       return;
     }
     const result =
-      match && !this.values._is_uploaded ? match.result : this.resultWithoutNetworks(state);
+      match && !this.values._is_uploaded
+        ? match.result
+        : this.resultWithoutNetworks(state, isLoading ? [LOADING] : [NO_KERNEL, NO_SALIENCY]);
     this.set("_result", { ...result, serial });
   }
 
   async answerQuestion() {
     const question = this.values._question;
-    if (!question?.state || !this.networks) return;
+    if (!question?.state || !this.networks?.ready.has(question.state.network)) return;
     const score = await this.networks.score(question.state);
     this.set("_score", { serial: question.serial, score });
   }
@@ -147,15 +153,16 @@ export class PageModel {
    * What is known of a state without networks: the prediction of the uniform system.
    *
    * @param {State} state
+   * @param {string[]} lines that say why there is no other prediction.
    * @returns {Result}
    */
-  resultWithoutNetworks(state) {
+  resultWithoutNetworks(state, lines) {
     const same = this.prepared.find((prepared) =>
       OF_UNIFORM.every((field) => prepared.state[field] === state[field]),
     );
     return {
-      summary: NO_KERNEL,
-      lines: [NO_KERNEL, NO_SALIENCY],
+      summary: lines[0],
+      lines,
       state,
       uniform: this.values._is_uploaded ? undefined : same?.result.uniform,
       zoom: undefined,

@@ -13,16 +13,21 @@ export class PageNetworks {
    * @param {NetworkData} data
    * @param {object} handlers
    * @param {(loaded: number, total: number) => void} handlers.onProgress of loading.
+   * @param {() => void} handlers.onLoaded called when a network has been loaded.
    * @param {(text: string) => void} handlers.onFailure called if the networks cannot run.
    */
-  constructor({ worker, base, files, networks, colour }, { onProgress, onFailure }) {
+  constructor({ worker, base, files, networks, colour }, { onProgress, onLoaded, onFailure }) {
     this.entries = networks;
     this.colour = colour;
     this.onProgress = onProgress;
+    this.onLoaded = onLoaded;
     this.onFailure = onFailure;
     this.count = 0;
     /** @type {Prediction | undefined} of the uniform system, in the last result. */
     this.uniform = undefined;
+    /** Names of the networks that have been requested, and of those that can run. */
+    this.requested = new Set();
+    this.ready = new Set([NO_NETWORK]);
     /** @type {Map<string, (value: any) => void>} */
     this.waiting = new Map();
     const url = URL.createObjectURL(new Blob([worker], { type: "text/javascript" }));
@@ -39,6 +44,20 @@ export class PageNetworks {
    */
   canRun({ network, saliency_kind: kind }) {
     return (network === NO_NETWORK || network in this.entries) && PAGE_KINDS.includes(kind);
+  }
+
+  /**
+   * Load a network, if that has not been begun yet.
+   *
+   * @param {string} network
+   */
+  load(network) {
+    if (this.requested.has(network)) return;
+    this.requested.add(network);
+    this.ask((serial) => ({ kind: "load", serial, network })).then(() => {
+      this.ready.add(network);
+      this.onLoaded();
+    });
   }
 
   /**
@@ -101,9 +120,8 @@ export class PageNetworks {
     if (answer.kind === "result") {
       this.uniform = answer.result.uniform ?? this.uniform;
       resolve?.({ ...answer.result, uniform: this.uniform });
-    }
-    if (answer.kind === "score") resolve?.(answer.score);
-    if (answer.kind === "error") resolve?.({ error: answer.text });
+    } else if (answer.kind === "score") resolve?.(answer.score);
+    else resolve?.(answer.kind === "error" ? { error: answer.text } : undefined);
   }
 
   close() {

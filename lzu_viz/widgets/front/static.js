@@ -64,17 +64,18 @@ function render() {
   close = widget.render({ model, el: place }) ?? close;
 }
 
-/** Start the networks, which load their files with the first state. */
+/** Start the networks, which are loaded when a state needs them. */
 async function startNetworks() {
   if (!data.networks) return;
   try {
     if (typeof WebAssembly === "undefined") throw new Error("this browser has no WebAssembly");
-    const handlers = { onProgress: showProgress, onFailure: showFailure };
-    model.networks = new PageNetworks(data.networks, handlers);
+    const networks = new PageNetworks(data.networks, {
+      onProgress: showProgress,
+      onLoaded: showLoaded,
+      onFailure: showFailure,
+    });
+    await model.use(networks);
     render();
-    showProgress(0, 1);
-    await model.use(model.networks);
-    if (model.networks) status.replaceChildren(RUNNING);
   } catch (error) {
     showFailure(messageOf(error));
   }
@@ -92,6 +93,12 @@ function showProgress(loaded, total) {
   }
   bar.max = total;
   bar.value = loaded;
+}
+
+function showLoaded() {
+  bar = null;
+  status.replaceChildren(RUNNING);
+  model.answer();
 }
 
 /** @param {string} reason */

@@ -194,6 +194,7 @@ export type WorkerRequest =
       files: Record<string, NetworkFile>;
       networks: Record<string, NetworkEntry>;
     }
+  | { kind: "load"; serial: string; network: string }
   | { kind: "photo"; picture: Picture; truth: Truth | null }
   | { kind: "explore"; serial: string; state: State; views: string[]; colour: number[] }
   | { kind: "score"; serial: string; state: State };
@@ -206,6 +207,7 @@ export interface DrawnUniform {
 /** What it answers. */
 export type WorkerAnswer =
   | { kind: "progress"; loaded: number; total: number }
+  | { kind: "loaded"; serial: string }
   | { kind: "result"; serial: string; result: Omit<Result, "uniform"> & DrawnUniform }
   | { kind: "error" | "failed"; serial: string; text: string }
   | { kind: "score"; serial: string; score: ScorePair | null };
