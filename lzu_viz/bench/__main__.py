@@ -15,21 +15,26 @@ def parser() -> argparse.ArgumentParser:
     """Return the argument parser; each benchmark is a module with functions `run` and `text`."""
     out = argparse.ArgumentParser(prog="python -m lzu_viz.bench", description=__doc__)
     commands = out.add_subparsers(dest="bench", required=True)
-    explorer = commands.add_parser(
-        "explorer", help="latency of the explorer during a drag, in a real JupyterLab"
-    )
-    explorer.add_argument(
-        "--drags", type=_positive, default=5, help="number of drags per design (default 5)"
-    )
-    explorer.add_argument(
-        "--moves", type=_positive, default=90, help="pointer movements per drag (default 90)"
-    )
-    explorer.add_argument(
-        "--updates",
-        type=int,
-        default=2000,
-        help="number of updates of the memory measurement; 0 omits it (default 2000)",
-    )
+    for name, moves, description in (
+        ("explorer", 90, "latency of the explorer during a drag, in a real JupyterLab"),
+        ("page", 60, "networks that run in a page, compared with a kernel in JupyterLab"),
+    ):
+        command = commands.add_parser(name, help=description)
+        command.add_argument(
+            "--drags", type=_positive, default=5, help="number of drags per design (default 5)"
+        )
+        command.add_argument(
+            "--moves",
+            type=_positive,
+            default=moves,
+            help=f"pointer movements per drag (default {moves})",
+        )
+        command.add_argument(
+            "--updates",
+            type=int,
+            default=2000,
+            help="number of updates of the memory measurement; 0 omits it (default 2000)",
+        )
     for name, description in (
         ("inverse", "run time of the inverse of a warp, compared with other implementations"),
         ("zoom", "run time of making a warp, of zooming and of unzooming"),

@@ -53,6 +53,8 @@ NAMES = {
     "pictures_of_local": "pictures per second / local link",
     "segmenter_ms": "segmenter's prediction after release, ms",
     "detector_ms": "detector's prediction after release, ms",
+    "answer_lag_ms": "predictions in a drag behind the hand, ms",
+    "answers_per_s": "predictions per second of a drag",
     "moves_per_s": "pointer movements per second",
     "pictures_known": "fraction of pictures with known position",
     "pictures_whole": "fraction with all panels in one frame",
@@ -127,8 +129,8 @@ def _explorer(
     code = notebooks.EXPLORER.format(network=network, x=FROM)
     cells = [notebooks.PHOTO, notebooks.KERNEL, code]
     session = pages.enter_context(env.open(design, cells, PANELS, scripts))
-    session.lab.middle(session.page.locator(".lzu"))  # scroll all of it into view
-    middle, y = session.lab.middle(session.page.locator(PANELS[1]))
+    session.middle(".lzu")  # scroll all of it into view
+    middle, y = session.middle(PANELS[1])
     width, _ = session.size(PANELS[1])
     progress.step(f"recording the pictures of {design}")
     session.learn(_path(middle + FROM * width / 2, middle + TO * width / 2, y, moves))
@@ -142,8 +144,8 @@ def _baseline(
     drawing = notebooks.BASELINE.format(width=size[0], height=size[1])
     cells = [notebooks.PHOTO, drawing, notebooks.SLIDERS.format(x=FROM)]
     session = pages.enter_context(env.open("baseline", cells, [PICTURE]))
-    session.lab.middle(session.page.locator(PICTURE))  # scroll all of it into view
-    x, y = session.lab.middle(session.page.locator(".widget-slider .noUi-handle").first)
+    session.middle(PICTURE)  # scroll all of it into view
+    x, y = session.middle(".widget-slider .noUi-handle")
     track, _ = session.size(".widget-slider .noUi-base")
     progress.step("recording the pictures of baseline")
     session.learn(_path(x, x + (TO - FROM) * track / 2, y, moves))
@@ -168,9 +170,8 @@ def _drag(
 
 def _memory(session: BrowserSession, updates: int, progress: Progress) -> dict[str, float]:
     """Return the memory of page and kernel before and after many updates, in MB."""
-    kernel_text = session.lab.cells.locator(
-        ".jp-OutputArea-output", has_text="kernel"
-    ).first.inner_text()
+    output = session.page.locator(".jp-CodeCell .jp-OutputArea-output", has_text="kernel")
+    kernel_text = output.first.inner_text()
     kernel = psutil.Process(int(kernel_text.split()[-1]))
 
     def now() -> tuple[float, float]:
@@ -197,7 +198,8 @@ def compare(rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the designs' rows, with the figures of one design relative to another added."""
     rows = {design: dict(figures) for design, figures in rows.items()}
     explorer, slow, baseline = rows["explorer"], rows["explorer_slow_link"], rows["baseline"]
-    baseline.pop("answer_ms")
+    for name in ("answer_ms", "answer_lag_ms", "answers_per_s"):
+        baseline.pop(name)
     explorer["segmenter_ms"] = explorer.pop("answer_ms")
     slow["segmenter_ms"] = slow.pop("answer_ms")
     explorer["detector_ms"] = rows.pop("detector")["answer_ms"]

@@ -24,6 +24,14 @@ state = State(network="{network}").at(x={x})
 Explorer(image, state=state, views=("source", "zoomed", "unzoomed"))
 """
 
+SCENE = """
+from lzu_viz.datasets.scenes import SCENES
+from lzu_viz.widgets import Explorer, State
+
+state = State(network="{network}").at(x={x}, y=0.4)
+Explorer(SCENES["temple"](), state=state)
+"""
+
 # The usual implementation with Matplotlib and ipywidgets. It runs no network, which favours the
 # baseline.
 BASELINE = """

@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,6 +62,18 @@ def test_constant_backlog_adds_to_the_latencies(behind: int) -> None:
     assert result.settled == pytest.approx((behind - 1) * FRAME)
 
 
+def test_lag_and_rate_of_the_predictions_during_a_drag() -> None:
+    """Of predictions before the drag, after it, or of an unknown state nothing is counted."""
+    drag = notes(latency=20)
+    answers = tuple((100.0 * k, 100.0 * k - 40 - k) for k in range(1, 10))
+    others = ((10.0, 0.0), (-5.0, -30.0), (61 * FRAME + 50, 61 * FRAME))
+    result = figures(replace(drag, answers=answers + others), XS, LEARNED)
+    assert sorted(result.answer_lag) == pytest.approx([40 + k for k in range(1, 10)])
+    assert result.answers_per_s == pytest.approx(9, rel=0.02)
+    assert row("page", [result])["answer_lag_ms"] == 45
+    assert row("baseline", [figures(drag, XS, LEARNED)])["answer_lag_ms"] is None
+
+
 def test_growing_backlog_adds_to_the_latencies() -> None:
     """Check 20 pictures per second, none of them skipped: the last is two seconds late."""
     moves = tuple((k * FRAME, x) for k, x in enumerate(XS))
@@ -104,9 +117,10 @@ def test_notes_are_parsed_from_a_message_of_the_page() -> None:
         "pictures": [[3.0, "a", True]],
         "up": [4.0],
         "fresh": [[2.5, False], [9.0, True]],
+        "answers": [[8.5, 2.0]],
     }
     assert Notes.from_page(page_message) == Notes(
-        ((1, 100), (2, 103)), (DrawnPicture(3, "a"),), 4, 9
+        ((1, 100), (2, 103)), (DrawnPicture(3, "a"),), 4, 9, ((8.5, 2),)
     )
     assert Notes.from_page({**page_message, "fresh": []}).answered is None
     with pytest.raises(RuntimeError, match="2 movements and 0 releases"):

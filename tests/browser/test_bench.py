@@ -1,10 +1,10 @@
-"""Test of the explorer's benchmark: a short drag of each design; values are not tested."""
+"""Tests of the benchmarks in a browser: a short drag of each design; values are not tested."""
 
 import math
 
 import pytest
 
-from lzu_viz.bench import explorer
+from lzu_viz.bench import explorer, page
 
 pytestmark = pytest.mark.browser
 
@@ -27,3 +27,19 @@ def test_benchmark_measures_all_designs(chromium: str) -> None:
     assert result["memory"]["updates"] == 10
     assert all(math.isfinite(value) and value > 0 for value in result["memory"].values())
     assert "latency, median, ms" in explorer.text(result)
+
+
+def test_benchmark_of_pages_measures_all_designs(chromium: str) -> None:
+    result = page.run(drags=1, moves=20, updates=10)
+    rows = {row["design"]: row for row in result["rows"]}
+    kernels = ["kernel, segmenter", "kernel, detector", "kernel, segmenter, slow link"]
+    assert list(rows) == ["page, segmenter", "page, detector", *kernels]
+    for row in rows.values():
+        assert 5 < row["latency_ms"] < 30_000
+        assert 0 <= row["answer_ms"] < 30_000
+    for name in ("page, segmenter", "page, detector"):
+        assert 0 < rows[name]["first_s"] < 60
+        assert rows[name]["answers_per_s"] > 0
+    assert result["memory"]["after_mb"] > 50
+    assert result["files"]["detector.onnx"] > 7e6
+    assert "predictions behind the hand" in page.text(result)

@@ -87,7 +87,7 @@ def test_drag_changes_views_and_prepared_states_show_results(
         expect(numbers(page)).to_have_text(first or "")
         wait_until_drawn(page)
         assert zoomed.evaluate(HASH) == before
-        expect(page.get_by_role("button", name="Photo")).to_have_count(0)
+        expect(page.get_by_role("button", name="Photo")).to_have_count(1)
 
 
 def expect_other_picture(picture: Locator, *others: str) -> None:

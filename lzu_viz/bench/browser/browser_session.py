@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+import psutil
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from .. import notebooks
 from ..report import CannotRun
 from .drag import Figures, Notes, figures
-from .lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer, free_port
+from .lab import CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer, at_rest, free_port
 from .mouse import Mouse, Point
 
 PAGE = Path(__file__).with_name("page")
@@ -30,15 +31,14 @@ class BrowserSession:
     """A design of the benchmark, opened in a page.
 
     Args:
-        lab: the JupyterLab page.
+        page: the page.
         mouse: the mouse of this page.
         panels: CSS selectors; the first matches the image that is identified, the others those
             that should change together with it.
     """
 
-    def __init__(self, lab: Lab, mouse: Mouse, panels: Sequence[str]) -> None:
-        self.lab = lab
-        self.page = lab.page
+    def __init__(self, page: Page, mouse: Mouse, panels: Sequence[str]) -> None:
+        self.page = page
         self._mouse = mouse
         self._panels = list(panels)
         self._points: list[Point] = []
@@ -71,6 +71,11 @@ class BrowserSession:
         if box is None:
             raise RuntimeError(f"no element of the page matches {selector!r}")
         return box["width"], box["height"]
+
+    def middle(self, selector: str) -> tuple[float, float]:
+        """Return the centre of a selector's first match in pixels of the page, once at rest."""
+        box = at_rest(self.page.locator(selector).first)
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def learn(self, points: Sequence[Point]) -> None:
         """Traverse a path slowly, record the images of each position, and go back.
@@ -205,11 +210,37 @@ class BrowserEnv:
                 raise RuntimeError(
                     f"{name}.ipynb failed; cells: {lab.cell_errors()}, page: {lab.errors}"
                 )
-            session = context.new_cdp_session(lab.page)
-            target = session.send("Target.getTargetInfo")["targetInfo"]["targetId"]
-            session.detach()
-            with Mouse(self._port, target) as mouse:
-                yield BrowserSession(lab, mouse, panels)
+            with self._mouse(lab.page) as mouse:
+                yield BrowserSession(lab.page, mouse, panels)
+
+    @contextmanager
+    def open_page(self, address: str, panels: Sequence[str]) -> Iterator[BrowserSession]:
+        """Open a page of 1400 x 1000 pixels, and yield its session.
+
+        Args:
+            address: of the page.
+            panels: CSS selectors, see :class:`BrowserSession`.
+        """
+        with self.browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
+            context.add_init_script(path=PAGE / "recorder.js")
+            page = context.new_page()
+            page.goto(address)
+            with self._mouse(page) as mouse:
+                yield BrowserSession(page, mouse, panels)
+
+    def _mouse(self, page: Page) -> Mouse:
+        session = page.context.new_cdp_session(page)
+        target = session.send("Target.getTargetInfo")["targetInfo"]["targetId"]
+        session.detach()
+        return Mouse(self._port, target)
+
+    def renderer_mb(self) -> float:
+        """Return the resident memory of the largest process that renders pages, in MB."""
+        session = self.browser.new_browser_cdp_session()
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        session.detach()
+        pids = [process["id"] for process in processes if process["type"] == "renderer"]
+        return float(max(psutil.Process(pid).memory_info().rss for pid in pids)) / 1e6
 
 
 @contextmanager

@@ -34,12 +34,15 @@ class Notes:
         up: when the pointer was released.
         answered: when the network's prediction for the last state was displayed; None without a
             network.
+        answers: for each prediction when it was displayed, and when the state was changed to its
+            own.
     """
 
     moves: tuple[tuple[float, float], ...]
     pictures: tuple[DrawnPicture, ...]
     up: float
     answered: float | None = None
+    answers: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def from_page(cls, message: Mapping[str, Any]) -> Self:
@@ -59,6 +62,7 @@ class Notes:
             pictures=tuple(DrawnPicture(*picture) for picture in message["pictures"]),
             up=message["up"][0],
             answered=fresh[-1] if fresh else None,
+            answers=tuple((time, changed) for time, changed in message["answers"]),
         )
 
 
@@ -74,6 +78,8 @@ class Figures:
             earlier.
         answer: from the release until the network's prediction was displayed; None without a
             network.
+        answer_lag: of each prediction displayed during the drag, from the change to its state.
+        answers_per_s: predictions displayed per second of the drag.
         moves_per_s: pointer movements per second.
         known: fraction of the images whose position is known.
         whole: fraction of the images with which all panels changed.
@@ -83,6 +89,8 @@ class Figures:
     pictures_per_s: float
     settled: float
     answer: float | None
+    answer_lag: tuple[float, ...]
+    answers_per_s: float
     moves_per_s: float
     known: float
     whole: float
@@ -113,6 +121,9 @@ def figures(notes: Notes, xs: Sequence[float], learned: Sequence[Sequence[str]])
         raise RuntimeError("the pointer did not move from its first position")
     start, end = moves[0][0], notes.up
     last = max(end, _first(displayed, len(xs) - 1))
+    lags = tuple(
+        time - changed for time, changed in notes.answers if start <= time <= end and changed
+    )
     during = {picture.key for picture in notes.pictures if start <= picture.time <= last}
     return Figures(
         latencies=tuple(
@@ -124,6 +135,8 @@ def figures(notes: Notes, xs: Sequence[float], learned: Sequence[Sequence[str]])
         pictures_per_s=1000 * len(during) / (last - start),
         settled=last - end,
         answer=None if notes.answered is None else max(0.0, notes.answered - end),
+        answer_lag=lags,
+        answers_per_s=1000 * len(lags) / (end - start),
         moves_per_s=1000 * len(moves) / (end - start),
         known=len(displayed) / len(notes.pictures),
         whole=sum(picture.whole for picture in notes.pictures) / len(notes.pictures),
@@ -148,12 +161,20 @@ def row(design: str, drags: Sequence[Figures]) -> dict[str, Any]:
         "pictures_per_s": round(median(drag.pictures_per_s for drag in drags), 1),
         "settled_ms": round(median(drag.settled for drag in drags), 1),
         "answer_ms": round(median(answers), 1) if answers else None,
+        "answer_lag_ms": _median_lag(drags),
+        "answers_per_s": round(median(drag.answers_per_s for drag in drags), 1),
         "moves_per_s": round(median(drag.moves_per_s for drag in drags), 1),
         "pictures_known": round(min(drag.known for drag in drags), 3),
         "pictures_whole": round(min(drag.whole for drag in drags), 3),
         "drags": len(drags),
         "movements": sum(len(drag.latencies) for drag in drags),
     }
+
+
+def _median_lag(drags: Sequence[Figures]) -> float | None:
+    """Return the median over drags of the median lag; None without predictions."""
+    lags = [median(drag.answer_lag) for drag in drags if drag.answer_lag]
+    return round(median(lags), 1) if lags else None
 
 
 def _p90(values: Sequence[float]) -> float:

@@ -711,6 +711,8 @@ export class Explorer {
     for (const { canvas, score } of this.panels.values())
       for (const drawn of [canvas, score?.closeUp])
         if (drawn) drawn.dataset.revision = String(this.requestCount);
+    // When the state was changed to that of the shown prediction, for measurements.
+    this.root.dataset.answered = String(this.store.answeredChangedAt);
   }
 
   syncText() {

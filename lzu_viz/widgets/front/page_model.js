@@ -94,9 +94,13 @@ export class PageModel {
     await this.answer();
   }
 
-  async answer() {
+  /**
+   * Show the result of the current state.
+   *
+   * @param {string | number} [serial] of the message that is answered.
+   */
+  async answer(serial = this.values._state.serial) {
     const state = this.values._state;
-    const { serial } = state;
     const match = this.prepared.find((prepared) => equal(prepared.state, state)) ?? null;
     this.onState(match);
     const views = this.values._views.map(({ name }) => name);
@@ -145,8 +149,11 @@ export class PageModel {
     this.set("_ground_truth", back ? this.first.known : {});
     this.set("_is_uploaded", !back);
     this.set("_photo", photo);
-    this.set("_state", { ...this.values._state, foveas, boxes, nodes, serial: String(serial) });
-    this.save_changes();
+    // Without a serial number: the explorer ignores the echo of its own states.
+    const { serial: _, ...state } = this.values._state;
+    this.set("_state", { ...state, foveas, boxes, nodes });
+    this.changed.clear();
+    await this.answer(serial);
   }
 
   /**

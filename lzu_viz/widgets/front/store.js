@@ -56,6 +56,10 @@ export class ExplorerStore {
     /** Whether the kernel has not answered the last message in time. */
     this.isSilent = false;
     this.sentAt = 0;
+    /** When the state was changed last, the state that was sent, and the one of the last result. */
+    this.changedAt = 0;
+    this.sentChangedAt = 0;
+    this.answeredChangedAt = 0;
     this.pauseUntil = 0;
     this.isPaused = false;
     /** @type {Set<Explorer>} */
@@ -168,6 +172,7 @@ export class ExplorerStore {
   change(part, done = true) {
     this.gestureStart ??= this.state;
     this.state = { ...this.state, ...part };
+    this.changedAt = performance.now();
     for (const view of this.views) view.notice = "";
     if (done) this.commit();
     this.redraw();
@@ -224,6 +229,7 @@ export class ExplorerStore {
     this.pendingSerial = serial;
     this.sentAt = performance.now();
     if (name === "_state") this.lastSent = this.state;
+    this.sentChangedAt = this.changedAt;
     this.model.set(name, { ...value, serial });
     this.model.save_changes();
     // A kernel that does not answer may have been restarted; the next change sends the state again.
@@ -239,7 +245,10 @@ export class ExplorerStore {
 
   onResult() {
     const { serial, took_ms: tookMs } = this.model.get("_result");
-    if (serial === this.pendingSerial) this.pendingSerial = null;
+    if (serial === this.pendingSerial) {
+      this.pendingSerial = null;
+      this.answeredChangedAt = this.sentChangedAt;
+    }
     this.isSilent = false;
     // Results without a time come from the page itself, which has no messages to wait for.
     const pause =

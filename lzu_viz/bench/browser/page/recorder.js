@@ -9,8 +9,9 @@
  */
 (() => {
   /**
-   * @typedef {{keys: (?number)[], fresh: boolean}} Shown hashes of the pictures, and whether the
-   *     network's answer belongs to the current state.
+   * @typedef {{keys: (?number)[], fresh: boolean, answered: number}} Shown hashes of the pictures,
+   *     whether the network's answer belongs to the current state, and when the state was changed
+   *     to that of the answer.
    *
    * @typedef {object} Notes times in ms, as `performance.now()`.
    * @property {number} since
@@ -20,6 +21,7 @@
    * @property {[time: number, key: string, together: boolean][]} pictures each change of the first
    *     picture, and whether all others changed in the same frame.
    * @property {[time: number, fresh: boolean][]} fresh
+   * @property {[time: number, changed: number][]} answers
    * @property {number} frames
    * @property {number} cost of recording.
    */
@@ -42,7 +44,7 @@
   /** @type {string[]} */
   let selectors = [];
   /** @type {Shown} */
-  let drawn = { keys: [], fresh: true };
+  let drawn = { keys: [], fresh: true, answered: 0 };
   let visible = drawn;
   let running = false;
   let notes = emptyNotes();
@@ -59,6 +61,7 @@
       up: [],
       pictures: [],
       fresh: [],
+      answers: [],
       frames: 0,
       cost: 0,
     };
@@ -120,7 +123,9 @@
     const start = performance.now();
     // An output that is just being replaced shows nothing: its previous picture still counts.
     const keys = selectors.map((selector, k) => hash(selector) ?? drawn.keys[k] ?? null);
-    drawn = { keys, fresh: !document.querySelector(".lzu-stale") };
+    const root = document.querySelector(".lzu");
+    const answered = root instanceof HTMLElement ? Number(root.dataset.answered ?? 0) : 0;
+    drawn = { keys, fresh: !document.querySelector(".lzu-stale"), answered };
     if (recording) notes.cost += performance.now() - start;
   }
 
@@ -132,6 +137,7 @@
       const changed = drawn.keys.map((key, k) => key !== visible.keys[k]);
       if (changed[0]) notes.pictures.push([now, String(drawn.keys[0]), changed.every(Boolean)]);
       if (drawn.fresh !== visible.fresh) notes.fresh.push([now, drawn.fresh]);
+      if (drawn.answered !== visible.answered) notes.answers.push([now, drawn.answered]);
     }
     visible = drawn;
     if (waiting?.(now)) waiting = null;
