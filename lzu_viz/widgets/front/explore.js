@@ -22,7 +22,7 @@ import { maskIou, maskOf, shareOf } from "./masks.js";
 import { roundHalfEven } from "./numbers.js";
 import { zoomPicture } from "./resampling.js";
 import { linesOf, summaryOf } from "./result_text.js";
-import { saliencyOf, warpOf } from "./state_to_warp.js";
+import { UNIFORM_FIELDS, saliencyOf, warpOf } from "./state_to_warp.js";
 import { folds, identityWarp } from "./warp.js";
 
 /** Longest side of a predicted mask, in pixels. */
@@ -175,7 +175,7 @@ export class PageExplorer {
    * @param {NetworkEntry} entry
    */
   async uniformPrediction(state, entry) {
-    const key = uniformKey(state);
+    const key = UNIFORM_FIELDS.map((field) => state[field]).join();
     if (this.lastUniform?.key !== key) {
       const prediction = this.predict(await this.uniform(state), entry, IDENTITY, state);
       this.lastUniform = { key, prediction };
@@ -275,14 +275,6 @@ export class PageExplorer {
     return { ...size, values };
   }
 }
-
-/**
- * What the prediction for the uniformly downsampled photo depends on.
- *
- * @param {State} state
- */
-export const uniformKey = ({ network, input_size: side, antialias, probability, score }) =>
-  [network, side, antialias, probability, score].join();
 
 /** @returns {PagePrediction} */
 const noPrediction = () => ({ found: false, share: null, iou: null, mask: null, boxes: [] });

@@ -287,6 +287,7 @@ export class Explorer {
       scratch: new ScratchCanvas(),
       context: context2d(canvas),
       shown: null,
+      inputs: null,
       background: null,
       decoded: null,
     };

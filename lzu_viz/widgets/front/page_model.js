@@ -7,20 +7,12 @@
  */
 import { equal } from "./equality.js";
 import { copyBytes, decodePhoto, messageOf } from "./photo.js";
+import { UNIFORM_FIELDS } from "./state_to_warp.js";
 
 const NO_KERNEL =
   "No kernel here: the pictures follow the controls, but predictions for the zoomed picture exist for prepared states only.";
 const NO_SALIENCY = "So does saliency from edges or from a network.";
 const LOADING = "The network is being loaded; until then the pictures follow the controls.";
-
-/** Fields of the state on which the prediction of the uniform system depends. */
-const OF_UNIFORM = /** @type {const} */ ([
-  "network",
-  "input_size",
-  "antialias",
-  "probability",
-  "score",
-]);
 
 /** @implements {Model} */
 export class PageModel {
@@ -165,7 +157,7 @@ export class PageModel {
    */
   resultWithoutNetworks(state, lines) {
     const same = this.prepared.find((prepared) =>
-      OF_UNIFORM.every((field) => prepared.state[field] === state[field]),
+      UNIFORM_FIELDS.every((field) => prepared.state[field] === state[field]),
     );
     return {
       summary: lines[0],

@@ -8,6 +8,15 @@ import { boxEdges } from "./frames.js";
 import { fromBoxes, fromBoxesInPixels, fromFoveas, mix, uniform } from "./saliency.js";
 import { morph, moveNodes } from "./warp.js";
 
+/** Fields of the state on which the prediction of the uniform system depends. */
+export const UNIFORM_FIELDS = /** @type {const} */ ([
+  "network",
+  "input_size",
+  "antialias",
+  "probability",
+  "score",
+]);
+
 /**
  * The saliency map of a state.
  *

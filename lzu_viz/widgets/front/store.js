@@ -21,7 +21,7 @@ import { buildMipmap } from "./mipmap.js";
 import { clamp, round } from "./numbers.js";
 import { copyBytes, decodePhoto, messageOf, reducePhoto } from "./photo.js";
 import { zoomPicture } from "./resampling.js";
-import { saliencyOf, warpOf } from "./state_to_warp.js";
+import { UNIFORM_FIELDS, saliencyOf, warpOf } from "./state_to_warp.js";
 import { folds } from "./warp.js";
 
 const RESULT_TIMEOUT_MS = 10_000;
@@ -284,6 +284,12 @@ export class ExplorerStore {
   isResultCurrent() {
     const { state } = this.model.get("_result");
     return Boolean(state) && equal(state, this.state);
+  }
+
+  /** Whether the uniform prediction of the last result belongs to the current state. */
+  isUniformCurrent() {
+    const { state } = this.model.get("_result");
+    return Boolean(state) && UNIFORM_FIELDS.every((field) => state?.[field] === this.state[field]);
   }
 
   /** Whether the kernel has computed, or rejected, the current state. */

@@ -19,6 +19,7 @@
  * @property {?Score} score of a prediction.
  * @property {ScratchCanvas} scratch
  * @property {?NumberMap} shown the numbers that are drawn, if any.
+ * @property {?unknown[]} inputs of the last drawing, of a view that is drawn only if they change.
  * @property {?{key: unknown, image: ImageData}} background see `putCached`.
  * @property {?{sent: KernelMap, map: NumberMap}} decoded the last map from the kernel.
  *
@@ -55,6 +56,7 @@ import {
 } from "./paint.js";
 import { copyBytes } from "./photo.js";
 import { unzoomPicture, zoomPicture } from "./resampling.js";
+import { UNIFORM_FIELDS } from "./state_to_warp.js";
 import { identityWarp } from "./warp.js";
 
 const MAX_GRID_LINES = 16;
@@ -83,6 +85,13 @@ export const frameOf = (view, canvas) =>
  */
 export function drawPanel(panel, explorer) {
   const { context, canvas, view } = panel;
+  if (view.name === "uniform") {
+    // It stays the same while only the warp changes; a canvas that is not touched costs nothing.
+    const inputs = uniformInputs(panel, explorer);
+    const { inputs: previous } = panel;
+    panel.inputs = inputs;
+    if (previous && inputs.every((value, index) => value === previous[index])) return;
+  }
   panel.shown = null;
   (DRAW[view.name] ?? drawKernelMap)(panel, explorer);
   const { warp, folded } = explorer.store.derive();
@@ -155,6 +164,24 @@ function drawZoomed(panel, explorer) {
   context.drawImage(scratch.put(explorer.store.derive().zoomed), left, top, width, height);
 }
 
+/**
+ * Everything that the uniform view is drawn from.
+ *
+ * @param {Panel} panel
+ * @param {Explorer} explorer
+ */
+function uniformInputs({ canvas, scale }, { store, model, masks }) {
+  const { state, photoCount } = store;
+  const { uniform } = model.get("_result");
+  const { warp, folded } = store.derive();
+  return [
+    [canvas.width, canvas.height, scale, photoCount, store.isUniformCurrent()],
+    UNIFORM_FIELDS.map((field) => state[field]),
+    [uniform, masks.uniform?.image, masks.truth?.image, model.get("_ground_truth")],
+    folded.length ? warp : null,
+  ].flat();
+}
+
 /** @type {Draw} */
 function drawUniform(panel, explorer) {
   const { canvas } = panel;
@@ -197,7 +224,7 @@ function drawPrediction(panel, explorer, which) {
   const frame = wholeFrame(canvas);
   const overlay = prediction?.mask ? decodeMask(explorer, which, prediction.mask) : null;
   const boxes = prediction?.boxes ?? [];
-  const isCurrent = store.isResultCurrent();
+  const isCurrent = which === "uniform" ? store.isUniformCurrent() : store.isResultCurrent();
   const alpha = isCurrent ? 1 : OUTDATED_ALPHA;
   context.globalAlpha = alpha;
   context.imageSmoothingEnabled = true;
