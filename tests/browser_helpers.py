@@ -27,10 +27,24 @@ class _QuietHandler(SimpleHTTPRequestHandler):
         """Log nothing."""
 
 
+class _IsolatingHandler(_QuietHandler):
+    def end_headers(self) -> None:
+        """Add the headers of a page that is isolated from those of other origins."""
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+
 @contextmanager
-def local_server(folder: Path) -> Iterator[str]:
-    """Serve a folder, so that its pages may read one another, as those of files may not."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=folder)) as server:
+def local_server(folder: Path, isolated: bool = False) -> Iterator[str]:
+    """Serve a folder, so that its pages may read one another, as those of files may not.
+
+    Args:
+        folder: to serve.
+        isolated: whether to send the headers that let a page use several threads.
+    """
+    handler = partial(_IsolatingHandler if isolated else _QuietHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

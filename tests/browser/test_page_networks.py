@@ -108,6 +108,18 @@ def test_a_single_file_runs_the_networks_from_a_disk(browser: Browser, tmp_path:
         expect(summary(page)).to_contain_text("Found by neither")
 
 
+def test_networks_run_on_several_threads_of_an_isolated_page(browser: Browser, site: Path) -> None:
+    with (
+        local_server(site, isolated=True) as address,
+        opened(browser, f"{address}/page.html") as page,
+    ):
+        assert page.evaluate("crossOriginIsolated")
+        status(page, RUNNING)
+        drag(page, view(page, "source"), (0.2, 0.4), (-0.5, -0.3))
+        wait_until_settled(page)
+        expect(summary(page)).to_contain_text("Found by neither")
+
+
 @pytest.mark.parametrize("damage", ["missing", "other", "no WebAssembly", "disk"])
 def test_without_networks_prepared_predictions_remain(
     browser: Browser, site: Path, tmp_path: Path, damage: str

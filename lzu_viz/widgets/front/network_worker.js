@@ -70,9 +70,9 @@ class Networks {
 
   async startRuntime() {
     const [code, program] = await Promise.all([this.load(MODULE), this.load(PROGRAM)]);
+    // The address is kept: with several threads, the runtime loads itself from it again.
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     const runtime = await import(url);
-    URL.revokeObjectURL(url);
     // Only some hosts send the headers that let a page use several threads.
     const { crossOriginIsolated, navigator } = globalThis;
     runtime.env.wasm.numThreads = crossOriginIsolated
