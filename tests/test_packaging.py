@@ -123,7 +123,7 @@ def test_wheel_requires_only_the_core_dependencies(wheel: Path) -> None:
     } == CORE
     extras = Parser().parsestr(metadata_of(wheel)).get_all("Provides-Extra")
     assert extras is not None
-    assert set(extras) == {"adapters", "films", "notebooks", "metrics", "test", "dev"}
+    assert set(extras) == {"adapters", "films", "notebooks", "metrics", "pages", "test", "dev"}
 
 
 def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:

@@ -500,6 +500,6 @@ def test_readme_code_runs(
 
 def test_files_named_in_the_notice_exist() -> None:
     text = (ROOT / "NOTICE").read_text(encoding="utf-8")
-    paths = [path.rstrip(".") for path in re.findall(r"lzu_viz/[\w./]+", text)]
+    paths = [path.rstrip(".") for path in re.findall(r"lzu_viz/[\w./-]+", text)]
     assert len(paths) >= 6
     assert [path for path in paths if not (ROOT / path).exists()] == []
