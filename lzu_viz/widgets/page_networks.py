@@ -8,6 +8,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -228,7 +229,7 @@ def _unpack(archive: bytes, folder: Path) -> None:
         for name in RUNTIME:
             file = package.extractfile(f"package/dist/{name}")
             assert file is not None, f"{name} is no file"
-            # Renamed when it is whole: another process may read it.
-            part = folder / f"{name}.part"
+            # Renamed when it is whole: another process may read it, or write it, too.
+            part = folder / f"{name}.{os.getpid()}"
             part.write_bytes(file.read())
             part.rename(folder / name)
