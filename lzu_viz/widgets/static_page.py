@@ -4,7 +4,9 @@ import base64
 import gzip
 import html
 import json
+import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +83,8 @@ def to_html(
         networks: whether the networks run in the page. Their files are written to a folder
             "networks" beside it, once for all pages there. A text is the address of such a folder,
             relative to the page, that :func:`write_networks` has written.
-        single_file: whether the page holds these files (about 17 MB), so that it also works when it
-            is opened from a disk, where browsers let a page load no other files.
+        single_file: whether the page holds these files itself (15.5 MB), so that it also works when
+            it is opened from a disk, where browsers let a page load no other files.
 
     Returns:
         The path.
@@ -146,15 +148,18 @@ def _truth_to_page(ground_truth: Scene | None) -> dict[str, Any] | None:
 def _networks_to_page(folder: Path, networks: bool | str, single_file: bool) -> dict[str, Any]:
     """Return what a page needs to run the networks, whose files are written if they are missing."""
     address = networks if isinstance(networks, str) else NETWORKS_FOLDER
-    written = folder / address
-    if (written / MANIFEST).exists():
-        manifest = json.loads((written / MANIFEST).read_text(encoding="utf-8"))
-    else:
-        manifest = write_networks(written)
-    if single_file:
-        for name, description in manifest["files"].items():
-            packed = gzip.compress((written / name).read_bytes(), mtime=0)
-            description["gzip"] = base64.b64encode(packed).decode()
+    with ExitStack() as temporary:
+        written = folder / address
+        if (written / MANIFEST).exists():
+            manifest = json.loads((written / MANIFEST).read_text(encoding="utf-8"))
+        else:
+            if single_file:
+                written = Path(temporary.enter_context(tempfile.TemporaryDirectory()))
+            manifest = write_networks(written)
+        if single_file:
+            for name, description in manifest["files"].items():
+                packed = gzip.compress((written / name).read_bytes(), mtime=0)
+                description["gzip"] = base64.b64encode(packed).decode()
     return {
         **manifest,
         "worker": bundle(WORKER),

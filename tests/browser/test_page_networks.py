@@ -100,7 +100,8 @@ def test_networks_answer_as_the_kernel_does(
 
 def test_a_single_file_runs_the_networks_from_a_disk(browser: Browser, tmp_path: Path) -> None:
     path = to_html(explorer(), tmp_path / "page.html", networks=True, single_file=True)
-    shutil.rmtree(tmp_path / "networks")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_size == pytest.approx(15.5e6, abs=0.3e6)  # as the README says
     with opened(browser, path.as_uri()) as page:
         status(page, RUNNING)
         drag(page, view(page, "source"), (0.2, 0.4), (-0.5, -0.3))

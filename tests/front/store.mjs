@@ -133,6 +133,16 @@ for (const sendFirst of [
   assert.equal(model.pieces[2], 3);
 }
 
+// The uniform prediction is current until something changes on which it depends.
+{
+  const { model, store } = makeStore();
+  model.set("_result", { state: store.state, serial: null });
+  store.change({ pieces: 2 });
+  assert.ok(store.isUniformCurrent() && !store.isResultCurrent());
+  store.change({ input_size: 64 });
+  assert.ok(!store.isUniformCurrent());
+}
+
 // There are no pauses between results of networks in the page.
 {
   const { model, store } = makeStore();

@@ -111,10 +111,8 @@ def check_prediction(scene: Scene, page: dict[str, Any], prediction: Prediction)
     pixels = torch.tensor([width, height] * 2) / 2
     boxes = torch.tensor([box for box, _ in page["boxes"]]).reshape(-1, 4)
     torch.testing.assert_close(boxes * pixels, prediction.boxes * pixels, rtol=0, atol=0.5)
-    for (_, text), label in zip(page["boxes"], prediction.labels, strict=True):
-        (name, score), (expected, value) = text.rsplit(" ", 1), label.rsplit(" ", 1)
-        assert name == expected
-        assert float(score) == pytest.approx(float(value), abs=0.0101)  # two digits each
+    # Scores that differed by more than rounding would round to other digits in many boxes.
+    assert [text for _, text in page["boxes"]] == list(prediction.labels)
 
 
 def check_maps(page: dict[str, Any], result: Result) -> None:
@@ -168,6 +166,8 @@ def test_manifest_describes_the_files(network_files: Path) -> None:
     """Check sizes, hashes and licence of what is written."""
     manifest = json.loads((network_files / page_networks.MANIFEST).read_text())
     assert set(manifest["networks"]) == set(PAGE_NETWORKS)
+    sizes = [description["bytes"] for description in manifest["files"].values()]
+    assert sum(sizes) == pytest.approx(22e6, abs=0.5e6)  # as the README says
     for name, description in manifest["files"].items():
         data = (network_files / name).read_bytes()
         assert description == {

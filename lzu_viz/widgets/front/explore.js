@@ -35,12 +35,6 @@ const PERSON = "person";
 const MAGNIFICATION_SIZE = /** @type {const} */ ([120, 180]);
 const IDENTITY = identityWarp(1, 1);
 
-/** The size of the predicted masks of a photo. */
-export const maskSize = (/** @type {Level[]} */ mipmap) => atMost(mipmap[0], MASK_SIDE);
-
-/** A warp has no inverse where it is folded: then there is no result. */
-export class FoldedError extends Error {}
-
 /** The results for the states of one photo. */
 export class PageExplorer {
   /**
@@ -55,7 +49,7 @@ export class PageExplorer {
     const { width, height } = source.mipmap[0];
     /** @type {Size} */
     this.size = { rows: height, columns: width };
-    this.maskSize = maskSize(source.mipmap);
+    this.maskSize = atMost(source.mipmap[0], MASK_SIDE);
     /** @type {Map<string, Promise<Record<string, FeatureMap>>>} outputs for the uniform image. */
     this.uniformOutputs = new Map();
     /** @type {?{key: string, prediction: PagePrediction}} */
@@ -68,7 +62,7 @@ export class PageExplorer {
    * @param {State} state
    * @param {string[]} views the names of the views whose maps are computed.
    * @returns {Promise<PageResult>}
-   * @throws {FoldedError} if the warp is folded.
+   * @throws {Error} if the warp is folded.
    */
   async explore(state, views) {
     const imageSaliency = await this.imageSaliency(state);
@@ -144,11 +138,13 @@ export class PageExplorer {
     if (!map)
       throw new Error(`the page cannot compute the saliency '${state.saliency_kind}' by itself`);
     const warp = warpOf(state, map);
-    const [folded] = folds(warp);
-    if (folded)
-      throw new FoldedError(
-        `the warp is folded in ${folds(warp).length} of its pieces, first in row ${folded[0]}, column ${folded[1]}`,
+    const folded = folds(warp);
+    if (folded.length) {
+      const [row, column] = folded[0];
+      throw new Error(
+        `the warp is folded in ${folded.length} of its pieces, first in row ${row}, column ${column}`,
       );
+    }
     return { map, warp };
   }
 

@@ -95,10 +95,11 @@ function showProgress(loaded, total) {
   bar.value = loaded;
 }
 
-function showLoaded() {
+/** Show the first prediction, and then say where it comes from. */
+async function showLoaded() {
+  await model.answer();
   bar = null;
   status.replaceChildren(RUNNING);
-  model.answer();
 }
 
 /** @param {string} reason */
