@@ -7,9 +7,9 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from lzu_viz.bench.browser.file_server import file_server
 
 from . import source
 
@@ -77,24 +77,9 @@ def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
     return status
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    """Serves files with the MIME types that browsers need for modules and WebAssembly."""
-
-    extensions_map = {  # noqa: RUF012 - as in the base class
-        **SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-
-def server_of(folder: Path, port: int) -> ThreadingHTTPServer:
-    """Return a server of a folder on a port of localhost; 0 chooses a free one."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))
-
-
 def serve(folder: Path, port: int) -> None:
     """Serve a folder on a port of localhost, until it is interrupted."""
-    with server_of(folder, port) as server, suppress(KeyboardInterrupt):
+    with file_server(folder, port) as server, suppress(KeyboardInterrupt):
         print(f"The site is at http://localhost:{server.server_port}; end with Ctrl+C.")
         server.serve_forever()
 

@@ -1,11 +1,8 @@
 """Helpers of the browser tests: operate explorers in a page, and wait for their updates."""
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
@@ -20,34 +17,6 @@ STALE = re.compile("lzu-stale")
 Place = tuple[float, float]
 Scope = Page | Locator | FrameLocator
 """Part of a page that is searched for explorers."""
-
-
-class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-
-class _IsolatingHandler(_QuietHandler):
-    def end_headers(self) -> None:
-        """Add the headers of a page that is isolated from those of other origins."""
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-
-@contextmanager
-def local_server(folder: Path, isolated: bool = False) -> Iterator[str]:
-    """Serve a folder, so that its pages may read one another, as those of files may not.
-
-    Args:
-        folder: to serve.
-        isolated: whether to send the headers that let a page use several threads.
-    """
-    handler = partial(_IsolatingHandler if isolated else _QuietHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def write_notebook(path: Path, *cells: str) -> None:

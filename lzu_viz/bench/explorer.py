@@ -35,7 +35,7 @@ from .browser.browser_session import BrowserEnv, BrowserSession, browser_env
 from .browser.drag import Figures, row
 from .browser.mouse import Point
 from .cpu_load import Load
-from .report import Progress, report, table
+from .report import Progress, load_warning, report, table, verdict
 
 FROM, TO = -0.6, 0.6
 """Start and end of a drag, x in [-1, 1] of the photo."""
@@ -76,9 +76,6 @@ TARGETS: dict[str, dict[str, tuple[float, float]]] = {
 
 TICKS = 20
 """Number of progress steps during the updates."""
-
-BUSY = 0.1
-"""Largest fraction of the machine that other programs may use without a warning in the report."""
 
 
 def run(drags: int = 5, moves: int = 90, updates: int = 2000) -> dict[str, Any]:
@@ -220,7 +217,7 @@ def text(result: dict[str, Any]) -> str:
     for name, label in NAMES.items():
         figures = [str(row.get(name, "")) for row in rows.values()]
         targets = [
-            _target(row[name], *TARGETS[design][name])
+            verdict(row[name], *TARGETS[design][name])
             for design, row in rows.items()
             if name in TARGETS.get(design, {})
         ]
@@ -236,15 +233,6 @@ def text(result: dict[str, Any]) -> str:
             f"{memory['page_after_mb']}, kernel {memory['kernel_before_mb']} -> "
             f"{memory['kernel_after_mb']}"
         )
-    if result["others"] > BUSY:
-        parts.append(
-            f"Other programs used {result['others']:.0%} of the CPU time meanwhile; "
-            "on an idle machine the figures are better."
-        )
+    parts += load_warning(result["others"])
     parts.append(", ".join(f"{name} {value}" for name, value in result["versions"].items()))
     return "\n".join(parts)
-
-
-def _target(value: float, minimum: float, maximum: float) -> str:
-    limit = f"at most {maximum:g}" if math.isfinite(maximum) else f"at least {minimum:g}"
-    return f"{limit}: {'met' if minimum <= value <= maximum else 'MISSED'}"

@@ -14,12 +14,9 @@ movements per second.
 
 import math
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +26,10 @@ from ..widgets.page_networks import PAGE_NETWORKS, RuntimeMissingError
 from . import notebooks
 from .browser.browser_session import LIMIT_MS, BrowserEnv, BrowserSession, browser_env
 from .browser.drag import Figures, row
+from .browser.file_server import served
 from .browser.mouse import Point
 from .cpu_load import Load
-from .report import CannotRun, Progress, report, table
+from .report import CannotRun, Progress, load_warning, report, table, verdict
 
 FROM, TO = -0.4, 0.6
 """Start and end of a drag, x in [-1, 1] of the scene."""
@@ -66,6 +64,9 @@ TARGETS: dict[str, dict[str, tuple[float, float]]] = {
 }
 """Target range (minimum, maximum) of each figure, by design."""
 
+SLOW = "slow_link.js"
+"""The script that delays every message to and from the kernel by 150 ms."""
+
 MAX_MEMORY_MB = 600
 """Limit of the memory of the page."""
 
@@ -88,7 +89,7 @@ def run(drags: int = 5, moves: int = 60, updates: int = 2000) -> dict[str, Any]:
     with closing(progress), tempfile.TemporaryDirectory() as name, browser_env() as env:
         progress.step("writing the pages")
         sizes = _write_pages(Path(name))
-        with _served(Path(name)) as address:
+        with served(Path(name)) as address:
             for network in PAGE_NETWORKS:
                 design = f"page, {network}"
                 progress.step(f"opening {design}")
@@ -111,9 +112,6 @@ def run(drags: int = 5, moves: int = 60, updates: int = 2000) -> dict[str, Any]:
         return report("page", rows, {"chromium": env.browser.version}, **extra)
 
 
-SLOW = "slow_link.js"
-
-
 def _write_pages(folder: Path) -> dict[str, int]:
     """Write a page for each network, and return the bytes of each file that pages load."""
     for network in PAGE_NETWORKS:
@@ -123,20 +121,6 @@ def _write_pages(folder: Path) -> dict[str, int]:
         except RuntimeMissingError as error:
             raise CannotRun(str(error)) from error
     return {path.name: path.stat().st_size for path in (folder / "networks").iterdir()}
-
-
-class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    handler = partial(_QuietHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @contextmanager
@@ -200,7 +184,7 @@ def text(result: dict[str, Any]) -> str:
     lines = []
     for name, label in NAMES.items():
         targets = [
-            _target(design, row[name], *TARGETS[design][name])
+            f"{design.split(', ')[1]} {verdict(row[name], *TARGETS[design][name])}"
             for design, row in rows.items()
             if name in TARGETS.get(design, {})
         ]
@@ -212,25 +196,10 @@ def text(result: dict[str, Any]) -> str:
         memory = result["memory"]
         parts.append(
             f"Memory of the page after {memory['updates']} updates, MB: {memory['before_mb']} -> "
-            f"{memory['after_mb']}, at most {MAX_MEMORY_MB}: "
-            + ("met" if memory["after_mb"] <= MAX_MEMORY_MB else "MISSED")
+            f"{memory['after_mb']}, {verdict(memory['after_mb'], 0, MAX_MEMORY_MB)}"
         )
     sizes = ", ".join(f"{name} {size / 1e6:.2f}" for name, size in result["files"].items())
     parts.append(f"Files, MB: {sizes}")
-    if result["others"] > BUSY:
-        parts.append(
-            f"Other programs used {result['others']:.0%} of the CPU time meanwhile; "
-            "on an idle machine the figures are better."
-        )
+    parts += load_warning(result["others"])
     parts.append(", ".join(f"{name} {value}" for name, value in result["versions"].items()))
     return "\n".join(parts)
-
-
-BUSY = 0.1
-"""Largest fraction of the machine that other programs may use without a warning in the report."""
-
-
-def _target(design: str, value: float | None, minimum: float, maximum: float) -> str:
-    limit = f"at most {maximum:g}" if math.isfinite(maximum) else f"at least {minimum:g}"
-    is_met = value is not None and minimum <= value <= maximum
-    return f"{design.split(', ')[1]} {limit}: {'met' if is_met else 'MISSED'}"

@@ -1,6 +1,7 @@
 """Reports that all benchmarks share: a table, a JSON file, and a progress line."""
 
 import json
+import math
 import os
 import platform
 import sys
@@ -97,3 +98,31 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         formatted.append("  ".join(cells).rstrip())
     return "\n".join(formatted)
+
+
+def verdict(value: float | None, minimum: float, maximum: float) -> str:
+    """Return a target range as text, and whether a figure is in it; None is not.
+
+    Example:
+        >>> verdict(40, 0, 35)
+        'at most 35: MISSED'
+        >>> verdict(30, 25, math.inf)
+        'at least 25: met'
+    """
+    limit = f"at most {maximum:g}" if math.isfinite(maximum) else f"at least {minimum:g}"
+    is_met = value is not None and minimum <= value <= maximum
+    return f"{limit}: {'met' if is_met else 'MISSED'}"
+
+
+BUSY = 0.1
+"""Largest fraction of the machine that other programs may use without a warning in the report."""
+
+
+def load_warning(others: float) -> list[str]:
+    """Return a line about the CPU time of other programs, a fraction; none if it is low."""
+    if others <= BUSY:
+        return []
+    return [
+        f"Other programs used {others:.0%} of the CPU time meanwhile; "
+        "on an idle machine the figures are better."
+    ]

@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from lzu_viz.bench import explorer, notebooks
 from lzu_viz.bench.__main__ import main
 from lzu_viz.bench.browser import browser_session
 from lzu_viz.bench.browser.drag import DrawnPicture, Notes, figures, row
+from lzu_viz.bench.browser.file_server import served
 from lzu_viz.bench.cpu_load import Load
 from lzu_viz.bench.report import Progress, report, table, write
 
@@ -32,6 +34,18 @@ def notes(latency: float, every: int = 1, answered: float | None = None) -> Note
     drawn = range(every, 61, every)
     pictures = tuple(DrawnPicture(k * FRAME + latency, f"picture {k}") for k in drawn)
     return Notes(moves, pictures, up=61 * FRAME, answered=answered)
+
+
+def test_file_server_sends_types_and_headers(tmp_path: Path) -> None:
+    """Browsers refuse modules and WebAssembly of other types."""
+    types = {"a.mjs": "text/javascript", "b.wasm": "application/wasm", "c.html": "text/html"}
+    for name in types:
+        (tmp_path / name).write_text("x")
+    with served(tmp_path, {"X-Test": "yes"}) as address:
+        for name, expected in types.items():
+            with urllib.request.urlopen(f"{address}/{name}") as response:
+                assert response.headers["Content-Type"] == expected
+                assert response.headers["X-Test"] == "yes"
 
 
 # --- figures of a drag -------------------------------------------------------------------------

@@ -15,13 +15,13 @@ from browser_helpers import (
     control,
     drag,
     expect_near,
-    local_server,
     numbers,
     summary,
     view,
     wait_until_settled,
 )
 from lzu_viz import images
+from lzu_viz.bench.browser.file_server import served
 from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.datasets.scenes import SCENES
 from lzu_viz.widgets import Explorer, explore, to_html
@@ -30,6 +30,11 @@ pytestmark = pytest.mark.browser
 
 LOADED_MS = 60_000
 RUNNING = "The networks run in this page"
+ISOLATING = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+}
+"""Headers that let a page use several threads."""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,7 @@ def test_networks_answer_as_the_kernel_does(
 ) -> None:
     made = explorer()
     start = made.state
-    with local_server(site) as address, opened(browser, f"{address}/page.html") as page:
+    with served(site) as address, opened(browser, f"{address}/page.html") as page:
         status(page, RUNNING)
         control(page, "network").select_option(name)
         expect(summary(page)).to_contain_text("IoU", timeout=LOADED_MS)
@@ -111,7 +116,7 @@ def test_a_single_file_runs_the_networks_from_a_disk(browser: Browser, tmp_path:
 
 def test_networks_run_on_several_threads_of_an_isolated_page(browser: Browser, site: Path) -> None:
     with (
-        local_server(site, isolated=True) as address,
+        served(site, ISOLATING) as address,
         opened(browser, f"{address}/page.html") as page,
     ):
         assert page.evaluate("crossOriginIsolated")
@@ -140,7 +145,7 @@ def test_without_networks_prepared_predictions_remain(
     elif damage == "other":
         model.write_bytes(bytes(len(model.read_bytes())))
     init = "delete globalThis.WebAssembly" if damage == "no WebAssembly" else ""
-    with local_server(folder) as address:
+    with served(folder) as address:
         base = folder.as_uri() if damage == "disk" else address
         with opened(browser, f"{base}/page.html", init) as page:
             status(page, f"The networks cannot run here ({reason}")
@@ -158,7 +163,7 @@ def test_own_photo_is_shown_and_stays_on_the_device(
     """Check the prediction for a photo, that nothing is sent, and the way back."""
     photo = tmp_path / "photo.png"
     Image.new("RGB", (300, 200), "olive").save(photo)
-    with local_server(site) as address, opened(browser, f"{address}/page.html") as page:
+    with served(site) as address, opened(browser, f"{address}/page.html") as page:
         status(page, RUNNING)
         wait_until_settled(page)
         sent: list[str] = []
@@ -176,7 +181,7 @@ def test_networks_start_only_in_view(browser: Browser, site: Path) -> None:
     """A page far below the fold loads no network until it is scrolled to."""
     frame = '<div style="height: 5000px">Above</div><iframe src="page.html" height="900"></iframe>'
     (site / "around.html").write_text(frame)
-    with local_server(site) as address, opened(browser, f"{address}/around.html") as page:
+    with served(site) as address, opened(browser, f"{address}/around.html") as page:
         inner = page.frame_locator("iframe")
         expect(inner.locator("#lzu-explorer canvas").first).to_be_attached()
         loaded: list[str] = []

@@ -13,13 +13,13 @@ from browser_helpers import (
     VIEWPORT,
     control,
     drag,
-    local_server,
     view,
     wait_until,
     wait_until_drawn,
 )
 from docs import __main__ as site
 from docs import source
+from lzu_viz.bench.browser.file_server import served
 from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.widgets import State, explorer_pages
 
@@ -116,6 +116,24 @@ def test_explorer_can_be_dragged_without_a_kernel(built: Path, browser: Browser)
         wait_until(lambda: zoomed.evaluate(PIXELS) != before, "the picture did not change")
 
 
+def test_networks_run_in_the_explorers_of_the_site(
+    built: Path, browser: Browser, screenshots: Path | None
+) -> None:
+    with served(built) as address, browser.new_context(viewport=VIEWPORT) as context:
+        page = context.new_page()
+        page.set_default_timeout(ACTION_MS)
+        page.goto(f"{address}/notebooks/00_page.html")
+        frame = page.frame_locator("iframe.lzu-explorer")
+        frame.locator("#lzu-explorer").scroll_into_view_if_needed()
+        status = frame.locator("#lzu-networks")
+        expect(status).to_contain_text("The networks run in this page")
+        control(frame, "network").select_option("detector")
+        drag(page, view(frame, "source"), (0.0, 0.0), (-0.6, 0.4))
+        expect(frame.locator(".lzu-summary")).to_contain_text("IoU")
+        if screenshots:
+            page.screenshot(path=screenshots / "site_networks.png", full_page=True)
+
+
 HEIGHT_OF_EXPLORER = """root => {
     const edges = [".lzu-head", "canvas[data-view=source]", "canvas[data-view=zoomed]", ".lzu-main"]
         .map((part) => root.querySelector(part).getBoundingClientRect());
@@ -131,7 +149,7 @@ def test_explorer_in_the_column_of_a_page_is_no_higher_than_the_window(
 ) -> None:
     width, height = size
     with (
-        local_server(built) as address,
+        served(built) as address,
         browser.new_context(viewport={"width": width, "height": height}) as context,
     ):
         page = context.new_page()
@@ -153,7 +171,7 @@ def test_explorer_is_as_dark_as_the_page_around_it(
 ) -> None:
     """Check by the colours that are seen, in the frame and on its own page."""
     with (
-        local_server(built) as address,
+        served(built) as address,
         browser.new_context(viewport=VIEWPORT, color_scheme="dark") as context,
     ):
         page = context.new_page()
