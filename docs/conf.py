@@ -19,7 +19,7 @@ html_title = "lzu_viz"
 html_show_copyright = False
 html_static_path: list[str] = []
 templates_path: list[str] = []
-exclude_patterns = ["**/_explorers"]
+exclude_patterns = ["_explorers", "**/_explorers"]
 
 # The notebooks are already executed, with their explorers as separate pages.
 nb_execution_mode = "off"
@@ -44,6 +44,12 @@ STYLE = """
 .lzu-launch a { display: inline-block; padding: .35em .9em; border-radius: .3em;
   background: #0072B2; color: #fff; text-decoration: none; }
 .lzu-launch a:hover { text-decoration: underline; }
+.lzu-cards { display: grid; gap: 1em; grid-template-columns: repeat(auto-fill, minmax(13em, 1fr)); }
+.lzu-cards a { display: flex; flex-direction: column; padding: .6em; border-radius: .3em;
+  border: 1px solid var(--color-background-border); text-decoration: none; }
+.lzu-cards a:hover strong { text-decoration: underline; }
+.lzu-cards img { width: 100%; aspect-ratio: 16 / 9; object-fit: cover; }
+.lzu-cards span { color: var(--color-foreground-primary); font-size: .9em; }
 math { font-size: 1.08em; }
 math[display="block"] { margin: 1em 0; }
 """

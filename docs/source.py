@@ -1,5 +1,6 @@
 """The sources of the site: the executed notebooks, and a page for each module."""
 
+import html
 import os
 import pkgutil
 import re
@@ -20,7 +21,12 @@ with needs("test"):
     from tqdm import tqdm
 
     from lzu_viz.bench.run_notebooks import execute
+    from lzu_viz.datasets.scenes import SCENES
+    from lzu_viz.widgets import Explorer, live_to_html, to_html
+    from lzu_viz.widgets.explorer_pages import frame, states_of
     from lzu_viz.widgets.page_networks import RuntimeMissingError, write_networks
+
+from .story import story_html
 
 HERE = Path(__file__).parent
 NOTEBOOKS = Path(lzu_viz.__file__).parents[1] / "notebooks"
@@ -92,7 +98,62 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
     (folder / "api").mkdir()
     for name in modules:
         (folder / "api" / f"{name}.md").write_text(module_page(name), encoding="utf-8")
+    front = folder / EXPLORERS
+    front.mkdir()
+    networks = Path(os.path.relpath(folder / NETWORKS, front)).as_posix() if has_networks else ""
+    write_front_explorer(front / "front.html", networks)
+    (folder / "story.html").write_text(story_html(), encoding="utf-8")
+    if has_networks:
+        live_to_html(front / "live.html", "On film", networks=networks)
+    (folder / "live.md").write_text(live_page(has_networks), encoding="utf-8")
     (folder / "index.md").write_text(index(pages, modules), encoding="utf-8")
+
+
+def write_front_explorer(path: Path, networks: str) -> None:
+    """Write the explorer of the front page.
+
+    Args:
+        path: of its page.
+        networks: address of the networks, relative to the page; empty if there are none.
+    """
+    explorer = Explorer(SCENES["temple"]())
+    to_html(explorer, path, states_of(explorer.state), "Explorer", networks=networks or False)
+
+
+def live_page(has_networks: bool) -> str:
+    """Return the page on film, which needs the networks."""
+    text = (HERE / "live.md").read_text(encoding="utf-8")
+    page = (
+        _raw_html(frame(f"{EXPLORERS}/live.html", "On film: play, pause, drag", "camera"))
+        if has_networks
+        else "*This site was built without the networks, which this page needs.*"
+    )
+    return text.replace("{page}", page)
+
+
+def _raw_html(text: str) -> str:
+    return f"```{{raw}} html\n{text}\n```"
+
+
+CARD = re.compile(
+    r"\| !\[(?P<alt>[^]]*)\]\((?P<picture>[^)]+)\) \| \[(?P<title>[^]]+)\]\((?P<file>[^)]+)\) "
+    r"\| (?P<question>[^|]+) \|"
+)
+"""A row of the table in the notebooks' README."""
+
+
+def cards() -> str:
+    """Return the notebooks with their pictures and their questions as HTML."""
+    readme = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
+    items = [
+        f'<a href="notebooks/{Path(row["file"]).with_suffix(".html")}">'
+        # Sphinx collects the pictures of all pages in this folder.
+        f'<img src="_images/{Path(row["picture"]).name}" alt="{html.escape(row["alt"])}" '
+        f'loading="lazy"><strong>{html.escape(row["title"])}</strong>'
+        f"<span>{html.escape(row['question'])}</span></a>"
+        for row in CARD.finditer(readme)
+    ]
+    return _raw_html('<div class="lzu-cards">\n' + "\n".join(items) + "\n</div>")
 
 
 def write_networks_to(folder: Path) -> bool:
@@ -170,15 +231,21 @@ def _qualified_name(module: ModuleType, name: str) -> str:
 def index(notebooks: list[Path], modules: list[str]) -> str:
     """Return the first page, with the tables of contents of all others."""
     intro = (HERE / "index.md").read_text(encoding="utf-8")
+    for name, text in {
+        "explorer": _raw_html(frame(f"{EXPLORERS}/front.html")),
+        "story": "```{raw} html\n:file: story.html\n```",
+        "cards": cards(),
+    }.items():
+        intro = intro.replace(f"{{{name}}}", text)
     series = [path for path in notebooks if len(path.parts) == 1]
     solutions = [path for path in notebooks if len(path.parts) > 1]
-    first = ["notebooks/map", "notebooks/GLOSSARY"]
+    first = ["live", "notebooks/map", "notebooks/GLOSSARY"]
     trees = [
         _tree("The notebooks", [*first, *(f"notebooks/{_page(path)}" for path in series)]),
         _tree("Solutions", [f"notebooks/{_page(path)}" for path in solutions]),
         _tree("The library", [f"api/{name}" for name in modules]),
     ]
-    return "\n".join(["# lzu_viz\n", intro, *trees])
+    return "\n".join([intro, *trees])
 
 
 def _page(path: Path) -> str:

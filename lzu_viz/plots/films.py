@@ -29,6 +29,14 @@ DASH = 4
 """Length of dashes and of the gaps between them, in pixels."""
 
 
+def film_colours(system: str) -> dict[str, str]:
+    """Return the colours of a page on film: of the palette, and of uniform and the system."""
+    colours = {
+        name: colour for name, colour in palette.to_page().items() if isinstance(colour, str)
+    }
+    return {**colours, "uniform": colour_of("uniform"), "zoom": colour_of(system)}
+
+
 def frame_panels(
     frame: Tensor,
     systems: Sequence[str],

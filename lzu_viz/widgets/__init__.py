@@ -12,6 +12,7 @@ from .explorer import Explorer
 from .film_worker import PlayerResult
 from .inline import use_html_figures
 from .interactive_figure import InteractiveFigure
+from .live_page import live_to_html
 from .player import Player
 from .progress import progress_bar
 from .quest import Quest
@@ -33,6 +34,7 @@ __all__ = [
     "Result",
     "State",
     "explore",
+    "live_to_html",
     "progress_bar",
     "to_html",
     "use_html_figures",

@@ -26,7 +26,7 @@ from ..plots.panels import Picture
 from .front import STYLE, module_source
 from .morph_film import write_morph
 from .protocol import ground_truth_to_page, lines, result_summary, result_to_page
-from .result import Result, explore, scores
+from .result import Result, cell_values, explore, scores
 from .state import RENAMED, Box, State, controls, lists
 from .still_picture import StillOutput, StillPicture
 from .views import DEFAULT_VIEWS, VIEWS, still
@@ -79,6 +79,9 @@ class Explorer(StillOutput, anywidget.AnyWidget):
     # A state whose score the page wants to know, and the answer.
     _question = traitlets.Dict().tag(sync=True, echo_update=False)
     _score = traitlets.Dict().tag(sync=True)
+    # The cells of the zoomed features that the page asks for, and their values.
+    _follow = traitlets.Dict().tag(sync=True, echo_update=False)
+    _followed = traitlets.Dict().tag(sync=True)
     # Whether the photo is one that the page sent.
     _is_uploaded = traitlets.Bool(False).tag(sync=True)
     # A photo is not echoed to the page that sent it.
@@ -159,6 +162,21 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         except ValueError:
             pair = None
         self._score = {"serial": question.get("serial"), "score": pair}
+
+    @traitlets.observe("_follow")
+    def _on_follow(self, change: dict[str, Any]) -> None:
+        """Answer with the features of the cells that the page asks for; None without a network."""
+        question = change["new"]
+        if not self._is_initialized or "state" not in question:
+            return
+        try:
+            state = State.from_page(question["state"])
+            cells, weights = map(list, (question["cells"], question["weights"]))
+            with _one_core_left_to_the_page():
+                values = cell_values(self.image, state, cells, weights)
+        except (IndexError, KeyError, TypeError, ValueError):
+            values = None
+        self._followed = {"serial": question.get("serial"), "cells": values}
 
     @traitlets.observe("_state")
     def _on_state(self, change: dict[str, Any]) -> None:

@@ -57,11 +57,18 @@ def states_of(state: State) -> dict[str, State]:
     }
 
 
-def frame(address: str) -> str:
-    """Return the HTML of a frame that adapts its height to the page at an address."""
+def frame(address: str, title: str = "Explorer: drag the picture", allow: str = "") -> str:
+    """Return the HTML of a frame that adapts its height to the page at an address.
+
+    Args:
+        address: of the page, relative to the one around it.
+        title: what a screen reader calls the frame.
+        allow: features of the browser that the page may ask for, for example "camera".
+    """
     escaped = html.escape(address)
     return (
-        f'<iframe class="lzu-explorer" src="{escaped}" title="Explorer: drag the picture" '
+        f'<iframe class="lzu-explorer" src="{escaped}" title="{html.escape(title)}" '
+        f'allow="{html.escape(allow)}" '
         f'style="width: 100%; height: {HEIGHT}px; border: 0" '
         'onload="const f = this; const fit = () => { '
         "f.style.height = f.contentDocument.documentElement.scrollHeight + 'px' }; "

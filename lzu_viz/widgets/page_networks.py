@@ -5,6 +5,7 @@ thread, so that a page needs no special headers of its server.
 """
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ import tarfile
 import tempfile
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ with needs("notebooks"):
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 """The package of npm that runs ONNX files in a page, and its version."""
 
+RUNTIME_NAME = f"{PACKAGE} {VERSION}"
+
 INTEGRITY = (
     "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 )
@@ -43,6 +47,9 @@ RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 
 LICENCE = FOLDER / "onnxruntime-web.LICENSE"
 """The licence of the package, whose archive names it without holding its text."""
+
+NETWORKS_FOLDER = "networks"
+"""Folder beside a page with the files of its networks."""
 
 MANIFEST = "networks.json"
 """File that lists the networks and the files, with their sizes and their SHA-256."""
@@ -85,11 +92,52 @@ def write_networks(folder: str | Path, names: Sequence[str] = PAGE_NETWORKS) -> 
         (folder / f"{name}.onnx").write_bytes(onnx_file(name))
     files = [*RUNTIME, *(f"{name}.onnx" for name in names)]
     manifest = {
+        "runtime": RUNTIME_NAME,
         "networks": {name: entry_for_page(name) for name in names},
         "files": {name: _description(folder / name) for name in files},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
+
+
+def networks_for_page(
+    folder: Path, networks: bool | str = True, single_file: bool = False
+) -> dict[str, Any]:
+    """Return what a page has to know to load the networks: the manifest, and where the files are.
+
+    The files are written if they are missing, or are those of another version of the runtime.
+
+    Args:
+        folder: of the page.
+        networks: True for a folder "networks" beside the page, or the address of another folder,
+            relative to the page.
+        single_file: whether the manifest holds the files themselves, compressed, in base64.
+
+    Raises:
+        RuntimeMissingError: as of :func:`write_networks`.
+    """
+    address = networks if isinstance(networks, str) else NETWORKS_FOLDER
+    with ExitStack() as temporary:
+        written = folder / address
+        manifest = _read_manifest(written)
+        if manifest is None:
+            if single_file:
+                written = Path(temporary.enter_context(tempfile.TemporaryDirectory()))
+            manifest = write_networks(written)
+        if single_file:
+            for name, description in manifest["files"].items():
+                packed = gzip.compress((written / name).read_bytes(), mtime=0)
+                description["gzip"] = base64.b64encode(packed).decode()
+    return {**manifest, "base": f"{address}/"}
+
+
+def _read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of a folder; None if there is none of the current runtime."""
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return manifest if manifest.get("runtime") == RUNTIME_NAME else None
 
 
 def entry_for_page(name: str) -> dict[str, Any]:
@@ -203,7 +251,7 @@ def _fetch() -> bytes:
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeMissingError(
-            f"{PACKAGE} {VERSION} is fetched by npm, which is not installed; install Node.js"
+            f"{RUNTIME_NAME} is fetched by npm, which is not installed; install Node.js"
         )
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", "--silent", f"{PACKAGE}@{VERSION}"]
@@ -211,13 +259,13 @@ def _fetch() -> bytes:
         archives = list(Path(folder).glob("*.tgz"))
         if run.returncode or not archives:
             raise RuntimeMissingError(
-                f"npm cannot fetch {PACKAGE} {VERSION}: {run.stderr.strip() or 'no answer'}"
+                f"npm cannot fetch {RUNTIME_NAME}: {run.stderr.strip() or 'no answer'}"
             )
         data = archives[0].read_bytes()
     integrity = base64.b64encode(hashlib.sha512(data).digest()).decode()
     if integrity != INTEGRITY:
         raise RuntimeMissingError(
-            f"the archive of {PACKAGE} {VERSION} has the SHA-512 {integrity}, expected {INTEGRITY}"
+            f"the archive of {RUNTIME_NAME} has the SHA-512 {integrity}, expected {INTEGRITY}"
         )
     return data
 

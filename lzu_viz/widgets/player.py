@@ -14,10 +14,9 @@ from ..experiments.films import GENTLE, FilmSystem, Loop
 from ..experiments.own_detector import load_detector
 from ..geometry import check
 from ..models.registry import Network
-from ..plots import palette, panels
-from ..plots.films import comparison_panels
+from ..plots import panels
+from ..plots.films import comparison_panels, film_colours
 from ..plots.panels import Picture
-from ..plots.reproduction import colour_of
 from .film_worker import FilmWorker, PlayerResult, Request, SideBySide
 from .front import PLAYER, PLAYER_STYLE, STYLE, bundle
 from .progress import progress_bar
@@ -136,15 +135,7 @@ class Player(StillOutput, anywidget.AnyWidget):
                 "system": system.upper(),
                 "followed": self._comparison.followed,
             },
-            _colours={
-                **{
-                    name: colour
-                    for name, colour in palette.to_page().items()
-                    if isinstance(colour, str)
-                },
-                "uniform": colour_of("uniform"),
-                "zoom": colour_of(system),
-            },
+            _colours=film_colours(system),
         )
 
     def result(self, index: int) -> PlayerResult:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from ..geometry.warp import Warp
 from ..models import NETWORKS, network
 from ..systems import LZU, Decode, Trace, Uniform
 from .state import NO_NETWORK, State
-from .state_to_warp import saliency_of, smooth_warp, with_moved_nodes
+from .state_to_warp import saliency_of, smooth_warp, warp_of, with_moved_nodes
 
 MASK_SIDE = 640
 """Longest side of a predicted mask, in pixels: large enough for an accurate IoU, and fast."""
@@ -149,12 +150,42 @@ def scores(image: Tensor, state: State, ground_truth: Scene | None) -> dict[str,
     Raises:
         ValueError: if the warp is folded.
     """
-    warp = with_moved_nodes(smooth_warp(state, saliency_of(state, image)), state).morph(state.morph)
+    _, warp = warp_of(state, image)
     zoom = _prediction(_trace(LZU, image, warp, state), state, ground_truth)
     uniform = _uniform_prediction(image, _for_network(state), ground_truth)
     if uniform.iou is None or zoom.iou is None:
         return None
     return {"uniform": uniform.iou, "zoom": zoom.iou}
+
+
+@torch.no_grad()
+def cell_values(
+    image: Tensor, state: State, cells: Sequence[int], weights: Sequence[float]
+) -> dict[str, Any] | None:
+    """Return the features of some cells of the zoomed map, of the selected stride.
+
+    Args:
+        image: `1 3 h w` in 0..1.
+        state: of the controls.
+        cells: indices of cells, row by row.
+        weights: of the cells.
+
+    Returns:
+        The channel whose weighted sum is the largest, the number of channels, and the values of
+        this channel; None without a network.
+
+    Raises:
+        IndexError: if there is no such cell.
+        ValueError: if the warp is folded.
+    """
+    _, warp = warp_of(state, image)
+    levels = _level_list(_trace(LZU, image, warp, state))
+    if not levels:
+        return None
+    features = levels[_level(state, len(levels))][0].flatten(1)
+    chosen = features[:, list(cells)]
+    channel = int((chosen * chosen.new_tensor(weights)).sum(dim=1).argmax())
+    return {"channel": channel, "channels": len(features), "values": chosen[channel].tolist()}
 
 
 def _trace(kind: type[LZU], image: Tensor, warp: Warp, state: State) -> Trace:

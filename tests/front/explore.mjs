@@ -12,6 +12,8 @@
  * @property {?{box: [number, number, number, number], mask: string}} truth
  * @property {State[]} states
  * @property {string[]} views
+ * @property {number[]} cells whose features are read, and
+ * @property {number[]} weights theirs.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,8 +37,8 @@ for (const name of Object.keys(request.networks))
   });
 
 /** @type {import("../../lzu_viz/widgets/front/explore.js").Run} */
-const run = async (name, image, side, outputs) => {
-  const input = new runtime.Tensor("float32", image, [1, 3, side, side]);
+const run = async (name, image, { rows, columns }, outputs) => {
+  const input = new runtime.Tensor("float32", image, [1, 3, rows, columns]);
   const results = await sessions[name].run({ image: input }, outputs);
   return Object.fromEntries(
     outputs.map((output) => {
@@ -70,9 +72,19 @@ for (const state of request.states) {
       ]),
     );
     const scores = await explorer.scores(state);
+    const cells = await explorer.cellValues(state, request.cells, request.weights);
     const [uniform, zoom] = [plain(result.uniform), plain(result.zoom)];
     const { summary, lines } = result;
-    results.push({ summary, lines, uniform, zoom, maps, scores, ms: performance.now() - start });
+    results.push({
+      summary,
+      lines,
+      uniform,
+      zoom,
+      maps,
+      scores,
+      cells,
+      ms: performance.now() - start,
+    });
   } catch (error) {
     results.push({ error: String(error) });
   }

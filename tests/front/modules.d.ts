@@ -4,6 +4,7 @@ export interface FrontModules {
   "curves.js": typeof import("../../lzu_viz/widgets/front/curves.js");
   "explore.js": typeof import("../../lzu_viz/widgets/front/explore.js");
   "film_store.js": typeof import("../../lzu_viz/widgets/front/film_store.js");
+  "follow.js": typeof import("../../lzu_viz/widgets/front/follow.js");
   "inverse.js": typeof import("../../lzu_viz/widgets/front/inverse.js");
   "layout.js": typeof import("../../lzu_viz/widgets/front/layout.js");
   "mipmap.js": typeof import("../../lzu_viz/widgets/front/mipmap.js");
@@ -13,5 +14,6 @@ export interface FrontModules {
   "state_to_warp.js": typeof import("../../lzu_viz/widgets/front/state_to_warp.js");
   "store.js": typeof import("../../lzu_viz/widgets/front/store.js");
   "timeline.js": typeof import("../../lzu_viz/widgets/front/timeline.js");
+  "video_loop.js": typeof import("../../lzu_viz/widgets/front/video_loop.js");
   "warp.js": typeof import("../../lzu_viz/widgets/front/warp.js");
 }

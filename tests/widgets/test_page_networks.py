@@ -22,8 +22,11 @@ from lzu_viz.plots import panels
 from lzu_viz.widgets import Result, State, explore, page_networks
 from lzu_viz.widgets.page_networks import PAGE_NETWORKS, entry_for_page, onnx_file, write_networks
 from lzu_viz.widgets.protocol import lines, result_summary
-from lzu_viz.widgets.result import Prediction, true_mask
+from lzu_viz.widgets.result import Prediction, cell_values, true_mask
 from random_states import random_state
+
+CELLS, WEIGHTS = [0, 1, 4, 5], [0.4, 0.3, 0.2, 0.1]
+"""Cells of the zoomed features that are compared; the smallest map is 4 x 4."""
 
 VIEWS = ("approximation", "round_trip", "features_zoomed", "features_unzoomed")
 
@@ -49,6 +52,8 @@ def results_in_page(
         "truth": {"box": scene.boxes[0].tolist(), "mask": encoded(mask)},
         "states": [state.to_page() for state in states],
         "views": VIEWS,
+        "cells": CELLS,
+        "weights": WEIGHTS,
     }
     results: list[dict[str, Any]] = json.loads(
         run_node("explore.mjs", tmp_path, json.dumps(request))
@@ -96,7 +101,18 @@ def check_result(scene: Scene, state: State, page: dict[str, Any]) -> bool:
         {"uniform": result.uniform.iou, "zoom": result.zoom.iou}, abs=1e-4
     )
     check_maps(page["maps"], result)
+    check_cells(page["cells"], cell_values(scene.image, state, CELLS, WEIGHTS))
     return True
+
+
+def check_cells(page: dict[str, Any] | None, expected: dict[str, Any] | None) -> None:
+    """Compare the features of some cells."""
+    if page is None or expected is None:
+        assert page is expected
+        return
+    assert page["channels"] == expected["channels"]
+    assert page["channel"] == expected["channel"]
+    assert page["values"] == pytest.approx(expected["values"], rel=1e-3, abs=1e-3)
 
 
 def check_prediction(scene: Scene, page: dict[str, Any], prediction: Prediction) -> None:

@@ -8,13 +8,17 @@ FOLDER = Path(__file__).parent
 STYLE, PLAYER_STYLE = FOLDER / "explorer.css", FOLDER / "player.css"
 """The style of the explorer and the player, and what the player adds."""
 
-QUEST_STYLE = FOLDER / "quest.css"
-"""The style of questions."""
+QUEST_STYLE, LIVE_STYLE, STORY_STYLE = (
+    FOLDER / name for name in ("quest.css", "live.css", "story.css")
+)
+"""What questions and the page on film add, and the style of the story."""
 
 WIDGET, STATIC, PLAYER, QUEST = "widget.js", "static.js", "player.js", "quest.js"
 FIGURE, WORKER = "figure.js", "network_worker.js"
-"""The entries: the explorer, its page without a kernel, the player, questions, figures, and the
-worker that runs the networks of such a page."""
+LIVE, LIVE_WORKER, STORY = "live.js", "live_worker.js", "story.js"
+"""The entries: the explorer, its page without a kernel, the player, questions, figures, the worker
+that runs the networks of such a page, the page on film with its own worker, and the story of the
+site's front page."""
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\w+) from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(

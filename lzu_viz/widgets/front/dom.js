@@ -29,3 +29,34 @@ export function button(text, title, onClick) {
   created.addEventListener("click", onClick);
   return created;
 }
+
+/**
+ * Set a text, unless it is there already: a screen reader would read it again.
+ *
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
+export function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/**
+ * @param {HTMLElement} target
+ * @param {string} name
+ * @param {string} value
+ */
+export function setAttribute(target, name, value) {
+  if (target.getAttribute(name) !== value) target.setAttribute(name, value);
+}
+
+/**
+ * Resize a canvas, which clears it, if its size has changed.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} width
+ * @param {number} height
+ */
+export function fitCanvas(canvas, width, height) {
+  const size = { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) };
+  if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
+}

@@ -2,16 +2,15 @@
  * The results of the explorer, computed in the page: what the Python modules `result` and
  * `protocol` compute where there is a kernel.
  *
- * @import { Edges, FeatureMap, KernelMap, Level, NetworkEntry, NumberMap } from "./types.d.ts"
+ * @import { CellValues, Edges, FeatureMap, KernelMap, Level, NetworkEntry, NumberMap } from "./types.d.ts"
  * @import { PagePrediction, PageResult, SaliencyMap, Size, State, Warp } from "./types.d.ts"
  *
  * @typedef {object} Source a photo.
  * @property {Level[]} mipmap
  * @property {?{box: Edges, mask: Uint8Array}} truth the true box, and the true mask of `maskSize`.
  *
- * @typedef {(network: string, image: Float32Array, side: number, names: string[]) =>
- *     Promise<Record<string, FeatureMap>>} Run runs a network on an image `3 side side` in 0..1, and
- *     returns the named maps: "outputs_0" for the first stride, ..., and "features_0", ...
+ * @typedef {(network: string, image: Float32Array, size: Size, names: string[]) =>
+ *     Promise<Record<string, FeatureMap>>} Run as `Networks.run` does.
  */
 import { approximationError, roundTripError } from "./approximation.js";
 import { boxIou, decodeOutputs } from "./detections.js";
@@ -19,8 +18,9 @@ import { bilinearTaps, norms, normsAt, sampleAt } from "./feature_maps.js";
 import { fromDetections, fromEdges, fromProbabilities } from "./image_saliency.js";
 import { magnification, zoomedMap } from "./inverse.js";
 import { maskIou, maskOf, shareOf } from "./masks.js";
+import { outputNames, planes } from "./networks.js";
 import { roundHalfEven } from "./numbers.js";
-import { zoomPicture } from "./resampling.js";
+import { zoomPicture, zoomToFloats } from "./resampling.js";
 import { linesOf, summaryOf } from "./result_text.js";
 import { UNIFORM_FIELDS, saliencyOf, warpOf } from "./state_to_warp.js";
 import { folds, identityWarp } from "./warp.js";
@@ -69,7 +69,7 @@ export class PageExplorer {
     const { map, warp } = this.warpOf(state, imageSaliency);
     const { mipmap } = this.source;
     const side = state.input_size;
-    const zoomed = zoom(mipmap, warp, side, state.antialias);
+    const zoomed = zoomToFloats(mipmap, warp, square(side), state.antialias);
     const entry = this.networks[state.network];
     const featureViews = ["features_zoomed", "features_unzoomed"].filter((name) =>
       views.includes(name),
@@ -81,7 +81,7 @@ export class PageExplorer {
       const level = levelOf(entry, state);
       const names = outputNames(entry);
       if (featureViews.length) names.push(`features_${level}`);
-      const outputs = await this.run(state.network, planes(zoomed, side), side, names);
+      const outputs = await this.run(state.network, planes(zoomed), square(side), names);
       prediction = this.predict(outputs, entry, warp, state);
       uniform = await this.uniformPrediction(state, entry);
       if (featureViews.length) Object.assign(maps, featureMaps(outputs[`features_${level}`], warp));
@@ -121,11 +121,39 @@ export class PageExplorer {
     if (!entry || !this.source.truth) return null;
     const { warp } = this.warpOf(state, await this.imageSaliency(state));
     const side = state.input_size;
-    const image = planes(zoom(this.source.mipmap, warp, side, state.antialias), side);
-    const outputs = await this.run(state.network, image, side, outputNames(entry));
+    const image = planes(zoomToFloats(this.source.mipmap, warp, square(side), state.antialias));
+    const outputs = await this.run(state.network, image, square(side), outputNames(entry));
     const uniform = await this.uniformPrediction(state, entry);
     const { iou } = this.predict(outputs, entry, warp, state);
     return uniform.iou === null || iou === null ? null : { uniform: uniform.iou, zoom: iou };
+  }
+
+  /**
+   * The features of the selected stride in four cells of the zoomed map, of the channel whose
+   * weighted sum is the largest.
+   *
+   * @param {State} state
+   * @param {number[]} cells indices.
+   * @param {number[]} weights of the cells.
+   * @returns {Promise<?CellValues>} null without a network.
+   */
+  async cellValues(state, cells, weights) {
+    const entry = this.networks[state.network];
+    if (!entry) return null;
+    const { warp } = this.warpOf(state, await this.imageSaliency(state));
+    const size = square(state.input_size);
+    const image = planes(zoomToFloats(this.source.mipmap, warp, size, state.antialias));
+    const name = `features_${levelOf(entry, state)}`;
+    const { channels, rows, columns, data } = (await this.run(state.network, image, size, [name]))[
+      name
+    ];
+    const valuesOf = (/** @type {number} */ channel) =>
+      cells.map((cell) => data[channel * rows * columns + cell]);
+    const sums = Array.from({ length: channels }, (_, channel) =>
+      valuesOf(channel).reduce((total, value, index) => total + weights[index] * value, 0),
+    );
+    const channel = sums.indexOf(Math.max(...sums));
+    return { channel, channels, values: valuesOf(channel) };
   }
 
   /**
@@ -157,8 +185,8 @@ export class PageExplorer {
     const key = `${network} ${side} ${antialias}`;
     let outputs = this.uniformOutputs.get(key);
     if (!outputs) {
-      const image = planes(zoom(this.source.mipmap, IDENTITY, side, antialias), side);
-      outputs = this.run(network, image, side, outputNames(this.networks[network]));
+      const image = planes(zoomToFloats(this.source.mipmap, IDENTITY, square(side), antialias));
+      outputs = this.run(network, image, square(side), outputNames(this.networks[network]));
       this.uniformOutputs.set(key, outputs);
     }
     return outputs;
@@ -259,7 +287,7 @@ export class PageExplorer {
     zoomPicture(this.source.mipmap, IDENTITY, rows, columns, true, before);
     const points = zoomedMap(warp, rows, columns);
     const taps = bilinearTaps({ rows: side, columns: side }, points);
-    const channels = planes(zoomed, side);
+    const channels = planes(zoomed);
     const values = new Float32Array(rows * columns).map((_, pixel) => {
       if (Number.isNaN(points[2 * pixel])) return NaN;
       const change = [0, 1, 2].map((channel) => {
@@ -275,8 +303,8 @@ export class PageExplorer {
 /** @returns {PagePrediction} */
 const noPrediction = () => ({ found: false, share: null, iou: null, mask: null, boxes: [] });
 
-const outputNames = (/** @type {NetworkEntry} */ { strides }) =>
-  strides.map((_, level) => `outputs_${level}`);
+/** @returns {Size} */
+const square = (/** @type {number} */ side) => ({ rows: side, columns: side });
 
 /**
  * The level of the feature map that a state selects.
@@ -286,35 +314,6 @@ const outputNames = (/** @type {NetworkEntry} */ { strides }) =>
  */
 function levelOf({ strides }, state) {
   return strides.length > 1 ? Math.max(strides.indexOf(Number(state.stride)), 0) : 0;
-}
-
-/**
- * A zoomed photo as RGBA in 0..255, not rounded.
- *
- * @param {Level[]} mipmap
- * @param {Warp} warp
- * @param {number} side
- * @param {boolean} antialias
- */
-function zoom(mipmap, warp, side, antialias) {
-  const zoomed = new Float32Array(side * side * 4);
-  zoomPicture(mipmap, warp, side, side, antialias, zoomed);
-  return zoomed;
-}
-
-/**
- * The planes `3 side side` in 0..1 of a picture.
- *
- * @param {Float32Array} picture RGBA in 0..255.
- * @param {number} side
- */
-function planes(picture, side) {
-  const count = side * side;
-  const image = new Float32Array(3 * count);
-  for (let pixel = 0, from = 0; pixel < count; pixel++, from += 4)
-    for (let channel = 0; channel < 3; channel++)
-      image[channel * count + pixel] = picture[from + channel] / 255;
-  return image;
 }
 
 /**

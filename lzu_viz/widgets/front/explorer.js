@@ -16,8 +16,9 @@
  * @property {?HTMLCanvasElement} curve
  */
 import { CURVES, SliderCurves, describe, drawCurve } from "./curves.js";
-import { button, element } from "./dom.js";
+import { button, element, setText } from "./dom.js";
 import { equal } from "./equality.js";
+import { FollowPanel } from "./follow_panel.js";
 import { fromCanvas, toCanvas } from "./frames.js";
 import { Gestures, targetKind } from "./gestures.js";
 import { arrange, scrollerOf, visibleHeight } from "./layout.js";
@@ -111,7 +112,11 @@ export class Explorer {
     const home = views.find(({ name }) => name === "source") ?? views[0];
     for (const view of views) this.grid.append(this.buildPanel(view, view === home));
     this.gestures = new Gestures(this);
-    for (const panel of this.panels.values()) this.gestures.attach(panel, panel.view === home);
+    this.follow = new FollowPanel(this);
+    for (const panel of this.panels.values()) {
+      this.gestures.attach(panel, panel.view === home);
+      this.follow.attach(panel);
+    }
     this.buttons = this.buildButtons();
     this.root = this.buildRoot();
     parent.append(this.root);
@@ -148,7 +153,7 @@ export class Explorer {
     const { main, more } = this.buildControls();
     const layout = element("div", "lzu-layout");
     layout.append(this.buildPanels(), main, more);
-    root.append(layout, this.buildDetails(), this.buildHelp());
+    root.append(layout, this.follow.root, this.buildDetails(), this.buildHelp());
     root.addEventListener("keydown", (event) => {
       // Otherwise JupyterLab handles these keys itself, even on a slider.
       if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation();
@@ -707,6 +712,7 @@ export class Explorer {
     this.syncKey();
     this.syncCurves();
     this.syncDescriptions();
+    this.follow.update();
     this.refine();
     if (this.decodingCount) return; // once its masks are decoded, it is drawn again
     for (const { canvas, score } of this.panels.values())
@@ -846,14 +852,6 @@ function readColours(model) {
 function morphAt(phase, isStepwise) {
   if (isStepwise) return phase < 1 ? 0 : 1;
   return round(0.5 - 0.5 * Math.cos(Math.PI * phase), 2);
-}
-
-/**
- * @param {HTMLElement} target
- * @param {string} text
- */
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }
 
 /**

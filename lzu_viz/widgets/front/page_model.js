@@ -71,6 +71,7 @@ export class PageModel {
     const { changed } = this;
     this.changed = new Set();
     if (changed.has("_question")) this.answerQuestion();
+    if (changed.has("_follow")) this.answerFollow();
     if (changed.has("_upload")) this.changePhoto();
     else if (changed.has("_state")) this.answer();
   }
@@ -120,6 +121,13 @@ export class PageModel {
     if (!question?.state || !this.networks?.ready.has(question.state.network)) return;
     const score = await this.networks.score(question.state);
     this.set("_score", { serial: question.serial, score });
+  }
+
+  async answerFollow() {
+    const { serial, state, cells = [], weights = [] } = this.values._follow ?? {};
+    const runs = state && this.networks?.ready.has(state.network);
+    const values = runs ? await this.networks?.cellValues(state, cells, weights) : null;
+    this.set("_followed", { serial, cells: values ?? null });
   }
 
   /** Show the photo that was chosen, or the first one again. */

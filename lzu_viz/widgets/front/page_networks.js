@@ -1,7 +1,7 @@
 /**
  * The networks in the page: the requests to their worker, and its answers.
  *
- * @import { NetworkData, Picture, Prediction, Result, ScorePair, State, Truth } from "./types.d.ts"
+ * @import { CellValues, NetworkData, Picture, Prediction, Result, ScorePair, State, Truth } from "./types.d.ts"
  * @import { WorkerAnswer, WorkerRequest } from "./types.d.ts"
  */
 
@@ -88,6 +88,18 @@ export class PageNetworks {
     return this.ask((serial) => ({ kind: "score", serial, state }));
   }
 
+  /**
+   * The features of a network in four cells, see `PageExplorer.cellValues`.
+   *
+   * @param {State} state
+   * @param {number[]} cells
+   * @param {number[]} weights
+   * @returns {Promise<?CellValues>}
+   */
+  cellValues(state, cells, weights) {
+    return this.ask((serial) => ({ kind: "cells", serial, state, cells, weights }));
+  }
+
   /** @param {WorkerRequest} request */
   post(request) {
     this.worker.postMessage(request);
@@ -121,6 +133,7 @@ export class PageNetworks {
       this.uniform = answer.result.uniform ?? this.uniform;
       resolve?.({ ...answer.result, uniform: this.uniform });
     } else if (answer.kind === "score") resolve?.(answer.score);
+    else if (answer.kind === "cells") resolve?.(answer.cells);
     else resolve?.(answer.kind === "error" ? { error: answer.text } : undefined);
   }
 

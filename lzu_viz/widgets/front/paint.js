@@ -415,11 +415,12 @@ export class ScratchCanvas {
 /**
  * @template {HTMLCanvasElement | OffscreenCanvas} C
  * @param {C} canvas
+ * @param {CanvasRenderingContext2DSettings} [settings]
  * @returns {C extends HTMLCanvasElement ? CanvasRenderingContext2D
  *     : OffscreenCanvasRenderingContext2D}
  */
-export function context2d(canvas) {
-  const context = canvas.getContext("2d");
+export function context2d(canvas, settings) {
+  const context = canvas.getContext("2d", settings);
   if (!context) throw new Error("the browser does not provide a 2D context for a canvas");
   return /** @type {any} */ (context);
 }

@@ -12,7 +12,7 @@
  * @property {HTMLCanvasElement} canvas
  * @property {CanvasRenderingContext2D} context
  */
-import { button, element } from "./dom.js";
+import { button, element, fitCanvas, setAttribute, setText } from "./dom.js";
 import { FilmStore, SPEEDS } from "./film_store.js";
 import { wholeFrame } from "./frames.js";
 import { toZoomed } from "./inverse.js";
@@ -292,10 +292,10 @@ class PlayerView {
     const { rows, columns } = this.store.film;
     for (const { canvas } of this.panels) {
       const across = Math.max(MIN_PANEL_WIDTH, canvas.parentElement?.clientWidth ?? 0);
-      fit(canvas, across * this.scale, (across * this.scale * rows) / columns);
+      fitCanvas(canvas, across * this.scale, (across * this.scale * rows) / columns);
     }
     const { canvas } = this.timeline;
-    fit(canvas, canvas.clientWidth * this.scale, canvas.clientHeight * this.scale);
+    fitCanvas(canvas, canvas.clientWidth * this.scale, canvas.clientHeight * this.scale);
     this.sizeCount += 1;
     this.schedule();
   }
@@ -541,33 +541,6 @@ function buildHelp() {
   }
   help.append(element("summary", "", "Keys, while the player has the focus"), list);
   return help;
-}
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {number} width
- * @param {number} height
- */
-function fit(canvas, width, height) {
-  const size = { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) };
-  if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
-}
-
-/**
- * @param {HTMLElement} target
- * @param {string} text
- */
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-/**
- * @param {HTMLElement} target
- * @param {string} name
- * @param {string} value
- */
-function setAttribute(target, name, value) {
-  if (target.getAttribute(name) !== value) target.setAttribute(name, value);
 }
 
 /** @param {number[]} numbers */

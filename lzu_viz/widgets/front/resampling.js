@@ -1,7 +1,7 @@
 /**
  * Zoomed and unzoomed pictures, as in the Python module `resampling`.
  *
- * @import { Axes, Bytes, Pixels, Level, Picture, Rgb, Warp } from "./types.d.ts"
+ * @import { Axes, Bytes, Pixels, Level, Picture, Rgb, Size, Warp } from "./types.d.ts"
  */
 import { zoomByAreas } from "./area_resampling.js";
 import { invertPixels, zoomedMap } from "./inverse.js";
@@ -45,6 +45,20 @@ export function zoomPicture(
   if (antialias) return zoomByAreas(levels[0], warp.axes, rows, columns, out);
   const points = { x: sampleAxis(warp.axes.x, columns), y: sampleAxis(warp.axes.y, rows) };
   return sampleSeparably(levels[0], points, out, BLACK);
+}
+
+/**
+ * A zoomed picture as RGBA in 0..255, not rounded.
+ *
+ * @param {Level[]} levels
+ * @param {Warp} warp
+ * @param {Size} size
+ * @param {boolean} antialias
+ */
+export function zoomToFloats(levels, warp, { rows, columns }, antialias) {
+  const zoomed = new Float32Array(rows * columns * 4);
+  zoomPicture(levels, warp, rows, columns, antialias, zoomed);
+  return zoomed;
 }
 
 /**

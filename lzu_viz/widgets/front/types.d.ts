@@ -197,7 +197,8 @@ export type WorkerRequest =
   | { kind: "load"; serial: string; network: string }
   | { kind: "photo"; picture: Picture; truth: Truth | null }
   | { kind: "explore"; serial: string; state: State; views: string[]; colour: number[] }
-  | { kind: "score"; serial: string; state: State };
+  | { kind: "score"; serial: string; state: State }
+  | { kind: "cells"; serial: string; state: State; cells: number[]; weights: number[] };
 
 /** The prediction of the uniform system; null if it is that of the last result. */
 export interface DrawnUniform {
@@ -210,7 +211,15 @@ export type WorkerAnswer =
   | { kind: "loaded"; serial: string }
   | { kind: "result"; serial: string; result: Omit<Result, "uniform"> & DrawnUniform }
   | { kind: "error" | "failed"; serial: string; text: string }
-  | { kind: "score"; serial: string; score: ScorePair | null };
+  | { kind: "score"; serial: string; score: ScorePair | null }
+  | { kind: "cells"; serial: string; cells: CellValues | null };
+
+/** The features of one channel in the cells that were asked for. */
+export interface CellValues {
+  channel: number;
+  channels: number;
+  values: number[];
+}
 
 export interface PageResult {
   state: State;
@@ -298,6 +307,9 @@ export interface Traits {
   /** A state whose score is wanted, and the answer; undefined where there is no kernel. */
   _question: { serial?: string; state?: State } | undefined;
   _score: { serial?: string; score?: ScorePair | null } | undefined;
+  /** The cells whose features the page asks for, and the answer; null without a network. */
+  _follow: { serial?: string; state?: State; cells?: number[]; weights?: number[] } | undefined;
+  _followed: { serial?: string; cells?: CellValues | null } | undefined;
   _upload: {
     serial?: string | number;
     width?: number;
@@ -459,4 +471,105 @@ export interface PlayerModel {
   on(event: "change:frame", listener: () => void): void;
   on(event: "msg:custom", listener: (message: FilmMessage, buffers: BinaryData[]) => void): void;
   save_changes(): void;
+}
+
+// --- The page on film. ---
+
+/** How the detections of one frame become the warp of the next; as `Loop` in Python. */
+export interface LoopSettings {
+  amplitude: number;
+  relativeSigma: number;
+}
+
+export interface LiveDetection {
+  box: Edges;
+  score: number;
+  name: string;
+}
+
+/** Milliseconds of each stage. */
+export interface StageTimes {
+  zoom: number;
+  network: number;
+  decode: number;
+}
+
+/** What `live_worker.js` is asked for; without boxes, the frame is downsampled uniformly. */
+export type LiveRequest =
+  | {
+      kind: "start";
+      base: string;
+      files: Record<string, NetworkFile>;
+      networks: Record<string, NetworkEntry>;
+    }
+  | {
+      kind: "detect";
+      frame: Picture;
+      boxes: Edges[] | null;
+      loop: LoopSettings;
+      size: Size;
+      score: number;
+    };
+
+/** What it found in a frame, in the source frame, and the input of the network. */
+export interface LiveResult {
+  detections: LiveDetection[];
+  axes: Axes | null;
+  input: ImageBitmap;
+  took: StageTimes;
+}
+
+/** What it answers: requests are answered in order. */
+export type LiveAnswer =
+  | { kind: "progress"; loaded: number; total: number }
+  | { kind: "loaded" }
+  | ({ kind: "detected" } & LiveResult)
+  | { kind: "error" | "failed"; text: string };
+
+/** What the reader can choose. */
+export interface LiveSettings extends LoopSettings {
+  size: Size;
+  patience: number;
+  score: number;
+  /** Name of the class that is followed and counted; "" for all. */
+  followed: string;
+}
+
+/** The data that Python writes into the page. */
+export interface LiveData {
+  worker: string;
+  base: string;
+  files: Record<string, NetworkFile>;
+  networks: Record<string, NetworkEntry>;
+  /** Address of the film that is shown first, and of whom it is. */
+  film: string;
+  credit: string;
+  sizes: Size[];
+  presets: { title: string; text: string; settings: LiveSettings }[];
+  colours: PlayerColours;
+}
+
+// --- The story of the front page. ---
+
+/** What is shown in a step of the story. */
+export interface StoryStep {
+  /** Name of the picture. */
+  picture: string;
+  /** Whether it has as few pixels as the input of the network. */
+  isInput: boolean;
+  /** How far it is zoomed, and how visible the grid is, in 0..1. */
+  morph: number;
+  grid: number;
+  /** Description of the picture. */
+  text: string;
+}
+
+export interface StoryData {
+  /** JPEG files in base64, of the source frame. */
+  pictures: Record<string, string>;
+  axes: { x: number[]; y: number[] };
+  /** Of the input of the network. */
+  size: Size;
+  gridColour: string;
+  steps: StoryStep[];
 }
