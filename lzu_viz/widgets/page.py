@@ -11,8 +11,10 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<link rel="icon" href="data:,">
 <style>
-body {{ max-width: 1100px; margin: 16px auto; padding: 0 16px; font-family: sans-serif; }}
+body {{ max-width: 1100px; margin: 16px auto; padding: 0 16px;
+  font-family: system-ui, sans-serif; }}
 [data-jp-theme-light="false"] {{ color-scheme: dark; }}
 [data-jp-theme-light="false"] body {{ background: #131416; color: #cfd0d0;
   --jp-ui-font-color1: #cfd0d0; --jp-border-color1: #5a5d61; --jp-layout-color1: #1a1c1e;

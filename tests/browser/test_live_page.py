@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from browser_helpers import drag
@@ -14,6 +15,7 @@ from lzu_viz import Uniform
 from lzu_viz.bench.browser.file_server import served
 from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM_FLAGS
 from lzu_viz.datasets.video_files import COURTYARD, frames
+from lzu_viz.datasets.video_writer import VideoWriter
 from lzu_viz.models import network
 from lzu_viz.plots import panels
 from lzu_viz.widgets import live_to_html
@@ -132,6 +134,39 @@ def test_film_plays_and_pauses(browser: Browser, site: Path, screenshots: Path |
         )
         press(page, "▶ Play")
         wait_for_frames(page, 2)
+
+
+RECORD_SHADES = """() => new Promise((resolve) => {
+    const root = document.querySelector(".lzu-live");
+    const shade = (selector) => {
+        const canvas = root.querySelector(selector);
+        const [x, y] = [canvas.width / 2, canvas.height / 2];
+        return canvas.getContext("2d").getImageData(x, y, 1, 1).data[0];
+    };
+    const pairs = [];
+    new MutationObserver((_, observer) => {
+        pairs.push([shade("[data-view=uniform]"), shade(".lzu-input")]);
+        if (pairs.length < 12) return;
+        observer.disconnect();
+        resolve(pairs);
+    }).observe(root, { attributeFilter: ["data-frames"] });
+})"""
+"""The shade of the shown frame and that of the input of the network, in twelve drawings."""
+
+
+def test_frame_and_boxes_belong_together(browser: Browser, site: Path, tmp_path: Path) -> None:
+    """The frame that is shown is that which the network saw, not the one after it."""
+    film = tmp_path / "film.webm"
+    with VideoWriter(film, 10) as writer:
+        for index in range(40):
+            writer.add(Image.new("RGB", (320, 240), ("black", "white")[index % 2]))
+    with opened(browser, site, still=True) as page:
+        page.locator("input[type=file]").set_input_files(film)
+        expect(page.locator(".lzu-seen").first).to_contain_text("192 × 256")
+        press(page, "▶ Play")
+        pairs = page.evaluate(RECORD_SHADES)
+    assert all(abs(shown - seen) < 60 for shown, seen in pairs)
+    assert {shown > 128 for shown, _ in pairs} == {True, False}
 
 
 def test_first_frame_is_predicted_as_in_python(browser: Browser, site: Path) -> None:

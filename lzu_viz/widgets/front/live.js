@@ -11,6 +11,7 @@
  * @property {CanvasRenderingContext2D} input of the network.
  * @property {HTMLElement} count
  * @property {HTMLElement} mean
+ * @property {HTMLElement} seen says how many pixels the input has.
  */
 import { button, element, fitCanvas, setAttribute, setText } from "./dom.js";
 import { fromCanvas, wholeFrame } from "./frames.js";
@@ -53,6 +54,11 @@ const SLIDERS = [
     hint: "For how many frames without a detection it keeps looking where the last one was.",
     values: [0, 1, 2, 3, 5, 10, 20],
   },
+];
+
+const GESTURES = [
+  ["drag on the right", "chooses by hand where it zooms; pause first to keep the place"],
+  ["arrow keys there", "move that place; Escape leaves it to the loop again"],
 ];
 
 class LiveView {
@@ -152,11 +158,12 @@ class LiveView {
     const numbers = element("div");
     const [count, mean] = [element("strong"), element("span")];
     numbers.append(count, mean);
+    const seen = element("span", "lzu-seen");
     const input = element("canvas", "lzu-input");
     input.setAttribute("role", "img");
-    row.append(numbers, input);
+    row.append(numbers, seen, input);
     figure.append(element("figcaption", "", TITLES[name]), holder, row);
-    return { frame: context2d(frame), input: context2d(input), count, mean };
+    return { frame: context2d(frame), input: context2d(input), count, mean, seen };
   }
 
   buildTimeline() {
@@ -218,8 +225,23 @@ class LiveView {
       rows.append(row);
       return { slider, input, value };
     });
-    side.append(presets, this.presetText, rows);
+    side.append(presets, this.presetText, rows, this.buildHelp());
     return side;
+  }
+
+  buildHelp() {
+    const help = element("details", "lzu-help");
+    const list = element("dl");
+    for (const [name, effect] of [
+      ...SLIDERS.map(({ label, hint }) => [label, hint]),
+      ...GESTURES,
+    ]) {
+      const entry = element("div");
+      entry.append(element("dt", "", name), element("dd", "", effect));
+      list.append(entry);
+    }
+    help.append(element("summary", "", "What each control does"), list);
+    return help;
   }
 
   listen() {
@@ -280,7 +302,7 @@ class LiveView {
     const { store, root } = this;
     this.syncControls();
     const { uniform, zoom } = store;
-    if (store.frame && uniform && zoom) {
+    if (uniform && zoom) {
       this.drawPanel("uniform", uniform);
       this.drawPanel("zoom", zoom);
       this.drawCounts();
@@ -297,9 +319,10 @@ class LiveView {
   drawPanel(name, { detections, axes, input }) {
     const panel = this.panels[name];
     const { store, scale } = this;
+    if (!store.shownFrame) return;
+    const source = store.shownFrame.canvas;
     const colour = this.data.colours[name];
     const { frame } = panel;
-    const source = store.source.canvas;
     const width = frame.canvas.clientWidth * scale;
     fitCanvas(frame.canvas, width, (width * source.height) / source.width);
     const all = wholeFrame(frame.canvas);
@@ -325,6 +348,7 @@ class LiveView {
     if (panel.input.canvas.width !== input.width || panel.input.canvas.height !== input.height)
       Object.assign(panel.input.canvas, { width: input.width, height: input.height });
     panel.input.drawImage(input, 0, 0);
+    setText(panel.seen, `The network sees ${size}:`);
     setAttribute(panel.input.canvas, "aria-label", `What the network sees: ${size}`);
     const average = store.meanCount(name);
     setText(panel.count, String(detections.length));

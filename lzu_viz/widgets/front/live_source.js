@@ -2,8 +2,10 @@
  * Where the frames of the page on film come from: a film, a file of the reader, or the camera.
  *
  * @import { Picture } from "./types.d.ts"
+ *
+ * @typedef {{canvas: HTMLCanvasElement, picture: Picture}} LiveFrame
  */
-import { element } from "./dom.js";
+import { element, fitCanvas } from "./dom.js";
 import { messageOf } from "./photo.js";
 import { context2d } from "./paint.js";
 
@@ -31,8 +33,8 @@ export class LiveSource {
     this.video = null;
     /** @type {?MediaStream} */
     this.stream = null;
-    this.canvas = document.createElement("canvas");
-    this.context = context2d(this.canvas, { willReadFrequently: true });
+    // Two, by turns: while one frame is shown with its boxes, the next one is read.
+    this.contexts = [0, 1].map(() => context2d(element("canvas"), { willReadFrequently: true }));
   }
 
   get isCamera() {
@@ -120,20 +122,21 @@ export class LiveSource {
   }
 
   /**
-   * The current frame; it stays on the canvas, too.
+   * The current frame. Its canvas keeps it until the second frame after it is read.
    *
-   * @returns {?Picture}
+   * @returns {?LiveFrame}
    */
   grab() {
     if (!this.video?.videoWidth) return null;
     const { videoWidth, videoHeight } = this.video;
     const scale = Math.min(1, MAX_SIDE / Math.max(videoWidth, videoHeight));
-    const width = Math.max(2, Math.round(scale * videoWidth));
-    const height = Math.max(2, Math.round(scale * videoHeight));
-    if (this.canvas.width !== width || this.canvas.height !== height)
-      Object.assign(this.canvas, { width, height });
-    this.context.drawImage(this.video, 0, 0, width, height);
-    return this.context.getImageData(0, 0, width, height);
+    const [width, height] = [videoWidth, videoHeight].map((side) => scale * side);
+    this.contexts.reverse();
+    const [context] = this.contexts;
+    const { canvas } = context;
+    fitCanvas(canvas, Math.max(2, width), Math.max(2, height));
+    context.drawImage(this.video, 0, 0, canvas.width, canvas.height);
+    return { canvas, picture: context.getImageData(0, 0, canvas.width, canvas.height) };
   }
 }
 

@@ -2,6 +2,7 @@
  * What the page on film knows: its settings, the last frame, and what both systems found.
  *
  * @import { Edges, LiveAnswer, LiveData, LiveRequest, LiveResult } from "./types.d.ts"
+ * @import { LiveFrame } from "./live_source.js"
  * @import { LiveSettings, Picture, Point} from "./types.d.ts"
  *
  * @typedef {"loading" | "playing" | "paused" | "failed"} LiveState
@@ -42,8 +43,10 @@ export class LiveStore {
     this.message = "";
     /** Bytes of the networks' files: loaded, and in all. */
     this.progress = [0, 0];
-    /** @type {?Picture} */
+    /** @type {?LiveFrame} */
     this.frame = null;
+    /** The frame of the last results. @type {?LiveFrame} */
+    this.shownFrame = null;
     /** The boxes at which the last frame was zoomed. @type {Edges[]} */
     this.expected = [];
     /** @type {?LiveResult} */
@@ -212,12 +215,12 @@ export class LiveStore {
     const capture = performance.now() - begin;
     const boxes = hand ? [boxAt(hand)] : this.expected;
     const [uniform, zoom] = await Promise.all([
-      this.detect("uniform", frame, null),
-      this.detect("zoom", frame, boxes),
+      this.detect("uniform", frame.picture, null),
+      this.detect("zoom", frame.picture, boxes),
     ]);
     this.uniform?.input.close();
     this.zoom?.input.close();
-    Object.assign(this, { uniform, zoom });
+    Object.assign(this, { uniform, zoom, shownFrame: frame });
     if (isNew) {
       const found = zoom.detections.map(({ box }) => box);
       this.loop.update(found, this.settings.patience);
