@@ -11,11 +11,17 @@ with needs("test"):
     from latex2mathml.converter import convert
     from sphinx.application import Sphinx
 
+FONTS = "system-ui, sans-serif"
+"""One font for the pages and the explorers in them, which no page has to load."""
+
 project = "lzu_viz"
 author = "the lzu_viz authors"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = "lzu_viz"
+html_theme_options = {
+    name: {"font-stack": FONTS} for name in ("light_css_variables", "dark_css_variables")
+}
 html_show_copyright = False
 html_static_path: list[str] = []
 templates_path: list[str] = []
@@ -40,7 +46,8 @@ BUTTON = (
     "(takes a minute or two to start)</p>"
 )
 STYLE = """
-.content { width: 62em; max-width: 100%; }
+.main { min-width: 0; }
+.main > .content { width: 62em; max-width: 100%; box-sizing: border-box; }
 .lzu-launch a { display: inline-block; padding: .35em .9em; border-radius: .3em;
   background: #0072B2; color: #fff; text-decoration: none; }
 .lzu-launch a:hover { text-decoration: underline; }
@@ -54,10 +61,18 @@ math { font-size: 1.08em; }
 math[display="block"] { margin: 1em 0; }
 """
 
+# The pages whose pictures are the main thing have no table of contents beside them.
+WIDE = """
+.main > .content { width: 84em; }
+.toc-drawer { display: none; }
+"""
+
 
 def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> None:
     """Add the style sheet, and a launch button above each notebook if the repository is known."""
-    context["metatags"] = context.get("metatags", "") + f"<style>{STYLE}</style>"
+    style = STYLE + (WIDE if page in ("index", "live") else "")
+    head = f'<link rel="icon" href="data:,"><style>{style}</style>'
+    context["metatags"] = context.get("metatags", "") + head
     is_notebook = page.startswith("notebooks/") and page not in (
         "notebooks/map",
         "notebooks/GLOSSARY",

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +24,7 @@ with needs("test"):
     from lzu_viz.bench.run_notebooks import execute
     from lzu_viz.datasets.scenes import SCENES
     from lzu_viz.widgets import Explorer, live_to_html, to_html
-    from lzu_viz.widgets.explorer_pages import frame, states_of
+    from lzu_viz.widgets.explorer_pages import frame
     from lzu_viz.widgets.page_networks import RuntimeMissingError, write_networks
 
 from .story import story_html
@@ -117,7 +118,13 @@ def write_front_explorer(path: Path, networks: str) -> None:
         networks: address of the networks, relative to the page; empty if there are none.
     """
     explorer = Explorer(SCENES["temple"]())
-    to_html(explorer, path, states_of(explorer.state), "Explorer", networks=networks or False)
+    start = explorer.state
+    states = {
+        "zoomed at the person": start,
+        "uniform": replace(start, strength=0),
+        "aimed badly": start.at(x=-0.3, y=-0.4),
+    }
+    to_html(explorer, path, states, "Explorer", networks=networks or False)
 
 
 def live_page(has_networks: bool) -> str:
@@ -239,8 +246,9 @@ def index(notebooks: list[Path], modules: list[str]) -> str:
         intro = intro.replace(f"{{{name}}}", text)
     series = [path for path in notebooks if len(path.parts) == 1]
     solutions = [path for path in notebooks if len(path.parts) > 1]
-    first = ["live", "notebooks/map", "notebooks/GLOSSARY"]
+    first = ["notebooks/map", "notebooks/GLOSSARY"]
     trees = [
+        _tree("Live", ["live"]),
         _tree("The notebooks", [*first, *(f"notebooks/{_page(path)}" for path in series)]),
         _tree("Solutions", [f"notebooks/{_page(path)}" for path in solutions]),
         _tree("The library", [f"api/{name}" for name in modules]),

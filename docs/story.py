@@ -2,12 +2,13 @@
 
 import base64
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from PIL import Image
 
+from lzu_viz.datasets import images
 from lzu_viz.datasets.scenes import SCENES, Scene
 from lzu_viz.geometry.boxes import to_pixels
 from lzu_viz.plots import panels
@@ -59,7 +60,10 @@ class Step:
 def story_html() -> str:
     """Return the story as HTML, with all that it needs."""
     scene = SCENES["temple"]()
-    state = Explorer(scene).state
+    explorer = Explorer(scene)
+    state = explorer.state
+    # The photo as the explorer of the page has it, so that both show the same numbers.
+    scene = replace(scene, image=images.load(explorer._photo))
     result = explore(scene.image, state, scene)
     steps = steps_of(scene, result)
     axes = result.warp.axes

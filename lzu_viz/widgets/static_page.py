@@ -16,18 +16,23 @@ from .page_networks import networks_for_page
 from .result import true_mask
 from .state import State
 
-_BODY = """<p>Drag the orange marks on the source image, or move the controls. The network sees only
-the small, zoomed image.</p>
-<div>Prepared states, with predictions of networks:</div>
-<div id="lzu-prepared"></div>
-<p id="lzu-networks" role="status"></p>
+_BODY = """<p class="lzu-intro">Drag the orange marks on the source image, or move the controls. The
+network sees only the small, zoomed image.</p>
+<div class="lzu-start">
+<span>Go to:</span>
+<span id="lzu-prepared"></span>
+<span id="lzu-networks" role="status"></span>
+</div>
 <div id="lzu-explorer"></div>"""
 
 _STYLE = """
-#lzu-prepared { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0 14px; }
+[data-framed] .lzu-intro { display: none; }
+.lzu-start { display: flex; flex-wrap: wrap; gap: 6px 10px; align-items: center;
+  margin: 8px 0 10px; font-size: 14px; }
+#lzu-prepared { display: flex; flex-wrap: wrap; gap: 6px; }
+#lzu-prepared button { font: inherit; }
 #lzu-prepared [aria-pressed="true"] { font-weight: bold; outline: 2px solid #0072B2; }
 [data-jp-theme-light="false"] [aria-pressed="true"] { outline-color: #56b4e9; }
-#lzu-networks:empty { margin: 0; }
 """
 
 

@@ -440,6 +440,7 @@ class LiveView {
     const [loaded, total] = store.progress;
     this.bar.hidden = state !== "loading";
     if (total) Object.assign(this.bar, { max: total, value: loaded });
+    this.credit.hidden = !store.isOwnFilm;
     setText(this.message, store.message);
     setText(this.sentence, store.sentence());
     // While the film plays, a screen reader would not come to rest.

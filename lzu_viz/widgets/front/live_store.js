@@ -40,6 +40,8 @@ export class LiveStore {
     this.loop = new VideoLoop();
     /** @type {LiveState} */
     this.state = "loading";
+    /** Whether the film that comes with the page is shown. */
+    this.isOwnFilm = true;
     this.message = "";
     /** Bytes of the networks' files: loaded, and in all. */
     this.progress = [0, 0];
@@ -99,15 +101,18 @@ export class LiveStore {
 
   /** @param {string} address */
   openFilm(address) {
-    return this.open(() => this.source.openFilm(address));
+    return this.open(() => this.source.openFilm(address), address === this.data.film);
   }
 
   openCamera() {
     return this.open(() => this.source.openCamera());
   }
 
-  /** @param {() => Promise<void>} open */
-  async open(open) {
+  /**
+   * @param {() => Promise<void>} open
+   * @param {boolean} [isOwnFilm]
+   */
+  async open(open, isOwnFilm = false) {
     try {
       await open();
     } catch (error) {
@@ -116,6 +121,7 @@ export class LiveStore {
       return;
     }
     this.message = "";
+    this.isOwnFilm = isOwnFilm;
     this.restart();
     this.state = "paused";
     this.hasNewFrame = true;
