@@ -61,9 +61,10 @@ math { font-size: 1.08em; }
 math[display="block"] { margin: 1em 0; }
 """
 
-# The pages whose pictures are the main thing have no table of contents beside them.
+# The pages whose pictures are the main thing have no table of contents beside them. They do not
+# scroll by themselves in narrow windows, so that the picture of the story can stick to the top.
 WIDE = """
-.main > .content { width: 84em; }
+.main > .content { width: 84em; overflow: clip; }
 .toc-drawer { display: none; }
 """
 
