@@ -93,6 +93,9 @@ test: $(TEST_STAMP)
 check: $(TEST_STAMP)
 	@$(PY) tests/run_stages.py check
 
+site-test: $(TEST_STAMP)
+	@$(PY) tests/run_stages.py site
+
 stress: $(TEST_STAMP)
 	$(PY) tests/browser/stress.py
 

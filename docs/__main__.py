@@ -71,6 +71,8 @@ def build(out: Path, repository: str, only: str = "", run: bool = True) -> int:
     ).returncode
     if not status:
         shutil.rmtree(sources)
+        # Otherwise GitHub Pages leaves out folders whose names begin with "_".
+        (out / ".nojekyll").touch()
         print(f"The site was built in {out}; open {out / 'index.html'}")
         if not repository:
             print("The pages have no launch buttons; add them with --repository OWNER/NAME.")

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +38,12 @@ EXPLORERS = "_explorers"
 
 NETWORKS = Path("notebooks") / EXPLORERS / "networks"
 """Folder of the networks that run in the explorers' pages, in that of the sources."""
+
+ALONE = ("06", "12")
+"""Beginnings of the names of notebooks that measure times: nothing else runs beside them."""
+
+AT_ONCE = 2
+"""Number of other notebooks that run at the same time."""
 
 TOOLS = ("bench",)
 """Packages of commands, which get no page."""
@@ -70,10 +77,9 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
     folder.mkdir(parents=True)
     shutil.copy(HERE / "conf.py", folder)
     has_networks = run and write_networks_to(folder / NETWORKS)
-    pages = []
-    for path in tqdm(notebooks, desc="notebooks", unit="notebook"):
-        relative = path.relative_to(NOTEBOOKS)
-        target = folder / "notebooks" / relative
+
+    def write_notebook(path: Path) -> None:
+        target = folder / "notebooks" / path.relative_to(NOTEBOOKS)
         target.parent.mkdir(parents=True, exist_ok=True)
         notebook = nbformat.read(path, as_version=4)
         if run:
@@ -86,7 +92,17 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
             with_explorers(notebook, path.parent, explorers, path.stem, networks)
         keep_still_pictures(notebook)
         nbformat.write(notebook, target)
-        pages.append(relative)
+
+    alone = [path for path in notebooks if path.stem.startswith(ALONE)]
+    together = [path for path in notebooks if path not in alone]
+    with tqdm(total=len(notebooks), desc="notebooks", unit="notebook") as bar:
+        for path in alone:
+            write_notebook(path)
+            bar.update()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for _ in pool.map(write_notebook, together):
+                bar.update()
+    pages = [path.relative_to(NOTEBOOKS) for path in notebooks]
     for picture in NOTEBOOKS.glob("*.jpg"):
         shutil.copy(picture, folder / "notebooks")
     for picture in (NOTEBOOKS / "pictures").glob("*"):

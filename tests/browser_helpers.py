@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
-from playwright.sync_api import FrameLocator, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Frame, FrameLocator, Locator, Page, ViewportSize, expect
 
 from lzu_viz.bench.browser.lab import Lab, LabServer, at_rest, wait_until
 
 VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
 SHARED_NOTEBOOK = "shared-explorer.ipynb"
 """Its kernel is not shut down after each test: several tests of a file use the same page."""
+AXE = Path(__file__).parent / "front/node_modules/axe-core/axe.min.js"
 STALE = re.compile("lzu-stale")
 Place = tuple[float, float]
 Scope = Page | Locator | FrameLocator
@@ -224,3 +226,17 @@ CONTRAST = """(root, selector) => {
         return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
     }));
 }"""
+
+
+def serious_violations(page: Page | Frame, scope: str = "html") -> list[str]:
+    """Return what axe-core finds serious or critical within the elements of a selector."""
+    page.add_script_tag(path=AXE)
+    found: dict[str, Any] = page.evaluate(
+        "scope => axe.run({ include: [scope] }, { resultTypes: ['violations'] })", scope
+    )
+    return [
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]

@@ -83,9 +83,10 @@ STAGES = {
         Stage("pytest", (*PYTEST, "-m", "not browser", *PARALLEL, SLOWEST)),
         # One after the other, they would leave cores idle: a page waits for its kernel and the
         # kernel for its page.
-        Stage("browser tests", (*PYTEST, "-m", "browser", *PARALLEL, SLOWEST)),
+        Stage("browser tests", (*PYTEST, "-m", "browser and not site", *PARALLEL, SLOWEST)),
         Stage("notebooks", (*PYTEST, "--nbval-lax", "notebooks", SLOWEST), beside_previous=True),
     ),
+    "site": (Stage("whole site", (*PYTEST, "-m", "site", SLOWEST)),),
 }
 
 

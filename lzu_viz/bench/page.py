@@ -8,6 +8,8 @@ movements per second.
   for all predictions displayed during the drag.
 - First prediction: from the address to the first prediction by a network of the page, over the
   loopback interface, with an empty cache.
+- Frames a second of the page on film: both systems in each frame, with an input of 192 x 256 pixels,
+  at most the 10 frames a second of the film.
 - Memory: of the process that renders the page, with its worker and the networks, before and after
   many updates in strokes of five, each with a prediction.
 """
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.scenes import SCENES
-from ..widgets import Explorer, State, to_html
+from ..widgets import Explorer, State, live_to_html, to_html
 from ..widgets.page_networks import PAGE_NETWORKS, RuntimeMissingError
 from . import notebooks
 from .browser.browser_session import LIMIT_MS, BrowserEnv, BrowserSession, browser_env
@@ -67,6 +69,14 @@ TARGETS: dict[str, dict[str, tuple[float, float]]] = {
 SLOW = "slow_link.js"
 """The script that delays every message to and from the kernel by 150 ms."""
 
+MIN_FRAMES_PER_S = 8
+"""Target of the page on film."""
+
+FILM_SECONDS = 15
+"""Duration for which its frames are counted, after as long a start."""
+
+FRAMES = "() => Number(document.querySelector('.lzu-live')?.dataset.frames)"
+
 MAX_MEMORY_MB = 600
 """Limit of the memory of the page."""
 
@@ -82,7 +92,7 @@ def run(drags: int = 5, moves: int = 60, updates: int = 2000) -> dict[str, Any]:
     Raises:
         CannotRun: if there is no Chromium, or npm cannot fetch the networks' runtime.
     """
-    progress = Progress(2 + 5 * (1 + drags) + bool(updates))
+    progress = Progress(3 + 5 * (1 + drags) + bool(updates))
     rows: list[dict[str, Any]] = []
     extra: dict[str, Any] = {}
     others: list[float] = []
@@ -101,6 +111,8 @@ def run(drags: int = 5, moves: int = 60, updates: int = 2000) -> dict[str, Any]:
                     if updates and network == PAGE_NETWORKS[0]:
                         progress.step(f"{updates} updates")
                         extra["memory"] = _memory(env, session, updates)
+            progress.step("playing the film")
+            extra["frames_per_s"] = _frames_per_s(env, f"{address}/live.html")
         for network, scripts in (("segmenter", []), ("detector", []), ("segmenter", [SLOW])):
             design = f"kernel, {network}" + (", slow link" if scripts else "")
             progress.step(f"opening {design}")
@@ -120,6 +132,7 @@ def _write_pages(folder: Path) -> dict[str, int]:
             to_html(explorer, folder / f"{network}.html", networks=True)
         except RuntimeMissingError as error:
             raise CannotRun(str(error)) from error
+    live_to_html(folder / "live.html")
     return {path.name: path.stat().st_size for path in (folder / "networks").iterdir()}
 
 
@@ -167,6 +180,19 @@ def _drag(session: BrowserSession, drags: int, progress: Progress, design: str) 
     return figures
 
 
+def _frames_per_s(env: BrowserEnv, address: str) -> float:
+    """Return the frames a second of the page on film."""
+    with env.browser.new_context() as context:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_function(f"() => ({FRAMES})() > 0", timeout=LIMIT_MS)
+        page.wait_for_timeout(1000 * FILM_SECONDS)
+        start, before = time.perf_counter(), page.evaluate(FRAMES)
+        page.wait_for_timeout(1000 * FILM_SECONDS)
+        shown = page.evaluate(FRAMES) - before
+        return round(shown / (time.perf_counter() - start), 1)
+
+
 def _memory(env: BrowserEnv, session: BrowserSession, updates: int) -> dict[str, float]:
     """Return the memory of the page before and after many updates, in MB."""
     for _ in session.update(math.ceil(updates / 10)):
@@ -198,6 +224,10 @@ def text(result: dict[str, Any]) -> str:
             f"Memory of the page after {memory['updates']} updates, MB: {memory['before_mb']} -> "
             f"{memory['after_mb']}, {verdict(memory['after_mb'], 0, MAX_MEMORY_MB)}"
         )
+    rate = result["frames_per_s"]
+    parts.append(
+        f"Page on film, frames a second: {rate}, {verdict(rate, MIN_FRAMES_PER_S, math.inf)}"
+    )
     sizes = ", ".join(f"{name} {size / 1e6:.2f}" for name, size in result["files"].items())
     parts.append(f"Files, MB: {sizes}")
     parts += load_warning(result["others"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from browser_helpers import SHARED_NOTEBOOK, VIEWPORT
+from browser_helpers import AXE, SHARED_NOTEBOOK, VIEWPORT
 from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM, CHROMIUM_FLAGS, Lab, LabServer
 from requirements import require_program
 
@@ -23,6 +23,13 @@ expect.set_options(timeout=ACTION_MS)
 def chromium() -> str:
     """Return the path of the browser; skip the test if there is none, except in CI."""
     return require_program(CHROMIUM, "no Chromium or Chrome on PATH: the browser tests cannot run")
+
+
+@pytest.fixture(scope="session")
+def axe() -> None:
+    """Skip the test if axe-core is not installed, except in CI."""
+    found = str(AXE) if AXE.is_file() else None
+    require_program(found, "axe-core is not installed: run `npm ci` in tests/front")
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,17 @@
 """Tests of accessibility by axe-core, in JupyterLab's outputs and in pages without a kernel."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from browser_helpers import VIEWPORT, open_cells, wait_until_settled
+from browser_helpers import VIEWPORT, open_cells, serious_violations, wait_until_settled
 from lzu_viz.bench.browser.lab import Lab, LabServer
 from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import VIEWS, Explorer, to_html
-from requirements import require_program
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("axe")]
 
-AXE = Path(__file__).parents[1] / "front/node_modules/axe-core/axe.min.js"
 CELLS = (
     """\
 import ipywidgets
@@ -35,26 +32,6 @@ InteractiveFigure(draw, {"height": ipywidgets.IntSlider(1, 1, 5, description="he
     "Player(np.zeros((4, 96, 128, 3), np.uint8), size=(96, 128))",
     'figure, ax = plt.subplots(figsize=(4, 2))\nax.set_title("A title");',
 )
-
-
-def serious_violations(page: Page, scope: str) -> list[str]:
-    """Return what axe-core finds serious or critical within the elements of a selector."""
-    page.add_script_tag(path=AXE)
-    found: dict[str, Any] = page.evaluate(
-        "scope => axe.run({ include: [scope] }, { resultTypes: ['violations'] })", scope
-    )
-    return [
-        f"{violation['id']}: {node['html'][:200]}"
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
-@pytest.fixture(autouse=True)
-def _needs_axe() -> None:
-    found = str(AXE) if AXE.is_file() else None
-    require_program(found, "axe-core is not installed: run `npm ci` in tests/front")
 
 
 def test_widgets_and_figures_in_jupyterlab(lab: Lab, lab_server: LabServer) -> None:

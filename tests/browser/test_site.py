@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from browser_helpers import (
     VIEWPORT,
@@ -53,11 +53,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (notebooks / "explorer.jpg").write_bytes((ROOT / "notebooks/explorer.jpg").read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "NOTEBOOKS", notebooks)
-        index = (source.HERE / "index.md").read_text().replace("00_start_here", "00_page")
+        index = (source.HERE / "index.md").read_text()
         here = folder / "here"
         here.mkdir()
         (here / "index.md").write_text(index)
-        (here / "conf.py").write_bytes((source.HERE / "conf.py").read_bytes())
+        for name in ("conf.py", "live.md"):
+            (here / name).write_bytes((source.HERE / name).read_bytes())
         patch.setattr(source, "HERE", here)
         assert site.build(folder / "out", "someone/lzu_viz") == 0
     return folder / "out"
@@ -132,6 +133,71 @@ def test_networks_run_in_the_explorers_of_the_site(
         expect(frame.locator(".lzu-summary")).to_contain_text("IoU")
         if screenshots:
             page.screenshot(path=screenshots / "site_networks.png", full_page=True)
+
+
+def test_front_page_tells_its_story_in_five_steps(
+    built: Path, browser: Browser, screenshots: Path | None
+) -> None:
+    """Check that the same picture changes with each step, and that its description does."""
+    with browser.new_context(viewport=VIEWPORT) as context:
+        page = context.new_page()
+        page.set_default_timeout(ACTION_MS)
+        page.goto((built / "index.html").as_uri())
+        canvas, sections = page.locator("#lzu-story canvas"), page.locator("#lzu-story section")
+        expect(sections).to_have_count(5)
+        pictures, descriptions = set(), set()
+        for step in range(5):
+            sections.nth(step).evaluate("section => section.scrollIntoView({ block: 'center' })")
+            expect(canvas).to_have_attribute("data-shown", str(step))
+            pictures.add(canvas.evaluate(PIXELS))
+            descriptions.add(canvas.get_attribute("aria-label"))
+            if screenshots:
+                page.screenshot(path=screenshots / f"story_{step}.png")
+        assert len(pictures) == len(descriptions) == 5
+        sections.first.evaluate("section => section.scrollIntoView({ block: 'center' })")
+        expect(canvas).to_have_attribute("data-shown", "0")
+
+
+def test_story_has_the_numbers_of_the_explorer_above_it(built: Path, browser: Browser) -> None:
+    with browser.new_context(viewport=VIEWPORT) as context:
+        page = context.new_page()
+        page.goto((built / "index.html").as_uri())
+        summary = page.frame_locator("iframe.lzu-explorer").locator(".lzu-summary")
+        expect(summary).to_contain_text("IoU")
+        before, after = re.findall(r"\d\.\d\d", summary.inner_text())
+        last = page.locator("#lzu-story section").last
+        expect(last).to_contain_text(f"IoU {after} in place of {before}")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_front_page_fits_the_window(
+    built: Path, browser: Browser, screenshots: Path | None, width: int, scheme: str
+) -> None:
+    size: ViewportSize = {"width": width, "height": 900}
+    with browser.new_context(viewport=size) as context:
+        page = context.new_page()
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.goto((built / "index.html").as_uri())
+        frame = page.frame_locator("iframe.lzu-explorer")
+        wait_until_drawn(frame)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        if screenshots:
+            page.screenshot(path=screenshots / f"front_{width}_{scheme}.png")
+        page.locator("#lzu-story section").nth(2).evaluate("each => each.scrollIntoView()")
+        expect(page.locator("#lzu-story canvas")).to_have_attribute("data-shown", "2")
+        # It sticks to the top, also in narrow windows.
+        expect(page.locator("#lzu-story canvas")).to_be_in_viewport()
+
+
+def test_film_is_on_a_page_of_the_site(built: Path, browser: Browser) -> None:
+    with served(built) as address, browser.new_context(viewport=VIEWPORT) as context:
+        page = context.new_page()
+        page.set_default_timeout(ACTION_MS)
+        page.goto(f"{address}/live.html")
+        root = page.frame_locator("iframe.lzu-explorer").locator(".lzu-live")
+        expect(root).to_have_attribute("data-state", "playing")
+        expect(root.locator(".lzu-times caption")).to_contain_text("frames a second")
 
 
 HEIGHT_OF_EXPLORER = """root => {

@@ -124,11 +124,15 @@ function alongAxis(from, value, to, axis, index) {
  */
 export function sumOf(corners, values, unit) {
   const terms = corners.map(
-    ({ weight }, index) => `${decimal(weight, 2)} · ${decimal(values[index], 2)}`,
+    ({ weight }, index) => `${decimal(weight, 2)} · ${number(values[index])}`,
   );
   const total = corners.reduce((sum, { weight }, index) => sum + weight * values[index], 0);
   return `${terms.join(" + ")} = ${decimal(total, 2)}${unit}`;
 }
+
+/** A value of a map: the colours of pixels are whole numbers. */
+export const number = (/** @type {number} */ value) =>
+  decimal(value, Number.isInteger(value) ? 0 : 2);
 
 /**
  * @param {number} value

@@ -9,7 +9,7 @@
  */
 import { element, setText } from "./dom.js";
 import { equal } from "./equality.js";
-import { cellAt, decimal, followCell, stepsOf, sumOf } from "./follow.js";
+import { cellAt, decimal, followCell, number, stepsOf, sumOf } from "./follow.js";
 import { toCanvas } from "./frames.js";
 import { frameOf } from "./views.js";
 
@@ -27,12 +27,16 @@ export class FollowPanel {
     this.hint = element("p", "", HINT);
     this.steps = element("ol");
     this.table = element("table");
+    this.close = element("div", "lzu-four");
+    this.close.setAttribute("aria-hidden", "true"); // the table says the same
     this.sums = element("div", "lzu-sums");
     this.steps.append(...[0, 1, 2].map(() => element("li")));
     const last = element("li", "", "The unzoomed value is their weighted sum:");
     last.append(this.sums);
     this.steps.append(last);
-    this.steps.children[2].append(element("span"), this.table);
+    const four = element("div", "lzu-pair");
+    four.append(this.close, this.table);
+    this.steps.children[2].append(element("span"), four);
     this.steps.hidden = true;
     this.root.append(element("summary", "", "Follow a pixel"), this.hint, this.steps);
     this.root.addEventListener("toggle", () => this.update());
@@ -181,7 +185,7 @@ export class FollowPanel {
         `(${row}, ${column})`,
         decimal(weight, 2),
         ...(values.length
-          ? values.map((each) => decimal(each[index], 2))
+          ? values.map((each) => number(each[index]))
           : [this.isUnknown ? "unknown without the network" : "…"]),
       ]),
     ];
@@ -192,11 +196,40 @@ export class FollowPanel {
         return line;
       }),
     );
+    this.showFour(path, values);
     this.sums.replaceChildren(
       ...values.map((each, index) =>
         element("div", "", `${channels[index]}: ${sumOf(path.corners, each, "")}`),
       ),
     );
+  }
+
+  /**
+   * Draw the four cells enlarged, in their colours, and the place between their centres.
+   *
+   * @param {Path} path
+   * @param {number[][]} values of each channel: three colours, or one feature.
+   */
+  showFour({ corners, place }, values) {
+    const top = Math.max(...(values[0] ?? []).map(Math.abs), 1e-6);
+    const colourOf = (/** @type {number} */ index) => {
+      const [red, green, blue] = values.map((each) => each[index]);
+      if (values.length === COLOURS.length) return `rgb(${red} ${green} ${blue})`;
+      return `rgb(204 121 167 / ${values.length ? Math.max(0, red) / top : 0})`;
+    };
+    const cells = corners.map(({ weight }, index) => {
+      const cell = element("span");
+      cell.style.background = colourOf(index);
+      cell.append(element("b", "", decimal(weight, 2)));
+      return cell;
+    });
+    this.close.replaceChildren(...cells);
+    if (!place) return;
+    const dot = element("i");
+    const [right, below] = place.map((each) => each - Math.floor(each));
+    dot.style.left = `${25 + 50 * right}%`;
+    dot.style.top = `${25 + 50 * below}%`;
+    this.close.append(dot);
   }
 
   /**
