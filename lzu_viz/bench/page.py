@@ -8,8 +8,8 @@ movements per second.
   for all predictions displayed during the drag.
 - First prediction: from the address to the first prediction by a network of the page, over the
   loopback interface, with an empty cache.
-- Frames a second of the page on film: both systems in each frame, with an input of 192 x 256 pixels,
-  at most the 10 frames a second of the film.
+- Frames a second of the page on film: both systems in each frame, with an input of 192 x 256
+  pixels, at most the 10 frames a second of the film.
 - Memory: of the process that renders the page, with its worker and the networks, before and after
   many updates in strokes of five, each with a prediction.
 """
@@ -190,7 +190,7 @@ def _frames_per_s(env: BrowserEnv, address: str) -> float:
         start, before = time.perf_counter(), page.evaluate(FRAMES)
         page.wait_for_timeout(1000 * FILM_SECONDS)
         shown = page.evaluate(FRAMES) - before
-        return round(shown / (time.perf_counter() - start), 1)
+        return float(round(shown / (time.perf_counter() - start), 1))
 
 
 def _memory(env: BrowserEnv, session: BrowserSession, updates: int) -> dict[str, float]:
