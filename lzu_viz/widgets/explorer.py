@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,14 @@ from ..plots import palette, panels
 from ..plots.panels import Picture
 from .front import STYLE, module_source
 from .morph_film import write_morph
-from .protocol import ground_truth_to_page, lines, result_summary, result_to_page
+from .page_networks import RuntimeMissingError, network_message
+from .protocol import (
+    ground_truth_to_page,
+    lines,
+    result_summary,
+    result_to_page,
+    truth_to_page,
+)
 from .result import Result, cell_values, explore, scores
 from .state import RENAMED, Box, State, controls, lists
 from .still_picture import StillOutput, StillPicture
@@ -82,6 +89,9 @@ class Explorer(StillOutput, anywidget.AnyWidget):
     # The cells of the zoomed features that the page asks for, and their values.
     _follow = traitlets.Dict().tag(sync=True, echo_update=False)
     _followed = traitlets.Dict().tag(sync=True)
+    # The network that the page asks for, to run it itself, and the files of it.
+    _wanted_network = traitlets.Dict().tag(sync=True, echo_update=False)
+    _network = traitlets.Dict().tag(sync=True)
     # Whether the photo is one that the page sent.
     _is_uploaded = traitlets.Bool(False).tag(sync=True)
     # A photo is not echoed to the page that sent it.
@@ -108,6 +118,7 @@ class Explorer(StillOutput, anywidget.AnyWidget):
         self._photo_note = [] if self.ground_truth else _resized(images.size_of(photo), self.image)
         self._first = _Photo(self.image, self.ground_truth, self._photo_note)
         self._latest_result: Result | None = None
+        self._is_outdated = False
         self._current_state = state or _default_state(self.ground_truth)
         if own is not None:
             self._current_state = replace(self._current_state, network=own)
@@ -140,6 +151,10 @@ class Explorer(StillOutput, anywidget.AnyWidget):
     @property
     def result(self) -> Result:
         """Result of the last valid state, which is shown."""
+        if self._is_outdated:
+            with suppress(ValueError):  # a folded warp has none: the last one stays
+                self._latest_result = explore(self.image, self._current_state, self.ground_truth)
+            self._is_outdated = False
         if self._latest_result is None:
             error = self._result.get("error")
             raise ValueError(f"there is no result yet: the initial state is invalid: {error}")
@@ -178,10 +193,33 @@ class Explorer(StillOutput, anywidget.AnyWidget):
             values = None
         self._followed = {"serial": question.get("serial"), "cells": values}
 
+    @traitlets.observe("_wanted_network")
+    def _on_wanted_network(self, change: dict[str, Any]) -> None:
+        """Send the files of the network that the page wants to run, or the error."""
+        wanted = change["new"]
+        if not self._is_initialized or "name" not in wanted:
+            return
+        try:
+            message = network_message(wanted["name"], not wanted.get("hasRuntime"))
+        except (ImportError, RuntimeMissingError, ValueError) as error:
+            message = {"error": str(error)}
+        truth = truth_to_page(self._first.ground_truth)
+        self._network = {**message, "name": wanted["name"], "truth": truth}
+
     @traitlets.observe("_state")
     def _on_state(self, change: dict[str, Any]) -> None:
-        if self._is_initialized:
+        if not self._is_initialized:
+            return
+        if change["new"].get("is_computed"):
+            self._adopt(change["new"])
+        else:
             self._compute(change["new"])
+
+    def _adopt(self, message: dict[str, Any]) -> None:
+        """Take over a state whose result the page has computed; ours is computed when needed."""
+        with suppress(ValueError):
+            self._current_state = State.from_page(message)
+            self._is_outdated = True
 
     @traitlets.observe("_upload")
     def _on_upload(self, change: dict[str, Any]) -> None:
@@ -241,6 +279,7 @@ class Explorer(StillOutput, anywidget.AnyWidget):
             self._result = {**self._result, "serial": serial, "error": str(error)}
             return
         self._latest_result = result
+        self._is_outdated = False
         message_to_page = result_to_page(result, self.image)
         self._result = {
             **message_to_page,
@@ -281,9 +320,9 @@ class Explorer(StillOutput, anywidget.AnyWidget):
 
     def still_picture(self) -> StillPicture | None:
         """Return the views and the numbers as a JPEG; None if there is no result yet."""
-        result = self._latest_result
-        if result is None:
+        if self._latest_result is None:
             return None
+        result = self.result
         captions = "; ".join(VIEWS[view["name"]].caption for view in self._views)
         description = f"Explorer. {captions}. {result_summary(result)}"
         remedy = "Run this cell to move the picture."

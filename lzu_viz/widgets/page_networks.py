@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import ImageColor
 from torch import Tensor, nn
 
 from .._extras import needs
 from ..models import NETWORKS, network
 from ..models.registry import TwoPartNetwork
-from .front import FOLDER
+from ..plots.palette import PREDICTION
+from .front import FOLDER, WORKER, bundle
 
 with needs("notebooks"):
     from platformdirs import user_cache_path
@@ -80,9 +82,7 @@ def write_networks(folder: str | Path, names: Sequence[str] = PAGE_NETWORKS) -> 
         RuntimeMissingError: the runtime is not in the cache, and npm is missing or cannot fetch it.
         ValueError: the page cannot decode a network's outputs.
     """
-    unknown = [name for name in names if name not in PAGE_NETWORKS]
-    if unknown:
-        raise ValueError(f"pages run the networks {', '.join(PAGE_NETWORKS)}, got {unknown}")
+    _check_names(names)
     runtime = runtime_folder()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def write_networks(folder: str | Path, names: Sequence[str] = PAGE_NETWORKS) -> 
     manifest = {
         "runtime": RUNTIME_NAME,
         "networks": {name: entry_for_page(name) for name in names},
-        "files": {name: _description(folder / name) for name in files},
+        "files": {name: _described((folder / name).read_bytes()) for name in files},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
@@ -126,9 +126,50 @@ def networks_for_page(
             manifest = write_networks(written)
         if single_file:
             for name, description in manifest["files"].items():
-                packed = gzip.compress((written / name).read_bytes(), mtime=0)
+                packed = _packed((written / name).read_bytes())
                 description["gzip"] = base64.b64encode(packed).decode()
     return {**manifest, "base": f"{address}/"}
+
+
+def worker_to_page() -> dict[str, Any]:
+    """Return the module of the worker that runs the networks, and the colour of their masks."""
+    return {"worker": bundle(WORKER), "colour": ImageColor.getrgb(PREDICTION)}
+
+
+def network_message(name: str, with_runtime: bool) -> dict[str, Any]:
+    """Return what the page of a running kernel needs to run a network itself.
+
+    Args:
+        name: of the network, in `PAGE_NETWORKS`.
+        with_runtime: whether to include the runtime, for the first network of a page.
+
+    Raises:
+        RuntimeMissingError: as of :func:`write_networks`.
+        ValueError: the page cannot decode the network's outputs.
+    """
+    _check_names([name])
+    files = {f"{name}.onnx": onnx_file(name)}
+    if with_runtime:
+        runtime = runtime_folder()
+        files |= {file: (runtime / file).read_bytes() for file in RUNTIME}
+    return {
+        "networks": {each: entry_for_page(each) for each in PAGE_NETWORKS},
+        "files": {
+            file: {**_described(data), "gzip": _packed(data)} for file, data in files.items()
+        },
+        **worker_to_page(),
+    }
+
+
+@lru_cache(maxsize=len(RUNTIME) + len(PAGE_NETWORKS))
+def _packed(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in PAGE_NETWORKS]
+    if unknown:
+        raise ValueError(f"pages run the networks {', '.join(PAGE_NETWORKS)}, got {unknown}")
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -151,8 +192,7 @@ def entry_for_page(name: str) -> dict[str, Any]:
     }
 
 
-def _description(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
+def _described(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 

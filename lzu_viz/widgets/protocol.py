@@ -11,7 +11,7 @@ from torch.nn.functional import max_pool2d
 
 from ..datasets.scenes import Scene
 from ..plots.palette import GROUND_TRUTH, PREDICTION
-from .result import Prediction, Result
+from .result import Prediction, Result, true_mask
 from .state import NO_NETWORK, PAGE_KINDS
 from .state_to_warp import saliency_from_image
 
@@ -32,6 +32,14 @@ def result_to_page(result: Result, image: Tensor) -> dict[str, Any]:
         "maps": maps_to_page(result.maps),
         "saliency": _saliency_to_page(saliency_from_image(state, image)) if needs_kernel else None,
     }
+
+
+def truth_to_page(ground_truth: Scene | None) -> dict[str, Any] | None:
+    """Return the true box, and the true mask as a byte for each pixel, for networks in a page."""
+    if ground_truth is None:
+        return None
+    mask = true_mask(ground_truth)[0, 0].to(torch.uint8)
+    return {"box": ground_truth.boxes[0].tolist(), "mask": mask.numpy().tobytes()}
 
 
 FOUND_IOU = 0.5

@@ -2,18 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
-from PIL import ImageColor
-
-from ..datasets.scenes import Scene
-from ..plots.palette import PREDICTION
 from .explorer import Explorer
-from .front import STYLE, WORKER, bundle, static_source
+from .front import STYLE, static_source
 from .page import page_html
-from .page_networks import networks_for_page
-from .result import true_mask
+from .page_networks import networks_for_page, worker_to_page
+from .protocol import truth_to_page
 from .state import State
 
 _BODY = """<p class="lzu-intro">Drag the orange marks on the source image, or move the controls. The
@@ -93,24 +87,15 @@ def to_html(
     page = {
         "values": values,
         "prepared": prepared,
-        "truth": _truth_to_page(explorer.ground_truth),
+        "truth": truth_to_page(explorer.ground_truth),
         "middle": State().to_page(),
         "networks": None,
     }
     if networks:
         page["networks"] = {
             **networks_for_page(path.parent, networks, single_file),
-            "worker": bundle(WORKER),
-            "colour": ImageColor.getrgb(PREDICTION),
+            **worker_to_page(),
         }
     style = _STYLE + STYLE.read_text(encoding="utf-8")
     path.write_text(page_html(title, _BODY, style, page, static_source()), encoding="utf-8")
     return path
-
-
-def _truth_to_page(ground_truth: Scene | None) -> dict[str, Any] | None:
-    """Return the true box, and the true mask as a byte for each pixel."""
-    if ground_truth is None:
-        return None
-    mask = true_mask(ground_truth)[0, 0].to(torch.uint8)
-    return {"box": ground_truth.boxes[0].tolist(), "mask": mask.numpy().tobytes()}

@@ -26,6 +26,7 @@ import { toZoomed } from "./inverse.js";
 import { round } from "./numbers.js";
 import { ScratchCanvas, context2d, gradient } from "./paint.js";
 import { messageOf } from "./photo.js";
+import { SwitchableModel } from "./switchable_model.js";
 import { ANSWERS, drawPanel, frameOf, readOut } from "./views.js";
 import { toSource } from "./warp.js";
 
@@ -52,6 +53,9 @@ const DRAGGED = {
   nodes: "node: drag it",
 };
 const CURVE_KEY = "IoU along a slider (dashed: uniform)";
+
+const SWITCH_HINT =
+  "The kernel sends the network once, 4 to 12 MB; predictions then follow your hand without it.";
 
 const GESTURES = [
   [
@@ -154,6 +158,8 @@ export class Explorer {
     const layout = element("div", "lzu-layout");
     layout.append(this.buildPanels(), main, more);
     root.append(layout, this.follow.root, this.buildDetails(), this.buildHelp());
+    const { model } = this;
+    if (model instanceof SwitchableModel) root.append(this.buildSwitch(model));
     root.addEventListener("keydown", (event) => {
       // Otherwise JupyterLab handles these keys itself, even on a slider.
       if (/^(Arrow|Home|End|Page)/.test(event.key)) event.stopPropagation();
@@ -351,6 +357,34 @@ export class Explorer {
   buildDetails() {
     const details = element("details", "lzu-details");
     details.append(element("summary", "", "All numbers"), this.numbers);
+    return details;
+  }
+
+  /**
+   * A switch that lets the networks run in the page.
+   *
+   * @param {SwitchableModel} model
+   */
+  buildSwitch(model) {
+    const details = element("details", "lzu-details");
+    const label = element("label");
+    const input = element("input");
+    input.type = "checkbox";
+    input.checked = model.isOn;
+    label.append(input, " Run the networks in this page");
+    const status = element("p", "", model.status || SWITCH_HINT);
+    status.setAttribute("role", "status");
+    model.onStatus = () => {
+      setText(status, model.status || SWITCH_HINT);
+      input.checked = model.isOn;
+    };
+    input.addEventListener("change", async () => {
+      await model.switch(input.checked);
+      // The result of the state then comes from where it is computed now.
+      this.store.lastSent = null;
+      this.store.sendState();
+    });
+    details.append(element("summary", "", "Slow connection?"), label, status);
     return details;
   }
 

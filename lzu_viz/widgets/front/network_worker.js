@@ -52,6 +52,10 @@ const HANDLE = {
     networks = new Networks(request, (loaded, total) => send({ kind: "progress", loaded, total }));
   },
 
+  async files({ files }) {
+    if (networks) Object.assign(networks.files, files);
+  },
+
   async load({ serial, network }) {
     try {
       await networks?.session(network);

@@ -2,7 +2,7 @@
  * The networks of a page: loads their files and their runtime, and runs them. It is used in workers,
  * as a network takes longer than a page may stand still.
  *
- * @import { FeatureMap, NetworkEntry, NetworkFile, Size } from "./types.d.ts"
+ * @import { BinaryData, FeatureMap, NetworkEntry, NetworkFile, Size } from "./types.d.ts"
  *
  * @typedef {any} Runtime the module of onnxruntime-web.
  *
@@ -124,11 +124,14 @@ export class Networks {
 /**
  * A stream of the bytes that a page holds itself.
  *
- * @param {string} packed base64 of the compressed bytes.
+ * @param {string | BinaryData} packed the compressed bytes, or base64 of them.
  * @returns {ReadableStream<Uint8Array>}
  */
 function unpack(packed) {
-  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const bytes =
+    typeof packed === "string"
+      ? Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0))
+      : packed;
   return new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
 }
 

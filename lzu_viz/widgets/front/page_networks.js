@@ -1,7 +1,7 @@
 /**
  * The networks in the page: the requests to their worker, and its answers.
  *
- * @import { CellValues, NetworkData, Picture, Prediction, Result, ScorePair, State, Truth } from "./types.d.ts"
+ * @import { CellValues, NetworkData, NetworkFile, Picture, Prediction, Result, ScorePair, State, Truth } from "./types.d.ts"
  * @import { WorkerAnswer, WorkerRequest } from "./types.d.ts"
  */
 
@@ -15,8 +15,14 @@ export class PageNetworks {
    * @param {(loaded: number, total: number) => void} handlers.onProgress of loading.
    * @param {() => void} handlers.onLoaded called when a network has been loaded.
    * @param {(text: string) => void} handlers.onFailure called if the networks cannot run.
+   * @param {(network: string) => Promise<Record<string, NetworkFile>>} [handlers.provide] gets the
+   *     files of a network that are not at the address of the data.
    */
-  constructor({ worker, base, files, networks, colour }, { onProgress, onLoaded, onFailure }) {
+  constructor(
+    { worker, base, files, networks, colour },
+    { onProgress, onLoaded, onFailure, provide },
+  ) {
+    this.provide = provide;
     this.entries = networks;
     this.colour = colour;
     this.onProgress = onProgress;
@@ -51,13 +57,13 @@ export class PageNetworks {
    *
    * @param {string} network
    */
-  load(network) {
+  async load(network) {
     if (this.requested.has(network)) return;
     this.requested.add(network);
-    this.ask((serial) => ({ kind: "load", serial, network })).then(() => {
-      this.ready.add(network);
-      this.onLoaded();
-    });
+    if (this.provide) this.post({ kind: "files", files: await this.provide(network) });
+    await this.ask((serial) => ({ kind: "load", serial, network }));
+    this.ready.add(network);
+    this.onLoaded();
   }
 
   /**

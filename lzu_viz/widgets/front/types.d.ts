@@ -115,6 +115,8 @@ export interface State {
   /** The stride of the feature map that is shown, as text. */
   stride: string;
   serial?: string;
+  /** Of a message: that the page computes the result itself. */
+  is_computed?: boolean;
 }
 
 /** What a network predicts in one view. */
@@ -179,11 +181,22 @@ export interface PagePrediction {
   boxes: [Edges, string][];
 }
 
-/** A file of the networks; the page may hold it itself, compressed, as base64. */
+/** A file of the networks; the page may hold it itself, compressed, as bytes or as base64. */
 export interface NetworkFile {
   bytes: number;
   sha256: string;
-  gzip?: string;
+  gzip?: string | BinaryData;
+}
+
+/** The files of a network from a kernel, or the error. */
+export interface NetworkMessage {
+  name: string;
+  error?: string;
+  worker: string;
+  files: Record<string, NetworkFile>;
+  networks: Record<string, NetworkEntry>;
+  colour: number[];
+  truth: { box: Edges; mask: BinaryData } | null;
 }
 
 /** What `network_worker.js` is asked for. */
@@ -194,6 +207,7 @@ export type WorkerRequest =
       files: Record<string, NetworkFile>;
       networks: Record<string, NetworkEntry>;
     }
+  | { kind: "files"; files: Record<string, NetworkFile> }
   | { kind: "load"; serial: string; network: string }
   | { kind: "photo"; picture: Picture; truth: Truth | null }
   | { kind: "explore"; serial: string; state: State; views: string[]; colour: number[] }
@@ -310,6 +324,9 @@ export interface Traits {
   /** The cells whose features the page asks for, and the answer; null without a network. */
   _follow: { serial?: string; state?: State; cells?: number[]; weights?: number[] } | undefined;
   _followed: { serial?: string; cells?: CellValues | null } | undefined;
+  /** The network whose files the page asks the kernel for, and the answer. */
+  _wanted_network: { name?: string; hasRuntime?: boolean } | undefined;
+  _network: NetworkMessage | undefined;
   _upload: {
     serial?: string | number;
     width?: number;

@@ -5,6 +5,7 @@
  */
 import { Explorer } from "./explorer.js";
 import { ExplorerStore } from "./store.js";
+import { SwitchableModel } from "./switchable_model.js";
 
 /**
  * The store of each model. Each view gets another object for the same model, but all get the same
@@ -18,7 +19,8 @@ const keyOf = (/** @type {Model} */ model) => model.get("_lists");
 /** @param {{model: Model}} context */
 function initialize({ model }) {
   // Created here, not with the first view, the store outlives that view.
-  stores.set(keyOf(model), new ExplorerStore(model));
+  const isKernel = model.get("_wanted_network") !== undefined;
+  stores.set(keyOf(model), new ExplorerStore(isKernel ? new SwitchableModel(model) : model));
 }
 
 /**
