@@ -68,12 +68,27 @@ WIDE = """
 .toc-drawer { display: none; }
 """
 
+BARRIERS = {
+    # Wide outputs scroll: with the keyboard only what has the focus can be scrolled.
+    "<pre>": '<pre tabindex="0">',
+    # The visible text of the button that unfolds a cell is its name.
+    ' aria-label="Toggle hidden content"': "",
+}
+"""What keyboards and screen readers stumble over in the pages, and its replacement."""
+
 
 def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> None:
     """Add the style sheet, and a launch button above each notebook if the repository is known."""
     style = STYLE + (WIDE if page in ("index", "live") else "")
     head = f'<link rel="icon" href="data:,"><style>{style}</style>'
     context["metatags"] = context.get("metatags", "") + head
+    # The theme leaves out the level of its headings in the navigation.
+    for name in ("toctree", "furo_navigation_tree"):
+        if isinstance(context.get(name), str):
+            context[name] = context[name].replace('role="heading"', 'role="heading" aria-level="2"')
+    for before, after in BARRIERS.items():
+        if "body" in context:
+            context["body"] = context["body"].replace(before, after)
     is_notebook = page.startswith("notebooks/") and page not in (
         "notebooks/map",
         "notebooks/GLOSSARY",
@@ -102,7 +117,7 @@ def visit_math(self: Any, node: nodes.Element) -> None:
 def setup(app: Sphinx) -> None:
     """Register the math renderer and the event handlers."""
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
-    app.connect("html-page-context", launch)
+    app.connect("html-page-context", launch, priority=900)
     app.connect("build-finished", explorers)
 
 

@@ -150,6 +150,7 @@ class LiveView {
     const figure = element("figure", "lzu-panel");
     const frame = element("canvas");
     frame.setAttribute("role", "img");
+    frame.setAttribute("aria-label", TITLES[name]);
     frame.dataset.view = name;
     if (name === "zoom") frame.tabIndex = 0;
     const holder = element("div", "lzu-frame");
@@ -161,6 +162,7 @@ class LiveView {
     const seen = element("span", "lzu-seen");
     const input = element("canvas", "lzu-input");
     input.setAttribute("role", "img");
+    input.setAttribute("aria-label", "What the network sees");
     row.append(numbers, seen, input);
     figure.append(element("figcaption", "", TITLES[name]), holder, row);
     return { frame: context2d(frame), input: context2d(input), count, mean, seen };
@@ -169,6 +171,7 @@ class LiveView {
   buildTimeline() {
     const canvas = element("canvas", "lzu-timeline");
     canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", "Numbers found in the last frames");
     return context2d(canvas);
   }
 

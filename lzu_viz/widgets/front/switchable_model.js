@@ -62,7 +62,7 @@ export class SwitchableModel {
       this.local[name] = value;
     } else {
       this.model.set(name, value);
-      if (name === "_state" && this.isOn) this.load();
+      if (name === "_state" && this.isOn) this.loadAndAnswer();
     }
   }
 
@@ -127,6 +127,12 @@ export class SwitchableModel {
       await networks.load(state.network);
     }
     this.say("The networks run in this page.");
+  }
+
+  /** The kernel computes a state whose network is not loaded yet; later the page answers, too. */
+  async loadAndAnswer() {
+    await this.load();
+    if (this.runs(this.get("_state"))) await this.answer();
   }
 
   async start() {
@@ -197,11 +203,10 @@ export class SwitchableModel {
   /** Compute the result of the current state. */
   async answer() {
     const { networks, photoCount } = this;
-    const state = this.get("_state");
+    const { serial, is_computed: _, ...state } = this.get("_state");
     const views = this.get("_views").map(({ name }) => name);
     const result = await networks?.explore(state, views);
     if (!result || photoCount !== this.photoCount || !this.isOn) return;
-    const { serial } = /** @type {{serial?: string}} */ (state);
     /** @type {Result} */
     const shown = { ...(result.error ? this.get("_result") : {}), ...result, serial };
     this.put("_result", { ...shown, took_ms: undefined });
