@@ -15,7 +15,7 @@ from lzu_viz.plots import panels
 from lzu_viz.plots.palette import GRID
 from lzu_viz.widgets import Explorer, Result, explore
 from lzu_viz.widgets.front import STORY, STORY_STYLE, bundle
-from lzu_viz.widgets.page import json_in_html
+from lzu_viz.widgets.html_page import json_in_html
 
 WIDTH = 960
 """Width of the pictures."""

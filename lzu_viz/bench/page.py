@@ -92,7 +92,7 @@ def run(drags: int = 5, moves: int = 60, updates: int = 2000) -> dict[str, Any]:
     Raises:
         CannotRun: if there is no Chromium, or npm cannot fetch the networks' runtime.
     """
-    progress = Progress(3 + 5 * (1 + drags) + bool(updates))
+    progress = Progress(3 + 6 * (1 + drags) + bool(updates))
     rows: list[dict[str, Any]] = []
     extra: dict[str, Any] = {}
     others: list[float] = []
@@ -113,10 +113,18 @@ def run(drags: int = 5, moves: int = 60, updates: int = 2000) -> dict[str, Any]:
                         extra["memory"] = _memory(env, session, updates)
             progress.step("playing the film")
             extra["frames_per_s"] = _frames_per_s(env, f"{address}/live.html")
-        for network, scripts in (("segmenter", []), ("detector", []), ("segmenter", [SLOW])):
-            design = f"kernel, {network}" + (", slow link" if scripts else "")
+        for network, scripts, in_page in (
+            ("segmenter", [], False),
+            ("detector", [], False),
+            ("segmenter", [SLOW], False),
+            ("segmenter", [SLOW], True),
+        ):
+            where = "page in JupyterLab" if in_page else "kernel"
+            design = f"{where}, {network}" + (", slow link" if scripts else "")
             progress.step(f"opening {design}")
             with _kernel(env, network, scripts, moves) as session:
+                if in_page:
+                    _switch(session)
                 load = Load()
                 rows.append(row(design, _drag(session, drags, progress, design)))
                 others.append(load.others())
@@ -159,6 +167,13 @@ def _kernel(
         session = pages.enter_context(env.open("scene", cells, PANELS, scripts))
         _learn(session, moves)
         yield session
+
+
+def _switch(session: BrowserSession) -> None:
+    """Let the networks run in the page of the kernel."""
+    session.page.get_by_text("Slow connection?").click()
+    session.page.get_by_label("Run the networks in this page").check()
+    session.page.get_by_text("The networks run in this page.").wait_for(timeout=LIMIT_MS)
 
 
 def _learn(session: BrowserSession, moves: int) -> None:

@@ -10,7 +10,7 @@ from ..experiments.films import GENTLE, STRONG, Loop
 from ..geometry.check import Size
 from ..plots.films import film_colours
 from .front import LIVE, LIVE_STYLE, LIVE_WORKER, STYLE, bundle
-from .page import page_html
+from .html_page import page_html
 from .page_networks import networks_for_page
 
 SIZES: tuple[Size, ...] = ((128, 160), (192, 256), (288, 384))
@@ -31,7 +31,7 @@ neither films nor what the camera sees are uploaded or recorded.</p>
 
 
 @dataclass(frozen=True)
-class Preset:
+class LivePreset:
     """Settings of the page with a title and a sentence on what to watch."""
 
     title: str
@@ -54,27 +54,27 @@ class Preset:
 
 
 PRESETS = (
-    Preset(
+    LivePreset(
         "Gentle zoom",
         "Boxes attract a little, and far around them: others are still seen beside them.",
     ),
-    Preset(
+    LivePreset(
         "Strong zoom",
         "Boxes attract strongly and closely. Does it still notice those outside of the boxes?",
         STRONG,
     ),
-    Preset(
+    LivePreset(
         "Strong, and patient",
         "After a miss it keeps looking where the last box was. Does that help, or does it stare at "
         "an empty place?",
         Loop(amplitude=3.0, relative_sigma=0.5, patience=20),
     ),
-    Preset(
+    LivePreset(
         "Small input",
         "With so few pixels, little is found to zoom at.",
         size=(128, 160),
     ),
-    Preset(
+    LivePreset(
         "Large input",
         "With so many pixels nearly all are found without a zoom. What is left to gain?",
         size=(288, 384),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .explorer import Explorer
 from .front import STYLE, static_source
-from .page import page_html
+from .html_page import page_html
 from .page_networks import networks_for_page, worker_to_page
 from .protocol import truth_to_page
 from .state import State

@@ -621,7 +621,7 @@ def test_progress_bar_while_kernel_is_busy(lab: Lab, lab_server: LabServer) -> N
     open_cells(lab, lab_server, SCENE + "explorer", wait)
     page = lab.page
     stop.unlink()
-    progress = page.get_by_role("progressbar", name="The kernel is busy")
+    progress = page.get_by_role("progressbar", name="The prediction is being computed")
     expect(progress).to_be_hidden()
     lab.cells.nth(1).locator(".cm-content").click()
     page.keyboard.press("Control+Enter")

@@ -27,9 +27,12 @@ from lzu_viz.widgets import explorer as module
 from lzu_viz.widgets.front import (
     FIGURE,
     FOLDER,
+    LIVE,
+    LIVE_WORKER,
     PLAYER,
     QUEST,
     STATIC,
+    STORY,
     WIDGET,
     WORKER,
     bundle,
@@ -264,6 +267,9 @@ def test_bundles_contain_every_module_and_no_imports() -> None:
         (PLAYER, 1),
         (QUEST, 1),
         (FIGURE, 1),
+        (LIVE, 0),
+        (LIVE_WORKER, 0),
+        (STORY, 0),
     ):
         source = bundle(entry)
         assert not re.search(r"^(import|export) (?!default)", source, re.MULTILINE)
@@ -276,8 +282,11 @@ def test_bundles_contain_every_module_and_no_imports() -> None:
         *modules(PLAYER),
         *modules(QUEST),
         *modules(FIGURE),
+        *modules(LIVE),
+        *modules(LIVE_WORKER),
+        *modules(STORY),
     }
-    of_the_page = {STATIC, "page_model.js", "page_networks.js", "theme.js"}
+    of_the_page = {STATIC, "page_model.js", "theme.js"}
     assert set(modules(STATIC)) - set(modules(WIDGET)) == of_the_page
 
 
@@ -615,8 +624,8 @@ def test_static_page_is_self_contained(explorer: Explorer, tmp_path: Path) -> No
     page = to_html(explorer, tmp_path / "page.html", states, title="A <page>").read_text()
     assert explorer.state == before
     assert "A &lt;page&gt;" in page
-    assert not re.search(r"""(src|href)=["']|@import|url\(|https?://""", page)
-    assert page.count("</script>") == 2
+    assert not re.search(r"""(src|href)=["'](?!data:)|@import|url\(|https?://""", page)
+    assert page.count("</script>") == 3
     data = json.loads(re.search(r'id="lzu-data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
     assert [prepared["title"] for prepared in data["prepared"]] == list(states)
     assert data["prepared"][1]["state"]["strength"] == 0

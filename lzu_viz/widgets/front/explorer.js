@@ -215,7 +215,7 @@ export class Explorer {
   buildPanels() {
     const shown = element("div", "lzu-show");
     this.summary.setAttribute("role", "status");
-    this.progress.setAttribute("aria-label", "The kernel is busy");
+    this.progress.setAttribute("aria-label", "The prediction is being computed");
     this.progress.hidden = true;
     // Both are in the same place, so that the views do not move when a message comes or goes:
     // a drag would lose its target.
@@ -765,8 +765,12 @@ export class Explorer {
       ? `Folded or flat in ${pieces} (red): no inverse there. Undo, or ${remedy}.`
       : "";
     const { isConnected, isSilent } = this.store;
+    const silent =
+      this.model instanceof SwitchableModel
+        ? "The kernel does not answer. If it was restarted, run this cell again."
+        : "The prediction takes longer than usual.";
     const lost = isConnected
-      ? isSilent && "The kernel does not answer. If it was restarted, run this cell again."
+      ? isSilent && silent
       : "The kernel was restarted: run this cell again for predictions. The pictures still move.";
     const text = fold || lost || result.error || this.notice;
     if (this.message.textContent !== text) this.message.textContent = text;

@@ -19,7 +19,7 @@ const READING_LINE = 0.65;
 
 /** @typedef {Record<string, Level>} Pictures */
 
-export class Story {
+class Story {
   /**
    * @param {StoryData} data
    * @param {Pictures} pictures of the same size, by name.
@@ -136,7 +136,7 @@ const ease = (t) => t * t * (3 - 2 * t);
  *
  * @param {HTMLElement} root
  */
-export async function start(root) {
+async function start(root) {
   const source = root.querySelector("script[type='application/json']");
   const canvas = root.querySelector("canvas");
   if (!source || !canvas) throw new Error("the story has no data, or no canvas");
