@@ -47,8 +47,8 @@ class Explorer(StillOutput, anywidget.AnyWidget):
 
     Drag a fovea or a box on the source image; a double click adds or removes one; the wheel changes
     its width. Predictions are blue, the ground truth, if known, is yellow, and folded pieces of the
-    warp are red. "Follow a pixel" shows how a clicked place is unzoomed; "Slow connection?" lets the
-    networks run in the page in place of the kernel.
+    warp are red. "Follow a pixel" shows how a clicked place is unzoomed; "Slow connection?" lets
+    the networks run in the page in place of the kernel.
 
     Args:
         photo: a scene with ground truth, or anything that :func:`lzu_viz.datasets.images.load`
