@@ -24,6 +24,7 @@ with needs("test"):
 
     from lzu_viz.bench.run_notebooks import execute
     from lzu_viz.datasets.scenes import SCENES
+    from lzu_viz.experiments.frozen.results_store import load
     from lzu_viz.widgets import Explorer, live_to_html, to_html
     from lzu_viz.widgets.explorer_pages import frame
     from lzu_viz.widgets.page_networks import RuntimeMissingError, write_networks
@@ -151,7 +152,19 @@ def live_page(has_networks: bool) -> str:
         if has_networks
         else "*This site was built without the networks, which this page needs.*"
     )
+    for (system, rows), recall in film_recall().items():
+        text = text.replace(f"{{{system} {rows}}}", f"{100 * recall:.0f} %")
     return text.replace("{page}", page)
+
+
+def film_recall() -> dict[tuple[str, int], float]:
+    """Return the stored recall on the film, by system and rows of the input."""
+    names = {"uniform": "uniform", "fovea, gentle": "gentle", "fovea, strong": "strong"}
+    return {
+        (names[record["system"]], record["size"][0]): record["recall"]
+        for record in load("film").records
+        if record["system"] in names
+    }
 
 
 def _raw_html(text: str) -> str:

@@ -19,8 +19,8 @@ body {{ max-width: 1100px; margin: 16px auto; padding: 0 16px;
 [data-jp-theme-light="false"] body {{ background: #131416; color: #cfd0d0;
   --jp-ui-font-color1: #cfd0d0; --jp-border-color1: #5a5d61; --jp-layout-color1: #1a1c1e;
   --jp-layout-color2: #2a2d30; }}
-/* A page around this one has its own title and margins. */
-[data-framed] h1 {{ display: none; }}
+/* A page around this one has its own title, text and margins. */
+[data-framed] :is(h1, .lzu-intro) {{ display: none; }}
 [data-framed] body {{ margin: 0; padding: 0; max-width: none; }}
 {style}
 </style>

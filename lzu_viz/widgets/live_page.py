@@ -24,9 +24,10 @@ CREDIT = (
     "anew. OpenCV is distributed under the Apache License 2.0, copyright by its contributors."
 )
 
-_BODY = """<p>A detector looks at each frame twice, with the same number of pixels: uniformly
-downsampled, and zoomed at what it found in the frame before. It runs in this page, on your device:
-neither films nor what the camera sees are uploaded or recorded.</p>
+_BODY = """<p class="lzu-intro">A detector looks at each frame twice, with the same number of
+pixels: uniformly downsampled, and zoomed at what it found in the frame before.</p>
+<p>It runs in this page, on your device: neither films nor what the camera sees are uploaded or
+recorded.</p>
 <div id="lzu-live"></div>"""
 
 

@@ -20,7 +20,6 @@ network sees only the small, zoomed image.</p>
 <div id="lzu-explorer"></div>"""
 
 _STYLE = """
-[data-framed] .lzu-intro { display: none; }
 .lzu-start { display: flex; flex-wrap: wrap; gap: 6px 10px; align-items: center;
   margin: 8px 0 10px; font-size: 14px; }
 #lzu-prepared { display: flex; flex-wrap: wrap; gap: 6px; }

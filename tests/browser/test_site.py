@@ -190,6 +190,14 @@ def test_front_page_fits_the_window(
         expect(page.locator("#lzu-story canvas")).to_be_in_viewport()
 
 
+def test_numbers_on_the_page_on_film_are_the_stored_ones(built: Path) -> None:
+    text = re.sub(r"<[^>]+>", "", (built / "live.html").read_text(encoding="utf-8"))
+    recall = source.film_recall()
+    assert f"where uniform downsampling finds {100 * recall['uniform', 192]:.0f} %" in text
+    assert f"finds {100 * recall['gentle', 192]:.0f} % of the people" in text
+    assert not re.search(r"\{\w+ \d+\}", text)
+
+
 def test_film_is_on_a_page_of_the_site(built: Path, browser: Browser) -> None:
     with served(built) as address, browser.new_context(viewport=VIEWPORT) as context:
         page = context.new_page()
