@@ -55,7 +55,7 @@ STYLE = """
 .lzu-cards a { display: flex; flex-direction: column; padding: .6em; border-radius: .3em;
   border: 1px solid var(--color-background-border); text-decoration: none; }
 .lzu-cards a:hover strong { text-decoration: underline; }
-.lzu-cards img { width: 100%; aspect-ratio: 16 / 9; object-fit: cover; }
+.lzu-cards img { width: 100%; aspect-ratio: 16 / 9; object-fit: contain; background: #fff; }
 .lzu-cards span { color: var(--color-foreground-primary); font-size: .9em; }
 math { font-size: 1.08em; }
 math[display="block"] { margin: 1em 0; }

@@ -134,7 +134,8 @@ def write_front_explorer(path: Path, networks: str) -> None:
         path: of its page.
         networks: address of the networks, relative to the page; empty if there are none.
     """
-    explorer = Explorer(SCENES["temple"]())
+    controls = ("strength", "input_size", "network")  # the notebooks have the others
+    explorer = Explorer(SCENES["temple"](), controls=controls)
     start = explorer.state
     states = {
         "zoomed at the person": start,

@@ -104,7 +104,7 @@ def pictures_of(scene: Scene, result: Result) -> dict[str, panels.Picture]:
     size = (round(WIDTH * height / width), WIDTH)
     photo = panels.picture(scene.image).resize((WIDTH, size[0]))
     saliency = result.saliency / result.saliency.amax()
-    weights = torch.nn.functional.interpolate(saliency, size, mode="bilinear")
+    weights = torch.nn.functional.interpolate(saliency, size, mode="nearest")
     heat = panels.picture(torch.cat([weights, 0.6 * weights, 0 * weights], dim=1))
     masks = {}
     for name, prediction in (("uniform", result.uniform), ("zoom", result.zoom)):
@@ -143,16 +143,18 @@ def steps_of(scene: Scene, result: Result) -> list[Step]:
         ),
         Step(
             "Saliency: where does detail matter?",
-            f"A coarse map of {rows} × {columns} cells says it. It may come from the boxes of the "
-            "last frame, from where things usually are, or, in the explorer above, from your hand.",
+            f"A coarse map of {rows} × {columns} cells says it. In a film it comes from what was "
+            "found in the frame before; behind a windscreen, from where things usually are; in the explorer "
+            "above, from your hand. It is a guess, and a wrong one costs: try <em>aimed badly</em> "
+            "there.",
             "The temple; a bright spot of saliency lies on the person",
             "saliency",
         ),
         Step(
-            "Warp: the same pixels, placed elsewhere",
-            "Salient places attract the grid of pixels. The person now gets "
-            f"{tall[1]:.0f} rows in place of {tall[0]:.0f}, still of {side} × {side} pixels; all "
-            "else gets fewer, and nothing is cut off.",
+            "Warp: as many pixels, placed elsewhere",
+            "Salient places attract the points at which the photo is sampled. Of the "
+            f"{side} rows the person now gets {tall[1]:.0f}, where she had {tall[0]:.0f}; all else "
+            "gets fewer, and nothing is cut off.",
             "The temple, zoomed at the person; the grid of the warp is regular here",
             "photo",
             is_input=True,
@@ -160,9 +162,10 @@ def steps_of(scene: Scene, result: Result) -> list[Step]:
             grid=0.6,
         ),
         Step(
-            "Network: as it is",
-            "A pretrained network computes on the zoomed picture, without a change, at the same "
-            "cost. It finds the person, but in a bent picture: her place and size are wrong.",
+            "Network: unchanged",
+            "A pretrained network computes on the zoomed picture. It sees as many pixels as "
+            "before, and takes as long. It finds the person, but in a bent picture: her place and her size "
+            "are not those in the photo.",
             "The zoomed temple, with the person's mask on it",
             "zoom",
             is_input=True,
@@ -170,10 +173,10 @@ def steps_of(scene: Scene, result: Result) -> list[Step]:
         ),
         Step(
             "Unzoom: back to its place",
-            "The warp is bilinear on each of its pieces, so that its inverse is exact and fast. "
-            "Features, or here the mask, get back to where they belong: IoU "
-            f"{after:.2f} in place of {before:.2f}. The rest of the model, and the loss, never "
-            "notice.",
+            "The warp consists of pieces, on each of which it is bilinear: its inverse is exact "
+            "and fast. What the network computed, here the scores of the mask, gets back to where it "
+            f"belongs: IoU {after:.2f} in place of {before:.2f}. In training, too, the model and "
+            "its loss stay as they are.",
             "The temple, with the person's mask at its place in the photo",
             "zoom",
         ),

@@ -236,7 +236,7 @@ export class Explorer {
     entries.push([fold, "folded pieces"]);
     if (ANSWERS.some((name) => this.panels.has(name))) {
       entries.push([prediction, "the network's prediction"]);
-      if (isKnown) entries.push([truth, "the ground truth"]);
+      if (isKnown) entries.push([truth, "the ground truth"], ["white", "what is enlarged below"]);
       if (isKnown && this.rows.some(({ curve }) => curve)) entries.push([prediction, CURVE_KEY]);
     }
     const text = entries.map(([, meaning]) => meaning).join();

@@ -23,14 +23,18 @@ import { warpFromAxes } from "./warp.js";
 
 const MAX_GRID_LINES = 16;
 const LABEL_SIZE = 0.85;
+/** Distance of the dashes from the box that they show, in page pixels. */
+const AROUND = 4;
 const KEY_STEP = 0.05;
 const TIMELINE_HEIGHT = 44;
 const TIMELINE_MARGIN = 8;
 /** Number of frames that the curves show. */
 const COUNTED = 120;
 const TITLES = { uniform: "Uniform", zoom: "Zoomed at its own last detections" };
+const HAND_TITLE = "Zoomed at the place that you chose";
 const SYSTEMS = /** @type {const} */ (["uniform", "zoom"]);
 const STAGES = /** @type {const} */ (["zoom", "network", "decode"]);
+const STAGE_NAMES = ["capture", "resample", "network", "decode"];
 
 /** @typedef {{name: "amplitude" | "relativeSigma" | "patience", label: string, hint: string, values: number[]}} Slider */
 
@@ -57,7 +61,7 @@ const SLIDERS = [
 ];
 
 const GESTURES = [
-  ["drag on the right", "chooses by hand where it zooms; pause first to keep the place"],
+  ["click or drag on the right", "chooses by hand where it zooms; pause first to keep the place"],
   ["arrow keys there", "move that place; Escape leaves it to the loop again"],
 ];
 
@@ -82,6 +86,7 @@ class LiveView {
     panels.append(...Object.values(this.panels).map(({ frame }) => figureOf(frame.canvas)));
     this.times = this.buildTimes();
     this.credit = element("p", "lzu-credit", data.credit);
+    this.timelineTitle = element("p", "lzu-timeline-title");
     this.timeline = this.buildTimeline();
     this.root.append(
       this.buildSources(),
@@ -89,6 +94,7 @@ class LiveView {
       this.message,
       this.sentence,
       panels,
+      this.timelineTitle,
       this.timeline.canvas,
       this.buildKey(),
       this.buildControls(),
@@ -180,8 +186,9 @@ class LiveView {
     const key = element("div", "lzu-key");
     for (const [className, colour, text] of [
       ["lzu-line", uniform, "uniform"],
-      ["lzu-line", zoom, "zoomed: what it finds"],
-      ["lzu-dashed", zoom, "where it looked: the boxes of the frame before"],
+      ["lzu-line", zoom, "zoomed"],
+      ["lzu-dashed", zoom, "where it looked: the boxes of the frame before, or your place"],
+      ["lzu-line", this.data.colours.grid, "grid of the warp: closer lines, more pixels"],
     ]) {
       const entry = element("span");
       const mark = element("i", className);
@@ -335,9 +342,9 @@ class LiveView {
       const warp = warpFromAxes(axes.x, axes.y);
       drawGrid(frame, all, warp, MAX_GRID_LINES, this.data.colours.grid, scale);
       frame.globalAlpha = 1;
-      if (!store.hand) this.drawExpected(frame, store.expected);
     }
     for (const { box } of detections) drawRectangle(frame, all, box, colour, scale);
+    if (axes) this.drawExpected(frame, store.lookedAt);
     const labels = detections.map(labelOf);
     drawLabels(
       frame,
@@ -351,18 +358,25 @@ class LiveView {
     if (panel.input.canvas.width !== input.width || panel.input.canvas.height !== input.height)
       Object.assign(panel.input.canvas, { width: input.width, height: input.height });
     panel.input.drawImage(input, 0, 0);
+    if (name === "zoom") setText(this.zoomTitle(), store.hand ? HAND_TITLE : TITLES.zoom);
     setText(panel.seen, `The network sees ${size}:`);
     setAttribute(panel.input.canvas, "aria-label", `What the network sees: ${size}`);
     const average = store.meanCount(name);
     setText(panel.count, String(detections.length));
     setText(
       panel.mean,
-      average === null ? "" : `${this.noun()} found now, on average ${average.toFixed(1)}`,
+      average === null
+        ? ""
+        : `boxes of ${this.noun()}; on average of the last ${store.counts[name].length} frames ${average.toFixed(1)}`,
     );
     if (store.state === "playing") return;
     const found = labels.map(([, text]) => text).join(", ") || "nothing";
     const keys = name === "zoom" ? " Arrow keys choose the place at which it zooms." : "";
     setAttribute(frame.canvas, "aria-label", `${TITLES[name]}, found: ${found}.${keys}`);
+  }
+
+  zoomTitle() {
+    return /** @type {HTMLElement} */ (figureOf(this.panels.zoom.frame.canvas).firstElementChild);
   }
 
   noun() {
@@ -376,8 +390,11 @@ class LiveView {
   drawExpected(context, boxes) {
     const { scale } = this;
     const all = wholeFrame(context.canvas);
-    for (const edges of boxes) {
-      // Dashes on a dark line are seen on any picture.
+    const [x, y] = [(2 * AROUND * scale) / all.width, (2 * AROUND * scale) / all.height];
+    for (const [left, top, right, bottom] of boxes) {
+      /** @type {Edges} */
+      const edges = [left - x, top - y, right + x, bottom + y];
+      // Dashes on a dark line are seen on any picture; around a box, also if it is found again.
       drawRectangle(context, all, edges, this.data.colours.ink, scale);
       context.setLineDash([4 * scale, 4 * scale]);
       drawRectangle(context, all, edges, this.data.colours.zoom, scale);
@@ -392,12 +409,16 @@ class LiveView {
     const ink = getComputedStyle(this.root).color;
     const window = { count: COUNTED, index: zoom.length - 1, uniform, zoom };
     drawTimeline(timeline, window, this.data.colours, ink, TIMELINE_MARGIN, scale);
+    setText(
+      this.timelineTitle,
+      `Boxes of ${this.noun()} in each of the last ${COUNTED} frames, false alarms included`,
+    );
     const [before, after] = [store.meanCount("uniform"), store.meanCount("zoom")];
     if (before === null || after === null) return;
     setAttribute(
       timeline.canvas,
       "aria-label",
-      `${this.noun()} found in the last ${zoom.length} frames, on average: uniform ${before.toFixed(1)}, zoomed ${after.toFixed(1)}`,
+      `Boxes of ${this.noun()} in each of the last ${zoom.length} frames; on average uniform ${before.toFixed(1)}, zoomed ${after.toFixed(1)}`,
     );
   }
 
@@ -413,7 +434,7 @@ class LiveView {
       table.append(row);
       return cells;
     };
-    addRow(["Milliseconds", "capture", ...STAGES], "th");
+    addRow(["Milliseconds", ...STAGE_NAMES], "th");
     const [uniform, zoom] = ["uniform", "zoomed"].map((name) =>
       addRow([name, "", ...STAGES.map(() => "")], "td"),
     );
@@ -424,8 +445,8 @@ class LiveView {
     const { caption, cells } = this.times;
     const { times } = this.store;
     const rate = this.store.rate();
-    const both = "both systems in each";
-    setText(caption, rate === null ? "Paused" : `${rate.toFixed(1)} frames a second, ${both}`);
+    const both = "both systems run at the same time";
+    setText(caption, rate === null ? "Paused" : `${rate.toFixed(1)} frames a second; ${both}`);
     if (!times.length) return;
     for (const name of SYSTEMS) {
       const stages = STAGES.map((stage) => times.map((each) => each[name][stage]));

@@ -18,8 +18,6 @@ const WINDOW = 120;
 const RECENT = 20;
 /** Half the sides of the box that stands for a place chosen by hand, in [-1, 1]. */
 const HAND = [0.08, 0.2];
-/** Numbers a frame that differ by less are called about as many. */
-const SAME = 0.15;
 
 /** @typedef {{capture: number, uniform: LiveResult["took"], zoom: LiveResult["took"]}} FrameTimes */
 
@@ -49,8 +47,10 @@ export class LiveStore {
     this.frame = null;
     /** The frame of the last results. @type {?LiveFrame} */
     this.shownFrame = null;
-    /** The boxes at which the last frame was zoomed. @type {Edges[]} */
+    /** The boxes of the frame before the last. @type {Edges[]} */
     this.expected = [];
+    /** Those at which the last frame was zoomed. @type {Edges[]} */
+    this.lookedAt = [];
     /** @type {?LiveResult} */
     this.uniform = null;
     /** @type {?LiveResult} */
@@ -226,7 +226,7 @@ export class LiveStore {
     ]);
     this.uniform?.input.close();
     this.zoom?.input.close();
-    Object.assign(this, { uniform, zoom, shownFrame: frame });
+    Object.assign(this, { uniform, zoom, shownFrame: frame, lookedAt: boxes });
     if (isNew) {
       const found = zoom.detections.map(({ box }) => box);
       this.loop.update(found, this.settings.patience);
@@ -286,16 +286,13 @@ export class LiveStore {
     const found = this.settings.followed === "person" ? "people" : "objects";
     if (state === "loading") return "The network is being loaded.";
     if (state === "failed" || !this.zoom) return "";
-    if (hand) return "You chose the place at which it zooms. Play to leave it to the loop again.";
+    if (hand)
+      return "You chose the place at which it zooms; pressing Play leaves it to the last detections again.";
     const [uniform, zoom] = [this.meanCount("uniform") ?? 0, this.meanCount("zoom") ?? 0];
     if (!counts.zoom.length) return "";
-    const compared = `${zoom.toFixed(1)} ${found} a frame against ${uniform.toFixed(1)}`;
     if (!this.loop.expected.length)
       return `Zooming found no ${found} in the last frame: the next one is not zoomed.`;
-    if (zoom - uniform > SAME) return `Zooming finds more: ${compared}.`;
-    if (uniform - zoom > SAME)
-      return `Zooming finds fewer: ${compared}. It looks where it has found something, and what it does not look at gets smaller.`;
-    return `Zooming finds about as many: ${compared}.`;
+    return `Boxes of ${found} a frame, on average: uniform ${uniform.toFixed(1)}, zoomed ${zoom.toFixed(1)}.`;
   }
 
   close() {
