@@ -144,9 +144,9 @@ def steps_of(scene: Scene, result: Result) -> list[Step]:
         Step(
             "Saliency: where does detail matter?",
             f"A coarse map of {rows} × {columns} cells says it. In a film it comes from what was "
-            "found in the frame before; behind a windscreen, from where things usually are; in the explorer "
-            "above, from your hand. It is a guess, and a wrong one costs: try <em>aimed badly</em> "
-            "there.",
+            "found in the frame before; behind a windscreen, from where things usually are; in "
+            "the explorer above, from your hand. It is a guess, and a wrong one costs: try "
+            "<em>aimed badly</em> there.",
             "The temple; a bright spot of saliency lies on the person",
             "saliency",
         ),
@@ -164,8 +164,8 @@ def steps_of(scene: Scene, result: Result) -> list[Step]:
         Step(
             "Network: unchanged",
             "A pretrained network computes on the zoomed picture. It sees as many pixels as "
-            "before, and takes as long. It finds the person, but in a bent picture: her place and her size "
-            "are not those in the photo.",
+            "before, and takes as long. It finds the person, but in a bent picture: her place and "
+            "her size are not those in the photo.",
             "The zoomed temple, with the person's mask on it",
             "zoom",
             is_input=True,
@@ -174,8 +174,8 @@ def steps_of(scene: Scene, result: Result) -> list[Step]:
         Step(
             "Unzoom: back to its place",
             "The warp consists of pieces, on each of which it is bilinear: its inverse is exact "
-            "and fast. What the network computed, here the scores of the mask, gets back to where it "
-            f"belongs: IoU {after:.2f} in place of {before:.2f}. In training, too, the model and "
+            "and fast. What the network computed, here the scores of the mask, gets back to where "
+            f"it belongs: IoU {after:.2f} in place of {before:.2f}. In training, too, the model and "
             "its loss stay as they are.",
             "The temple, with the person's mask at its place in the photo",
             "zoom",

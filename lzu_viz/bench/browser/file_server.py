@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,11 @@ class _Handler(SimpleHTTPRequestHandler):
     def __init__(self, *arguments: Any, headers: Mapping[str, str], **options: Any) -> None:
         self._headers = headers
         super().__init__(*arguments, **options)
+
+    def handle(self) -> None:
+        """Answer requests; a browser that has left the page no longer reads the answers."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def end_headers(self) -> None:
         """Add the headers that every answer has."""
