@@ -1,13 +1,16 @@
 """Self-contained HTML pages with an explorer that is interactive without a kernel."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from ..datasets import images
 from .explorer import Explorer
 from .front import STYLE, static_source
 from .html_page import page_html
 from .page_networks import networks_for_page, worker_to_page
-from .protocol import truth_to_page
+from .protocol import result_to_page, truth_to_page
+from .result import explore
 from .state import State
 
 _BODY = """<p class="lzu-intro">Drag the orange marks on the source image, or move the controls. The
@@ -62,22 +65,19 @@ def to_html(
         ValueError: if the warp of a state is folded.
         RuntimeMissingError: if networks are to run, and npm cannot fetch their runtime.
     """
-    initial = explorer.state
-    chosen = dict(states or {"start": initial})
+    chosen = dict(states or {"start": explorer.state})
+    # Of the photo as the page has it, a JPEG: networks in the page find the same in it.
+    image = images.load(explorer._photo)
+    truth = explorer.ground_truth and replace(explorer.ground_truth, image=image)
+    views = [view["name"] for view in explorer._views]
     prepared = []
-    try:
-        for name, state in chosen.items():
-            explorer.state = state
-            result = {
-                key: value
-                for key, value in explorer._result.items()
-                if key not in ("serial", "took_ms")
-            }
-            if "error" in result:
-                raise ValueError(f"the state {name!r} cannot be shown: {result['error']}")
-            prepared.append({"title": name, "state": state.to_page(), "result": result})
-    finally:
-        explorer.state = initial
+    for name, state in chosen.items():
+        try:
+            result = result_to_page(explore(image, state, truth, views), image)
+        except ValueError as error:
+            raise ValueError(f"the state {name!r} cannot be shown: {error}") from error
+        result["lines"] = [*explorer._photo_note, *result["lines"]]
+        prepared.append({"title": name, "state": state.to_page(), "result": result})
     names = ("_photo", "_ground_truth", "_views", "_lists", "_colours")
     values = {name: getattr(explorer, name) for name in names}
     values |= {"_presets": [], "_is_uploaded": False, "_goal": {"serial": 0}, "_upload": {}}

@@ -130,7 +130,7 @@ def test_film_plays_and_pauses(browser: Browser, site: Path, screenshots: Path |
         expect(root(page)).to_have_attribute("data-state", "paused")
         expect(page.locator(".lzu-times caption")).to_have_text("Paused")
         expect(page.locator(".lzu-timeline")).to_have_attribute(
-            "aria-label", re.compile(r"people found in the last \d+ frames")
+            "aria-label", re.compile(r"people in each of the last \d+ frames")
         )
         press(page, "▶ Play")
         wait_for_frames(page, 2)

@@ -135,6 +135,12 @@ def test_networks_run_in_the_explorers_of_the_site(
             page.screenshot(path=screenshots / "site_networks.png", full_page=True)
 
 
+SCROLL_TO_READ = """section => scrollBy(
+    0, section.getBoundingClientRect().top - 0.55 * innerHeight
+)"""
+"""Scroll a step to the lower half of the window; in narrow ones, the picture covers the upper."""
+
+
 def test_front_page_tells_its_story_in_five_steps(
     built: Path, browser: Browser, screenshots: Path | None
 ) -> None:
@@ -147,14 +153,14 @@ def test_front_page_tells_its_story_in_five_steps(
         expect(sections).to_have_count(5)
         pictures, descriptions = set(), set()
         for step in range(5):
-            sections.nth(step).evaluate("section => section.scrollIntoView({ block: 'center' })")
+            sections.nth(step).evaluate(SCROLL_TO_READ)
             expect(canvas).to_have_attribute("data-shown", str(step))
             pictures.add(canvas.evaluate(PIXELS))
             descriptions.add(canvas.get_attribute("aria-label"))
             if screenshots:
                 page.screenshot(path=screenshots / f"story_{step}.png")
         assert len(pictures) == len(descriptions) == 5
-        sections.first.evaluate("section => section.scrollIntoView({ block: 'center' })")
+        sections.first.evaluate(SCROLL_TO_READ)
         expect(canvas).to_have_attribute("data-shown", "0")
 
 
@@ -184,7 +190,7 @@ def test_front_page_fits_the_window(
         assert page.evaluate("document.documentElement.scrollWidth") == width
         if screenshots:
             page.screenshot(path=screenshots / f"front_{width}_{scheme}.png")
-        page.locator("#lzu-story section").nth(2).evaluate("each => each.scrollIntoView()")
+        page.locator("#lzu-story section").nth(2).evaluate(SCROLL_TO_READ)
         expect(page.locator("#lzu-story canvas")).to_have_attribute("data-shown", "2")
         # It sticks to the top, also in narrow windows.
         expect(page.locator("#lzu-story canvas")).to_be_in_viewport()

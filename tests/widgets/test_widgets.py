@@ -22,7 +22,17 @@ from PIL import Image
 from in_node import find_node
 from lzu_viz import Warp, images
 from lzu_viz.datasets.scenes import SCENES, Scene
-from lzu_viz.widgets import Box, Explorer, Gaussian, Node, State, explore, front, to_html
+from lzu_viz.widgets import (
+    Box,
+    Explorer,
+    Gaussian,
+    Node,
+    State,
+    explore,
+    front,
+    static_page,
+    to_html,
+)
 from lzu_viz.widgets import explorer as module
 from lzu_viz.widgets.front import (
     FIGURE,
@@ -641,7 +651,7 @@ def test_static_page_raises_for_a_state_without_a_result(
             raise ValueError("no such warp")
         return explore(image, state, *more)
 
-    monkeypatch.setattr(module, "explore", raise_error)
+    monkeypatch.setattr(static_page, "explore", raise_error)
     with pytest.raises(ValueError, match="'odd' cannot be shown: no such warp"):
         to_html(explorer, tmp_path / "page.html", {"odd": replace(explorer.state, pieces=5)})
     assert not (tmp_path / "page.html").exists()

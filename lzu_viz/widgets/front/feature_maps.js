@@ -8,6 +8,7 @@
  * @property {Float32Array} weights all 0 where a point has no location in the map.
  */
 import { invertPixels, zoomedMap } from "./inverse.js";
+import { cellPosition } from "./numbers.js";
 import { analyze } from "./warp.js";
 
 /**
@@ -58,7 +59,7 @@ function axisTaps(coordinates, count) {
   const after = new Int32Array(coordinates.length);
   const weight = new Float32Array(coordinates.length);
   for (let index = 0; index < coordinates.length; index++) {
-    const along = Math.min(Math.max(((coordinates[index] + 1) * count - 1) / 2, 0), count - 1);
+    const along = cellPosition(coordinates[index], count);
     before[index] = Math.floor(along);
     after[index] = Math.min(before[index] + 1, count - 1);
     weight[index] = along - before[index];
@@ -81,8 +82,8 @@ export function bilinearTaps({ rows, columns }, points) {
     const x = points[2 * point];
     const y = points[2 * point + 1];
     if (Number.isNaN(x + y)) continue;
-    const across = Math.min(Math.max(((x + 1) * columns - 1) / 2, 0), columns - 1);
-    const down = Math.min(Math.max(((y + 1) * rows - 1) / 2, 0), rows - 1);
+    const across = cellPosition(x, columns);
+    const down = cellPosition(y, rows);
     const left = Math.floor(across);
     const top = Math.floor(down);
     const right = Math.min(left + 1, columns - 1);

@@ -16,7 +16,7 @@
  * @property {Corner[]} corners the four cells of the zoomed map, and their weights, which sum to 1.
  */
 import { toZoomed } from "./inverse.js";
-import { cellCentre, clamp } from "./numbers.js";
+import { cellCentre, cellPosition } from "./numbers.js";
 import { intervalOf } from "./warp.js";
 
 /**
@@ -35,11 +35,8 @@ export function followCell(warp, size, cell, map) {
   if (!zoomed) return { cell, source, zoomed, piece: null, place: null, corners: [] };
   const [u, v] = zoomed;
   const piece = { row: intervalOf(v, warp.rows), column: intervalOf(u, warp.columns) };
-  // Beyond the centres of the outermost cells, their values hold on.
-  const along = (/** @type {number} */ coordinate, /** @type {number} */ count) =>
-    clamp(((coordinate + 1) * count - 1) / 2, 0, count - 1);
   /** @type {Point} */
-  const place = [along(u, map.columns), along(v, map.rows)];
+  const place = [cellPosition(u, map.columns), cellPosition(v, map.rows)];
   const [column, row] = place.map(Math.floor);
   const [right, below] = [place[0] - column, place[1] - row];
   const next = (/** @type {number} */ index, /** @type {number} */ count) =>

@@ -35,6 +35,16 @@ export const sum = (values) => values.reduce((total, value) => total + value, 0)
 export const cellCentre = (index, count) => (2 * index + 1) / count - 1;
 
 /**
+ * Where a coordinate lies among the centres of `count` cells of [-1, 1]: the inverse of
+ * `cellCentre`. Beyond the outermost centres it stays there, as their values repeat.
+ *
+ * @param {number} coordinate
+ * @param {number} count
+ */
+export const cellPosition = (coordinate, count) =>
+  clamp(((coordinate + 1) * count - 1) / 2, 0, count - 1);
+
+/**
  * One of the count + 1 edges of `count` equal intervals on [-1, 1]; both ends are exact.
  *
  * @param {number} index

@@ -6,6 +6,7 @@
 import { zoomByAreas } from "./area_resampling.js";
 import { invertPixels, zoomedMap } from "./inverse.js";
 import { addSample, toLevel, writePixel } from "./mipmap.js";
+import { cellPosition } from "./numbers.js";
 import { analyze, determinant, evaluate, locatePixels, sampleAxis } from "./warp.js";
 
 /** @type {Rgb} */
@@ -148,7 +149,7 @@ function linearTaps(coordinates, count, stride) {
   const next = new Int32Array(coordinates.length);
   const weight = new Float64Array(coordinates.length);
   coordinates.forEach((coordinate, index) => {
-    const along = Math.min(Math.max(((coordinate + 1) * count - 1) / 2, 0), count - 1);
+    const along = cellPosition(coordinate, count);
     const before = Math.floor(along);
     from[index] = before * stride;
     next[index] = before + 1 < count ? stride : 0;
