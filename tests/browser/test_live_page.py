@@ -169,6 +169,12 @@ def test_frame_and_boxes_belong_together(browser: Browser, site: Path, tmp_path:
     assert {shown > 128 for shown, _ in pairs} == {True, False}
 
 
+def test_frames_are_noticed_by_their_time_in_older_browsers(browser: Browser, site: Path) -> None:
+    init = "delete HTMLVideoElement.prototype.requestVideoFrameCallback"
+    with opened(browser, site, init) as page:
+        wait_for_frames(page, 3)
+
+
 def test_first_frame_is_predicted_as_in_python(browser: Browser, site: Path) -> None:
     """Who has asked for less motion sees the first frame; its boxes are those of Python."""
     detector = network("detector")
@@ -237,6 +243,7 @@ def test_camera_is_shown_and_switched_off(
         press(page, "Camera off")
         expect(page.locator(".lzu-message")).to_contain_text("The camera is off")
         expect(root(page)).to_have_attribute("data-state", "paused")
+        expect(page.get_by_role("button", name="▶ Play")).to_be_disabled()
         press(page, "Courtyard")
         expect(page.locator(".lzu-message")).to_be_hidden()
         expect(root(page)).to_have_attribute("data-state", "playing")

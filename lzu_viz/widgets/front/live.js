@@ -472,7 +472,7 @@ class LiveView {
     const isCamera = store.source.isCamera;
     if (this.playButton) {
       setText(this.playButton, isPlaying ? "❚❚ Pause" : "▶ Play");
-      this.playButton.disabled = !isReady;
+      this.playButton.disabled = !isReady || !store.source.hasFrames;
     }
     if (this.cameraButton) {
       setText(this.cameraButton, isCamera ? "Camera off" : "Camera");

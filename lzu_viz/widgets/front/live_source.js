@@ -41,6 +41,11 @@ export class LiveSource {
     return this.stream !== null;
   }
 
+  /** Whether there are frames to come: not from a camera that is off. */
+  get hasFrames() {
+    return Boolean(this.video && (this.stream || !this.video.srcObject));
+  }
+
   /**
    * Show a film, again and again.
    *
@@ -99,11 +104,15 @@ export class LiveSource {
    * @param {HTMLVideoElement} video
    */
   watch(video) {
-    video.requestVideoFrameCallback(() => {
+    const next = () => {
       if (this.video !== video) return;
       this.onFrame();
       this.watch(video);
-    });
+    };
+    // Older browsers have no such method, though the type says so.
+    const tellsOfFrames = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
+    if (tellsOfFrames) video.requestVideoFrameCallback(next);
+    else waitForTime(video, video.currentTime, next);
   }
 
   /** Switch the camera off. */
@@ -138,6 +147,20 @@ export class LiveSource {
     context.drawImage(this.video, 0, 0, canvas.width, canvas.height);
     return { canvas, picture: context.getImageData(0, 0, canvas.width, canvas.height) };
   }
+}
+
+/**
+ * Wait until a video shows another time, in browsers that do not tell of its frames.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {number} before
+ * @param {() => void} next
+ */
+function waitForTime(video, before, next) {
+  requestAnimationFrame(() => {
+    if (video.currentTime !== before) next();
+    else waitForTime(video, before, next);
+  });
 }
 
 function newVideo() {

@@ -144,7 +144,7 @@ export class LiveStore {
   }
 
   play() {
-    if (this.state !== "paused") return;
+    if (this.state !== "paused" || !this.source.hasFrames) return;
     this.state = "playing";
     this.hand = null;
     this.source.play();
