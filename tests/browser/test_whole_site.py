@@ -106,14 +106,17 @@ def drag_explorers(page: Page) -> int:
 
 
 def move(page: Page, frame: Frame) -> None:
-    """Drag in the source image; where nothing can be dragged, move the first slider."""
+    """Drag in the source image, or move the selected node; otherwise move the first slider."""
     source = view(frame, "source")
     picture = frame.locator("canvas[data-view]").first
     wait_until_drawn(frame.locator("body"))
     before = picture.evaluate(PIXELS)
     key = frame.locator(".lzu-key").inner_text()
-    if source.count() and "drag" in key and "node" not in key:
+    if "node: drag it" in key:
+        source.press("Shift+ArrowRight")
+    elif "drag it" in key:
         drag(page, source, (0.0, 0.0), (-0.5, 0.3))
     else:
-        frame.locator("input[type=range]").first.press("ArrowRight")
+        slider = frame.locator("input[type=range]").first
+        slider.press("End" if slider.evaluate("each => each.value === each.min") else "Home")
     wait_until(lambda: picture.evaluate(PIXELS) != before, "the picture did not change")
