@@ -15,7 +15,7 @@
  */
 import { button, element, fitCanvas, setAttribute, setText } from "./dom.js";
 import { fromCanvas, wholeFrame } from "./frames.js";
-import { LiveStore, mean } from "./live_store.js";
+import { LiveStore, WINDOW, mean } from "./live_store.js";
 import { context2d, drawGrid, drawLabels, drawRectangle } from "./paint.js";
 import { followTheme } from "./theme.js";
 import { drawTimeline } from "./timeline.js";
@@ -28,8 +28,6 @@ const AROUND = 4;
 const KEY_STEP = 0.05;
 const TIMELINE_HEIGHT = 44;
 const TIMELINE_MARGIN = 8;
-/** Number of frames that the curves show. */
-const COUNTED = 120;
 const TITLES = { uniform: "Uniform", zoom: "Zoomed at its own last detections" };
 const HAND_TITLE = "Zoomed at the place that you chose";
 const SYSTEMS = /** @type {const} */ (["uniform", "zoom"]);
@@ -43,7 +41,7 @@ const SLIDERS = [
   {
     name: "amplitude",
     label: "Amplitude",
-    hint: "How strongly each box attracts: 1 is as much as all that is outside of the boxes.",
+    hint: "How strongly each box attracts: 1 is as much as the whole frame does by itself.",
     values: [0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3],
   },
   {
@@ -155,7 +153,8 @@ class LiveView {
   buildPanel(name) {
     const figure = element("figure", "lzu-panel");
     const frame = element("canvas");
-    frame.setAttribute("role", "img");
+    // The one that takes keys is no mere picture.
+    frame.setAttribute("role", name === "zoom" ? "application" : "img");
     frame.setAttribute("aria-label", TITLES[name]);
     frame.dataset.view = name;
     if (name === "zoom") frame.tabIndex = 0;
@@ -177,7 +176,7 @@ class LiveView {
   buildTimeline() {
     const canvas = element("canvas", "lzu-timeline");
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", "Numbers found in the last frames");
+    canvas.setAttribute("aria-label", "Boxes in each of the last frames");
     return context2d(canvas);
   }
 
@@ -407,11 +406,11 @@ class LiveView {
     const { uniform, zoom } = store.counts;
     fitCanvas(timeline.canvas, timeline.canvas.clientWidth * scale, TIMELINE_HEIGHT * scale);
     const ink = getComputedStyle(this.root).color;
-    const window = { count: COUNTED, index: zoom.length - 1, uniform, zoom };
+    const window = { count: WINDOW, index: zoom.length - 1, uniform, zoom };
     drawTimeline(timeline, window, this.data.colours, ink, TIMELINE_MARGIN, scale);
     setText(
       this.timelineTitle,
-      `Boxes of ${this.noun()} in each of the last ${COUNTED} frames, false alarms included`,
+      `Boxes of ${this.noun()} in each of the last ${WINDOW} frames, false alarms included`,
     );
     const [before, after] = [store.meanCount("uniform"), store.meanCount("zoom")];
     if (before === null || after === null) return;

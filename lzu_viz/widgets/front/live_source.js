@@ -94,6 +94,7 @@ export class LiveSource {
   replace(video, stream) {
     this.closeCamera();
     this.video?.pause();
+    if (this.video?.src.startsWith("blob:")) URL.revokeObjectURL(this.video.src);
     Object.assign(this, { video, stream });
     this.watch(video);
   }

@@ -13,7 +13,7 @@ import { messageOf } from "./photo.js";
 import { VideoLoop } from "./video_loop.js";
 
 /** Number of frames that the averages and the curves are about. */
-const WINDOW = 120;
+export const WINDOW = 120;
 /** Number of frames of which rates and times are averages. */
 const RECENT = 20;
 /** Half the sides of the box that stands for a place chosen by hand, in [-1, 1]. */
