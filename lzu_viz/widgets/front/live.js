@@ -357,7 +357,8 @@ class LiveView {
     if (panel.input.canvas.width !== input.width || panel.input.canvas.height !== input.height)
       Object.assign(panel.input.canvas, { width: input.width, height: input.height });
     panel.input.drawImage(input, 0, 0);
-    if (name === "zoom") setText(this.zoomTitle(), store.hand ? HAND_TITLE : TITLES.zoom);
+    const title = name === "zoom" && store.hand ? HAND_TITLE : TITLES[name];
+    if (name === "zoom") setText(this.zoomTitle(), title);
     setText(panel.seen, `The network sees ${size}:`);
     setAttribute(panel.input.canvas, "aria-label", `What the network sees: ${size}`);
     const average = store.meanCount(name);
@@ -371,7 +372,7 @@ class LiveView {
     if (store.state === "playing") return;
     const found = labels.map(([, text]) => text).join(", ") || "nothing";
     const keys = name === "zoom" ? " Arrow keys choose the place at which it zooms." : "";
-    setAttribute(frame.canvas, "aria-label", `${TITLES[name]}, found: ${found}.${keys}`);
+    setAttribute(frame.canvas, "aria-label", `${title}, found: ${found}.${keys}`);
   }
 
   zoomTitle() {
