@@ -94,7 +94,7 @@ check: $(TEST_STAMP)
 	@$(PY) tests/run_stages.py check
 
 site-test: $(TEST_STAMP)
-	@$(PY) tests/run_stages.py site
+	@$(PY) tests/run_stages.py site-test
 
 stress: $(TEST_STAMP)
 	$(PY) tests/browser/stress.py

@@ -1,4 +1,4 @@
-"""Run all stages of `make test` or `make check`, and print a table of their results.
+"""Run all stages of a target such as `make test` or `make check`, and print a table of their results.
 
 Later stages run even if an earlier one fails. The exit status is 1 if any stage failed.
 """
@@ -86,7 +86,7 @@ STAGES = {
         Stage("browser tests", (*PYTEST, "-m", "browser and not site", *PARALLEL, SLOWEST)),
         Stage("notebooks", (*PYTEST, "--nbval-lax", "notebooks", SLOWEST), beside_previous=True),
     ),
-    "site": (Stage("whole site", (*PYTEST, "-m", "site", SLOWEST)),),
+    "site-test": (Stage("whole site", (*PYTEST, "-m", "site", SLOWEST)),),
 }
 
 

@@ -110,10 +110,11 @@ def test_pytest_stages_select_all_tests() -> None:
     """Check that each marker that one stage deselects is selected by another."""
     markers = {
         entry.command[entry.command.index("-m", 3) + 1]
-        for entry in run_stages.STAGES["test"]
+        for target in ("test", "site-test")
+        for entry in run_stages.STAGES[target]
         if "-m" in entry.command[3:]
     }
-    assert markers == {"browser", "not browser"}
+    assert markers == {"not browser", "browser and not site", "site"}
 
 
 @pytest.mark.slow
