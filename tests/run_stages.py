@@ -1,4 +1,4 @@
-"""Run all stages of a target such as `make test` or `make check`, and print a table of their results.
+"""Run all stages of a target such as `make test`, and print a table of their results.
 
 Later stages run even if an earlier one fails. The exit status is 1 if any stage failed.
 """
