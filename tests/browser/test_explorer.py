@@ -502,7 +502,7 @@ def test_contrast_of_text_in_light_and_dark_theme(
     open_cells(lab, lab_server, SCENE + "explorer")
     page = lab.page
     page.locator(".lzu-help summary").click()
-    page.locator(".lzu-details summary").click()
+    page.get_by_text("All numbers").click()
     at_rest(view(page, "source"))
     expect_contrast(page.locator("body"), TEXTS)
     page.get_by_role("menuitem", name="Settings", exact=True).click()

@@ -373,7 +373,6 @@ export class Explorer {
     input.checked = model.isOn;
     label.append(input, " Run the networks in this page");
     const status = element("p", "", model.status || SWITCH_HINT);
-    status.setAttribute("role", "status");
     model.onStatus = () => {
       setText(status, model.status || SWITCH_HINT);
       input.checked = model.isOn;
