@@ -6,9 +6,11 @@ import pkgutil
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +21,7 @@ from lzu_viz._extras import needs
 
 with needs("test"):
     import nbformat
+    from jupyter_core.utils import ensure_event_loop
     from sphinx.ext.autodoc.mock import mock  # type: ignore[attr-defined]
     from tqdm import tqdm
 
@@ -101,7 +104,7 @@ def write(folder: Path, notebooks: list[Path], run: bool = True) -> None:
             write_notebook(path)
             bar.update()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(write_notebook, together):
+            for _ in pool.map(partial(in_own_loop, write_notebook), together):
                 bar.update()
     pages = [path.relative_to(NOTEBOOKS) for path in notebooks]
     for picture in NOTEBOOKS.glob("*.jpg"):
@@ -191,6 +194,18 @@ def cards() -> str:
         for row in CARD.finditer(readme)
     ]
     return _raw_html('<div class="lzu-cards">\n' + "\n".join(items) + "\n</div>")
+
+
+def in_own_loop(write: Callable[[Path], None], path: Path) -> None:
+    """Call a function that runs a notebook, with an event loop that is closed afterwards."""
+
+    def call() -> None:
+        try:
+            write(path)
+        finally:
+            ensure_event_loop().close()
+
+    copy_context().run(call)
 
 
 def write_networks_to(folder: Path) -> bool:

@@ -122,9 +122,7 @@ def run(drags: int = 5, moves: int = 60, updates: int = 2000) -> dict[str, Any]:
             where = "page in JupyterLab" if in_page else "kernel"
             design = f"{where}, {network}" + (", slow link" if scripts else "")
             progress.step(f"opening {design}")
-            with _kernel(env, network, scripts, moves) as session:
-                if in_page:
-                    _switch(session)
+            with _kernel(env, network, scripts, moves, in_page) as session:
                 load = Load()
                 rows.append(row(design, _drag(session, drags, progress, design)))
                 others.append(load.others())
@@ -160,11 +158,13 @@ def _page(env: BrowserEnv, address: str, moves: int) -> Iterator[tuple[BrowserSe
 
 @contextmanager
 def _kernel(
-    env: BrowserEnv, network: str, scripts: list[str], moves: int
+    env: BrowserEnv, network: str, scripts: list[str], moves: int, in_page: bool
 ) -> Iterator[BrowserSession]:
     with ExitStack() as pages:
         cells = [notebooks.SCENE.format(network=network, x=FROM)]
         session = pages.enter_context(env.open("scene", cells, PANELS, scripts))
+        if in_page:
+            _switch(session)
         _learn(session, moves)
         yield session
 

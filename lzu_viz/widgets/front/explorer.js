@@ -157,7 +157,7 @@ export class Explorer {
     const { main, more } = this.buildControls();
     const layout = element("div", "lzu-layout");
     layout.append(this.buildPanels(), main, more);
-    root.append(layout, this.follow.root, this.buildDetails(), this.buildHelp());
+    root.append(layout, this.buildDetails(), this.buildHelp(), this.follow.root);
     const { model } = this;
     if (model instanceof SwitchableModel) root.append(this.buildSwitch(model));
     root.addEventListener("keydown", (event) => {
