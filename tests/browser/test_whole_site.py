@@ -60,7 +60,7 @@ def test_every_page_of_the_library(built: Path, browser: Browser) -> None:
 def test_every_notebook(built: Path, browser: Browser) -> None:
     pages = pages_of(built, "", "notebooks", "notebooks/solutions")
     assert len(pages) > 30
-    assert check(built, browser, pages) >= 30
+    assert check(built, browser, pages) >= 10
 
 
 def check(built: Path, browser: Browser, pages: list[str]) -> int:
@@ -92,9 +92,12 @@ def drag_explorers(page: Page) -> int:
     """Drag each explorer of a page once its networks run, and wait for its prediction."""
     count = 0
     for frame in page.frames[1:]:
+        frame.wait_for_load_state("load")
         if not frame.locator("#lzu-explorer").count():
             continue
         count += 1
+        expect(frame.locator("#lzu-explorer canvas").first).to_be_attached()
+        frame.frame_element().scroll_into_view_if_needed()
         frame.locator("#lzu-explorer").scroll_into_view_if_needed()
         if frame.evaluate(NETWORK) in PAGE_NETWORKS:
             expect(frame.locator("#lzu-networks")).to_contain_text(
@@ -113,7 +116,7 @@ def move(page: Page, frame: Frame) -> None:
     before = picture.evaluate(PIXELS)
     key = frame.locator(".lzu-key").inner_text()
     if "node: drag it" in key:
-        source.press("Shift+ArrowRight")
+        source.press("ArrowRight")
     elif "drag it" in key:
         drag(page, source, (0.0, 0.0), (-0.5, 0.3))
     else:
