@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Frame, FrameLocator, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Frame, FrameLocator, Locator, Page, ViewportSize, expect
 
-from lzu_viz.bench.browser.lab import Lab, LabServer, at_rest, wait_until
+from lzu_viz.bench.browser.lab import ACTION_MS, Lab, LabServer, at_rest, wait_until
 
 VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
 SHARED_NOTEBOOK = "shared-explorer.ipynb"
@@ -240,3 +240,28 @@ def serious_violations(page: Page | Frame, scope: str = "html") -> list[str]:
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
     ]
+
+
+@contextmanager
+def opened(browser: Browser, address: str, init: str = "", **options: Any) -> Iterator[Page]:
+    """Yield a page, and expect no errors and no request to another host.
+
+    Args:
+        browser: to open it in.
+        address: of the page.
+        init: script that runs before those of the page.
+        options: of the browser's context.
+    """
+    with browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **options}) as context:
+        page = context.new_page()
+        page.set_default_timeout(ACTION_MS)
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.add_init_script(init)
+        page.goto(address)
+        yield page
+        assert errors == []
+        own = ("data:", "blob:", address.rsplit("/", 1)[0])
+        assert [url for url in requests if not url.startswith(own)] == []

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from browser_helpers import drag
+from browser_helpers import drag, opened
 from lzu_viz import Uniform
 from lzu_viz.bench.browser.file_server import served
-from lzu_viz.bench.browser.lab import ACTION_MS, CHROMIUM_FLAGS
+from lzu_viz.bench.browser.lab import CHROMIUM_FLAGS
 from lzu_viz.datasets.video_files import COURTYARD, frames
 from lzu_viz.datasets.video_writer import VideoWriter
 from lzu_viz.models import network
@@ -71,30 +71,16 @@ def camera(
 
 
 @contextmanager
-def opened(browser: Browser, site: Path, init: str = "", still: bool = False) -> Iterator[Page]:
-    """Yield the page, and expect no errors and no request to another host."""
-    motion = "reduce" if still else "no-preference"
+def live(browser: Browser, site: Path, init: str = "", still: bool = False) -> Iterator[Page]:
+    """Yield the page on film: as it plays, or its first frame for who wants less motion."""
+    options = {"reduced_motion": "reduce" if still else "no-preference"}
     with (
         served(site) as address,
-        browser.new_context(
-            viewport={"width": 1100, "height": 900}, reduced_motion=motion
-        ) as context,
+        opened(browser, f"{address}/live.html", init, **options) as page,
     ):
-        page = context.new_page()
-        page.set_default_timeout(ACTION_MS)
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.add_init_script(init)
-        page.goto(f"{address}/live.html")
-        expect(root(page)).to_have_attribute(
-            "data-state", "paused" if still else "playing", timeout=LOADED_MS
-        )
+        state = "paused" if still else "playing"
+        expect(root(page)).to_have_attribute("data-state", state, timeout=LOADED_MS)
         yield page
-        assert errors == []
-        own = ("data:", "blob:", address)
-        assert [url for url in requests if not url.startswith(own)] == []
 
 
 def root(page: Page) -> Locator:
@@ -121,7 +107,7 @@ def press(page: Page, name: str) -> None:
 
 
 def test_film_plays_and_pauses(browser: Browser, site: Path, screenshots: Path | None) -> None:
-    with opened(browser, site) as page:
+    with live(browser, site) as page:
         wait_for_frames(page, 5)
         expect(page.locator(".lzu-times caption")).to_contain_text("frames a second")
         if screenshots:
@@ -160,7 +146,7 @@ def test_frame_and_boxes_belong_together(browser: Browser, site: Path, tmp_path:
     with VideoWriter(film, 10) as writer:
         for index in range(40):
             writer.add(Image.new("RGB", (320, 240), ("black", "white")[index % 2]))
-    with opened(browser, site, still=True) as page:
+    with live(browser, site, still=True) as page:
         page.locator("input[type=file]").set_input_files(film)
         expect(page.locator(".lzu-credit")).to_be_hidden()  # it is that of the other film
         press(page, "▶ Play")
@@ -171,7 +157,7 @@ def test_frame_and_boxes_belong_together(browser: Browser, site: Path, tmp_path:
 
 def test_frames_are_noticed_by_their_time_in_older_browsers(browser: Browser, site: Path) -> None:
     init = "delete HTMLVideoElement.prototype.requestVideoFrameCallback"
-    with opened(browser, site, init) as page:
+    with live(browser, site, init) as page:
         wait_for_frames(page, 3)
 
 
@@ -185,7 +171,7 @@ def test_first_frame_is_predicted_as_in_python(browser: Browser, site: Path) -> 
     )
     scores = found.scores[found.labels == PERSON].tolist()
     assert scores
-    with opened(browser, site, still=True) as page:
+    with live(browser, site, still=True) as page:
         canvas = page.locator('canvas[data-view="uniform"]')
         expect(canvas).to_have_attribute("aria-label", re.compile("person"))
         label = canvas.get_attribute("aria-label") or ""
@@ -195,7 +181,7 @@ def test_first_frame_is_predicted_as_in_python(browser: Browser, site: Path) -> 
 
 
 def test_the_place_of_the_zoom_is_chosen_by_hand(browser: Browser, site: Path) -> None:
-    with opened(browser, site, still=True) as page:
+    with live(browser, site, still=True) as page:
         canvas = page.locator('canvas[data-view="zoom"]')
         zoomed = page.locator(".lzu-input").nth(1)
         before = zoomed.evaluate("canvas => canvas.toDataURL()")
@@ -214,7 +200,7 @@ def test_the_place_of_the_zoom_is_chosen_by_hand(browser: Browser, site: Path) -
 
 
 def test_presets_and_controls_change_the_loop(browser: Browser, site: Path) -> None:
-    with opened(browser, site, still=True) as page:
+    with live(browser, site, still=True) as page:
         zoomed = page.locator(".lzu-input").first
         press(page, "Large input")
         expect(page.get_by_text("What is left to gain?")).to_be_visible()
@@ -234,7 +220,7 @@ def test_presets_and_controls_change_the_loop(browser: Browser, site: Path) -> N
 def test_camera_is_shown_and_switched_off(
     camera: Browser, site: Path, screenshots: Path | None
 ) -> None:
-    with opened(camera, site) as page:
+    with live(camera, site) as page:
         press(page, "Camera")
         expect(page.get_by_role("button", name="Camera off")).to_be_visible()
         wait_for_frames(page, 3)
@@ -261,7 +247,7 @@ def test_camera_is_shown_and_switched_off(
 def test_without_a_camera_a_sentence_says_why(
     browser: Browser, site: Path, name: str, text: str
 ) -> None:
-    with opened(browser, site, FAILING_CAMERA.replace("NAME", name)) as page:
+    with live(browser, site, FAILING_CAMERA.replace("NAME", name)) as page:
         press(page, "Camera")
         expect(page.locator(".lzu-message")).to_contain_text(text)
         wait_for_frames(page)  # of the film, which goes on
@@ -275,7 +261,7 @@ def test_a_camera_that_is_pulled_out_leaves_its_last_frame(camera: Browser, site
       return globalThis.stream;
     };
     """
-    with opened(camera, site, keep) as page:
+    with live(camera, site, keep) as page:
         press(page, "Camera")
         expect(page.get_by_role("button", name="Camera off")).to_be_visible()
         wait_for_frames(page)
@@ -289,7 +275,7 @@ def test_own_film_is_played_and_a_file_that_is_none_is_refused(
 ) -> None:
     text = tmp_path / "words.webm"
     text.write_text("no film")
-    with opened(browser, site) as page:
+    with live(browser, site) as page:
         chooser = page.locator("input[type=file]")
         chooser.set_input_files(text)
         expect(page.locator(".lzu-message")).to_contain_text("words.webm cannot be played")
@@ -300,7 +286,7 @@ def test_own_film_is_played_and_a_file_that_is_none_is_refused(
 
 
 def test_a_page_in_the_background_rests(browser: Browser, site: Path) -> None:
-    with opened(browser, site, HIDING) as page:
+    with live(browser, site, HIDING) as page:
         wait_for_frames(page)
         page.evaluate("hide(true)")
         page.wait_for_timeout(2000)  # until the frame in progress is done
@@ -324,7 +310,7 @@ def test_missing_networks_are_named(browser: Browser, tmp_path: Path, network_fi
 
 
 def test_controls_fit_a_phone(browser: Browser, site: Path, screenshots: Path | None) -> None:
-    with opened(browser, site, still=True) as page:
+    with live(browser, site, still=True) as page:
         page.set_viewport_size({"width": 390, "height": 844})
         page.wait_for_function("document.documentElement.scrollWidth <= 390")
         if screenshots:

@@ -2,8 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +14,13 @@ from browser_helpers import (
     drag,
     expect_near,
     numbers,
+    opened,
     summary,
     view,
     wait_until_settled,
 )
 from lzu_viz import images
 from lzu_viz.bench.browser.file_server import served
-from lzu_viz.bench.browser.lab import ACTION_MS
 from lzu_viz.datasets.scenes import SCENES
 from lzu_viz.widgets import Explorer, explore, to_html
 
@@ -49,24 +47,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, network_files: Path) -> Path:
 def explorer() -> Explorer:
     """Return the explorer of a scene in which zooming finds the person."""
     return Explorer(SCENES["temple"]())
-
-
-@contextmanager
-def opened(browser: Browser, address: str, init: str = "") -> Iterator[Page]:
-    """Yield a page, and expect no errors and no request to another host."""
-    with browser.new_context(viewport={"width": 1100, "height": 900}) as context:
-        page = context.new_page()
-        page.set_default_timeout(ACTION_MS)
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.add_init_script(init)
-        page.goto(address)
-        yield page
-        assert errors == []
-        own = ("data:", "blob:", address.rsplit("/", 1)[0])
-        assert [url for url in requests if not url.startswith(own)] == []
 
 
 def status(page: Page, text: str) -> None:
