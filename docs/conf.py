@@ -78,7 +78,7 @@ BARRIERS = {
 
 
 def launch(_: Sphinx, page: str, __: str, context: dict[str, Any], ___: Any) -> None:
-    """Add the style sheet, and a launch button above each notebook if the repository is known."""
+    """Add the style sheet, remove barriers, and add a launch button if the repository is known."""
     style = STYLE + (WIDE if page in ("index", "live") else "")
     head = f'<link rel="icon" href="data:,"><style>{style}</style>'
     context["metatags"] = context.get("metatags", "") + head

@@ -30,6 +30,6 @@ const results = cases.map(({ axes, grid, size, map, cell, values }) => {
   const four = path.corners.map(({ row, column }) => values[row * map.columns + column]);
   const value = path.corners.reduce((sum, { weight }, index) => sum + weight * four[index], 0);
   const texts = stepsOf(path, warp, size, map, "picture");
-  return { path, value, texts, sum: path.zoomed ? sumOf(path.corners, four, "") : "" };
+  return { path, value, texts, sum: path.zoomed ? sumOf(path.corners, four) : "" };
 });
 process.stdout.write(JSON.stringify(results));

@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+from typing import Any
 
 import pytest
 
 from lzu_viz.datasets.scenes import far_person
 from lzu_viz.widgets import Explorer, State, page_networks
+from lzu_viz.widgets.front import WIDGET, bundle
 from lzu_viz.widgets.page_networks import (
     RUNTIME,
     RuntimeMissingError,
@@ -21,6 +23,11 @@ def explorer() -> Explorer:
     return Explorer(far_person(place=(0.2, 0.4), height=0.3, size=(120, 180)))
 
 
+def size_of(message: dict[str, Any]) -> int:
+    """Return the bytes of the files of a message."""
+    return sum(len(file["gzip"]) for file in message["files"].values())
+
+
 @pytest.mark.slow
 def test_message_holds_the_files_of_a_network() -> None:
     first = network_message("segmenter", with_runtime=True)
@@ -30,6 +37,10 @@ def test_message_holds_the_files_of_a_network() -> None:
         assert len(data) == file["bytes"], name
         assert hashlib.sha256(data).hexdigest() == file["sha256"], name
     assert gzip.decompress(first["files"]["segmenter.onnx"]["gzip"]) == onnx_file("segmenter")
+    # The explorer names both sizes under "Slow connection?".
+    second = network_message("detector", with_runtime=True)
+    sizes = [round(size_of(message) / 1e6) for message in (first, second)]
+    assert f"once, {sizes[0]} or {sizes[1]} MB" in bundle(WIDGET)
     assert set(network_message("segmenter", with_runtime=False)["files"]) == {"segmenter.onnx"}
 
 

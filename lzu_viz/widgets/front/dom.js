@@ -60,3 +60,21 @@ export function fitCanvas(canvas, width, height) {
   const size = { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) };
   if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
 }
+
+/**
+ * Create a list of names and what they do, folded under a title.
+ *
+ * @param {string} title
+ * @param {string[][]} entries pairs of a name and its effect.
+ */
+export function foldedList(title, entries) {
+  const folded = element("details", "lzu-help");
+  const list = element("dl");
+  for (const [name, effect] of entries) {
+    const entry = element("div");
+    entry.append(element("dt", "", name), element("dd", "", effect));
+    list.append(entry);
+  }
+  folded.append(element("summary", "", title), list);
+  return folded;
+}

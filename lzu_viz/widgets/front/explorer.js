@@ -16,7 +16,7 @@
  * @property {?HTMLCanvasElement} curve
  */
 import { CURVES, SliderCurves, describe, drawCurve } from "./curves.js";
-import { button, element, setText } from "./dom.js";
+import { button, element, foldedList, setText } from "./dom.js";
 import { equal } from "./equality.js";
 import { FollowPanel } from "./follow_panel.js";
 import { fromCanvas, toCanvas } from "./frames.js";
@@ -55,7 +55,7 @@ const DRAGGED = {
 const CURVE_KEY = "IoU along a slider (dashed: uniform)";
 
 const SWITCH_HINT =
-  "The kernel sends the network once, 4 to 12 MB; predictions then follow your hand without it.";
+  "The kernel sends the network once, 4 or 11 MB; predictions then follow your hand without it.";
 
 const GESTURES = [
   [
@@ -388,16 +388,8 @@ export class Explorer {
   }
 
   buildHelp() {
-    const help = element("details", "lzu-help");
-    const list = element("dl");
     const controls = this.shownControls().map(({ label, legend }) => [label, legend]);
-    for (const [name, effect] of [...GESTURES, ...controls]) {
-      const entry = element("div");
-      entry.append(element("dt", "", name), element("dd", "", effect));
-      list.append(entry);
-    }
-    help.append(element("summary", "", "What each gesture, key and control does"), list);
-    return help;
+    return foldedList("What each gesture, key and control does", [...GESTURES, ...controls]);
   }
 
   buildButtons() {

@@ -117,14 +117,13 @@ function alongAxis(from, value, to, axis, index) {
  *
  * @param {Corner[]} corners
  * @param {number[]} values one for each corner.
- * @param {string} unit what follows the result.
  */
-export function sumOf(corners, values, unit) {
+export function sumOf(corners, values) {
   const terms = corners.map(
     ({ weight }, index) => `${decimal(weight, 2)} · ${number(values[index])}`,
   );
   const total = corners.reduce((sum, { weight }, index) => sum + weight * values[index], 0);
-  return `${terms.join(" + ")} = ${decimal(total, 2)}${unit}`;
+  return `${terms.join(" + ")} = ${decimal(total, 2)}`;
 }
 
 /** A value of a map: the colours of pixels are whole numbers. */

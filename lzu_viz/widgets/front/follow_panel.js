@@ -16,8 +16,7 @@ import { frameOf } from "./views.js";
 const CLICK_RADIUS = 3;
 const COLOURS = ["red", "green", "blue"];
 const HINT = "Click a place in any picture: it is followed through the inverse of the warp.";
-const FEATURES_HINT =
-  "Click in a picture, or in a map of features if the explorer shows one, to follow that.";
+const FEATURES_HINT = "A click in a map of features follows its cell.";
 
 export class FollowPanel {
   /** @param {Explorer} explorer */
@@ -27,16 +26,16 @@ export class FollowPanel {
     this.hint = element("p", "", HINT);
     this.steps = element("ol");
     this.table = element("table");
-    this.close = element("div", "lzu-four");
-    this.close.setAttribute("aria-hidden", "true"); // the table says the same
+    this.four = element("div", "lzu-four");
+    this.four.setAttribute("aria-hidden", "true"); // the table says the same
     this.sums = element("div", "lzu-sums");
     this.steps.append(...[0, 1, 2].map(() => element("li")));
     const last = element("li", "", "The unzoomed value is their weighted sum:");
     last.append(this.sums);
     this.steps.append(last);
-    const four = element("div", "lzu-pair");
-    four.append(this.close, this.table);
-    this.steps.children[2].append(element("span"), four);
+    const pair = element("div", "lzu-pair");
+    pair.append(this.four, this.table);
+    this.steps.children[2].append(element("span"), pair);
     this.steps.hidden = true;
     this.root.append(element("summary", "", "Follow a pixel"), this.hint, this.steps);
     this.root.addEventListener("toggle", () => this.update());
@@ -199,7 +198,7 @@ export class FollowPanel {
     this.showFour(path, values);
     this.sums.replaceChildren(
       ...values.map((each, index) =>
-        element("div", "", `${channels[index]}: ${sumOf(path.corners, each, "")}`),
+        element("div", "", `${channels[index]}: ${sumOf(path.corners, each)}`),
       ),
     );
   }
@@ -223,13 +222,13 @@ export class FollowPanel {
       cell.append(element("b", "", decimal(weight, 2)));
       return cell;
     });
-    this.close.replaceChildren(...cells);
+    this.four.replaceChildren(...cells);
     if (!place) return;
     const dot = element("i");
     const [right, below] = place.map((each) => each - Math.floor(each));
     dot.style.left = `${25 + 50 * right}%`;
     dot.style.top = `${25 + 50 * below}%`;
-    this.close.append(dot);
+    this.four.append(dot);
   }
 
   /**

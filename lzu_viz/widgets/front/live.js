@@ -13,7 +13,7 @@
  * @property {HTMLElement} mean
  * @property {HTMLElement} seen says how many pixels the input has.
  */
-import { button, element, fitCanvas, setAttribute, setText } from "./dom.js";
+import { button, element, fitCanvas, foldedList, setAttribute, setText } from "./dom.js";
 import { fromCanvas, wholeFrame } from "./frames.js";
 import { LiveStore, WINDOW, mean } from "./live_store.js";
 import { context2d, drawGrid, drawLabels, drawRectangle } from "./paint.js";
@@ -234,23 +234,10 @@ class LiveView {
       rows.append(row);
       return { slider, input, value };
     });
-    side.append(presets, this.presetText, rows, this.buildHelp());
+    const hints = SLIDERS.map(({ label, hint }) => [label, hint]);
+    const help = foldedList("What each control does", [...hints, ...GESTURES]);
+    side.append(presets, this.presetText, rows, help);
     return side;
-  }
-
-  buildHelp() {
-    const help = element("details", "lzu-help");
-    const list = element("dl");
-    for (const [name, effect] of [
-      ...SLIDERS.map(({ label, hint }) => [label, hint]),
-      ...GESTURES,
-    ]) {
-      const entry = element("div");
-      entry.append(element("dt", "", name), element("dd", "", effect));
-      list.append(entry);
-    }
-    help.append(element("summary", "", "What each control does"), list);
-    return help;
   }
 
   listen() {

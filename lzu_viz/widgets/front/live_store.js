@@ -294,12 +294,6 @@ export class LiveStore {
       return `Zooming found no ${found} in the last frame: the next one is not zoomed.`;
     return `Boxes of ${found} a frame, on average: uniform ${uniform.toFixed(1)}, zoomed ${zoom.toFixed(1)}.`;
   }
-
-  close() {
-    this.source.pause();
-    this.source.closeCamera();
-    for (const { worker } of Object.values(this.workers)) worker.terminate();
-  }
 }
 
 /** A worker, which answers one request after another. */

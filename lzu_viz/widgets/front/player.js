@@ -12,7 +12,7 @@
  * @property {HTMLCanvasElement} canvas
  * @property {CanvasRenderingContext2D} context
  */
-import { button, element, fitCanvas, setAttribute, setText } from "./dom.js";
+import { button, element, fitCanvas, foldedList, setAttribute, setText } from "./dom.js";
 import { FilmStore, SPEEDS } from "./film_store.js";
 import { wholeFrame } from "./frames.js";
 import { toZoomed } from "./inverse.js";
@@ -129,7 +129,7 @@ class PlayerView {
     const controls = element("div", "lzu-film-bar");
     controls.append(track, this.buildControls(), this.status);
     layout.append(message, this.grid, controls, this.buildKey());
-    root.append(layout, buildHelp());
+    root.append(layout, foldedList("Keys, while the player has the focus", KEYS));
     return root;
   }
 
@@ -529,18 +529,6 @@ function figureOf(canvas) {
   const figure = canvas.closest("figure");
   if (!figure) throw new Error("the canvas of a view has no figure");
   return figure;
-}
-
-function buildHelp() {
-  const help = element("details", "lzu-help");
-  const list = element("dl");
-  for (const [name, effect] of KEYS) {
-    const entry = element("div");
-    entry.append(element("dt", "", name), element("dd", "", effect));
-    list.append(entry);
-  }
-  help.append(element("summary", "", "Keys, while the player has the focus"), list);
-  return help;
 }
 
 /** @param {number[]} numbers */
