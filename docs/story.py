@@ -175,8 +175,8 @@ def steps_of(scene: Scene, result: Result) -> list[Step]:
             "Unzoom: back to its place",
             "The warp consists of pieces, on each of which it is bilinear: its inverse is exact "
             "and fast. What the network computed, here the scores of the mask, gets back to where "
-            f"it belongs: IoU {after:.2f} in place of {before:.2f}. In training, too, model and "
-            "its loss stay as they are.",
+            f"it belongs: IoU {after:.2f} in place of {before:.2f}. Model and loss stay as they "
+            "are, in training too.",
             "The temple, with the person's mask at its place in the photo",
             "zoom",
         ),
